@@ -1,0 +1,54 @@
+//! Addresses
+
+use std::ffi::{CString, c_char};
+
+use super::argument::write_text;
+use super::guard::guard;
+use super::socket::udsock_t;
+use crate::error::{Error, Result};
+use crate::handles;
+use crate::socket::Socket;
+
+/// Room for any address as text, its NUL included (PATH_MAX).
+pub const UDSOCK_ADDRESS_SIZE: usize = 4096;
+
+/// The address that the socket is bound to, as text and as it was given; for a client
+/// that a server accepted, the server's. Where the kernel picked the name, or the socket
+/// was adopted, as the kernel has it. The result is its length without the NUL; 0: it
+/// has none. -ERANGE: `size` is too small.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_local_address(
+    s: udsock_t,
+    buffer: *mut c_char,
+    size: usize,
+) -> i64 {
+    // SAFETY: the caller passes room for `size` bytes.
+    guard(|| unsafe { write_address(s, buffer, size, Socket::local_address) })
+}
+
+/// The address that the socket is connected to: as it was given to connect, else as the
+/// peer bound it. The result is its length without the NUL; 0: the peer has no name, as
+/// most clients. -ENOTCONN: no peer. -ERANGE: `size` is too small.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_remote_address(
+    s: udsock_t,
+    buffer: *mut c_char,
+    size: usize,
+) -> i64 {
+    // SAFETY: the caller passes room for `size` bytes.
+    guard(|| unsafe { write_address(s, buffer, size, Socket::remote_address) })
+}
+
+unsafe fn write_address(
+    s: udsock_t,
+    buffer: *mut c_char,
+    size: usize,
+    which: impl FnOnce(&Socket) -> Result<CString>,
+) -> Result<i64> {
+    if buffer.is_null() || size == 0 {
+        return Err(Error::INVALID);
+    }
+    let text = which(&*handles::get(s)?)?;
+    // SAFETY: the caller passes room for `size` bytes.
+    unsafe { write_text(&text, buffer, size) }
+}

@@ -1,0 +1,163 @@
+//! What C hands in, checked and made safe.
+
+use std::ffi::{CStr, c_char, c_void};
+use std::mem::{MaybeUninit, size_of};
+use std::ptr;
+
+use crate::error::{Error, Result};
+use crate::sys::Buffer;
+use crate::wait::Timeout;
+
+/// A C string; `None` for NULL.
+pub(super) unsafe fn text<'a>(text: *const c_char) -> Option<&'a CStr> {
+    // SAFETY: the caller passes NULL or a C string that outlives the call.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })
+}
+
+pub(super) unsafe fn required_text<'a>(pointer: *const c_char) -> Result<&'a CStr> {
+    // SAFETY: as for text.
+    unsafe { text(pointer) }.ok_or(Error::INVALID)
+}
+
+pub(super) fn timeout(timeout_ms: i32) -> Result<Timeout> {
+    match timeout_ms {
+        super::socket::UDSOCK_FOREVER => Ok(Timeout::Forever),
+        _ => u32::try_from(timeout_ms).map(Timeout::Milliseconds).map_err(|_| Error::INVALID),
+    }
+}
+
+/// Bytes to send: none at all is fine.
+pub(super) fn outgoing<'a>(data: *const c_void, size: usize) -> Result<Buffer<'a>> {
+    if isize::try_from(size).is_err() || (data.is_null() && size != 0) {
+        return Err(Error::INVALID);
+    }
+    Ok(Buffer::from_raw(data, size))
+}
+
+/// Room to receive into: a byte at least.
+pub(super) fn incoming<'a>(data: *mut c_void, size: usize) -> Result<Buffer<'a>> {
+    if size == 0 { Err(Error::INVALID) } else { outgoing(data, size) }
+}
+
+/// As many parts as the kernel takes in one call (UIO_MAXIOV).
+const MOST_PARTS: usize = 1024;
+
+/// An array of parts whose sizes together are a length.
+pub(super) unsafe fn parts<'a>(
+    parts: *const super::transfer::udsock_part,
+    count: usize,
+) -> Result<&'a [Buffer<'a>]> {
+    if count == 0 {
+        return Ok(&[]);
+    }
+    if count > MOST_PARTS {
+        return Err(Error::MESSAGE_SIZE);
+    }
+    if parts.is_null() || !parts.is_aligned() {
+        return Err(Error::INVALID);
+    }
+    // SAFETY: the caller passes `count` parts, which are laid out as buffers are
+    // (asserted beside udsock_part), and leaves them alone during the call.
+    let buffers = unsafe { std::slice::from_raw_parts(parts.cast::<Buffer<'a>>(), count) };
+    let mut total = 0_isize;
+    for buffer in buffers {
+        if buffer.is_null() && buffer.size() != 0 {
+            return Err(Error::INVALID);
+        }
+        let size = isize::try_from(buffer.size()).map_err(|_| Error::INVALID)?;
+        total = total.checked_add(size).ok_or(Error::INVALID)?;
+    }
+    Ok(buffers)
+}
+
+/// A place for a result.
+pub(super) struct Output<T>(*mut T);
+
+impl<T> Output<T> {
+    /// NULL is an error.
+    pub(super) fn required(place: *mut T) -> Result<Self> {
+        if place.is_null() { Err(Error::INVALID) } else { Ok(Self(place)) }
+    }
+
+    /// The caller must have passed room for a T, or NULL.
+    pub(super) unsafe fn write(&self, value: T) {
+        // SAFETY: not NULL (checked), and the caller passed room for a T. Callers
+        // from other languages may not align it.
+        unsafe { self.0.write_unaligned(value) };
+    }
+}
+
+/// Runs a call that counts its progress, and reports that, also after an error.
+pub(super) unsafe fn with_progress<T>(
+    place: *mut usize,
+    body: impl FnOnce(&mut usize) -> Result<T>,
+) -> Result<T> {
+    let mut progress = 0;
+    let result = body(&mut progress);
+    if let Ok(place) = Output::required(place) {
+        // SAFETY: the caller passed room for a size_t, or NULL.
+        unsafe { place.write(progress) };
+    }
+    result
+}
+
+/// Text into the caller's buffer, with its NUL; its length without.
+pub(super) unsafe fn write_text(text: &CStr, buffer: *mut c_char, size: usize) -> Result<i64> {
+    if buffer.is_null() || size == 0 {
+        return Err(Error::INVALID);
+    }
+    let bytes = text.to_bytes_with_nul();
+    if bytes.len() > size {
+        return Err(Error::OUT_OF_RANGE);
+    }
+    // SAFETY: the caller passed room for `size` bytes, and no more are written.
+    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr().cast(), buffer, bytes.len()) };
+    Ok(super::guard::count(bytes.len() - 1))
+}
+
+/// A struct that begins with its size.
+///
+/// # Safety
+/// All zero must be a value of the type.
+pub(super) unsafe trait Sized32: Copy {}
+
+/// No struct of this library is, or will be, larger.
+const LARGEST_STRUCT: usize = 4096;
+
+/// Reads a struct that may be of an older or a newer version. `None` for NULL.
+pub(super) unsafe fn options<T: Sized32>(pointer: *const T) -> Result<Option<T>> {
+    if pointer.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: the caller passes a struct that begins with its size, and as many
+    // readable bytes as that says.
+    unsafe { read_sized(pointer.cast()) }.map(Some)
+}
+
+unsafe fn read_sized<T: Sized32>(bytes: *const u8) -> Result<T> {
+    // SAFETY: the first field is the size, in four bytes.
+    let size = unsafe { bytes.cast::<u32>().read_unaligned() } as usize;
+    if size < size_of::<u32>() {
+        return Err(Error::INVALID);
+    }
+    if size > LARGEST_STRUCT {
+        return Err(Error::TOO_BIG);
+    }
+    for offset in size_of::<T>()..size {
+        // SAFETY: offset < size.
+        if unsafe { *bytes.add(offset) } != 0 {
+            return Err(Error::TOO_BIG);
+        }
+    }
+    let mut value = MaybeUninit::<T>::zeroed();
+    // SAFETY: at most `size` bytes are read and at most a T is written; what is not
+    // written is 0, and all zero is a T.
+    unsafe {
+        ptr::copy_nonoverlapping(bytes, value.as_mut_ptr().cast(), size.min(size_of::<T>()));
+        Ok(value.assume_init())
+    }
+}
+
+pub(super) fn known_flags(flags: u32, known: u32) -> Result<u32> {
+    if flags & !known == 0 { Ok(flags) } else { Err(Error::INVALID) }
+}

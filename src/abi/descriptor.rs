@@ -1,0 +1,44 @@
+//! Descriptors in and out
+
+use super::error::{explain, udsock_error};
+use super::guard::guard;
+use super::socket::udsock_t;
+use crate::error::{Error, Failure};
+use crate::handles;
+use crate::sys;
+
+/// Takes over a descriptor of any Unix socket, in whatever state: inherited, passed, or
+/// made by another library. From now on it belongs to the handle: do not close it. Its
+/// file, if it has one, is never removed. It becomes close-on-exec. Before it accepts or
+/// connects it becomes non-blocking, also for other processes that share it: only so can
+/// an accept be woken. On failure the descriptor stays the caller's, as it was.
+///
+/// -EBADF: not a descriptor. -ENOTSOCK, -EAFNOSUPPORT: not a socket, not a Unix one.
+/// -EEXIST: a handle of this process has it already.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_adopt(fd: i32, err: *mut udsock_error) -> udsock_t {
+    // SAFETY: the caller passes a udsock_error, or NULL; NULL is no address.
+    guard(|| unsafe {
+        explain(err, "adopt", std::ptr::null(), || {
+            let fd = sys::borrow(fd).ok_or(Failure::Plain(Error::BAD_HANDLE))?;
+            handles::adopt(fd)
+        })
+    })
+}
+
+/// The descriptor behind the handle, on loan: for poll(2), epoll(7) or another library's
+/// event loop. It stays the handle's: do not close it, nor use it after udsock_close. It
+/// is non-blocking, unless it was adopted blocking.
+#[unsafe(no_mangle)]
+pub extern "C" fn udsock_fd(s: udsock_t) -> i32 {
+    guard(|| handles::get(s).map(|socket| socket.raw_fd()))
+}
+
+/// Ends the handle and gives its descriptor to the caller, who has to close it. Calls of
+/// other threads on the handle return UDSOCK_CLOSED first. The socket's file stays. The
+/// descriptor is blocking, or as it was when it was adopted, and close-on-exec.
+#[unsafe(no_mangle)]
+pub extern "C" fn udsock_release(s: udsock_t) -> i32 {
+    guard(|| handles::release(s))
+}

@@ -1,0 +1,174 @@
+//! Errors
+
+use std::ffi::{CStr, c_char};
+use std::fmt::{self, Write};
+use std::mem::{offset_of, size_of};
+
+use super::argument;
+use super::guard::{code_of, guard};
+use crate::error::{Error, Failure, Result};
+use crate::sys;
+
+/// The end: the peer sends no more. It may still receive.
+pub const UDSOCK_EOF: i32 = -4097;
+
+/// The handle was closed by another thread while this call was waiting on it.
+pub const UDSOCK_CLOSED: i32 = -4098;
+
+/// An error inside the library, reported rather than let loose on the program. Please
+/// report it too.
+pub const UDSOCK_PANIC: i32 = -4099;
+
+/// The size of the text in a udsock_error, its NUL included.
+pub const UDSOCK_MESSAGE_SIZE: usize = 256;
+
+/// What went wrong, in words. The calls that open and close things take one as their
+/// last argument, or NULL. It is the caller's; initialise it with UDSOCK_ERROR_INIT. It
+/// is written only if the call fails.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct udsock_error {
+    /// sizeof(udsock_error). 0 counts as the size of this version.
+    pub size: u32,
+    /// The code that the call returned.
+    pub code: i32,
+    /// What was tried, on which address, what stood in the way and what to do:
+    /// "open server /run/app.sock: a regular file is there, which is not a socket; it
+    /// was left alone. Remove it or choose another path". Always ends with a NUL.
+    pub message: [c_char; UDSOCK_MESSAGE_SIZE],
+}
+
+/// The name of a code: "EADDRINUSE", "UDSOCK_EOF"; "OK" for 0 and above, "UNKNOWN" for
+/// what is no code. A static string, for any number, from any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn udsock_error_name(code: i64) -> *const c_char {
+    guard(|| {
+        Ok(words(code, c"OK", |error| match error {
+            Error::System(errno) => sys::errno_name(errno),
+            Error::End => c"UDSOCK_EOF",
+            Error::Closed => c"UDSOCK_CLOSED",
+            Error::Panic => c"UDSOCK_PANIC",
+        }))
+    })
+}
+
+/// A code in words, in English: "Address already in use". A static string, for any
+/// number, from any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn udsock_error_text(code: i64) -> *const c_char {
+    guard(|| {
+        Ok(words(code, c"Success", |error| match error {
+            Error::System(errno) => sys::errno_text(errno),
+            Error::End => c"End of stream: the peer sends no more",
+            Error::Closed => c"Closed by another thread while the call was waiting",
+            Error::Panic => c"Error inside libudsock",
+        }))
+    })
+}
+
+fn words(
+    code: i64,
+    success: &'static CStr,
+    describe: impl Fn(Error) -> &'static CStr,
+) -> *const c_char {
+    if code >= 0 {
+        return success.as_ptr();
+    }
+    let own = [Error::End, Error::Closed, Error::Panic];
+    let error = own.into_iter().find(|&error| i64::from(code_of(error)) == code);
+    // What no errno can be is described like an errno that does not exist.
+    let errno = code.checked_neg().and_then(|errno| i32::try_from(errno).ok());
+    describe(error.unwrap_or(Error::System(errno.unwrap_or(i32::MAX)))).as_ptr()
+}
+
+/// Calls, and on failure writes the whole story to `place`, if there is one.
+pub(super) unsafe fn explain<T>(
+    place: *mut udsock_error,
+    call: &str,
+    address: *const c_char,
+    body: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T> {
+    body().map_err(|failure| {
+        if !place.is_null() {
+            // SAFETY: the caller passed a C string or NULL.
+            let address = unsafe { argument::text(address) };
+            // SAFETY: the caller passed a udsock_error, or NULL.
+            unsafe { write_error(place, call, address, &failure) };
+        }
+        failure.error()
+    })
+}
+
+unsafe fn write_error(
+    place: *mut udsock_error,
+    call: &str,
+    address: Option<&CStr>,
+    failure: &Failure,
+) {
+    let mut message = Message { bytes: [0; UDSOCK_MESSAGE_SIZE], length: 0 };
+    // A message that is full is not an error.
+    let _ = match address {
+        Some(address) => write!(message, "{call} {}: {failure}", Shown(address)),
+        None => write!(message, "{call}: {failure}"),
+    };
+    // SAFETY: the caller's struct begins with its size. No version of it is smaller
+    // than this one, so that is what a forgotten size stands for.
+    let room = match unsafe { (&raw const (*place).size).read_unaligned() } as usize {
+        0 => size_of::<udsock_error>(),
+        size => size.min(size_of::<udsock_error>()),
+    };
+    let code = code_of(failure.error()).to_ne_bytes();
+    let code_at = offset_of!(udsock_error, code);
+    let message_at = offset_of!(udsock_error, message);
+    for (offset, bytes) in [(code_at, &code[..]), (message_at, &message.bytes[..])] {
+        let count = bytes.len().min(room.saturating_sub(offset));
+        // SAFETY: offset + count is within the caller's struct.
+        unsafe {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), place.cast::<u8>().add(offset), count);
+        }
+        if offset == message_at && count > 0 {
+            // SAFETY: as above, the last byte that was written.
+            unsafe { *place.cast::<u8>().add(offset + count - 1) = 0 };
+        }
+    }
+}
+
+/// Text in a fixed room, cut at a character's end. It needs no memory, so that an
+/// error can be told when there is none.
+struct Message {
+    bytes: [u8; UDSOCK_MESSAGE_SIZE],
+    length: usize,
+}
+
+impl Write for Message {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = UDSOCK_MESSAGE_SIZE - 1 - self.length;
+        let fits = text.floor_char_boundary(room);
+        self.bytes[self.length..self.length + fits].copy_from_slice(&text.as_bytes()[..fits]);
+        self.length += fits;
+        if fits < text.len() { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
+/// An address in a message: its two ends if it is long, so that the reason fits too.
+struct Shown<'a>(&'a CStr);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LONG: usize = 110;
+        const END: usize = 50;
+        let bytes = self.0.to_bytes();
+        let part = |out: &mut fmt::Formatter<'_>, bytes: &[u8]| {
+            bytes.utf8_chunks().try_for_each(|chunk| {
+                out.write_str(chunk.valid())?;
+                chunk.invalid().iter().try_for_each(|byte| write!(out, "\\x{byte:02x}"))
+            })
+        };
+        if bytes.len() <= LONG {
+            return part(out, bytes);
+        }
+        part(out, &bytes[..END])?;
+        out.write_str("...")?;
+        part(out, &bytes[bytes.len() - END..])
+    }
+}

@@ -1,0 +1,79 @@
+//! The one way out: what the core answers becomes what C gets, and no panic passes.
+
+use std::ffi::c_char;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::error::{UDSOCK_CLOSED, UDSOCK_EOF, UDSOCK_PANIC};
+use crate::error::{Error, Result};
+
+/// What an export returns, and how it says that something went wrong.
+pub(super) trait Answer {
+    fn failed(error: Error) -> Self;
+}
+
+impl Answer for i32 {
+    fn failed(error: Error) -> Self {
+        code_of(error)
+    }
+}
+
+impl Answer for i64 {
+    fn failed(error: Error) -> Self {
+        code_of(error).into()
+    }
+}
+
+impl Answer for u32 {
+    fn failed(_: Error) -> Self {
+        0
+    }
+}
+
+impl Answer for *const c_char {
+    fn failed(_: Error) -> Self {
+        c"UDSOCK_PANIC".as_ptr()
+    }
+}
+
+/// The body of every export.
+pub(super) fn guard<T: Answer>(body: impl FnOnce() -> Result<T>) -> T {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => T::failed(error),
+        Err(payload) => {
+            // Dropping it could panic again.
+            std::mem::forget(payload);
+            T::failed(Error::Panic)
+        }
+    }
+}
+
+pub(super) fn code_of(error: Error) -> i32 {
+    match error {
+        Error::System(errno) => -errno,
+        Error::End => UDSOCK_EOF,
+        Error::Closed => UDSOCK_CLOSED,
+        Error::Panic => UDSOCK_PANIC,
+    }
+}
+
+/// A count as C gets it.
+pub(super) fn count(count: usize) -> i64 {
+    i64::try_from(count).expect("counts are at most SSIZE_MAX")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_code() {
+        assert_eq!(
+            guard::<i32>(|| panic!("a test of the guard; this output is expected")),
+            UDSOCK_PANIC
+        );
+        assert_eq!(guard::<i64>(|| Err(Error::End)), i64::from(UDSOCK_EOF));
+        assert_eq!(guard::<i64>(|| Err(Error::INVALID)), -i64::from(libc::EINVAL));
+        assert_eq!(guard(|| Ok(7_i64)), 7);
+    }
+}

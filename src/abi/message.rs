@@ -1,0 +1,225 @@
+//! Messages, many in one call
+
+use std::ffi::{c_char, c_void};
+use std::mem::size_of;
+
+use super::argument::{self, Sized32};
+use super::guard::{code_of, count, guard};
+use super::socket::{udsock_credentials, udsock_t};
+use crate::address::{self, Address};
+use crate::batch::{Inbox, Outbox, Outgoing};
+use crate::error::{Error, Failure, Result};
+use crate::handles;
+use crate::sys::{Buffer, SocketName};
+use crate::wait::Wait;
+
+/// Message flag, set by receiving: the message was larger than data_capacity. data_size
+/// is its true length; what did not fit is gone.
+pub const UDSOCK_TRUNCATED: u32 = 1;
+
+/// Message flag, set by receiving: descriptors came that could not be taken.
+pub const UDSOCK_FDS_LOST: u32 = 2;
+
+/// A message, and all that goes with it. Sending reads data_size, descriptors_count and
+/// address; receiving reads the capacities and writes the sizes and counts, so that what
+/// was received can be sent on as it is. Set size, and what is not used to 0.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct udsock_message {
+    /// sizeof(udsock_message). In an array every element has the same, and elements are
+    /// as many bytes apart.
+    pub size: u32,
+    /// Out: UDSOCK_TRUNCATED, UDSOCK_FDS_LOST. Sending does not look at these two.
+    pub flags: u32,
+    /// The bytes, or room for them.
+    pub data: *mut c_void,
+    /// Receiving: the room at data, in bytes, at least 1.
+    pub data_capacity: usize,
+    /// How many bytes to send; how many bytes the received message has.
+    pub data_size: usize,
+    /// Not there yet: NULL.
+    pub descriptors: *mut i32,
+    /// Not there yet: 0, else -ENOSYS.
+    pub descriptors_capacity: usize,
+    /// Not there yet: 0, else -ENOSYS. Receiving writes 0.
+    pub descriptors_count: usize,
+    /// Where to send to (datagrams; NULL or "": where the socket is connected to); room
+    /// for the address of the sender, or NULL.
+    pub address: *mut c_char,
+    /// Receiving: the room at address, in bytes. UDSOCK_ADDRESS_SIZE is always enough.
+    pub address_capacity: usize,
+    /// Receiving: the length of the sender's address without its NUL; 0: it has none.
+    pub address_size: usize,
+    /// Receiving: who sent it. Not there yet: unknown (see udsock_credentials).
+    pub credentials: udsock_credentials,
+    /// What became of it: how many bytes went or came, or an error code.
+    pub result: i32,
+}
+
+// SAFETY: numbers and pointers: all zero is a value.
+unsafe impl Sized32 for udsock_message {}
+
+/// Sends many messages, up to 64 in one system call: how many went. Each one's `result`
+/// is its length or its own error, and one that fails does not hold up the others. If
+/// time runs out, a signal comes or the handle is closed, the rest have that as their
+/// result. An error only if none went: the first one's. On a stream the messages follow
+/// each other without bounds; one that went in part says so in its result, and is the
+/// last that went.
+/// -EINVAL: no messages, or sizes that differ. Others, and each result: as udsock_send
+/// and udsock_send_to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_send_batch(
+    s: udsock_t,
+    messages: *mut udsock_message,
+    messages_count: usize,
+    timeout_ms: i32,
+) -> i64 {
+    guard(|| {
+        let mut wait = Wait::new(argument::timeout(timeout_ms)?);
+        // SAFETY: the caller passes `messages_count` elements, each with its size.
+        let mut messages = unsafe { Messages::new(messages, messages_count) }?;
+        handles::get(s)?.send_batch(&mut messages, &mut wait).map(count)
+    })
+}
+
+/// Waits for a message and receives it together with those that are there already, up
+/// to 64 in one call: how many came. Each one's `result` is the number of bytes at data,
+/// or -ERANGE if the sender's address did not fit (address_size says its length).
+/// UDSOCK_TRUNCATED marks those that were larger than their room. Elements beyond the
+/// result are not touched. Errors: as udsock_recv; -EINVAL also for any element without
+/// room, before anything is received.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_recv_batch(
+    s: udsock_t,
+    messages: *mut udsock_message,
+    messages_count: usize,
+    timeout_ms: i32,
+) -> i64 {
+    guard(|| {
+        let mut wait = Wait::new(argument::timeout(timeout_ms)?);
+        // SAFETY: the caller passes `messages_count` elements, each with its size.
+        let mut messages = unsafe { Messages::new(messages, messages_count) }?;
+        messages.check_room()?;
+        handles::get(s)?.receive_batch(&mut messages, &mut wait).map(count)
+    })
+}
+
+/// The caller's array.
+struct Messages {
+    first: *mut u8,
+    stride: usize,
+    count: usize,
+}
+
+impl Messages {
+    /// The caller promises an array of this many elements, each of the size that it
+    /// begins with, which stays in place during the call.
+    unsafe fn new(first: *mut udsock_message, count: usize) -> Result<Self> {
+        // SAFETY: the first element begins with its size.
+        let known = unsafe { argument::options(first) }?.ok_or(Error::INVALID)?;
+        let stride = known.size as usize;
+        // No version of the struct is shorter than this one.
+        if count == 0 || stride < size_of::<udsock_message>() || !stride.is_multiple_of(8) {
+            return Err(Error::INVALID);
+        }
+        Ok(Self { first: first.cast(), stride, count })
+    }
+
+    fn place(&self, index: usize) -> *mut udsock_message {
+        debug_assert!(index < self.count);
+        self.first.wrapping_add(index * self.stride).cast()
+    }
+
+    fn read(&self, index: usize) -> Result<udsock_message> {
+        // SAFETY: the element is in the caller's array and begins with its size.
+        let message = unsafe { argument::options(self.place(index)) }?.ok_or(Error::INVALID)?;
+        argument::known_flags(message.flags, UDSOCK_TRUNCATED | UDSOCK_FDS_LOST)?;
+        if message.size as usize != self.stride {
+            return Err(Error::INVALID);
+        }
+        if message.descriptors_capacity != 0 || message.descriptors_count != 0 {
+            return Err(Error::NOT_IMPLEMENTED);
+        }
+        Ok(message)
+    }
+
+    fn update(&self, index: usize, change: impl FnOnce(&mut udsock_message)) {
+        let place = self.place(index);
+        // SAFETY: the element is in the caller's array, which has room for whole ones.
+        unsafe {
+            let mut message = place.read_unaligned();
+            change(&mut message);
+            place.write_unaligned(message);
+        }
+    }
+
+    fn check_room(&self) -> Result<()> {
+        (0..self.count.min(crate::sys::BATCH)).try_for_each(|index| {
+            let message = self.read(index)?;
+            argument::incoming(message.data, message.data_capacity).map(drop)
+        })
+    }
+}
+
+impl Outbox<'static> for Messages {
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn message(&self, index: usize) -> Result<Outgoing<'static>> {
+        let message = self.read(index)?;
+        let buffer = argument::outgoing(message.data, message.data_size)?;
+        // SAFETY: the caller passes a C string or NULL.
+        let to = match unsafe { argument::text(message.address) } {
+            None => None,
+            Some(text) if text.is_empty() => None,
+            Some(text) => {
+                let to = Address::parse(text).and_then(|address| address.destination());
+                Some(to.map_err(|failure: Failure| failure.error())?)
+            }
+        };
+        Ok((buffer, to))
+    }
+
+    fn settle(&mut self, index: usize, result: Result<usize>) {
+        self.update(index, |message| message.result = in_result(result));
+    }
+}
+
+impl Inbox<'static> for Messages {
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn room(&self, index: usize) -> Buffer<'static> {
+        self.read(index)
+            .map_or(Buffer::EMPTY, |message| Buffer::from_raw(message.data, message.data_capacity))
+    }
+
+    fn deliver(&mut self, index: usize, size: usize, from: &SocketName) {
+        let from = address::text_of(from);
+        self.update(index, |message| {
+            let fits = size.min(message.data_capacity);
+            message.flags = if fits < size { UDSOCK_TRUNCATED } else { 0 };
+            message.data_size = size;
+            message.descriptors_count = 0;
+            message.credentials = udsock_credentials { pid: 0, uid: u32::MAX, gid: u32::MAX };
+            message.result = in_result(Ok(fits));
+            message.address_size = from.count_bytes();
+            if !message.address.is_null() {
+                // SAFETY: the caller passes room for `address_capacity` bytes.
+                let written = unsafe {
+                    argument::write_text(&from, message.address, message.address_capacity)
+                };
+                if let Err(error) = written {
+                    message.result = in_result(Err(error));
+                }
+            }
+        });
+    }
+}
+
+/// A length (which the kernel keeps below 2^31) or a code.
+fn in_result(result: Result<usize>) -> i32 {
+    result.map_or_else(code_of, |size| i32::try_from(size).unwrap_or(i32::MAX))
+}

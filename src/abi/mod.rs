@@ -1,0 +1,79 @@
+//! libudsock: Unix domain sockets (stream, datagram, seqpacket) on Linux.
+//!
+//! A server and a client:
+//!
+//!     udsock_error err = UDSOCK_ERROR_INIT;
+//!     udsock_t server = udsock_open_server(UDSOCK_STREAM, "/tmp/echo.sock", NULL, &err);
+//!     if (server < 0) { fprintf(stderr, "%s\n", err.message); return 1; }
+//!     udsock_t peer = udsock_accept(server, UDSOCK_FOREVER, NULL);
+//!     int64_t n = udsock_recv(peer, buffer, sizeof buffer, UDSOCK_FOREVER);
+//!     udsock_send_all(peer, buffer, (size_t)n, UDSOCK_FOREVER, NULL);
+//!     udsock_close(peer);
+//!     udsock_close(server);
+//!
+//!     udsock_t client = udsock_open_client(UDSOCK_STREAM, "/tmp/echo.sock", NULL, &err);
+//!
+//! Conventions, the same for every call:
+//!
+//! Results. 0 and above is success: a handle, a count, or 0. Below 0 is an error:
+//! -errno as the system gives it (-EAGAIN, -ECONNREFUSED), or one of this library's
+//! own codes (UDSOCK_EOF, UDSOCK_CLOSED, UDSOCK_PANIC), which lie below -4096.
+//! errno itself is not used.
+//!
+//! Handles. A udsock_t is a number, not a descriptor and not a pointer. A handle
+//! that was closed, or never was one, gets -EBADF from every call; it never reaches
+//! another socket. It fits into a double exactly, and is above 2^32.
+//!
+//! Time. Every call that can wait takes timeout_ms: UDSOCK_FOREVER, 0 for not at all
+//! (-EAGAIN if the call would have to wait), or milliseconds (-ETIMEDOUT after them,
+//! never earlier). Less than UDSOCK_FOREVER is -EINVAL.
+//!
+//! Signals. A signal handler that runs during a wait ends it with -EINTR; nothing is
+//! lost, call again. SIGPIPE is never raised. The library installs no handler.
+//!
+//! The end. UDSOCK_EOF says that the peer sends no more. 0 is never the end: it is an
+//! empty message, which datagram and seqpacket sockets really have.
+//!
+//! Outputs are written only on success, except where progress is reported. Buffers to
+//! receive into must not be of size 0, and no length may be above SSIZE_MAX: -EINVAL.
+//! A NULL where something is needed is -EINVAL.
+//!
+//! Threads. Every call may be made from every thread, also on the same handle.
+//! udsock_close ends the calls that wait on the handle: they return UDSOCK_CLOSED.
+//!
+//! Options are structs whose first field is their size: set it to sizeof. NULL stands
+//! for all defaults, and so does 0 in every field. Unknown flags and reserved fields
+//! that are not 0 are -EINVAL. A longer struct than this library knows is welcome if
+//! the rest is 0, else -E2BIG.
+//!
+//! Addresses are text. A path of up to 4095 bytes, however short sun_path is. "@name":
+//! an abstract name, which has no file; behind the "@" the escapes \0, \\ and \xNN
+//! stand for any byte. "@" alone: a name that the kernel picks. For a file whose name
+//! begins with "@" write "./@name". Nothing is ever cut to fit.
+//!
+//! Descriptors are close-on-exec from the first moment.
+
+// The safety contract of every function is its text in the header.
+#![allow(unsafe_code, non_camel_case_types, clippy::missing_safety_doc)]
+
+mod argument;
+mod guard;
+
+pub mod error;
+pub mod socket;
+
+pub mod open;
+
+pub mod descriptor;
+
+pub mod transfer;
+
+pub mod message;
+
+pub mod option;
+
+pub mod address;
+
+pub mod cleanup;
+
+pub mod version;

@@ -1,0 +1,61 @@
+//! Properties of a socket
+
+use super::guard::guard;
+use super::socket::udsock_t;
+use crate::error::{Error, Result};
+use crate::handles;
+use crate::option::SocketOption;
+
+/// Option, to read: UDSOCK_STREAM, UDSOCK_DGRAM or UDSOCK_SEQPACKET.
+pub const UDSOCK_OPTION_KIND: u32 = 1;
+
+/// Option: the send buffer in bytes (SO_SNDBUF). The kernel doubles what is set, for its
+/// own needs, and limits it to net.core.wmem_max; reading gives what it made of it. A
+/// message may have 32 bytes less than that.
+pub const UDSOCK_OPTION_SEND_BUFFER: u32 = 2;
+
+/// Option: the receive buffer in bytes (SO_RCVBUF). Unix sockets keep what was sent in
+/// the sender's buffer, so it changes little.
+pub const UDSOCK_OPTION_RECEIVE_BUFFER: u32 = 3;
+
+/// Option, to read: 1 if the socket is a server that listens.
+pub const UDSOCK_OPTION_LISTENING: u32 = 9;
+
+/// Option, to read: how many bytes a stream has to read; the length of the message that
+/// is next on the other kinds (FIONREAD).
+pub const UDSOCK_OPTION_READABLE_BYTES: u32 = 10;
+
+/// Option, to read: 1 if the path that this socket was bound to still leads to its own
+/// file.
+pub const UDSOCK_OPTION_OWNS_FILE: u32 = 11;
+
+/// Reads an option: its value, 0 or above. -ENOPROTOOPT: there is no such option.
+#[unsafe(no_mangle)]
+pub extern "C" fn udsock_get_option(s: udsock_t, option: u32) -> i64 {
+    guard(|| {
+        let option = known(option)?;
+        handles::get(s)?.option(option)
+    })
+}
+
+/// Sets an option. -ENOPROTOOPT: there is no such option, or it can only be read.
+/// -EINVAL: the value is not between 1 and 2^31 - 1.
+#[unsafe(no_mangle)]
+pub extern "C" fn udsock_set_option(s: udsock_t, option: u32, value: i64) -> i32 {
+    guard(|| {
+        let option = known(option)?;
+        handles::get(s)?.set_option(option, value).map(|()| 0)
+    })
+}
+
+fn known(option: u32) -> Result<SocketOption> {
+    match option {
+        UDSOCK_OPTION_KIND => Ok(SocketOption::Kind),
+        UDSOCK_OPTION_SEND_BUFFER => Ok(SocketOption::SendBuffer),
+        UDSOCK_OPTION_RECEIVE_BUFFER => Ok(SocketOption::ReceiveBuffer),
+        UDSOCK_OPTION_LISTENING => Ok(SocketOption::Listening),
+        UDSOCK_OPTION_READABLE_BYTES => Ok(SocketOption::ReadableBytes),
+        UDSOCK_OPTION_OWNS_FILE => Ok(SocketOption::OwnsFile),
+        _ => Err(Error::NO_SUCH_OPTION),
+    }
+}

@@ -1,0 +1,293 @@
+//! Sockets: POSIX's verbs, one step each
+
+use std::ffi::{CStr, c_char};
+
+use super::argument::{self, Sized32, known_flags, options, required_text};
+use super::error::{explain, udsock_error};
+use super::guard::guard;
+use crate::client::ConnectOptions;
+use crate::error::{Error, Failure, Result};
+use crate::handles;
+use crate::socket::{BindOptions, Kind, Side, Socket};
+use crate::wait::{Timeout, Wait};
+
+/// A handle: a socket of this process. Positive, above 2^32, at most 2^53 - 1. A
+/// result of this type below 0 is an error code.
+pub type udsock_t = i64;
+
+/// A kind of socket: bytes in order, without bounds, over a connection (SOCK_STREAM).
+pub const UDSOCK_STREAM: u32 = 1;
+
+/// A kind of socket: messages, each on its own, without a connection (SOCK_DGRAM). On
+/// Unix sockets none is lost, doubled or overtaken.
+pub const UDSOCK_DGRAM: u32 = 2;
+
+/// A kind of socket: messages in order, over a connection (SOCK_SEQPACKET).
+pub const UDSOCK_SEQPACKET: u32 = 5;
+
+/// For timeout_ms: wait as long as it takes.
+pub const UDSOCK_FOREVER: i32 = -1;
+
+/// For udsock_shutdown: nothing more will be received.
+pub const UDSOCK_READ: u32 = 1;
+
+/// For udsock_shutdown: nothing more will be sent. The peer sees the end.
+pub const UDSOCK_WRITE: u32 = 2;
+
+/// Bind flag: the file stays when the socket is closed.
+pub const UDSOCK_KEEP_FILE: u32 = 4;
+
+/// Connect flag: while there is no server (no file: ENOENT; nobody behind it:
+/// ECONNREFUSED) try again, with pauses that grow from 50 microseconds to 20 ms, until
+/// the timeout.
+pub const UDSOCK_RETRY: u32 = 1;
+
+/// Connect flag: if the server's queue is full return -EAGAIN instead of waiting.
+pub const UDSOCK_DONT_WAIT: u32 = 2;
+
+/// A process, and the user and group it acts for.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct udsock_credentials {
+    /// The process. 0: unknown.
+    pub pid: i32,
+    /// Its effective user. UINT32_MAX: unknown.
+    pub uid: u32,
+    /// Its effective group. UINT32_MAX: unknown.
+    pub gid: u32,
+}
+
+/// How to bind. Only flags and mode concern udsock_bind; the rest is for the calls that
+/// do more.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct udsock_bind_options {
+    /// sizeof(udsock_bind_options).
+    pub size: u32,
+    /// UDSOCK_KEEP_FILE, or 0.
+    pub flags: u32,
+    /// The permission bits of the socket file, exactly these, whatever the umask; to
+    /// connect takes the write bit. They hold from the first moment; where the umask
+    /// has to be overruled the file is narrower for an instant, never wider. 0: 0777
+    /// less the umask. An abstract name has no file: -EINVAL.
+    pub mode: u32,
+    /// How many connections may wait to be accepted. 0 and below: as many as the
+    /// system allows (net.core.somaxconn).
+    pub backlog: i32,
+    /// The file's owner. Not there yet: NULL, else -ENOSYS.
+    pub user: *const c_char,
+    /// The file's group. Not there yet: NULL, else -ENOSYS.
+    pub group: *const c_char,
+}
+
+/// How to connect.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct udsock_connect_options {
+    /// sizeof(udsock_connect_options).
+    pub size: u32,
+    /// UDSOCK_RETRY or UDSOCK_DONT_WAIT, not both, or 0.
+    pub flags: u32,
+    /// How long to wait for room in the server's queue, and for the server with
+    /// UDSOCK_RETRY, in milliseconds. 0 and UDSOCK_FOREVER: as long as it takes.
+    pub timeout_ms: i32,
+    /// 0.
+    pub reserved: u32,
+    /// An address to bind the client to first, so that the server sees who calls and
+    /// can answer datagrams: a path, "@name", or "@" for a name that the kernel picks.
+    /// NULL: none.
+    pub local_address: *const c_char,
+}
+
+// SAFETY: numbers and pointers: all zero is a value.
+unsafe impl Sized32 for udsock_bind_options {}
+// SAFETY: numbers and pointers: all zero is a value.
+unsafe impl Sized32 for udsock_connect_options {}
+
+/// A new socket, without a name or a peer. `kind`: UDSOCK_STREAM, UDSOCK_DGRAM or
+/// UDSOCK_SEQPACKET, else -EINVAL. -EMFILE, -ENFILE: no descriptors are left.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn udsock_create(kind: u32) -> udsock_t {
+    guard(|| {
+        let kind = Kind::from_number(kind)?;
+        handles::open(|| Socket::create(kind))
+    })
+}
+
+/// Gives the socket a name: creates the socket file, or takes the abstract name. The
+/// path is bound as it is written; the file is found again for its removal also after
+/// chdir(2), or after its directory was renamed.
+///
+/// -EADDRINUSE: a socket is at the path, or a socket of this kind has the name.
+/// -EEXIST: something else is at the path; nothing but sockets is ever touched.
+/// -EINVAL: the socket is bound already, or an argument makes no sense.
+/// -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as bind(2) has them.
+/// -ENAMETOOLONG: a path of 4096 bytes or more, a component of more than 255, or an
+/// abstract name of more than 107.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_bind(
+    s: udsock_t,
+    address: *const c_char,
+    options: *const udsock_bind_options,
+    err: *mut udsock_error,
+) -> i32 {
+    // SAFETY: the caller passes C strings, structs with their sizes, or NULL.
+    guard(|| unsafe {
+        explain(err, "bind", address, || {
+            let socket = handles::get(s)?;
+            let (options, _) = bind_options(options)?;
+            socket.bind(required_address(address)?, options)?;
+            Ok(0)
+        })
+    })
+}
+
+/// Lets clients connect. `backlog`: how many may wait to be accepted (the kernel adds
+/// one); 0 and below: as many as the system allows. May be called again to change it.
+/// -EINVAL: the socket has no name, or is connected. -EOPNOTSUPP: a datagram socket.
+#[unsafe(no_mangle)]
+pub extern "C" fn udsock_listen(s: udsock_t, backlog: i32) -> i32 {
+    guard(|| handles::get(s)?.listen(backlog).map(|()| 0))
+}
+
+/// The next client: a handle of its own, to be closed with udsock_close. Any number of
+/// threads may accept on one server. A client may be gone again already: what it sent
+/// can be received, then the end.
+///
+/// `peer` must be NULL until credentials are there: -ENOSYS.
+/// -EINVAL: not listening, or shut down. -EMFILE, -ENFILE: no descriptors are left; the
+/// client stays in the queue, and this is said at once, even if nobody waits there.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_accept(
+    s: udsock_t,
+    timeout_ms: i32,
+    peer: *mut udsock_credentials,
+) -> udsock_t {
+    guard(|| {
+        if !peer.is_null() {
+            return Err(Error::NOT_IMPLEMENTED);
+        }
+        handles::accept(s, &mut Wait::new(argument::timeout(timeout_ms)?))
+    })
+}
+
+/// Connects to a server, or sets where a datagram socket sends to (and from where alone
+/// it receives). If the server's queue is full this waits, within the timeout. After a
+/// failure the same socket can try again. A datagram socket may connect anew, and must
+/// when its server was restarted.
+///
+/// -ENOENT: nothing is at the path. -ECONNREFUSED: nobody is behind it: its server is
+/// gone or does not listen, it is no socket, or the abstract name is not there.
+/// -EACCES: no write permission on the file, or no search permission on the way.
+/// -EPROTOTYPE: a socket of another kind is there. -EISCONN: connected already.
+/// -EAGAIN: its queue is full, and UDSOCK_DONT_WAIT was given. -ETIMEDOUT: time ran
+/// out. For local_address as udsock_bind.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_connect(
+    s: udsock_t,
+    address: *const c_char,
+    options: *const udsock_connect_options,
+    err: *mut udsock_error,
+) -> i32 {
+    // SAFETY: the caller passes C strings, structs with their sizes, or NULL.
+    guard(|| unsafe {
+        explain(err, "connect", address, || {
+            let socket = handles::get(s)?;
+            let options = connect_options(options)?;
+            socket.connect(required_address(address)?, options)?;
+            Ok(0)
+        })
+    })
+}
+
+/// Shuts one side of the connection or both; the handle stays open. `how`: UDSOCK_READ,
+/// UDSOCK_WRITE or both, else -EINVAL. It acts on the socket itself, so also on copies
+/// of it in other processes. A server that was shut down accepts no more (-EINVAL) and
+/// can't be revived. -ENOTCONN: a stream or seqpacket socket without a peer.
+#[unsafe(no_mangle)]
+pub extern "C" fn udsock_shutdown(s: udsock_t, how: u32) -> i32 {
+    const BOTH: u32 = UDSOCK_READ | UDSOCK_WRITE;
+    guard(|| {
+        let side = match how {
+            UDSOCK_READ => Side::Read,
+            UDSOCK_WRITE => Side::Write,
+            BOTH => Side::Both,
+            _ => return Err(Error::INVALID),
+        };
+        handles::get(s)?.shutdown(side).map(|()| 0)
+    })
+}
+
+/// Closes the socket. Its file is removed if it is still the file that it made (the same
+/// inode), and if this is the process that made it. Calls of other threads that wait on
+/// the handle return UDSOCK_CLOSED at once; the descriptor is closed when the last of
+/// them has left, and until then its number is not used again. From now on the handle
+/// gets -EBADF.
+///
+/// -EBADF: the handle was not open. Any other error says that the file could not be
+/// removed; the socket is closed all the same.
+#[unsafe(no_mangle)]
+pub extern "C" fn udsock_close(s: udsock_t) -> i32 {
+    guard(|| handles::close(s).map(|()| 0))
+}
+
+pub(super) unsafe fn required_address<'a>(address: *const c_char) -> Result<&'a CStr, Failure> {
+    // SAFETY: the caller passes a C string or NULL.
+    unsafe { required_text(address) }.map_err(|_| Failure::Invalid("the address is NULL"))
+}
+
+/// The options, and the backlog, which is listen's.
+pub(super) unsafe fn bind_options(
+    pointer: *const udsock_bind_options,
+) -> Result<(BindOptions, i32), Failure> {
+    // SAFETY: the caller passes a struct with its size, or NULL.
+    let Some(given) = unsafe { options(pointer) }.map_err(Failure::at(OPTIONS))? else {
+        return Ok((BindOptions::default(), 0));
+    };
+    let flags = known_flags(given.flags, UDSOCK_KEEP_FILE)
+        .map_err(|_| Failure::Invalid("the options have a flag that this version does not know"))?;
+    if given.mode > 0o7777 {
+        return Err(Failure::Invalid("mode has bits that are no permissions"));
+    }
+    if !given.user.is_null() || !given.group.is_null() {
+        return Err(Failure::NotImplemented("user and group are not there yet"));
+    }
+    let options = BindOptions {
+        mode: Some(given.mode).filter(|&mode| mode != 0),
+        keep_file: flags & UDSOCK_KEEP_FILE != 0,
+    };
+    Ok((options, given.backlog))
+}
+
+pub(super) unsafe fn connect_options<'a>(
+    pointer: *const udsock_connect_options,
+) -> Result<ConnectOptions<'a>, Failure> {
+    // SAFETY: the caller passes a struct with its size, or NULL.
+    let Some(given) = unsafe { options(pointer) }.map_err(Failure::at(OPTIONS))? else {
+        return Ok(ConnectOptions { retry: false, timeout: Timeout::Forever, local_address: None });
+    };
+    let flags = known_flags(given.flags, UDSOCK_RETRY | UDSOCK_DONT_WAIT)
+        .map_err(|_| Failure::Invalid("the options have a flag that this version does not know"))?;
+    if given.reserved != 0 {
+        return Err(Failure::Invalid("the options' reserved field is not 0"));
+    }
+    let timeout = match (flags, given.timeout_ms) {
+        (UDSOCK_RETRY | 0, 0) => Timeout::Forever,
+        (UDSOCK_RETRY | 0, timeout_ms) => argument::timeout(timeout_ms)
+            .map_err(|_| Failure::Invalid("timeout_ms is below UDSOCK_FOREVER"))?,
+        (UDSOCK_DONT_WAIT, UDSOCK_FOREVER..) => Timeout::Milliseconds(0),
+        (UDSOCK_DONT_WAIT, _) => {
+            return Err(Failure::Invalid("timeout_ms is below UDSOCK_FOREVER"));
+        }
+        _ => {
+            return Err(Failure::Invalid("UDSOCK_RETRY and UDSOCK_DONT_WAIT contradict"));
+        }
+    };
+    // SAFETY: the caller passes a C string or NULL.
+    let local_address = unsafe { argument::text(given.local_address) };
+    Ok(ConnectOptions { retry: flags & UDSOCK_RETRY != 0, timeout, local_address })
+}
+
+const OPTIONS: &str = "the options' size, or what lies behind the fields of this version";

@@ -1,0 +1,221 @@
+//! Data
+
+use std::ffi::{c_char, c_void};
+use std::mem::{offset_of, size_of};
+
+use super::address::UDSOCK_ADDRESS_SIZE;
+use super::argument::{self, required_text, with_progress, write_text};
+use super::guard::{count, guard};
+use super::socket::udsock_t;
+use crate::address::{self, Address};
+use crate::error::{Error, Failure};
+use crate::handles;
+use crate::sys::{Buffer, SocketName};
+use crate::wait::Wait;
+
+/// A part of what is sent or received: an iovec.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct udsock_part {
+    /// Where it is. May be NULL if size is 0.
+    pub data: *mut c_void,
+    /// Its length in bytes.
+    pub size: usize,
+}
+
+// argument::parts passes an array of these on as it is.
+const _: () = assert!(
+    size_of::<udsock_part>() == size_of::<Buffer<'_>>()
+        && size_of::<udsock_part>() == size_of::<libc::iovec>()
+        && offset_of!(udsock_part, data) == offset_of!(libc::iovec, iov_base)
+        && offset_of!(udsock_part, size) == offset_of!(libc::iovec, iov_len)
+);
+
+/// Sends. Of a stream at least one byte, and as many as there is room for: the result
+/// says how many; udsock_send_all sends all. Of the other kinds the whole message, or
+/// nothing. `size` 0 sends an empty message, and on a stream nothing: 0.
+///
+/// -EPIPE: the peer is gone or reads no more. -ECONNRESET: it left without reading what
+/// was sent before. -ENOTCONN, -EDESTADDRREQ: not connected. -EMSGSIZE: the message is
+/// larger than the send buffer. -ENOBUFS: larger than any can be. -ECONNREFUSED: the
+/// datagram server is gone; connect anew.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_send(
+    s: udsock_t,
+    data: *const c_void,
+    size: usize,
+    timeout_ms: i32,
+) -> i64 {
+    guard(|| {
+        let buffer = argument::outgoing(data, size)?;
+        let mut wait = Wait::new(argument::timeout(timeout_ms)?);
+        handles::get(s)?.send(&[buffer], None, &mut wait).map(count)
+    })
+}
+
+/// Receives. Of a stream what is there, at least a byte; of the other kinds a message,
+/// of which 0 bytes are an empty one. The end is UDSOCK_EOF, never 0.
+///
+/// -EMSGSIZE: the message was larger than `size`; the buffer holds its beginning, and
+/// the rest is gone. -ECONNRESET: the peer left without reading everything; told once,
+/// after all that it sent, and then comes the end.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_recv(
+    s: udsock_t,
+    buffer: *mut c_void,
+    size: usize,
+    timeout_ms: i32,
+) -> i64 {
+    guard(|| {
+        let buffer = argument::incoming(buffer, size)?;
+        let mut wait = Wait::new(argument::timeout(timeout_ms)?);
+        handles::get(s)?.receive(&[buffer], &mut wait).map(count)
+    })
+}
+
+/// Sends everything, or on message sockets one message: `size` on success. `sent` (may
+/// be NULL) says how many bytes have gone, also after an error: after -EINTR or
+/// -ETIMEDOUT go on from there. Errors: as udsock_send.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_send_all(
+    s: udsock_t,
+    data: *const c_void,
+    size: usize,
+    timeout_ms: i32,
+    sent: *mut usize,
+) -> i64 {
+    // SAFETY: the caller passes room for a size_t, or NULL.
+    guard(|| unsafe {
+        with_progress(sent, |sent| {
+            let buffer = argument::outgoing(data, size)?;
+            let mut wait = Wait::new(argument::timeout(timeout_ms)?);
+            handles::get(s)?.send_all(buffer, &mut wait, sent).map(|()| count(size))
+        })
+    })
+}
+
+/// Receives exactly `size` bytes of a stream: `size` on success. `received` (may be
+/// NULL) says how many have come, also after an error: after -EINTR or -ETIMEDOUT go on
+/// from there; after UDSOCK_EOF that was all. -EOPNOTSUPP: not a stream. Other errors:
+/// as udsock_recv.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_recv_exact(
+    s: udsock_t,
+    buffer: *mut c_void,
+    size: usize,
+    timeout_ms: i32,
+    received: *mut usize,
+) -> i64 {
+    // SAFETY: the caller passes room for a size_t, or NULL.
+    guard(|| unsafe {
+        with_progress(received, |received| {
+            let buffer = argument::incoming(buffer, size)?;
+            let mut wait = Wait::new(argument::timeout(timeout_ms)?);
+            handles::get(s)?.receive_exact(buffer, &mut wait, received).map(|()| count(size))
+        })
+    })
+}
+
+/// udsock_send from many parts, at most 1024 (-EMSGSIZE), in one call and one message.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_sendv(
+    s: udsock_t,
+    parts: *const udsock_part,
+    parts_count: usize,
+    timeout_ms: i32,
+) -> i64 {
+    guard(|| {
+        // SAFETY: the caller passes `parts_count` parts.
+        let buffers = unsafe { argument::parts(parts, parts_count) }?;
+        let mut wait = Wait::new(argument::timeout(timeout_ms)?);
+        handles::get(s)?.send(buffers, None, &mut wait).map(count)
+    })
+}
+
+/// udsock_recv into many parts, at most 1024 (-EMSGSIZE), which are filled in turn.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_recvv(
+    s: udsock_t,
+    parts: *const udsock_part,
+    parts_count: usize,
+    timeout_ms: i32,
+) -> i64 {
+    guard(|| {
+        // SAFETY: the caller passes `parts_count` parts.
+        let buffers = unsafe { argument::parts(parts, parts_count) }?;
+        if buffers.iter().all(|buffer| buffer.size() == 0) {
+            return Err(Error::INVALID);
+        }
+        let mut wait = Wait::new(argument::timeout(timeout_ms)?);
+        handles::get(s)?.receive(buffers, &mut wait).map(count)
+    })
+}
+
+/// Sends a datagram to an address; the socket need not be connected. If the receiver's
+/// queue is full this waits, with pauses that grow: the kernel tells nobody when there
+/// is room again.
+///
+/// -ENOENT, -ECONNREFUSED, -EACCES, -EPROTOTYPE: as udsock_connect. -EPERM: the receiver
+/// is connected to another socket. -EOPNOTSUPP: not a datagram socket. Others: as
+/// udsock_send.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_send_to(
+    s: udsock_t,
+    data: *const c_void,
+    size: usize,
+    address: *const c_char,
+    timeout_ms: i32,
+) -> i64 {
+    guard(|| {
+        let buffer = argument::outgoing(data, size)?;
+        let mut wait = Wait::new(argument::timeout(timeout_ms)?);
+        // SAFETY: the caller passes a C string or NULL.
+        let address = Address::parse(unsafe { required_text(address) }?).map_err(code)?;
+        let socket = handles::get(s)?;
+        let to = address.destination().map_err(code)?;
+        socket.send(&[buffer], Some(&to.name), &mut wait).map(count)
+    })
+}
+
+/// udsock_recv, and the address of who sent it, as text: empty if the sender has no name
+/// (it can't be answered), and on streams. `address` may be NULL if it is not wanted;
+/// else UDSOCK_ADDRESS_SIZE bytes are always enough. -ERANGE: `address_size` is too small
+/// for it; the message stays in the queue.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_recv_from(
+    s: udsock_t,
+    buffer: *mut c_void,
+    size: usize,
+    address: *mut c_char,
+    address_size: usize,
+    timeout_ms: i32,
+) -> i64 {
+    guard(|| {
+        let buffer = argument::incoming(buffer, size)?;
+        let mut wait = Wait::new(argument::timeout(timeout_ms)?);
+        let socket = handles::get(s)?;
+        if address.is_null() {
+            return socket.receive(&[buffer], &mut wait).map(count);
+        }
+        if address_size == 0 {
+            return Err(Error::INVALID);
+        }
+        let mut from = SocketName::EMPTY;
+        if address_size <= address::NAME_TEXT_MAX {
+            socket.next_sender(&mut from, &mut wait)?;
+            if address::text_of(&from).count_bytes() >= address_size {
+                return Err(Error::OUT_OF_RANGE);
+            }
+        }
+        let received = socket.receive_from(&[buffer], &mut from, &mut wait)?;
+        // SAFETY: the caller passes room for `address_size` bytes.
+        unsafe { write_text(&address::text_of(&from), address, address_size) }?;
+        Ok(count(received))
+    })
+}
+
+const _: () = assert!(address::NAME_TEXT_MAX < UDSOCK_ADDRESS_SIZE);
+
+fn code(failure: Failure) -> Error {
+    failure.error()
+}

@@ -1,0 +1,200 @@
+//! Addresses: the text that people write, and the names that the kernel knows.
+//!
+//! A path; `@name`, an abstract name; `@`, a name for the kernel to pick. Behind
+//! a leading `@` the escapes `\0`, `\\` and `\xNN` stand for any byte. A received
+//! path that begins with `@` is written `./@...`, so that every text reads back as
+//! the name it came from.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use crate::error::{Error, Failure, Result};
+use crate::sys::{self, SocketName};
+
+/// Paths have at most PATH_MAX bytes, their NUL among them.
+const PATH_MAX: usize = libc::PATH_MAX as usize;
+
+/// The longest text of a name that came from the kernel: every byte an escape.
+pub(crate) const NAME_TEXT_MAX: usize = 1 + 4 * SocketName::MAX;
+
+/// An address as a program writes it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Address<'a> {
+    Path(&'a CStr),
+    /// A NUL, then the name.
+    Abstract(Vec<u8>),
+    /// Whatever the kernel picks.
+    Any,
+}
+
+impl<'a> Address<'a> {
+    pub(crate) fn parse(text: &'a CStr) -> Result<Self, Failure> {
+        match text.to_bytes() {
+            [] => Err(Failure::Invalid("the address is empty")),
+            b"@" => Ok(Self::Any),
+            [b'@', name @ ..] => unescape(name).map(Self::Abstract),
+            path if path.len() >= PATH_MAX => {
+                Err(Failure::TooLong { what: "path", length: path.len(), most: PATH_MAX - 1 })
+            }
+            _ => Ok(Self::Path(text)),
+        }
+    }
+
+    /// The name to connect or send to. A path that sun_path can't hold is reached
+    /// through a descriptor of the socket file itself.
+    pub(crate) fn destination(&self) -> Result<Destination, Failure> {
+        match self {
+            Self::Any => Err(Failure::Invalid(
+                "@ alone asks the kernel for a name; to reach a socket give its whole name",
+            )),
+            Self::Abstract(name) => Ok(Destination::named(name)),
+            Self::Path(path) => match SocketName::new(path.to_bytes()) {
+                Some(name) => Ok(Destination { name, _file: None }),
+                None => {
+                    let file = sys::open_path(path, 0)?;
+                    let short = format!("/proc/self/fd/{}", file.as_raw_fd());
+                    let name = SocketName::new(short.as_bytes()).ok_or(Error::NAME_TOO_LONG)?;
+                    Ok(Destination { name, _file: Some(file) })
+                }
+            },
+        }
+    }
+}
+
+/// Where to connect or send to, good as long as it is kept.
+pub(crate) struct Destination {
+    pub(crate) name: SocketName,
+    _file: Option<OwnedFd>,
+}
+
+impl Destination {
+    fn named(bytes: &[u8]) -> Self {
+        let name = SocketName::new(bytes).expect("parsing has checked the length");
+        Self { name, _file: None }
+    }
+}
+
+impl AsRef<SocketName> for Destination {
+    fn as_ref(&self) -> &SocketName {
+        &self.name
+    }
+}
+
+fn unescape(text: &[u8]) -> Result<Vec<u8>, Failure> {
+    const BAD: Failure =
+        Failure::Invalid(r"in a name after @ a backslash begins \0, \\ or \xNN, and nothing else");
+    let mut name = Vec::with_capacity(SocketName::MAX);
+    name.push(0);
+    let mut rest = text;
+    while let [byte, tail @ ..] = rest {
+        let (byte, tail) = match (byte, tail) {
+            (b'\\', [b'0', tail @ ..]) => (0, tail),
+            (b'\\', [b'\\', tail @ ..]) => (b'\\', tail),
+            (b'\\', [b'x', high, low, tail @ ..]) => {
+                let digit = |byte: &u8| char::from(*byte).to_digit(16).ok_or(BAD);
+                ((digit(high)? * 16 + digit(low)?) as u8, tail)
+            }
+            (b'\\', _) => return Err(BAD),
+            _ => (*byte, tail),
+        };
+        if name.len() < SocketName::MAX {
+            name.push(byte);
+        } else {
+            let length = SocketName::MAX - 1 + 1 + tail.len();
+            let most = SocketName::MAX - 1;
+            return Err(Failure::TooLong { what: "abstract name", length, most });
+        }
+        rest = tail;
+    }
+    Ok(name)
+}
+
+/// The text of a name that came from the kernel. An unnamed socket's is empty.
+pub(crate) fn text_of(name: &SocketName) -> CString {
+    let mut bytes = name.bytes().peekable();
+    let mut text = Vec::with_capacity(NAME_TEXT_MAX + 1);
+    match bytes.peek() {
+        None => {}
+        Some(0) => {
+            text.push(b'@');
+            for byte in bytes.skip(1) {
+                match byte {
+                    0 => text.extend_from_slice(br"\0"),
+                    b'\\' => text.extend_from_slice(br"\\"),
+                    b' '..=b'~' => text.push(byte),
+                    _ => text.extend_from_slice(format!("\\x{byte:02x}").as_bytes()),
+                }
+            }
+        }
+        Some(b'@') => {
+            text.extend_from_slice(b"./");
+            text.extend(bytes);
+        }
+        Some(_) => text.extend(bytes),
+    }
+    CString::new(text).expect("NULs are escaped in names and end paths")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &CStr) -> SocketName {
+        let bytes = match Address::parse(text).unwrap() {
+            Address::Path(path) => path.to_bytes().to_vec(),
+            Address::Abstract(name) => name,
+            Address::Any => panic!("no name"),
+        };
+        SocketName::new(&bytes).unwrap()
+    }
+
+    #[test]
+    fn a_name_written_down_reads_back_the_same() {
+        for text in
+            [c"/tmp/a", c"a", c"@a", c"@\\0b", c"@a\\\\b", c"@\\xff\\x01", c"./@file", c"@@"]
+        {
+            assert_eq!(text_of(&name(text)).as_c_str(), text);
+        }
+    }
+
+    #[test]
+    fn every_byte_can_stand_in_an_abstract_name() {
+        for byte in 0..=255_u8 {
+            let name = SocketName::new(&[0, b'n', byte]).unwrap();
+            let text = text_of(&name);
+            let Address::Abstract(back) = Address::parse(&text).unwrap() else { panic!() };
+            assert_eq!(back, [0, b'n', byte]);
+        }
+    }
+
+    #[test]
+    fn a_received_path_that_begins_with_at_stays_a_path() {
+        assert_eq!(text_of(&SocketName::new(b"@file").unwrap()).as_c_str(), c"./@file");
+    }
+
+    #[test]
+    fn the_longest_text_fits() {
+        let name = SocketName::new(&[&[0][..], &[0xFF; 107][..]].concat()).unwrap();
+        assert!(text_of(&name).to_bytes().len() <= NAME_TEXT_MAX);
+    }
+
+    #[test]
+    fn what_can_not_be_is_refused() {
+        for text in [c"", c"@\\", c"@\\x", c"@\\x1", c"@\\xg0", c"@\\n", c"@a\\xF"] {
+            let failure = Address::parse(text).unwrap_err();
+            assert_eq!(failure.error(), Error::INVALID, "{text:?}");
+        }
+        let long = |count: usize, start: &str| CString::new(start.to_owned() + &"x".repeat(count));
+        for (text, good) in [
+            (long(107, "@").unwrap(), true),
+            (long(108, "@").unwrap(), false),
+            (long(4094, "/").unwrap(), true),
+            (long(4095, "/").unwrap(), false),
+        ] {
+            match Address::parse(&text) {
+                Ok(_) => assert!(good),
+                Err(failure) => assert!(!good && failure.error() == Error::NAME_TOO_LONG),
+            }
+        }
+    }
+}

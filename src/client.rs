@@ -1,0 +1,72 @@
+//! Clients: connecting, and trying again until there is room or a server.
+
+use std::ffi::CStr;
+
+use crate::address::Address;
+use crate::error::{Error, Failure, Result};
+use crate::socket::{BindOptions, Kind, Socket};
+use crate::sys;
+use crate::wait::{Readiness, Timeout, Wait};
+
+/// How to connect.
+#[derive(Clone, Copy)]
+pub(crate) struct ConnectOptions<'a> {
+    /// Go on while there is no server.
+    pub(crate) retry: bool,
+    pub(crate) timeout: Timeout,
+    /// Bound first.
+    pub(crate) local_address: Option<&'a CStr>,
+}
+
+impl Socket {
+    pub(crate) fn open_client(
+        kind: Kind,
+        address: &CStr,
+        options: ConnectOptions<'_>,
+    ) -> Result<Self, Failure> {
+        let client = Self::create(kind)?;
+        client.connect(address, options)?;
+        Ok(client)
+    }
+
+    pub(crate) fn connect(&self, text: &CStr, options: ConnectOptions<'_>) -> Result<(), Failure> {
+        let address = Address::parse(text)?;
+        // A second attempt with the same options finds what the first one bound.
+        if let Some(local) = options.local_address
+            && !self.is_bound_to(local)
+        {
+            self.bind(local, BindOptions::default())?;
+        }
+        self.never_block()?;
+        let mut wait = Wait::new(options.timeout);
+        let mut last = None;
+        // A full backlog can't be polled for, nor can a server that isn't there.
+        let connected = self.wait_until(&mut wait, Readiness::Unpollable, |_| {
+            let attempt =
+                address.destination().and_then(|to| Ok(sys::connect(self.fd(), &to.name)?));
+            match attempt {
+                Err(failure) if is_passing(failure.error(), options.retry) => {
+                    last = Some(failure.error());
+                    Err(Error::WOULD_BLOCK)
+                }
+                other => Ok(other),
+            }
+        });
+        match (connected, last) {
+            (Ok(result), _) => result?,
+            (Err(Error::TIMED_OUT), Some(last)) => return Err(Failure::TimedOut { last }),
+            (Err(error), _) => return Err(error.into()),
+        }
+        self.set_remote_address(text);
+        Ok(())
+    }
+}
+
+/// Whether the same attempt may succeed later.
+fn is_passing(error: Error, retry: bool) -> bool {
+    match error {
+        Error::WOULD_BLOCK => true,
+        Error::NOT_FOUND | Error::CONNECTION_REFUSED => retry,
+        _ => false,
+    }
+}

@@ -1,0 +1,403 @@
+//! Handles: numbers that stand for objects and can never stand for the wrong one.
+//!
+//! A handle is the number of a slot and the slot's generation, which is new each
+//! time the slot is filled. So a handle that is stale, doubled or made up finds
+//! nothing. Looking up takes no lock: one compare-and-swap counts a user in, one
+//! subtraction counts it out. Closing forbids further look-ups at once; the last
+//! user to leave drops the object. That is how a descriptor keeps its number
+//! while any call is still using it (a number that is free is given out again by
+//! the next open, and bytes go astray).
+//!
+//! A slot whose generations are used up is retired, so no handle ever comes back.
+//!
+//! A table with no lock also survives fork: a child can't inherit a lock whose
+//! holder does not exist in it.
+
+#![allow(unsafe_code)]
+
+use std::mem::MaybeUninit;
+use std::num::NonZeroI64;
+use std::ops::Deref;
+
+use crate::segments::Segments;
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering, UnsafeCell};
+
+/// Handles are exact in a double, JavaScript's number: 53 bits.
+const INDEX_BITS: u32 = 21;
+const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
+/// With this first generation every handle is above 2^32: no `int` is one.
+const FIRST_GENERATION: u32 = 1 << (32 - INDEX_BITS);
+
+/// A slot's state: generation (32 bits), open (1), users (31).
+const OPEN: u64 = 1 << 31;
+const USERS: u64 = OPEN - 1;
+
+const fn generation_of(state: u64) -> u32 {
+    (state >> 32) as u32
+}
+
+/// Slots are found again through a stack of vacant ones. Its top: a tag that
+/// changes with every push (42 bits), and slot number + 1 (22 bits; 0: empty).
+const TOP_BITS: u32 = INDEX_BITS + 1;
+const TOP_MASK: u64 = (1 << TOP_BITS) - 1;
+
+struct Slot<T> {
+    state: AtomicU64,
+    next_vacant: AtomicU32,
+    value: UnsafeCell<MaybeUninit<T>>,
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self {
+            state: AtomicU64::new(u64::from(FIRST_GENERATION) << 32),
+            next_vacant: AtomicU32::new(0),
+            value: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+}
+
+pub(crate) struct HandleTable<T, const FIRST: usize = 64> {
+    slots: Segments<Slot<T>, FIRST>,
+    /// Slots below this number have been in use.
+    touched: AtomicUsize,
+    vacant: AtomicU64,
+}
+
+// SAFETY: a value is written by the one thread that holds the slot's vacancy,
+// then only shared (T: Sync) until the last user, alone, takes it out, on
+// whatever thread that is (T: Send). The slot's state orders the three.
+unsafe impl<T: Send + Sync, const FIRST: usize> Sync for HandleTable<T, FIRST> {}
+// SAFETY: as above; nothing in the table is bound to a thread.
+unsafe impl<T: Send + Sync, const FIRST: usize> Send for HandleTable<T, FIRST> {}
+
+impl<T, const FIRST: usize> HandleTable<T, FIRST> {
+    const CAPACITY: usize = {
+        let all = Segments::<Slot<T>, FIRST>::CAPACITY;
+        if all > INDEX_MASK as usize { INDEX_MASK as usize } else { all }
+    };
+
+    pub(crate) fn new() -> Self {
+        Self { slots: Segments::new(), touched: AtomicUsize::new(0), vacant: AtomicU64::new(0) }
+    }
+
+    /// A place for one more object, before that object exists: whoever can't get
+    /// one finds out while nothing is lost. `None`: the table or memory is full.
+    pub(crate) fn vacancy(&self) -> Option<Vacancy<'_, T, FIRST>> {
+        let index = match self.pop_vacant() {
+            Some(index) => index,
+            None => self.touch_next()?,
+        };
+        Some(Vacancy { table: self, index })
+    }
+
+    /// The object behind the handle, counted as in use until the guard is dropped.
+    pub(crate) fn get(&self, handle: i64) -> Option<InUse<'_, T, FIRST>> {
+        self.count_in(handle, |state| state + 1)
+    }
+
+    /// Makes the handle invalid and returns its object. Of many callers one wins.
+    pub(crate) fn close(&self, handle: i64) -> Option<InUse<'_, T, FIRST>> {
+        self.count_in(handle, |state| (state - OPEN) + 1)
+    }
+
+    /// Every object that is open at the moment of the visit, with its handle.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (i64, InUse<'_, T, FIRST>)> {
+        (0..self.touched.load(Ordering::Acquire)).filter_map(|index| {
+            let state = self.slots.get(index)?.state.load(Ordering::Relaxed);
+            let handle = handle_of(index, generation_of(state));
+            Some((handle, self.get(handle)?))
+        })
+    }
+
+    fn count_in(&self, handle: i64, change: impl Fn(u64) -> u64) -> Option<InUse<'_, T, FIRST>> {
+        let handle = u64::try_from(handle).ok()?;
+        let index = (handle & INDEX_MASK) as usize;
+        let generation = u32::try_from(handle >> INDEX_BITS).ok()?;
+        let slot = self.slots.get(index)?;
+        let mut state = slot.state.load(Ordering::Relaxed);
+        loop {
+            if generation_of(state) != generation || state & OPEN == 0 {
+                return None;
+            }
+            match slot.state.compare_exchange_weak(
+                state,
+                change(state),
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => {
+                    return Some(InUse { table: self, slot, index });
+                }
+                Err(now) => state = now,
+            }
+        }
+    }
+
+    fn slot(&self, index: usize) -> &Slot<T> {
+        self.slots.get(index).expect("a slot that has been handed out stays")
+    }
+
+    fn touch_next(&self) -> Option<usize> {
+        let mut index = self.touched.load(Ordering::Relaxed);
+        loop {
+            if index >= Self::CAPACITY {
+                return None;
+            }
+            self.slots.grow_to(index)?;
+            match self.touched.compare_exchange_weak(
+                index,
+                index + 1,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Some(index),
+                Err(now) => index = now,
+            }
+        }
+    }
+
+    fn pop_vacant(&self) -> Option<usize> {
+        let mut top = self.vacant.load(Ordering::Acquire);
+        loop {
+            let index = ((top & TOP_MASK) as usize).checked_sub(1)?;
+            let next = self.slot(index).next_vacant.load(Ordering::Relaxed);
+            // A slot that was popped and pushed meanwhile has changed the tag.
+            match self.vacant.compare_exchange_weak(
+                top,
+                (top & !TOP_MASK) | u64::from(next),
+                Ordering::Acquire,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return Some(index),
+                Err(now) => top = now,
+            }
+        }
+    }
+
+    fn push_vacant(&self, index: usize) {
+        let slot = self.slot(index);
+        let mut top = self.vacant.load(Ordering::Relaxed);
+        loop {
+            slot.next_vacant.store((top & TOP_MASK) as u32, Ordering::Relaxed);
+            let tag = (top >> TOP_BITS).wrapping_add(1) << TOP_BITS;
+            match self.vacant.compare_exchange_weak(
+                top,
+                tag | (index as u64 + 1),
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(now) => top = now,
+            }
+        }
+    }
+}
+
+fn handle_of(index: usize, generation: u32) -> i64 {
+    ((u64::from(generation) << INDEX_BITS) | index as u64) as i64
+}
+
+/// A slot that is nobody's yet. Dropped, it goes back.
+pub(crate) struct Vacancy<'a, T, const FIRST: usize> {
+    table: &'a HandleTable<T, FIRST>,
+    index: usize,
+}
+
+impl<T, const FIRST: usize> Vacancy<'_, T, FIRST> {
+    pub(crate) fn fill(self, value: T) -> NonZeroI64 {
+        let slot = self.table.slot(self.index);
+        // SAFETY: the vacancy was popped by this thread alone, and its state is
+        // not open: no one else reads or writes the value until the store below.
+        slot.value.with_mut(|place| unsafe { (*place).write(value) });
+        let state = slot.state.load(Ordering::Relaxed);
+        slot.state.store(state | OPEN, Ordering::Release);
+        let handle = handle_of(self.index, generation_of(state));
+        std::mem::forget(self);
+        NonZeroI64::new(handle).expect("generations start above 0")
+    }
+}
+
+impl<T, const FIRST: usize> Drop for Vacancy<'_, T, FIRST> {
+    fn drop(&mut self) {
+        self.table.push_vacant(self.index);
+    }
+}
+
+/// An object in use: it stays where it is until this guard is dropped.
+pub(crate) struct InUse<'a, T, const FIRST: usize = 64> {
+    table: &'a HandleTable<T, FIRST>,
+    slot: &'a Slot<T>,
+    index: usize,
+}
+
+impl<T, const FIRST: usize> InUse<'_, T, FIRST> {
+    /// Whether this guard is the only one.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.slot.state.load(Ordering::Acquire) & USERS == 1
+    }
+
+    /// Takes the object out of the table. `Err` while others use it, or while the
+    /// handle is open, when others could come.
+    pub(crate) fn take(self) -> Result<T, Self> {
+        let state = self.slot.state.load(Ordering::Acquire);
+        if state & OPEN != 0 || state & USERS != 1 {
+            return Err(self);
+        }
+        let value = self.vacate(state);
+        std::mem::forget(self);
+        Ok(value)
+    }
+
+    /// Only for the last user of a closed handle.
+    fn vacate(&self, state: u64) -> T {
+        // SAFETY: the handle is closed, so no user can come; this is the last
+        // one, and the value was written when the slot was filled.
+        let value = self.slot.value.with_mut(|place| unsafe { (*place).assume_init_read() });
+        match generation_of(state).checked_add(1) {
+            Some(next) => {
+                self.slot.state.store(u64::from(next) << 32, Ordering::Release);
+                self.table.push_vacant(self.index);
+            }
+            None => self.slot.state.store(0, Ordering::Release),
+        }
+        value
+    }
+}
+
+impl<T, const FIRST: usize> Deref for InUse<'_, T, FIRST> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: the slot was open when this user was counted in, so the value
+        // is there, and it is not taken out while a user is counted.
+        self.slot.value.with(|place| unsafe { (*place).assume_init_ref() })
+    }
+}
+
+impl<T, const FIRST: usize> Drop for InUse<'_, T, FIRST> {
+    fn drop(&mut self) {
+        let before = self.slot.state.fetch_sub(1, Ordering::AcqRel);
+        if before & (OPEN | USERS) == 1 {
+            drop(self.vacate(before));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn insert<T>(table: &HandleTable<T>, value: T) -> i64 {
+        table.vacancy().expect("room").fill(value).get()
+    }
+
+    #[test]
+    fn a_handle_is_no_descriptor_and_exact_in_a_double() {
+        let table = HandleTable::new();
+        for n in 0..1_000 {
+            let handle = insert(&table, n);
+            assert!(handle > i64::from(u32::MAX) && handle < 1 << 53);
+            assert_eq!(handle as f64 as i64, handle);
+        }
+    }
+
+    #[test]
+    fn a_closed_handle_finds_nothing_and_its_slot_is_used_again() {
+        let table = HandleTable::new();
+        let first = insert(&table, "first");
+        assert_eq!(*table.get(first).unwrap(), "first");
+        drop(table.close(first).unwrap());
+        assert!(table.get(first).is_none());
+        assert!(table.close(first).is_none());
+        let second = insert(&table, "second");
+        assert_ne!(first, second);
+        assert_eq!(first as u64 & INDEX_MASK, second as u64 & INDEX_MASK);
+        assert!(table.get(first).is_none());
+    }
+
+    #[test]
+    fn the_last_user_drops_the_object() {
+        let table = HandleTable::new();
+        let object = std::sync::Arc::new(());
+        let handle = insert(&table, object.clone());
+        let user = table.get(handle).unwrap();
+        drop(table.close(handle).unwrap());
+        assert_eq!(std::sync::Arc::strong_count(&object), 2);
+        drop(user);
+        assert_eq!(std::sync::Arc::strong_count(&object), 1);
+    }
+
+    #[test]
+    fn taking_out_waits_for_other_users() {
+        let table = HandleTable::new();
+        let handle = insert(&table, 7);
+        let Err(in_use) = table.get(handle).unwrap().take() else { panic!("taken while open") };
+        let closed = table.close(handle).unwrap();
+        let Err(closed) = closed.take() else { panic!("taken while in use") };
+        drop(in_use);
+        assert_eq!(closed.take().ok(), Some(7));
+    }
+
+    #[test]
+    fn a_slot_at_its_last_generation_is_retired() {
+        let table = HandleTable::new();
+        let early = insert(&table, 0);
+        drop(table.close(early));
+        let slot = table.slot(0);
+        slot.state.store(u64::from(u32::MAX - 1) << 32, Ordering::Relaxed);
+        let last_but_one = insert(&table, 1);
+        drop(table.close(last_but_one).unwrap());
+        let last = insert(&table, 2);
+        assert_eq!(last, (1 << 53) - (1 << INDEX_BITS));
+        drop(table.close(last).unwrap());
+        let next = insert(&table, 3);
+        assert_eq!(next as u64 & INDEX_MASK, 1, "a fresh slot, not the retired one");
+        for stale in [early, last_but_one, last, 0, handle_of(0, 0)] {
+            assert!(table.get(stale).is_none(), "{stale}");
+        }
+    }
+
+    #[test]
+    fn no_number_reaches_what_it_should_not() {
+        let table = HandleTable::new();
+        let mut live: Vec<i64> = (0..100).map(|n| insert(&table, n)).collect();
+        for handle in live.split_off(50) {
+            drop(table.close(handle));
+        }
+        let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+        for n in 0..1_000_000 {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let base = live[n % live.len()];
+            let number = match n % 4 {
+                0 => random as i64,
+                1 => (random % 5_000_000) as i64,
+                2 => base ^ (1 << (random % 64)),
+                _ => -base,
+            };
+            assert_eq!(table.get(number).is_some(), live.contains(&number), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_full_table_says_so() {
+        let table: HandleTable<(), 1> = HandleTable::new();
+        let places: Vec<_> = std::iter::from_fn(|| table.vacancy()).collect();
+        assert_eq!(places.len(), HandleTable::<(), 1>::CAPACITY);
+        drop(places);
+        assert!(table.vacancy().is_some());
+    }
+
+    #[test]
+    fn iterates_over_what_is_open() {
+        let table = HandleTable::new();
+        let handles: Vec<i64> = (0..10).map(|n| insert(&table, n)).collect();
+        drop(table.close(handles[3]));
+        let seen: Vec<(i64, i32)> = table.iter().map(|(handle, n)| (handle, *n)).collect();
+        let expected: Vec<(i64, i32)> =
+            handles.iter().copied().zip(0..).filter(|(_, n)| *n != 3).collect();
+        assert_eq!(seen, expected);
+    }
+}

@@ -1,0 +1,104 @@
+//! The one table of this process: every open socket, by its handle.
+
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, RawFd};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::error::{Error, Failure, Result};
+use crate::handle_table::{HandleTable, InUse};
+use crate::socket::Socket;
+use crate::wait::Wait;
+
+static HANDLES: LazyLock<HandleTable<Socket>> = LazyLock::new(HandleTable::new);
+
+/// A socket in use.
+pub(crate) type SocketInUse = InUse<'static, Socket>;
+
+/// The socket with this handle, which stays open while the result is kept.
+pub(crate) fn get(handle: i64) -> Result<SocketInUse> {
+    HANDLES.get(handle).ok_or(Error::BAD_HANDLE)
+}
+
+/// Makes a socket and gives it a handle. The handle's place comes first: nothing
+/// that was made (or accepted) is lost for want of one.
+pub(crate) fn open<E: From<Error>>(make: impl FnOnce() -> Result<Socket, E>) -> Result<i64, E> {
+    let place = HANDLES.vacancy().ok_or(Error::TOO_MANY_HANDLES)?;
+    Ok(place.fill(make()?).get())
+}
+
+pub(crate) fn open_pair(make: impl FnOnce() -> Result<[Socket; 2]>) -> Result<[i64; 2]> {
+    let places = [HANDLES.vacancy(), HANDLES.vacancy()];
+    let [Some(first), Some(second)] = places else {
+        return Err(Error::TOO_MANY_HANDLES);
+    };
+    let [one, other] = make()?;
+    Ok([first.fill(one).get(), second.fill(other).get()])
+}
+
+pub(crate) fn accept(server: i64, wait: &mut Wait) -> Result<i64> {
+    let server = get(server)?;
+    open(|| server.accept(wait))
+}
+
+/// Takes over a descriptor, if no socket of ours has it already.
+pub(crate) fn adopt(fd: BorrowedFd<'_>) -> Result<i64, Failure> {
+    // Of two that adopt the same descriptor at once, one has to see the other.
+    static ADOPTING: Mutex<()> = Mutex::new(());
+    let _alone = ADOPTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if HANDLES.iter().any(|(_, socket)| socket.raw_fd() == fd.as_raw_fd()) {
+        return Err(Failure::Step {
+            step: "a handle of this process has this descriptor",
+            error: Error::EXISTS,
+        });
+    }
+    open(|| Socket::adopt(fd))
+}
+
+/// Ends the handle. Its descriptor is closed when this returns, unless another
+/// thread was stopped in the middle of a call: then as soon as that leaves.
+pub(crate) fn close(handle: i64) -> Result<()> {
+    let socket = HANDLES.close(handle).ok_or(Error::BAD_HANDLE)?;
+    let result = socket.close();
+    wait_for_others(&socket, Some(LEAVE_TIME));
+    result
+}
+
+/// Ends the handle and hands out its descriptor, once no other thread uses it.
+pub(crate) fn release(handle: i64) -> Result<RawFd> {
+    let mut socket = HANDLES.close(handle).ok_or(Error::BAD_HANDLE)?;
+    socket.end_waits();
+    loop {
+        wait_for_others(&socket, None);
+        match socket.take() {
+            Ok(socket) => return Ok(socket.into_fd().into_raw_fd()),
+            Err(still_in_use) => socket = still_in_use,
+        }
+    }
+}
+
+/// Removes the files of all open sockets; how many.
+pub(crate) fn remove_files() -> Result<i64> {
+    let mut count = 0;
+    let mut failed = None;
+    for (_, socket) in HANDLES.iter() {
+        match socket.remove_file() {
+            Ok(removed) => count += i64::from(removed),
+            Err(error) => failed = Some(error),
+        }
+    }
+    failed.map_or(Ok(count), Err)
+}
+
+/// How long close waits for other threads to leave the socket. They have been
+/// woken and only have to return; but a thread may be stopped by a debugger.
+const LEAVE_TIME: Duration = Duration::from_millis(100);
+
+fn wait_for_others(socket: &SocketInUse, limit: Option<Duration>) {
+    let mut pause = Duration::from_micros(10);
+    let mut waited = Duration::ZERO;
+    while !socket.is_alone() && limit.is_none_or(|limit| waited < limit) {
+        std::thread::sleep(pause);
+        waited += pause;
+        pause = (pause * 2).min(Duration::from_millis(1));
+    }
+}

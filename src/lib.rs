@@ -1,0 +1,36 @@
+//! libudsock: Unix domain sockets behind a C ABI.
+//!
+//! The layers, each of which knows only those below it:
+//!
+//! | layer | what it does |
+//! |---|---|
+//! | [`abi`] | the exported functions, a file a noun: checks what C hands in, calls, converts the result; the header is generated from it |
+//! | `handles`, `handle_table`, `segments` | numbers that stand for sockets |
+//! | `server`, `client`, `transfer`, `batch`, `option` | what sockets do |
+//! | `socket`, `socket_file`, `address` | what sockets are |
+//! | `wait`, `sleepers` | sleeping, and being woken |
+//! | `sys`, `error` | system calls, and what can go wrong |
+//!
+//! `unsafe` stands in `abi` (what callers hand in), in `sys` (what goes to the
+//! kernel) and in `handle_table`, and nowhere else.
+
+#![deny(missing_docs, unsafe_code)]
+
+pub mod abi;
+
+mod address;
+mod batch;
+mod client;
+mod error;
+mod handle_table;
+mod handles;
+mod option;
+mod segments;
+mod server;
+mod sleepers;
+mod socket;
+mod socket_file;
+mod sync;
+mod sys;
+mod transfer;
+mod wait;

@@ -1,0 +1,40 @@
+//! What can be asked of a socket, and what can be set.
+
+use crate::error::{Error, Result};
+use crate::socket::Socket;
+use crate::sys;
+
+/// A property of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SocketOption {
+    Kind,
+    SendBuffer,
+    ReceiveBuffer,
+    Listening,
+    ReadableBytes,
+    OwnsFile,
+}
+
+impl Socket {
+    pub(crate) fn option(&self, option: SocketOption) -> Result<i64> {
+        let value = match option {
+            SocketOption::Kind => self.kind().number() as i32,
+            SocketOption::SendBuffer => sys::option(self.fd(), libc::SO_SNDBUF)?,
+            SocketOption::ReceiveBuffer => sys::option(self.fd(), libc::SO_RCVBUF)?,
+            SocketOption::Listening => self.is_listening()?.into(),
+            SocketOption::ReadableBytes => sys::readable_bytes(self.fd())?,
+            SocketOption::OwnsFile => self.owns_file().into(),
+        };
+        Ok(value.into())
+    }
+
+    pub(crate) fn set_option(&self, option: SocketOption, value: i64) -> Result<()> {
+        let name = match option {
+            SocketOption::SendBuffer => libc::SO_SNDBUF,
+            SocketOption::ReceiveBuffer => libc::SO_RCVBUF,
+            _ => return Err(Error::NO_SUCH_OPTION),
+        };
+        let size = i32::try_from(value).ok().filter(|size| *size > 0).ok_or(Error::INVALID)?;
+        sys::set_option(self.fd(), name, size)
+    }
+}

@@ -1,0 +1,129 @@
+//! Who is asleep in a wait, and how to wake them.
+//!
+//! A thread that waits takes a place here, with an alarm of its own (an eventfd),
+//! and writes down for what it sleeps. Whoever closes or shuts down a socket
+//! rings the alarm of each sleeper on it. No lock is taken, so that a forked
+//! child, in which the other threads don't exist, never finds one held.
+//!
+//! The handshake: a sleeper first says that it sleeps, then looks once more
+//! whether there is still a reason to. A waker first makes the reason go away,
+//! then looks who sleeps. Whatever the order, one of the two sees the other.
+
+use crate::segments::Segments;
+use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
+
+/// What wakes one thread. Ringing it needlessly does no harm.
+pub(crate) trait Alarm: Sized {
+    fn new() -> Option<Self>;
+    fn ring(&self);
+}
+
+struct Place<A> {
+    taken: AtomicBool,
+    /// The process whose alarm this is: a forked child shares its parent's
+    /// descriptors and must neither sleep on them nor use them up.
+    process: AtomicU32,
+    sleeps_for: AtomicUsize,
+    alarm: std::sync::OnceLock<A>,
+}
+
+impl<A> Default for Place<A> {
+    fn default() -> Self {
+        Self {
+            taken: AtomicBool::new(false),
+            process: AtomicU32::new(0),
+            sleeps_for: AtomicUsize::new(0),
+            alarm: std::sync::OnceLock::new(),
+        }
+    }
+}
+
+pub(crate) struct Sleepers<A, const FIRST: usize = 16> {
+    places: Segments<Place<A>, FIRST>,
+    /// Places below this number have been taken at some time.
+    touched: AtomicUsize,
+}
+
+impl<A: Alarm, const FIRST: usize> Sleepers<A, FIRST> {
+    pub(crate) fn new() -> Self {
+        Self { places: Segments::new(), touched: AtomicUsize::new(0) }
+    }
+
+    /// A place for the calling thread of this process. `None`: no descriptor for
+    /// an alarm, or no memory. An alarm stays open for the next taker of its
+    /// place, so a ring that comes late never hits a descriptor of someone else.
+    pub(crate) fn take_place(&self, process: u32) -> Option<usize> {
+        let touched = self.touched.load(Ordering::Acquire);
+        (0..touched)
+            .find(|&index| {
+                self.places.get(index).is_some_and(|place| {
+                    place.process.load(Ordering::Acquire) == process && take(&place.taken)
+                })
+            })
+            .or_else(|| self.touch_next(process))
+    }
+
+    pub(crate) fn leave_place(&self, index: usize) {
+        self.place(index).taken.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn alarm(&self, index: usize) -> &A {
+        self.place(index).alarm.get().expect("a place that was taken has an alarm")
+    }
+
+    /// Says that the thread at this place sleeps for `reason` (not 0). Only look
+    /// after this whether the reason still holds.
+    pub(crate) fn fall_asleep(&self, index: usize, reason: usize) {
+        self.place(index).sleeps_for.store(reason, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
+    pub(crate) fn wake_up(&self, index: usize) {
+        self.place(index).sleeps_for.store(0, Ordering::Release);
+    }
+
+    /// Wakes all who sleep for `reason`. Only call this after it has gone.
+    pub(crate) fn ring(&self, reason: usize) {
+        fence(Ordering::SeqCst);
+        for index in 0..self.touched.load(Ordering::Acquire) {
+            let Some(place) = self.places.get(index) else {
+                continue;
+            };
+            if place.sleeps_for.load(Ordering::Acquire) == reason
+                && let Some(alarm) = place.alarm.get()
+            {
+                alarm.ring();
+            }
+        }
+    }
+
+    fn place(&self, index: usize) -> &Place<A> {
+        self.places.get(index).expect("a place that was taken stays")
+    }
+
+    fn touch_next(&self, process: u32) -> Option<usize> {
+        let alarm = A::new()?;
+        let mut index = self.touched.load(Ordering::Relaxed);
+        let place = loop {
+            let place = self.places.grow_to(index)?;
+            match self.touched.compare_exchange_weak(
+                index,
+                index + 1,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => break place,
+                Err(now) => index = now,
+            }
+        };
+        place.taken.store(true, Ordering::Relaxed);
+        let _ = place.alarm.set(alarm);
+        place.process.store(process, Ordering::Release);
+        Some(index)
+    }
+}
+
+fn take(flag: &AtomicBool) -> bool {
+    !flag.load(Ordering::Relaxed)
+        && flag.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
+}

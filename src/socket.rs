@@ -1,0 +1,286 @@
+//! A socket: a descriptor, what kind it is, and what the kernel doesn't remember
+//! about it (the addresses as they were given, its file, which side was shut).
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use crate::address::{self, Address};
+use crate::error::{Error, Failure, Result};
+use crate::socket_file::SocketFile;
+use crate::sys::{self, SocketName};
+use crate::wait::{Interrupt, Readiness, Wait};
+
+/// The three kinds of Unix socket, by Linux's own numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Bytes in order, without bounds.
+    Stream = libc::SOCK_STREAM as isize,
+    /// Messages, without a connection.
+    Datagram = libc::SOCK_DGRAM as isize,
+    /// Messages in order, over a connection.
+    Seqpacket = libc::SOCK_SEQPACKET as isize,
+}
+
+impl Kind {
+    pub(crate) fn from_number(number: u32) -> Result<Self> {
+        [Self::Stream, Self::Datagram, Self::Seqpacket]
+            .into_iter()
+            .find(|kind| kind.number() == number)
+            .ok_or(Error::INVALID)
+    }
+
+    pub(crate) fn number(self) -> u32 {
+        self as u32
+    }
+}
+
+/// How to bind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BindOptions {
+    /// The file's exact permission bits; `None`: 0777 less the umask.
+    pub(crate) mode: Option<u32>,
+    /// Leave the file where it is.
+    pub(crate) keep_file: bool,
+}
+
+/// What can be shut down, as shutdown(2) numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Read = libc::SHUT_RD as isize,
+    Write = libc::SHUT_WR as isize,
+    Both = libc::SHUT_RDWR as isize,
+}
+
+/// What is changed on a descriptor while it is ours, as it was before. A new one
+/// counts as blocking, as socket(2) makes it.
+#[derive(Clone, Copy, Default)]
+struct Before {
+    adopted: bool,
+    nonblocking: bool,
+    timestamps: bool,
+}
+
+pub(crate) struct Socket {
+    /// Before the descriptor: fields are dropped in this order, and a file is only
+    /// surely ours while its socket is open.
+    file: OnceLock<SocketFile>,
+    fd: OwnedFd,
+    kind: Kind,
+    before: Before,
+    interrupt: Interrupt,
+    /// Where it is bound, as it was given. The connections that a server accepts
+    /// share its.
+    local: OnceLock<Arc<CString>>,
+    /// Where it was connected to, as it was given.
+    remote: Mutex<Option<CString>>,
+    read_is_shut: AtomicBool,
+    /// The peer's reset has been seen, and is told after what it sent before.
+    reset_is_due: AtomicBool,
+}
+
+impl Socket {
+    pub(crate) fn create(kind: Kind) -> Result<Self> {
+        Self::own(sys::socket(kind.number() as i32)?, kind)
+    }
+
+    pub(crate) fn pair(kind: Kind) -> Result<[Self; 2]> {
+        let [one, other] = sys::socketpair(kind.number() as i32)?;
+        Ok([Self::own(one, kind)?, Self::own(other, kind)?])
+    }
+
+    /// A connection that this server accepted.
+    pub(crate) fn accepted(&self, fd: OwnedFd) -> Result<Self> {
+        let mut connection = Self::own(fd, self.kind)?;
+        connection.local.clone_from(&self.local);
+        Ok(connection)
+    }
+
+    /// A descriptor that was made elsewhere. On failure it is as it was.
+    pub(crate) fn adopt(fd: BorrowedFd<'_>) -> Result<Self, Failure> {
+        if sys::option(fd, libc::SO_DOMAIN)? != libc::AF_UNIX {
+            let error = Error::WRONG_FAMILY;
+            return Err(Failure::Step { step: "it is not a Unix domain socket", error });
+        }
+        let kind = Kind::from_number(sys::option(fd, libc::SO_TYPE)? as u32)?;
+        let before = Before {
+            adopted: true,
+            nonblocking: sys::is_nonblocking(fd)?,
+            timestamps: sys::option(fd, libc::SO_TIMESTAMP)? != 0,
+        };
+        sys::set_close_on_exec(fd)?;
+        mark_messages(fd, kind)?;
+        Ok(Self::new(sys::take_over(fd), kind, before))
+    }
+
+    fn own(fd: OwnedFd, kind: Kind) -> Result<Self> {
+        mark_messages(fd.as_fd(), kind)?;
+        Ok(Self::new(fd, kind, Before::default()))
+    }
+
+    fn new(fd: OwnedFd, kind: Kind, before: Before) -> Self {
+        Self {
+            file: OnceLock::new(),
+            fd,
+            kind,
+            before,
+            interrupt: Interrupt::default(),
+            local: OnceLock::new(),
+            remote: Mutex::new(None),
+            read_is_shut: AtomicBool::new(false),
+            reset_is_due: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn bind(&self, text: &CStr, options: BindOptions) -> Result<(), Failure> {
+        if self.local.get().is_some() {
+            return Err(Failure::Invalid("this socket is bound already"));
+        }
+        match Address::parse(text)? {
+            Address::Path(path) => {
+                let file = SocketFile::bind(self.fd(), path, options.mode, options.keep_file)?;
+                let _ = self.file.set(file);
+            }
+            Address::Abstract(_) | Address::Any if options.mode.is_some() => {
+                return Err(Failure::Invalid(
+                    "an abstract name has no file, so no mode: everyone can connect",
+                ));
+            }
+            Address::Abstract(name) => self.bind_name(&name)?,
+            // Which name it became, only the kernel knows.
+            Address::Any => return self.bind_name(&[]),
+        }
+        let _ = self.local.set(Arc::new(text.to_owned()));
+        Ok(())
+    }
+
+    fn bind_name(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let name = SocketName::new(bytes).ok_or(Error::NAME_TOO_LONG)?;
+        sys::bind(self.fd(), &name).map_err(|error| match error {
+            Error::IN_USE => Failure::NameTaken,
+            other => Failure::Plain(other),
+        })
+    }
+
+    /// Whether this is bound to what this text says.
+    pub(crate) fn is_bound_to(&self, text: &CStr) -> bool {
+        self.local.get().is_some_and(|local| local.as_c_str() == text)
+    }
+
+    pub(crate) fn shutdown(&self, side: Side) -> Result<()> {
+        sys::shutdown(self.fd(), side as i32)?;
+        if side != Side::Write {
+            self.read_is_shut.store(true, Ordering::Release);
+        }
+        // The kernel wakes readers, but not the sender to a full receiver.
+        self.interrupt.wake();
+        Ok(())
+    }
+
+    /// Removes the file and ends every wait. The descriptor itself is closed when
+    /// the socket is dropped, by its last user.
+    pub(crate) fn close(&self) -> Result<()> {
+        let removed = self.remove_file();
+        self.end_waits();
+        removed.map(drop)
+    }
+
+    pub(crate) fn end_waits(&self) {
+        self.interrupt.close();
+    }
+
+    /// Gives up everything but the descriptor, and hands that out as it was made.
+    pub(crate) fn into_fd(self) -> OwnedFd {
+        if let Some(file) = self.file.get() {
+            file.disown();
+        }
+        // Best effort: the descriptor works in either state.
+        let _ = sys::set_nonblocking(self.fd(), self.before.nonblocking);
+        if self.kind == Kind::Seqpacket {
+            let _ = sys::set_option(self.fd(), libc::SO_TIMESTAMP, self.before.timestamps.into());
+        }
+        let Self { fd, .. } = self;
+        fd
+    }
+
+    /// Whether a file of this socket was there and has been removed.
+    pub(crate) fn remove_file(&self) -> Result<bool> {
+        self.file.get().map_or(Ok(false), SocketFile::remove)
+    }
+
+    /// Whether the path still leads to this socket's own file.
+    pub(crate) fn owns_file(&self) -> bool {
+        self.file.get().is_some_and(SocketFile::is_ours)
+    }
+
+    /// The address it is bound to, as it was given. Empty: none.
+    pub(crate) fn local_address(&self) -> Result<CString> {
+        match self.local.get() {
+            Some(text) => Ok(CString::clone(text)),
+            None => sys::local_name(self.fd()).map(|name| address::text_of(&name)),
+        }
+    }
+
+    /// The address it is connected to, as it was given. Empty: an unnamed peer.
+    pub(crate) fn remote_address(&self) -> Result<CString> {
+        let name = sys::remote_name(self.fd())?;
+        let given = self.remote.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(given.clone().unwrap_or_else(|| address::text_of(&name)))
+    }
+
+    pub(crate) fn set_remote_address(&self, text: &CStr) {
+        *self.remote.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.to_owned());
+    }
+
+    /// For calls that have no flag against blocking, accept and connect. Copies of
+    /// an adopted descriptor in other processes are changed with it: there is no
+    /// other way to accept without being caught in the kernel.
+    pub(crate) fn never_block(&self) -> Result<()> {
+        match self.before {
+            Before { adopted: true, nonblocking: false, .. } => {
+                sys::set_nonblocking(self.fd(), true)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn wait_until<T>(
+        &self,
+        wait: &mut Wait,
+        readiness: Readiness,
+        attempt: impl FnMut(bool) -> Result<T>,
+    ) -> Result<T> {
+        wait.until(self.fd(), &self.interrupt, readiness, attempt)
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    pub(crate) fn raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
+    pub(crate) fn read_is_shut(&self) -> bool {
+        self.read_is_shut.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn reset_is_due(&self) -> &AtomicBool {
+        &self.reset_is_due
+    }
+}
+
+/// On a seqpacket socket the end and an empty message are the same to every call,
+/// but for what comes beside a message. So something has to: a time stamp does no
+/// harm. (Credentials would do too, but give a nameless socket a name.)
+fn mark_messages(fd: BorrowedFd<'_>, kind: Kind) -> Result<()> {
+    match kind {
+        Kind::Seqpacket => sys::set_option(fd, libc::SO_TIMESTAMP, 1),
+        Kind::Stream | Kind::Datagram => Ok(()),
+    }
+}

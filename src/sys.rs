@@ -1,0 +1,538 @@
+//! Every system call, and nothing else: the arguments are safe types, the result
+//! is a value or the errno. What Linux does behind them is in unix(7) and in the
+//! tests named after the rows of what was found by experiment.
+
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::marker::PhantomData;
+use std::mem::{MaybeUninit, size_of, zeroed};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+
+fn last_error() -> Error {
+    Error::System(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO))
+}
+
+fn check(result: c_int) -> Result<c_int> {
+    if result < 0 { Err(last_error()) } else { Ok(result) }
+}
+
+fn check_size(result: isize) -> Result<usize> {
+    usize::try_from(result).map_err(|_| last_error())
+}
+
+fn own(result: c_int) -> Result<OwnedFd> {
+    // SAFETY: the kernel has just made this descriptor for us.
+    check(result).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+// ---- words
+
+unsafe extern "C" {
+    // glibc 2.32; not in the libc crate.
+    safe fn strerrorname_np(errno: c_int) -> *const c_char;
+    safe fn strerrordesc_np(errno: c_int) -> *const c_char;
+}
+
+fn static_text(text: *const c_char, otherwise: &'static CStr) -> &'static CStr {
+    if text.is_null() {
+        return otherwise;
+    }
+    // SAFETY: glibc promises strings that are never changed or freed.
+    unsafe { CStr::from_ptr(text) }
+}
+
+pub(crate) fn errno_name(errno: i32) -> &'static CStr {
+    static_text(strerrorname_np(errno), c"UNKNOWN")
+}
+
+pub(crate) fn errno_text(errno: i32) -> &'static CStr {
+    static_text(strerrordesc_np(errno), c"Unknown error")
+}
+
+// ---- the caller's memory
+
+/// A stretch of the caller's memory, an iovec. It is only ever handed to the
+/// kernel, which checks it; Rust never looks inside.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct Buffer<'a>(libc::iovec, PhantomData<&'a [u8]>);
+
+impl Buffer<'_> {
+    pub(crate) const EMPTY: Self =
+        Self(libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }, PhantomData);
+
+    /// For the boundary: whatever the caller said.
+    pub(crate) fn from_raw(data: *const c_void, size: usize) -> Self {
+        Self(libc::iovec { iov_base: data.cast_mut(), iov_len: size }, PhantomData)
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.0.iov_len
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        self.0.iov_base.is_null()
+    }
+
+    /// What is left behind the first `count` bytes.
+    pub(crate) fn skip(&self, count: usize) -> Self {
+        let count = count.min(self.size());
+        Self::from_raw(self.0.iov_base.cast::<u8>().wrapping_add(count).cast(), self.size() - count)
+    }
+}
+
+// ---- names
+
+/// A socket's name as the kernel knows it: a sockaddr_un and its length.
+#[derive(Clone, Copy)]
+pub struct SocketName {
+    address: libc::sockaddr_un,
+    length: libc::socklen_t,
+}
+
+const PATH_OFFSET: usize = std::mem::offset_of!(libc::sockaddr_un, sun_path);
+
+impl SocketName {
+    /// What fits into sun_path.
+    pub(crate) const MAX: usize = size_of::<libc::sockaddr_un>() - PATH_OFFSET;
+
+    /// A name of these bytes: a path, or a NUL and an abstract name. None is the
+    /// request for a name that the kernel picks.
+    pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
+        let mut name = Self::EMPTY;
+        for (to, from) in name.address.sun_path.get_mut(..bytes.len())?.iter_mut().zip(bytes) {
+            *to = *from as c_char;
+        }
+        // A path is passed with its NUL where there is room, as everyone does.
+        let is_path = bytes.first().is_some_and(|&first| first != 0);
+        let end = if is_path { Self::MAX.min(bytes.len() + 1) } else { bytes.len() };
+        name.length = (PATH_OFFSET + end) as libc::socklen_t;
+        Some(name)
+    }
+
+    /// Nobody's, for the kernel to fill in.
+    pub(crate) const EMPTY: Self = Self {
+        address: libc::sockaddr_un {
+            sun_family: libc::AF_UNIX as libc::sa_family_t,
+            sun_path: [0; Self::MAX],
+        },
+        length: 0,
+    };
+
+    /// A path without its NUL, or an abstract name with its leading NUL.
+    pub(crate) fn bytes(&self) -> impl Iterator<Item = u8> + '_ {
+        // The kernel may answer with more than it was given (a path of 108 bytes
+        // without NUL is said to have 109): never believe it beyond the struct.
+        let length = (self.length as usize).saturating_sub(PATH_OFFSET).min(Self::MAX);
+        let is_path = self.address.sun_path[0] != 0;
+        let bytes = self.address.sun_path[..length].iter().map(|&byte| byte as u8);
+        bytes.take_while(move |&byte| !is_path || byte != 0)
+    }
+
+    fn as_ptr(&self) -> *const libc::sockaddr {
+        (&raw const self.address).cast()
+    }
+}
+
+fn name_from(
+    call: impl FnOnce(*mut libc::sockaddr, *mut libc::socklen_t) -> c_int,
+) -> Result<SocketName> {
+    let mut name = SocketName::EMPTY;
+    name.length = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+    check(call((&raw mut name.address).cast(), &raw mut name.length))?;
+    Ok(name)
+}
+
+// ---- sockets
+
+const OUR_FLAGS: c_int = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+
+pub(crate) fn socket(kind: i32) -> Result<OwnedFd> {
+    // SAFETY: no pointers.
+    own(unsafe { libc::socket(libc::AF_UNIX, kind | OUR_FLAGS, 0) })
+}
+
+pub(crate) fn socketpair(kind: i32) -> Result<[OwnedFd; 2]> {
+    let mut pair = [-1; 2];
+    // SAFETY: the array has room for the two that are written.
+    check(unsafe { libc::socketpair(libc::AF_UNIX, kind | OUR_FLAGS, 0, pair.as_mut_ptr()) })?;
+    // SAFETY: the kernel has just made these for us.
+    Ok(pair.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }))
+}
+
+pub(crate) fn bind(fd: BorrowedFd<'_>, name: &SocketName) -> Result<()> {
+    // SAFETY: the name lives through the call and its length is within it.
+    check(unsafe { libc::bind(fd.as_raw_fd(), name.as_ptr(), name.length) }).map(drop)
+}
+
+pub(crate) fn listen(fd: BorrowedFd<'_>, backlog: i32) -> Result<()> {
+    // SAFETY: no pointers.
+    check(unsafe { libc::listen(fd.as_raw_fd(), backlog) }).map(drop)
+}
+
+pub(crate) fn accept(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
+    // SAFETY: NULL twice says that the name is not wanted.
+    own(unsafe { libc::accept4(fd.as_raw_fd(), ptr::null_mut(), ptr::null_mut(), OUR_FLAGS) })
+}
+
+pub(crate) fn connect(fd: BorrowedFd<'_>, name: &SocketName) -> Result<()> {
+    // SAFETY: the name lives through the call and its length is within it.
+    check(unsafe { libc::connect(fd.as_raw_fd(), name.as_ptr(), name.length) }).map(drop)
+}
+
+pub(crate) fn shutdown(fd: BorrowedFd<'_>, how: i32) -> Result<()> {
+    // SAFETY: no pointers.
+    check(unsafe { libc::shutdown(fd.as_raw_fd(), how) }).map(drop)
+}
+
+pub(crate) fn local_name(fd: BorrowedFd<'_>) -> Result<SocketName> {
+    // SAFETY: name_from passes room for a sockaddr_un, and its length.
+    name_from(|name, length| unsafe { libc::getsockname(fd.as_raw_fd(), name, length) })
+}
+
+pub(crate) fn remote_name(fd: BorrowedFd<'_>) -> Result<SocketName> {
+    // SAFETY: name_from passes room for a sockaddr_un, and its length.
+    name_from(|name, length| unsafe { libc::getpeername(fd.as_raw_fd(), name, length) })
+}
+
+/// SO_ options of type int.
+pub(crate) fn option(fd: BorrowedFd<'_>, option: i32) -> Result<i32> {
+    let mut value: c_int = 0;
+    let mut size = size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: value and size live through the call, and size is value's.
+    check(unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            option,
+            (&raw mut value).cast(),
+            &raw mut size,
+        )
+    })?;
+    Ok(value)
+}
+
+pub(crate) fn set_option(fd: BorrowedFd<'_>, option: i32, value: i32) -> Result<()> {
+    let size = size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: value lives through the call, and size is its size.
+    check(unsafe {
+        libc::setsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, option, (&raw const value).cast(), size)
+    })
+    .map(drop)
+}
+
+/// Bytes, or the size of the first message, that a receive would find.
+pub(crate) fn readable_bytes(fd: BorrowedFd<'_>) -> Result<i32> {
+    let mut count: c_int = 0;
+    // SAFETY: FIONREAD writes one int.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONREAD, &raw mut count) })?;
+    Ok(count)
+}
+
+// ---- data: never waiting, never raising SIGPIPE
+
+const SEND_FLAGS: c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+
+const RECEIVE_FLAGS: c_int = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
+
+/// For receives: say a message's true size, even if it is larger than the buffer.
+pub(crate) const TRUE_SIZE: i32 = libc::MSG_TRUNC;
+/// For receives: leave the message where it is.
+pub(crate) const PEEK: i32 = libc::MSG_PEEK;
+
+/// What a receive found.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Received {
+    pub(crate) size: usize,
+    /// The message came with something beside its bytes.
+    pub(crate) has_ancillary: bool,
+}
+
+impl Received {
+    /// No room is ever given for ancillary data, so that none is installed; the
+    /// kernel says that there was some.
+    fn of(size: usize, header: &libc::msghdr) -> Self {
+        Self { size, has_ancillary: header.msg_flags & libc::MSG_CTRUNC != 0 }
+    }
+}
+
+/// To a name, or where the socket is connected to.
+pub(crate) fn send(
+    fd: BorrowedFd<'_>,
+    buffers: &[Buffer<'_>],
+    to: Option<&SocketName>,
+) -> Result<usize> {
+    let fd = fd.as_raw_fd();
+    if let ([buffer], None) = (buffers, to) {
+        // SAFETY: the kernel checks the caller's memory itself (EFAULT).
+        return check_size(unsafe {
+            libc::send(fd, buffer.0.iov_base, buffer.0.iov_len, SEND_FLAGS)
+        });
+    }
+    let header = header_of(buffers, to);
+    // SAFETY: header points to names and buffers that live through the call.
+    check_size(unsafe { libc::sendmsg(fd, &raw const header, SEND_FLAGS) })
+}
+
+/// Without a name, and without knowing of ancillary data: the quickest.
+pub(crate) fn receive(fd: BorrowedFd<'_>, buffers: &[Buffer<'_>], flags: i32) -> Result<Received> {
+    if let [buffer] = buffers {
+        let Buffer(memory, _) = buffer;
+        let flags = RECEIVE_FLAGS | flags;
+        // SAFETY: the caller lent this memory for writing; the kernel checks it.
+        let size = check_size(unsafe {
+            libc::recv(fd.as_raw_fd(), memory.iov_base, memory.iov_len, flags)
+        })?;
+        return Ok(Received { size, has_ancillary: false });
+    }
+    receive_from(fd, buffers, None, flags)
+}
+
+/// With the name of who sent it, if that is wanted.
+pub(crate) fn receive_from(
+    fd: BorrowedFd<'_>,
+    buffers: &[Buffer<'_>],
+    from: Option<&mut SocketName>,
+    flags: i32,
+) -> Result<Received> {
+    let mut header = header_of(buffers, None);
+    let mut length = None;
+    if let Some(from) = from {
+        header.msg_name = (&raw mut from.address).cast();
+        header.msg_namelen = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+        length = Some(&mut from.length);
+    }
+    // SAFETY: header points to a name and buffers that live through the call.
+    let size = check_size(unsafe {
+        libc::recvmsg(fd.as_raw_fd(), &raw mut header, RECEIVE_FLAGS | flags)
+    })?;
+    if let Some(length) = length {
+        *length = header.msg_namelen;
+    }
+    Ok(Received::of(size, &header))
+}
+
+fn header_of(buffers: &[Buffer<'_>], to: Option<&SocketName>) -> libc::msghdr {
+    // SAFETY: a msghdr is numbers and pointers; all zero is an empty one.
+    let mut header: libc::msghdr = unsafe { zeroed() };
+    if let Some(name) = to {
+        header.msg_name = name.as_ptr().cast_mut().cast();
+        header.msg_namelen = name.length;
+    }
+    header.msg_iov = buffers.as_ptr().cast_mut().cast();
+    header.msg_iovlen = buffers.len() as _;
+    header
+}
+
+/// How many messages go through one call of a batch.
+pub(crate) const BATCH: usize = 64;
+
+/// Sends messages, each to its name, in one call. How many went; `sent` says how
+/// much of each. An error only if the first did not go.
+pub(crate) fn send_batch(
+    fd: BorrowedFd<'_>,
+    messages: &[(Buffer<'_>, Option<impl AsRef<SocketName>>)],
+    sent: &mut [usize; BATCH],
+) -> Result<usize> {
+    let mut headers = empty_headers();
+    for (header, (buffer, to)) in headers.iter_mut().zip(messages) {
+        header.msg_hdr = header_of(std::slice::from_ref(buffer), to.as_ref().map(AsRef::as_ref));
+    }
+    let count = messages.len().min(BATCH) as u32;
+    // SAFETY: `count` headers are filled in; they point into `messages`.
+    let done = check(unsafe {
+        libc::sendmmsg(fd.as_raw_fd(), headers.as_mut_ptr(), count, SEND_FLAGS as _)
+    })? as usize;
+    for (size, header) in sent.iter_mut().zip(&headers[..done]) {
+        *size = header.msg_len as usize;
+    }
+    Ok(done)
+}
+
+/// Receives messages, each with the name it came from, in one call.
+pub(crate) fn receive_batch(
+    fd: BorrowedFd<'_>,
+    messages: &mut [(Buffer<'_>, SocketName)],
+    received: &mut [Received; BATCH],
+    flags: i32,
+) -> Result<usize> {
+    let mut headers = empty_headers();
+    for (header, (buffer, from)) in headers.iter_mut().zip(messages.iter_mut()) {
+        header.msg_hdr = header_of(std::slice::from_ref(buffer), None);
+        header.msg_hdr.msg_name = (&raw mut from.address).cast();
+        header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+    }
+    let count = messages.len().min(BATCH) as u32;
+    // SAFETY: `count` headers are filled in; they point into `messages`. NULL: no
+    // timeout, which would only be looked at between messages.
+    let done = check(unsafe {
+        libc::recvmmsg(
+            fd.as_raw_fd(),
+            headers.as_mut_ptr(),
+            count,
+            (RECEIVE_FLAGS | flags) as _,
+            ptr::null_mut(),
+        )
+    })? as usize;
+    for ((got, header), (_, from)) in received.iter_mut().zip(&headers[..done]).zip(messages) {
+        from.length = header.msg_hdr.msg_namelen;
+        *got = Received::of(header.msg_len as usize, &header.msg_hdr);
+    }
+    Ok(done)
+}
+
+fn empty_headers() -> [libc::mmsghdr; BATCH] {
+    // SAFETY: an mmsghdr is numbers and pointers; all zero is an empty one.
+    unsafe { zeroed() }
+}
+
+// ---- files
+
+/// What is at a path: stat(2).
+pub(crate) struct FileStatus {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    pub(crate) mode: u32,
+    pub(crate) uid: u32,
+}
+
+/// A descriptor that pins a file or directory without opening it.
+pub(crate) fn open_path(path: &CStr, flags: i32) -> Result<OwnedFd> {
+    let flags = libc::O_PATH | libc::O_CLOEXEC | flags;
+    // SAFETY: the path is a C string.
+    own(unsafe { libc::open(path.as_ptr(), flags) })
+}
+
+/// Of what has this name in the directory, symbolic links not followed; with an
+/// empty name, of what the descriptor itself stands for.
+pub(crate) fn status_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<FileStatus> {
+    let mut status = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the name is a C string, and there is room for the status.
+    check(unsafe {
+        libc::fstatat(
+            directory.as_raw_fd(),
+            name.as_ptr(),
+            status.as_mut_ptr(),
+            libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH,
+        )
+    })?;
+    // SAFETY: the call succeeded, so it has been written.
+    let status = unsafe { status.assume_init() };
+    Ok(FileStatus {
+        device: status.st_dev,
+        inode: status.st_ino,
+        mode: status.st_mode,
+        uid: status.st_uid,
+    })
+}
+
+pub(crate) fn unlink_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<()> {
+    // SAFETY: the name is a C string.
+    check(unsafe { libc::unlinkat(directory.as_raw_fd(), name.as_ptr(), 0) }).map(drop)
+}
+
+/// Within one directory, and never over what is there already.
+pub(crate) fn rename_new_at(directory: BorrowedFd<'_>, from: &CStr, to: &CStr) -> Result<()> {
+    let fd = directory.as_raw_fd();
+    // SAFETY: both names are C strings.
+    check(unsafe { libc::renameat2(fd, from.as_ptr(), fd, to.as_ptr(), libc::RENAME_NOREPLACE) })
+        .map(drop)
+}
+
+/// The mode that a socket's file will get, less the umask. Before bind only:
+/// afterwards the call succeeds and changes nothing.
+pub(crate) fn set_mode_before_bind(fd: BorrowedFd<'_>, mode: u32) -> Result<()> {
+    // SAFETY: no pointers.
+    check(unsafe { libc::fchmod(fd.as_raw_fd(), mode) }).map(drop)
+}
+
+/// Of a file by its path; symbolic links are followed.
+pub(crate) fn set_mode(path: &CStr, mode: u32) -> Result<()> {
+    // SAFETY: the path is a C string.
+    check(unsafe { libc::chmod(path.as_ptr(), mode) }).map(drop)
+}
+
+// ---- descriptors
+
+pub(crate) fn set_close_on_exec(fd: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: no pointers.
+    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) }).map(drop)
+}
+
+/// Whether the open file description, which forks and copies share, never blocks.
+pub(crate) fn is_nonblocking(fd: BorrowedFd<'_>) -> Result<bool> {
+    // SAFETY: no pointers.
+    let flags = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) })?;
+    Ok(flags & libc::O_NONBLOCK != 0)
+}
+
+pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
+    let mut on = c_int::from(on);
+    // SAFETY: FIONBIO reads one int.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONBIO, &raw mut on) }).map(drop)
+}
+
+/// A descriptor by its number, for the length of a check. `None`: there can be
+/// none of this number.
+pub(crate) fn borrow(fd: RawFd) -> Option<BorrowedFd<'static>> {
+    // SAFETY: the number is not -1. If nothing is open under it, system calls on
+    // it fail with EBADF, which is all that the borrower does.
+    (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })
+}
+
+/// Takes over a descriptor that the caller hands in.
+pub(crate) fn take_over(fd: BorrowedFd<'_>) -> OwnedFd {
+    // SAFETY: udsock_adopt's caller gives this descriptor away, and adopting
+    // one twice is refused before this.
+    unsafe { OwnedFd::from_raw_fd(fd.as_raw_fd()) }
+}
+
+// ---- waiting
+
+pub(crate) fn eventfd() -> Result<OwnedFd> {
+    // SAFETY: no pointers.
+    own(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })
+}
+
+/// Makes an eventfd readable. It can't fail but by overflow, when it is readable.
+pub(crate) fn raise(eventfd: BorrowedFd<'_>) {
+    let one: u64 = 1;
+    // SAFETY: eight bytes are read.
+    unsafe { libc::write(eventfd.as_raw_fd(), (&raw const one).cast(), 8) };
+}
+
+pub(crate) fn lower(eventfd: BorrowedFd<'_>) {
+    let mut count: u64 = 0;
+    // SAFETY: there is room for eight bytes.
+    unsafe { libc::read(eventfd.as_raw_fd(), (&raw mut count).cast(), 8) };
+}
+
+/// ppoll(2): what happened to each (descriptor, events), 0 if the time ran out.
+pub(crate) fn poll<const N: usize>(
+    wanted: [(Option<BorrowedFd<'_>>, i16); N],
+    timeout: Option<Duration>,
+) -> Result<[i16; N]> {
+    let mut entries = wanted.map(|(fd, events)| libc::pollfd {
+        fd: fd.map_or(-1, |fd| fd.as_raw_fd()),
+        events,
+        revents: 0,
+    });
+    let timeout = timeout.map(|timeout| libc::timespec {
+        tv_sec: timeout.as_secs() as libc::time_t,
+        tv_nsec: timeout.subsec_nanos() as _,
+    });
+    let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: the array and the timeout live through the call. A null mask leaves
+    // the thread's signals as they are.
+    check(unsafe { libc::ppoll(entries.as_mut_ptr(), N as libc::nfds_t, timeout, ptr::null()) })?;
+    Ok(entries.map(|entry| entry.revents))
+}
+
+pub(crate) fn process_id() -> u32 {
+    std::process::id()
+}

@@ -1,0 +1,178 @@
+//! Sending and receiving.
+//!
+//! What a receive makes of an end, a reset or an empty message depends on the
+//! socket's kind, and the kernel's own answers mix them up; here they are told
+//! apart, once for all calls.
+
+use std::sync::atomic::Ordering;
+
+use crate::error::{Error, Result};
+use crate::socket::{Kind, Socket};
+use crate::sys::{self, Buffer, Received, SocketName};
+use crate::wait::{Readiness, Wait};
+
+impl Socket {
+    /// At least one byte of a stream, or a whole message. To a name: datagrams only.
+    pub(crate) fn send(
+        &self,
+        buffers: &[Buffer<'_>],
+        to: Option<&SocketName>,
+        wait: &mut Wait,
+    ) -> Result<usize> {
+        let readiness = self.readiness_to_send(to.is_some())?;
+        self.wait_until(wait, readiness, |_| sys::send(self.fd(), buffers, to))
+    }
+
+    /// Everything; how much has gone is in `sent`, also after an error.
+    pub(crate) fn send_all(
+        &self,
+        buffer: Buffer<'_>,
+        wait: &mut Wait,
+        sent: &mut usize,
+    ) -> Result<()> {
+        if self.kind() != Kind::Stream {
+            *sent = self.send(&[buffer], None, wait)?;
+            return Ok(());
+        }
+        while *sent < buffer.size() {
+            *sent += self.send(&[buffer.skip(*sent)], None, wait)?;
+        }
+        Ok(())
+    }
+
+    /// Some bytes of a stream, or a message.
+    pub(crate) fn receive(&self, buffers: &[Buffer<'_>], wait: &mut Wait) -> Result<usize> {
+        let got = self.wait_until(wait, Readiness::Readable, |shut_down| {
+            self.receive_now(buffers, None, 0, shut_down)
+        })?;
+        whole(got.size, buffers)
+    }
+
+    /// The same, and the name of who sent it.
+    pub(crate) fn receive_from(
+        &self,
+        buffers: &[Buffer<'_>],
+        from: &mut SocketName,
+        wait: &mut Wait,
+    ) -> Result<usize> {
+        let got = self.wait_until(wait, Readiness::Readable, |shut_down| {
+            self.receive_now(buffers, Some(from), 0, shut_down)
+        })?;
+        whole(got.size, buffers)
+    }
+
+    /// The name of who sent the message that is next, which stays where it is.
+    pub(crate) fn next_sender(&self, from: &mut SocketName, wait: &mut Wait) -> Result<()> {
+        self.wait_until(wait, Readiness::Readable, |shut_down| {
+            self.receive_now(&[], Some(from), sys::PEEK, shut_down)
+        })
+        .map(drop)
+    }
+
+    /// Exactly as many bytes as the buffer holds; how many have come is in
+    /// `received`, also after an error. Streams only: messages have bounds.
+    pub(crate) fn receive_exact(
+        &self,
+        buffer: Buffer<'_>,
+        wait: &mut Wait,
+        received: &mut usize,
+    ) -> Result<()> {
+        if self.kind() != Kind::Stream {
+            return Err(Error::NOT_SUPPORTED);
+        }
+        while *received < buffer.size() {
+            *received += self.receive(&[buffer.skip(*received)], wait)?;
+        }
+        Ok(())
+    }
+
+    /// What to wait for when a send finds no room.
+    pub(crate) fn readiness_to_send(&self, named: bool) -> Result<Readiness> {
+        match (self.kind(), named) {
+            // Poll looks at our own buffer, and the receiver's queue is what is full.
+            (Kind::Datagram, true) => Ok(Readiness::Unpollable),
+            // The kernel would ignore a seqpacket's, and send somewhere else.
+            (_, true) => Err(Error::NOT_SUPPORTED),
+            (_, false) => Ok(Readiness::Writable),
+        }
+    }
+
+    /// One attempt. `shut_down`: poll has said that nothing more will come.
+    fn receive_now(
+        &self,
+        buffers: &[Buffer<'_>],
+        from: Option<&mut SocketName>,
+        flags: i32,
+        shut_down: bool,
+    ) -> Result<Received> {
+        match self.kind() {
+            Kind::Stream => {
+                let got = sys::receive(self.fd(), buffers, flags)?;
+                self.end_or(got)
+            }
+            Kind::Datagram => {
+                let flags = flags | sys::TRUE_SIZE;
+                let result = match from {
+                    None => sys::receive(self.fd(), buffers, flags),
+                    from => sys::receive_from(self.fd(), buffers, from, flags),
+                };
+                self.end_if_shut(result, shut_down)
+            }
+            Kind::Seqpacket => {
+                let flags = flags | sys::TRUE_SIZE;
+                let mut from = from;
+                loop {
+                    let from = from.as_deref_mut();
+                    match sys::receive_from(self.fd(), buffers, from, flags) {
+                        Err(Error::CONNECTION_RESET) => self.defer_reset(),
+                        result => return self.end_or(result?),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells the end from an empty message.
+    pub(crate) fn is_end(&self, got: Received) -> bool {
+        match self.kind() {
+            Kind::Stream => got.size == 0,
+            Kind::Seqpacket => got.size == 0 && !got.has_ancillary,
+            Kind::Datagram => false,
+        }
+    }
+
+    pub(crate) fn end_or(&self, got: Received) -> Result<Received> {
+        if !self.is_end(got) {
+            return Ok(got);
+        }
+        if self.reset_is_due().swap(false, Ordering::Relaxed) {
+            return Err(Error::CONNECTION_RESET);
+        }
+        Err(Error::End)
+    }
+
+    /// After shutdown the kernel answers a datagram socket with "try again" for
+    /// ever, while poll says that it is readable.
+    pub(crate) fn end_if_shut<T>(&self, result: Result<T>, shut_down: bool) -> Result<T> {
+        match result {
+            Err(Error::WOULD_BLOCK)
+                if self.kind() == Kind::Datagram && (shut_down || self.read_is_shut()) =>
+            {
+                Err(Error::End)
+            }
+            result => result,
+        }
+    }
+
+    /// The kernel tells of a seqpacket's reset before it hands out the messages that
+    /// came before it.
+    pub(crate) fn defer_reset(&self) {
+        self.reset_is_due().store(true, Ordering::Relaxed);
+    }
+}
+
+/// A message that was larger than its buffers was cut, and must not pass for whole.
+fn whole(size: usize, buffers: &[Buffer<'_>]) -> Result<usize> {
+    let room = buffers.iter().map(Buffer::size).sum();
+    if size > room { Err(Error::MESSAGE_SIZE) } else { Ok(size) }
+}

@@ -1,0 +1,309 @@
+//! Waiting: until a socket is ready, a deadline passes, a signal comes, or
+//! another thread closes the socket.
+//!
+//! A call tries first and waits only if there is nothing to do; so a wait begins
+//! with an attempt that found nothing, and ends before another attempt. Nothing
+//! is ever blocked in the kernel but ppoll, which alone can be woken from outside
+//! (close and shutdown wake neither accept nor connect nor a datagram's send).
+
+use std::cell::Cell;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+use crate::sleepers::{Alarm, Sleepers};
+use crate::sys;
+
+/// How long a call may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timeout {
+    /// As long as it takes.
+    Forever,
+    /// Not at all, if this is 0.
+    Milliseconds(u32),
+}
+
+/// What a call waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    Readable,
+    Writable,
+    /// Nothing that poll could tell: room in a full backlog, or for a datagram
+    /// whose sender is not connected. Pauses that grow instead.
+    Unpollable,
+}
+
+/// Lets other threads end the waits on one socket.
+#[derive(Default)]
+pub(crate) struct Interrupt {
+    closed: AtomicBool,
+}
+
+impl Interrupt {
+    /// Every wait ends with [`Error::Closed`], now and from now on.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// Every wait ends, for another attempt.
+    pub(crate) fn wake(&self) {
+        SLEEPERS.ring(self.key());
+    }
+
+    fn key(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.closed.load(Ordering::SeqCst) { Err(Error::Closed) } else { Ok(()) }
+    }
+}
+
+const FIRST_PAUSE: Duration = Duration::from_micros(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+/// Without an alarm (no descriptor was left for one) a sleeper looks up this often.
+const LOOK_UP: Duration = Duration::from_millis(5);
+/// So often a poll may say "ready" in a row without need for suspicion: others may
+/// have been quicker. After that there are pauses between the attempts.
+const USELESS_WAKES: u32 = 4;
+
+/// The waits of one call, all within one deadline.
+pub(crate) struct Wait {
+    timeout: Timeout,
+    deadline: Option<Instant>,
+    wakes: u32,
+    pause: Duration,
+}
+
+impl Wait {
+    pub(crate) fn new(timeout: Timeout) -> Self {
+        Self { timeout, deadline: None, wakes: 0, pause: FIRST_PAUSE }
+    }
+
+    /// Attempts until it is done, fails, or the wait ends. The attempt is told
+    /// whether the reading side is known to be shut down, where the kernel goes on
+    /// saying "try again".
+    pub(crate) fn until<T>(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        interrupt: &Interrupt,
+        readiness: Readiness,
+        mut attempt: impl FnMut(bool) -> Result<T>,
+    ) -> Result<T> {
+        let mut shut_down = false;
+        loop {
+            match attempt(shut_down) {
+                Err(Error::WOULD_BLOCK) => {
+                    shut_down = self.once(fd, interrupt, readiness)?;
+                }
+                done => {
+                    self.wakes = 0;
+                    return done;
+                }
+            }
+        }
+    }
+
+    /// Waits for the next reason to attempt something again. Whether the reading
+    /// side is shut down.
+    pub(crate) fn once(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        interrupt: &Interrupt,
+        readiness: Readiness,
+    ) -> Result<bool> {
+        let left = self.time_left()?;
+        let pausing = readiness == Readiness::Unpollable || self.wakes >= USELESS_WAKES;
+        let limit = if pausing { self.next_pause() } else { Duration::MAX };
+        let events = match readiness {
+            _ if pausing => 0,
+            Readiness::Readable => libc::POLLIN | libc::POLLRDHUP,
+            Readiness::Writable | Readiness::Unpollable => libc::POLLOUT,
+        };
+        let fd = (!pausing).then_some(fd);
+        let revents = sleep(interrupt, fd, events, earlier(left, limit))?;
+        match (pausing, revents) {
+            // After a pause poll is asked again: perhaps it tells the truth now.
+            (true, _) => self.wakes = self.wakes.saturating_sub(1),
+            (false, 0) => {}
+            (false, _) => self.wakes += 1,
+        }
+        Ok(revents & libc::POLLRDHUP != 0)
+    }
+
+    /// `None`: forever.
+    fn time_left(&mut self) -> Result<Option<Duration>> {
+        let milliseconds = match self.timeout {
+            Timeout::Forever => return Ok(None),
+            Timeout::Milliseconds(0) => return Err(Error::WOULD_BLOCK),
+            Timeout::Milliseconds(milliseconds) => milliseconds,
+        };
+        let now = Instant::now();
+        let deadline = *self
+            .deadline
+            .get_or_insert_with(|| now + Duration::from_millis(u64::from(milliseconds)));
+        match deadline.checked_duration_since(now) {
+            Some(left) if !left.is_zero() => Ok(Some(left)),
+            _ => Err(Error::TIMED_OUT),
+        }
+    }
+
+    fn next_pause(&mut self) -> Duration {
+        let pause = self.pause;
+        self.pause = LONGEST_PAUSE.min(pause * 2);
+        pause
+    }
+}
+
+fn earlier(left: Option<Duration>, limit: Duration) -> Option<Duration> {
+    match left {
+        None if limit == Duration::MAX => None,
+        None => Some(limit),
+        Some(left) => Some(left.min(limit)),
+    }
+}
+
+/// Sleeps until something happens to the descriptor, the alarm rings, a signal
+/// comes (`INTERRUPTED`) or the time is over.
+fn sleep(
+    interrupt: &Interrupt,
+    fd: Option<BorrowedFd<'_>>,
+    events: i16,
+    time: Option<Duration>,
+) -> Result<i16> {
+    let Some(place) = my_place() else {
+        interrupt.check()?;
+        let time = time.map_or(LOOK_UP, |time| time.min(LOOK_UP));
+        let [revents] = sys::poll([(fd, events)], Some(time))?;
+        interrupt.check()?;
+        return Ok(revents);
+    };
+    let EventFd(alarm) = SLEEPERS.alarm(place);
+    SLEEPERS.fall_asleep(place, interrupt.key());
+    let woken = interrupt
+        .check()
+        .and_then(|()| sys::poll([(fd, events), (Some(alarm.as_fd()), libc::POLLIN)], time));
+    SLEEPERS.wake_up(place);
+    // Closing outranks a signal: the caller could not go on with this handle.
+    interrupt.check()?;
+    let [revents, rung] = woken?;
+    if rung != 0 {
+        sys::lower(alarm.as_fd());
+    }
+    Ok(revents)
+}
+
+struct EventFd(OwnedFd);
+
+impl Alarm for EventFd {
+    fn new() -> Option<Self> {
+        sys::eventfd().ok().map(Self)
+    }
+
+    fn ring(&self) {
+        sys::raise(self.0.as_fd());
+    }
+}
+
+static SLEEPERS: LazyLock<Sleepers<EventFd>> = LazyLock::new(Sleepers::new);
+
+/// The calling thread's place among the sleepers, given back when it ends.
+struct MyPlace(Cell<Option<(u32, usize)>>);
+
+impl Drop for MyPlace {
+    fn drop(&mut self) {
+        if let Some((process, place)) = self.0.get()
+            && process == sys::process_id()
+        {
+            SLEEPERS.leave_place(place);
+        }
+    }
+}
+
+fn my_place() -> Option<usize> {
+    thread_local! {
+        static MY_PLACE: MyPlace = const { MyPlace(Cell::new(None)) };
+    }
+    let process = sys::process_id();
+    // A thread may call us while its thread-locals are being destroyed.
+    MY_PLACE
+        .try_with(|MyPlace(mine)| match mine.get() {
+            Some((owner, place)) if owner == process => Some(place),
+            _ => {
+                let place = SLEEPERS.take_place(process)?;
+                mine.set(Some((process, place)));
+                Some(place)
+            }
+        })
+        .ok()?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(timeout: Timeout, readiness: Readiness, interrupt: &Interrupt) -> Result<()> {
+        let [socket, _peer] = sys::socketpair(libc::SOCK_STREAM)?;
+        Wait::new(timeout).until(socket.as_fd(), interrupt, readiness, |_| Err(Error::WOULD_BLOCK))
+    }
+
+    #[test]
+    fn never_ends_early() {
+        for readiness in [Readiness::Readable, Readiness::Writable, Readiness::Unpollable] {
+            let start = Instant::now();
+            let result = wait(Timeout::Milliseconds(30), readiness, &Interrupt::default());
+            assert_eq!(result, Err(Error::TIMED_OUT));
+            assert!(start.elapsed() >= Duration::from_millis(30), "{readiness:?}");
+        }
+    }
+
+    #[test]
+    fn does_not_wait_at_all_if_told_so() {
+        let result = wait(Timeout::Milliseconds(0), Readiness::Readable, &Interrupt::default());
+        assert_eq!(result, Err(Error::WOULD_BLOCK));
+    }
+
+    #[test]
+    fn readiness_that_leads_nowhere_costs_no_busy_loop() {
+        let [socket, _peer] = sys::socketpair(libc::SOCK_STREAM).unwrap();
+        let mut attempts = 0;
+        let result: Result<()> = Wait::new(Timeout::Milliseconds(200)).until(
+            socket.as_fd(),
+            &Interrupt::default(),
+            Readiness::Writable,
+            |_| {
+                attempts += 1;
+                Err(Error::WOULD_BLOCK)
+            },
+        );
+        assert_eq!(result, Err(Error::TIMED_OUT));
+        assert!(attempts < 60, "{attempts}");
+    }
+
+    #[test]
+    fn a_closed_socket_is_not_waited_for() {
+        let interrupt = Interrupt::default();
+        interrupt.close();
+        assert_eq!(wait(Timeout::Forever, Readiness::Readable, &interrupt), Err(Error::Closed));
+    }
+
+    #[test]
+    fn closing_wakes_every_sleeper() {
+        for readiness in [Readiness::Readable, Readiness::Unpollable] {
+            let interrupt = Interrupt::default();
+            std::thread::scope(|scope| {
+                let sleepers: Vec<_> = (0..20)
+                    .map(|_| scope.spawn(|| wait(Timeout::Forever, readiness, &interrupt)))
+                    .collect();
+                std::thread::sleep(Duration::from_millis(20));
+                interrupt.close();
+                for sleeper in sleepers {
+                    assert_eq!(sleeper.join().unwrap(), Err(Error::Closed));
+                }
+            });
+        }
+    }
+}
