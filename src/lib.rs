@@ -23,6 +23,8 @@ mod batch;
 mod client;
 mod error;
 mod handle_table;
+#[cfg(test)]
+mod handle_table_tests;
 mod handles;
 mod option;
 mod segments;
