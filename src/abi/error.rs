@@ -160,7 +160,11 @@ impl fmt::Display for Shown<'_> {
         let bytes = self.0.to_bytes();
         let part = |out: &mut fmt::Formatter<'_>, bytes: &[u8]| {
             bytes.utf8_chunks().try_for_each(|chunk| {
-                out.write_str(chunk.valid())?;
+                // A message is one line, whatever the address holds.
+                chunk.valid().chars().try_for_each(|char| match char.is_control() {
+                    true => write!(out, "\\x{:02x}", u32::from(char)),
+                    false => out.write_char(char),
+                })?;
                 chunk.invalid().iter().try_for_each(|byte| write!(out, "\\x{byte:02x}"))
             })
         };
