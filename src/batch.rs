@@ -61,7 +61,10 @@ impl Socket {
         let mut messages = [const { (Buffer::EMPTY, None) }; BATCH];
         let mut count = 0;
         for (index, place) in (first..outbox.count()).zip(&mut messages) {
-            match outbox.message(index) {
+            let message = outbox
+                .message(index)
+                .and_then(|message| self.readiness_to_send(message.1.is_some()).and(Ok(message)));
+            match message {
                 Ok(message) => *place = message,
                 Err(error) if count == 0 => return Err(error),
                 // It begins the next round, and fails there.

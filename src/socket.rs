@@ -109,8 +109,8 @@ impl Socket {
             nonblocking: sys::is_nonblocking(fd)?,
             timestamps: sys::option(fd, libc::SO_TIMESTAMP)? != 0,
         };
-        sys::set_close_on_exec(fd)?;
         mark_messages(fd, kind)?;
+        sys::set_close_on_exec(fd)?;
         Ok(Self::new(sys::take_over(fd), kind, before))
     }
 

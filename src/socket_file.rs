@@ -45,7 +45,12 @@ impl SocketFile {
             // What the kernel makes of it is this mode less the umask: never wider.
             sys::set_mode_before_bind(socket, mode)?;
         }
-        make_file(socket, path, directory.as_fd(), &name)?;
+        make_file(socket, path, directory.as_fd(), &name).inspect_err(|_| {
+            if mode.is_some() {
+                // The next attempt may ask for no mode: as a new socket has it.
+                let _ = sys::set_mode_before_bind(socket, 0o777);
+            }
+        })?;
         // The file is there: from here on a failure has to remove it.
         Self::adopt_file(directory, name, mode, keep)
     }

@@ -9,7 +9,7 @@
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
@@ -36,20 +36,28 @@ pub(crate) enum Readiness {
 }
 
 /// Lets other threads end the waits on one socket.
+///
+/// The state changes with every reason to look again; a sleeper that finds it changed
+/// since its last attempt does not fall asleep.
 #[derive(Default)]
 pub(crate) struct Interrupt {
-    closed: AtomicBool,
+    state: AtomicU32,
 }
+
+/// The lowest bit of an interrupt's state; above it the wake-ups are counted.
+const CLOSED: u32 = 1;
+const WAKE: u32 = 2;
 
 impl Interrupt {
     /// Every wait ends with [`Error::Closed`], now and from now on.
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
-        self.wake();
+        self.state.fetch_or(CLOSED, Ordering::Release);
+        SLEEPERS.ring(self.key());
     }
 
     /// Every wait ends, for another attempt.
     pub(crate) fn wake(&self) {
+        self.state.fetch_add(WAKE, Ordering::Release);
         SLEEPERS.ring(self.key());
     }
 
@@ -57,8 +65,8 @@ impl Interrupt {
         std::ptr::from_ref(self).addr()
     }
 
-    fn check(&self) -> Result<()> {
-        if self.closed.load(Ordering::SeqCst) { Err(Error::Closed) } else { Ok(()) }
+    fn state(&self) -> u32 {
+        self.state.load(Ordering::Acquire)
     }
 }
 
@@ -95,9 +103,10 @@ impl Wait {
     ) -> Result<T> {
         let mut shut_down = false;
         loop {
+            let before = interrupt.state();
             match attempt(shut_down) {
                 Err(Error::WOULD_BLOCK) => {
-                    shut_down = self.once(fd, interrupt, readiness)?;
+                    shut_down = self.once(fd, interrupt, before, readiness)?;
                 }
                 done => {
                     self.wakes = 0;
@@ -109,10 +118,11 @@ impl Wait {
 
     /// Waits for the next reason to attempt something again. Whether the reading
     /// side is shut down.
-    pub(crate) fn once(
+    fn once(
         &mut self,
         fd: BorrowedFd<'_>,
         interrupt: &Interrupt,
+        before: u32,
         readiness: Readiness,
     ) -> Result<bool> {
         let left = self.time_left()?;
@@ -124,7 +134,7 @@ impl Wait {
             Readiness::Writable | Readiness::Unpollable => libc::POLLOUT,
         };
         let fd = (!pausing).then_some(fd);
-        let revents = sleep(interrupt, fd, events, earlier(left, limit))?;
+        let revents = sleep(interrupt, before, fd, events, earlier(left, limit))?;
         match (pausing, revents) {
             // After a pause poll is asked again: perhaps it tells the truth now.
             (true, _) => self.wakes = self.wakes.saturating_sub(1),
@@ -166,32 +176,39 @@ fn earlier(left: Option<Duration>, limit: Duration) -> Option<Duration> {
     }
 }
 
-/// Sleeps until something happens to the descriptor, the alarm rings, a signal
-/// comes (`INTERRUPTED`) or the time is over.
+/// Sleeps until something happens to the descriptor, the interrupt's state is no longer
+/// what it was before, a signal comes (`INTERRUPTED`) or the time is over.
 fn sleep(
     interrupt: &Interrupt,
+    before: u32,
     fd: Option<BorrowedFd<'_>>,
     events: i16,
     time: Option<Duration>,
 ) -> Result<i16> {
-    let Some(place) = my_place() else {
-        interrupt.check()?;
-        let time = time.map_or(LOOK_UP, |time| time.min(LOOK_UP));
-        let [revents] = sys::poll([(fd, events)], Some(time))?;
-        interrupt.check()?;
-        return Ok(revents);
+    let place = my_place();
+    if let Some(place) = place {
+        SLEEPERS.fall_asleep(place, interrupt.key());
+    }
+    let now = interrupt.state();
+    let woken = if now != before || now & CLOSED != 0 {
+        Ok([0; 2])
+    } else {
+        let alarm = place.map(|place| SLEEPERS.alarm(place).0.as_fd());
+        let time = if alarm.is_some() { time } else { earlier(time, LOOK_UP) };
+        sys::poll([(fd, events), (alarm, libc::POLLIN)], time)
     };
-    let EventFd(alarm) = SLEEPERS.alarm(place);
-    SLEEPERS.fall_asleep(place, interrupt.key());
-    let woken = interrupt
-        .check()
-        .and_then(|()| sys::poll([(fd, events), (Some(alarm.as_fd()), libc::POLLIN)], time));
-    SLEEPERS.wake_up(place);
+    if let Some(place) = place {
+        SLEEPERS.wake_up(place);
+    }
     // Closing outranks a signal: the caller could not go on with this handle.
-    interrupt.check()?;
+    if interrupt.state() & CLOSED != 0 {
+        return Err(Error::Closed);
+    }
     let [revents, rung] = woken?;
-    if rung != 0 {
-        sys::lower(alarm.as_fd());
+    if let Some(place) = place
+        && rung != 0
+    {
+        sys::lower(SLEEPERS.alarm(place).0.as_fd());
     }
     Ok(revents)
 }
@@ -288,6 +305,26 @@ mod tests {
         let interrupt = Interrupt::default();
         interrupt.close();
         assert_eq!(wait(Timeout::Forever, Readiness::Readable, &interrupt), Err(Error::Closed));
+    }
+
+    #[test]
+    fn a_wake_up_between_an_attempt_and_the_sleep_is_not_lost() {
+        let [socket, _peer] = sys::socketpair(libc::SOCK_STREAM).unwrap();
+        let interrupt = Interrupt::default();
+        let mut woken = false;
+        let result = Wait::new(Timeout::Milliseconds(20_000)).until(
+            socket.as_fd(),
+            &interrupt,
+            Readiness::Readable,
+            |_| {
+                if std::mem::replace(&mut woken, true) {
+                    return Ok(());
+                }
+                interrupt.wake();
+                Err(Error::WOULD_BLOCK)
+            },
+        );
+        assert_eq!(result, Ok(()));
     }
 
     #[test]
