@@ -23,7 +23,7 @@
  *
  * Handles. A udsock_t is a number, not a descriptor and not a pointer. A handle
  * that was closed, or never was one, gets -EBADF from every call; it never reaches
- * another socket. It fits into a double exactly, and is above 2^32.
+ * another socket. It fits into a double exactly, and is 2^32 or more.
  *
  * Time. Every call that can wait takes timeout_ms: UDSOCK_FOREVER, 0 for not at all
  * (-EAGAIN if the call would have to wait), or milliseconds (-ETIMEDOUT after them,
@@ -162,7 +162,7 @@ const char *udsock_error_text(int64_t code);
 #define UDSOCK_DONT_WAIT 2
 
 /**
- * A handle: a socket of this process. Positive, above 2^32, at most 2^53 - 1. A
+ * A handle: a socket of this process. From 2^32 to 2^53 - 1. A
  * result of this type below 0 is an error code.
  */
 typedef int64_t udsock_t;

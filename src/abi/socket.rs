@@ -11,7 +11,7 @@ use crate::handles;
 use crate::socket::{BindOptions, Kind, Side, Socket};
 use crate::wait::{Timeout, Wait};
 
-/// A handle: a socket of this process. Positive, above 2^32, at most 2^53 - 1. A
+/// A handle: a socket of this process. From 2^32 to 2^53 - 1. A
 /// result of this type below 0 is an error code.
 pub type udsock_t = i64;
 

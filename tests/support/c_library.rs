@@ -1,0 +1,87 @@
+//! The library as C programs get it: `libudsock.a`, `libudsock.so` and the header, and
+//! a compiler to build a program with them. For tests that `mod` it through `#[path]`.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::{env, fs};
+
+/// What a program needs beside a static library that is written in Rust.
+const SYSTEM_LIBRARIES: [&str; 4] = ["-lpthread", "-ldl", "-lm", "-lgcc_s"];
+
+pub fn source(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The C compiler: what the environment says, as for make.
+pub fn compiler() -> String {
+    env::var("CC").unwrap_or_else(|_| "cc".into())
+}
+
+/// The directory with both libraries, which are built first: cargo builds them for a
+/// test only under the names of its own.
+pub fn directory() -> &'static Path {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY.get_or_init(|| {
+        // <target>/<profile>/deps/<test>
+        let test = env::current_exe().expect("a test is a file");
+        let directory = test.ancestors().nth(2).expect("cargo's layout");
+        let profile = match directory.file_name().and_then(|name| name.to_str()) {
+            Some("debug") => "dev",
+            Some(other) => other,
+            None => panic!("{directory:?} is no profile's directory"),
+        };
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--lib", "--profile", profile, "--target-dir"])
+            .arg(directory.parent().expect("cargo's layout"))
+            .arg("--manifest-path")
+            .arg(source("Cargo.toml"))
+            .status()
+            .expect("cargo runs");
+        assert!(built.success(), "the library could not be built");
+        directory.into()
+    })
+}
+
+/// Builds a C program with the static library.
+pub fn build(program: &str, from: &Path, flags: &[&str]) -> PathBuf {
+    let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join(program);
+    let library = directory().join("libudsock.a");
+    compile(&output, flags, &[from, &library]).unwrap_or_else(|message| panic!("{message}"));
+    output
+}
+
+/// Whether the compiler, and the machine, can do with these flags. `Err`: why not.
+pub fn supports(flags: &[&str]) -> Result<(), String> {
+    let name = format!("supports-{}", std::process::id());
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name);
+    let code = program.with_extension("c");
+    fs::write(&code, "int main(void) { return 0; }\n").expect("the directory can be written");
+    let result = compile(&program, flags, &[&code]).and_then(|()| {
+        let ran = Command::new(&program).output().map_err(|error| error.to_string())?;
+        let why = String::from_utf8_lossy(&ran.stderr).into_owned();
+        if ran.status.success() { Ok(()) } else { Err(why) }
+    });
+    let _ = fs::remove_file(&code);
+    let _ = fs::remove_file(&program);
+    result
+}
+
+fn compile(output: &Path, flags: &[&str], inputs: &[&Path]) -> Result<(), String> {
+    let ran = Command::new(compiler())
+        .args(flags)
+        .arg("-I")
+        .arg(source("include"))
+        .arg("-o")
+        .arg(output)
+        .args(inputs)
+        .args(SYSTEM_LIBRARIES)
+        .output()
+        .map_err(|error| format!("{}: {error}", compiler()))?;
+    if ran.status.success() {
+        return Ok(());
+    }
+    Err(format!("{} {flags:?} {inputs:?}:\n{}", compiler(), String::from_utf8_lossy(&ran.stderr)))
+}
