@@ -25,7 +25,7 @@ use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering, UnsafeCell};
 /// Handles are exact in a double, JavaScript's number: 53 bits.
 pub(crate) const INDEX_BITS: u32 = 21;
 pub(crate) const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
-/// x: no `int` is one.
+/// The first generation lifts every handle to 2^32: no `int` is one.
 const FIRST_GENERATION: u32 = 1 << (32 - INDEX_BITS);
 
 /// A slot's state: generation (32 bits), open (1), users (31).
