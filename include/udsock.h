@@ -234,11 +234,14 @@ UDSOCK_MUST_USE udsock_t udsock_create(uint32_t kind);
 /**
  * Gives the socket a name: creates the socket file, or takes the abstract name. The
  * path is bound as it is written; the file is found again for its removal also after
- * chdir(2), or after its directory was renamed.
+ * chdir(2), or after its directory was renamed. A path that does not fit into sun_path
+ * (108 bytes) is bound through a descriptor of its directory: it can be connected to like
+ * any other, but peers are shown another name, and can't answer datagrams from it.
  *
  * -EADDRINUSE: a socket is at the path, or a socket of this kind has the name.
  * -EEXIST: something else is at the path; nothing but sockets is ever touched.
- * -EINVAL: the socket is bound already, or an argument makes no sense.
+ * -EINVAL: the socket is bound already, the path ends in a slash, or an argument makes no
+ * sense.
  * -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as bind(2) has them.
  * -ENAMETOOLONG: a path of 4096 bytes or more, a component of more than 255, or an
  * abstract name of more than 107.
@@ -273,7 +276,7 @@ udsock_t udsock_accept(udsock_t s,
  * Connects to a server, or sets where a datagram socket sends to (and from where alone
  * it receives). If the server's queue is full this waits, within the timeout. After a
  * failure the same socket can try again. A datagram socket may connect anew, and must
- * when its server was restarted.
+ * when its server was restarted; what it has not received by then the kernel drops.
  *
  * -ENOENT: nothing is at the path. -ECONNREFUSED: nobody is behind it: its server is
  * gone or does not listen, it is no socket, or the abstract name is not there.
@@ -298,9 +301,9 @@ int32_t udsock_shutdown(udsock_t s, uint32_t how);
 /**
  * Closes the socket. Its file is removed if it is still the file that it made (the same
  * inode), and if this is the process that made it. Calls of other threads that wait on
- * the handle return UDSOCK_CLOSED at once; the descriptor is closed when the last of
- * them has left, and until then its number is not used again. From now on the handle
- * gets -EBADF.
+ * the handle return UDSOCK_CLOSED at once, and only when they have left is the number of
+ * the descriptor used again. This waits for them, a tenth of a second at most. From now
+ * on the handle gets -EBADF.
  *
  * -EBADF: the handle was not open. Any other error says that the file could not be
  * removed; the socket is closed all the same.

@@ -4,7 +4,7 @@ use crate::address::Destination;
 use crate::error::{Error, Result};
 use crate::socket::{Kind, Socket};
 use crate::sys::{self, BATCH, Buffer, Received, SocketName};
-use crate::wait::{Readiness, Wait};
+use crate::wait::Wait;
 
 /// A message to send, and where to, if that is not where the socket is connected to.
 pub(crate) type Outgoing<'a> = (Buffer<'a>, Option<Destination>);
@@ -106,20 +106,16 @@ impl Socket {
         }
         let mut received = [Received::default(); BATCH];
         let flags = if self.kind() == Kind::Stream { 0 } else { sys::TRUE_SIZE };
-        let came = self.wait_until(wait, Readiness::Readable, |shut_down| {
-            loop {
-                match sys::receive_batch(self.fd(), &mut messages[..count], &mut received, flags) {
-                    Err(Error::CONNECTION_RESET) if self.kind() == Kind::Seqpacket => {
-                        self.defer_reset();
-                    }
-                    result => return self.end_if_shut(result, shut_down),
-                }
-            }
+        let messages = &mut messages[..count];
+        let came = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
+            let result =
+                self.reset_last(|| sys::receive_batch(self.fd(), messages, &mut received, flags));
+            self.end_if_shut(result, shut_down)
         })?;
         self.end_or(received[0])?;
         // After the end the kernel fills the rest of a batch with nothing.
         let came = received[..came].iter().take_while(|&&got| !self.is_end(got)).count();
-        for (index, (got, (_, from))) in received[..came].iter().zip(&messages).enumerate() {
+        for (index, (got, (_, from))) in received[..came].iter().zip(messages).enumerate() {
             inbox.deliver(index, got.size, from);
         }
         Ok(came)

@@ -33,7 +33,7 @@ impl Socket {
         let address = Address::parse(text)?;
         // A second attempt with the same options finds what the first one bound.
         if let Some(local) = options.local_address
-            && !self.is_bound_to(local)
+            && !self.is_bound_to(local)?
         {
             self.bind(local, BindOptions::default())?;
         }

@@ -54,26 +54,29 @@ pub(crate) fn adopt(fd: BorrowedFd<'_>) -> Result<i64, Failure> {
     open(|| Socket::adopt(fd))
 }
 
-/// Ends the handle. Its descriptor is closed when this returns, unless another
-/// thread was stopped in the middle of a call: then as soon as that leaves.
+/// Ends the handle, and with it its descriptor. Other threads that are still in a call
+/// have been woken and leave; but one may be stopped by a debugger, or may exist only in
+/// the process that this one was forked from.
 pub(crate) fn close(handle: i64) -> Result<()> {
     let socket = HANDLES.close(handle).ok_or(Error::BAD_HANDLE)?;
     let result = socket.close();
-    wait_for_others(&socket, Some(LEAVE_TIME));
+    if !wait_for_others(&socket) {
+        // If even this fails, the last one to leave closes it.
+        let _ = socket.take_away();
+    }
     result
 }
 
-/// Ends the handle and hands out its descriptor, once no other thread uses it.
+/// Ends the handle and hands out its descriptor.
 pub(crate) fn release(handle: i64) -> Result<RawFd> {
-    let mut socket = HANDLES.close(handle).ok_or(Error::BAD_HANDLE)?;
+    let socket = HANDLES.close(handle).ok_or(Error::BAD_HANDLE)?;
     socket.end_waits();
-    loop {
-        wait_for_others(&socket, None);
-        match socket.take() {
-            Ok(socket) => return Ok(socket.into_fd().into_raw_fd()),
-            Err(still_in_use) => socket = still_in_use,
-        }
-    }
+    wait_for_others(&socket);
+    let fd = match socket.take() {
+        Ok(socket) => socket.into_fd(),
+        Err(still_in_use) => still_in_use.take_copy()?,
+    };
+    Ok(fd.into_raw_fd())
 }
 
 /// Removes the files of all open sockets; how many.
@@ -89,16 +92,19 @@ pub(crate) fn remove_files() -> Result<i64> {
     failed.map_or(Ok(count), Err)
 }
 
-/// How long close waits for other threads to leave the socket. They have been
-/// woken and only have to return; but a thread may be stopped by a debugger.
 const LEAVE_TIME: Duration = Duration::from_millis(100);
 
-fn wait_for_others(socket: &SocketInUse, limit: Option<Duration>) {
+/// Whether the others have left in time.
+fn wait_for_others(socket: &SocketInUse) -> bool {
     let mut pause = Duration::from_micros(10);
     let mut waited = Duration::ZERO;
-    while !socket.is_alone() && limit.is_none_or(|limit| waited < limit) {
+    while !socket.is_alone() {
+        if waited >= LEAVE_TIME {
+            return false;
+        }
         std::thread::sleep(pause);
         waited += pause;
         pause = (pause * 2).min(Duration::from_millis(1));
     }
+    true
 }

@@ -42,7 +42,7 @@ impl Socket {
 
     pub(crate) fn accept(&self, wait: &mut Wait) -> Result<Self> {
         self.never_block()?;
-        let connection = self.wait_until(wait, Readiness::Readable, |shut_down| {
+        let connection = self.wait_until(wait, Readiness::ReadableOrShut, |shut_down| {
             match sys::accept(self.fd()) {
                 // Readable for ever, and nothing to accept: someone who shares this
                 // server shut it down. Blocked acceptors are told the same.

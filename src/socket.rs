@@ -36,6 +36,8 @@ impl Kind {
     }
 }
 
+const BOUND_ALREADY: &str = "this socket is bound already";
+
 /// How to bind.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct BindOptions {
@@ -135,7 +137,7 @@ impl Socket {
 
     pub(crate) fn bind(&self, text: &CStr, options: BindOptions) -> Result<(), Failure> {
         if self.local.get().is_some() {
-            return Err(Failure::Invalid("this socket is bound already"));
+            return Err(Failure::Invalid(BOUND_ALREADY));
         }
         match Address::parse(text)? {
             Address::Path(path) => {
@@ -148,6 +150,10 @@ impl Socket {
                 ));
             }
             Address::Abstract(name) => self.bind_name(&name)?,
+            // The kernel would say that all is well.
+            Address::Any if self.has_name()? => {
+                return Err(Failure::Invalid(BOUND_ALREADY));
+            }
             // Which name it became, only the kernel knows.
             Address::Any => return self.bind_name(&[]),
         }
@@ -164,8 +170,15 @@ impl Socket {
     }
 
     /// Whether this is bound to what this text says.
-    pub(crate) fn is_bound_to(&self, text: &CStr) -> bool {
-        self.local.get().is_some_and(|local| local.as_c_str() == text)
+    pub(crate) fn is_bound_to(&self, text: &CStr) -> Result<bool> {
+        match self.local.get() {
+            Some(local) => Ok(local.as_c_str() == text),
+            None => Ok(text == c"@" && self.has_name()?),
+        }
+    }
+
+    fn has_name(&self) -> Result<bool> {
+        Ok(sys::local_name(self.fd())?.bytes().next().is_some())
     }
 
     pub(crate) fn shutdown(&self, side: Side) -> Result<()> {
@@ -190,8 +203,30 @@ impl Socket {
         self.interrupt.close();
     }
 
+    /// Takes the socket away from whoever still holds this. Its descriptor's number stays
+    /// taken until they have left, by something that no call can do anything with.
+    pub(crate) fn take_away(&self) -> Result<()> {
+        let nothing = sys::open_path(c"/", 0)?;
+        sys::replace(self.fd(), nothing.as_fd())
+    }
+
+    /// For a descriptor that others still hold: another number of the same socket.
+    pub(crate) fn take_copy(&self) -> Result<OwnedFd> {
+        self.give_up();
+        let copy = sys::duplicate(self.fd())?;
+        self.take_away()?;
+        Ok(copy)
+    }
+
     /// Gives up everything but the descriptor, and hands that out as it was made.
     pub(crate) fn into_fd(self) -> OwnedFd {
+        self.give_up();
+        let Self { fd, .. } = self;
+        fd
+    }
+
+    /// Its file stays, and its settings become what they were.
+    fn give_up(&self) {
         if let Some(file) = self.file.get() {
             file.disown();
         }
@@ -200,8 +235,6 @@ impl Socket {
         if self.kind == Kind::Seqpacket {
             let _ = sys::set_option(self.fd(), libc::SO_TIMESTAMP, self.before.timestamps.into());
         }
-        let Self { fd, .. } = self;
-        fd
     }
 
     /// Whether a file of this socket was there and has been removed.

@@ -147,16 +147,29 @@ fn make_file(
 
 /// For a name that is too long by itself: bind a short one beside it.
 fn bind_and_rename(socket: BorrowedFd<'_>, directory: BorrowedFd<'_>, name: &CStr) -> Result<()> {
-    static STAGED: AtomicU32 = AtomicU32::new(0);
-    let number = STAGED.fetch_add(1, Ordering::Relaxed);
-    let staged = CString::new(format!(".udsock.{}.{number}", sys::process_id()))
-        .expect("numbers contain no NUL");
-    let short = proc_path(directory, &staged);
-    let short = SocketName::new(short.to_bytes()).ok_or(Error::NAME_TOO_LONG)?;
-    sys::bind(socket, &short)?;
+    let staged = bind_staged(socket, directory)?;
     sys::rename_new_at(directory, &staged, name).inspect_err(|_| {
         let _ = sys::unlink_at(directory, &staged);
     })
+}
+
+/// Binds a name that nobody has. One may be left over from a process that was killed
+/// between the two steps, and had this process's number.
+fn bind_staged(socket: BorrowedFd<'_>, directory: BorrowedFd<'_>) -> Result<CString> {
+    static STAGED: AtomicU32 = AtomicU32::new(0);
+    const ATTEMPTS: u32 = 1000;
+    for _ in 0..ATTEMPTS {
+        let number = STAGED.fetch_add(1, Ordering::Relaxed);
+        let staged = CString::new(format!(".udsock.{}.{number}", sys::process_id()))
+            .expect("numbers contain no NUL");
+        let short = proc_path(directory, &staged);
+        let short = SocketName::new(short.to_bytes()).ok_or(Error::NAME_TOO_LONG)?;
+        match sys::bind(socket, &short) {
+            Err(Error::IN_USE) => {}
+            result => return result.map(|()| staged),
+        }
+    }
+    Err(Error::IN_USE)
 }
 
 /// What stands in the way.

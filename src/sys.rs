@@ -464,6 +464,18 @@ pub(crate) fn set_close_on_exec(fd: BorrowedFd<'_>) -> Result<()> {
     check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) }).map(drop)
 }
 
+/// Another number for the same open file description.
+pub(crate) fn duplicate(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
+    // SAFETY: no pointers.
+    own(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 0) })
+}
+
+/// Closes what has this number and puts the other in its place, in one step.
+pub(crate) fn replace(fd: BorrowedFd<'_>, by: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: no pointers; both are open, and the number keeps its owner.
+    check(unsafe { libc::dup3(by.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC) }).map(drop)
+}
+
 /// Whether the open file description, which forks and copies share, never blocks.
 pub(crate) fn is_nonblocking(fd: BorrowedFd<'_>) -> Result<bool> {
     // SAFETY: no pointers.

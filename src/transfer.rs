@@ -42,7 +42,7 @@ impl Socket {
 
     /// Some bytes of a stream, or a message.
     pub(crate) fn receive(&self, buffers: &[Buffer<'_>], wait: &mut Wait) -> Result<usize> {
-        let got = self.wait_until(wait, Readiness::Readable, |shut_down| {
+        let got = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
             self.receive_now(buffers, None, 0, shut_down)
         })?;
         whole(got.size, buffers)
@@ -55,7 +55,7 @@ impl Socket {
         from: &mut SocketName,
         wait: &mut Wait,
     ) -> Result<usize> {
-        let got = self.wait_until(wait, Readiness::Readable, |shut_down| {
+        let got = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
             self.receive_now(buffers, Some(from), 0, shut_down)
         })?;
         whole(got.size, buffers)
@@ -63,7 +63,11 @@ impl Socket {
 
     /// The name of who sent the message that is next, which stays where it is.
     pub(crate) fn next_sender(&self, from: &mut SocketName, wait: &mut Wait) -> Result<()> {
-        self.wait_until(wait, Readiness::Readable, |shut_down| {
+        if self.kind() == Kind::Stream {
+            // Its bytes come without a name.
+            return Ok(());
+        }
+        self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
             self.receive_now(&[], Some(from), sys::PEEK, shut_down)
         })
         .map(drop)
@@ -97,6 +101,13 @@ impl Socket {
         }
     }
 
+    pub(crate) fn readiness_to_receive(&self) -> Readiness {
+        match self.kind() {
+            Kind::Stream | Kind::Seqpacket => Readiness::Readable,
+            Kind::Datagram => Readiness::ReadableOrShut,
+        }
+    }
+
     /// One attempt. `shut_down`: poll has said that nothing more will come.
     fn receive_now(
         &self,
@@ -121,13 +132,10 @@ impl Socket {
             Kind::Seqpacket => {
                 let flags = flags | sys::TRUE_SIZE;
                 let mut from = from;
-                loop {
-                    let from = from.as_deref_mut();
-                    match sys::receive_from(self.fd(), buffers, from, flags) {
-                        Err(Error::CONNECTION_RESET) => self.defer_reset(),
-                        result => return self.end_or(result?),
-                    }
-                }
+                let got = self.reset_last(|| {
+                    sys::receive_from(self.fd(), buffers, from.as_deref_mut(), flags)
+                })?;
+                self.end_or(got)
             }
         }
     }
@@ -164,10 +172,16 @@ impl Socket {
         }
     }
 
-    /// The kernel tells of a seqpacket's reset before it hands out the messages that
-    /// came before it.
-    pub(crate) fn defer_reset(&self) {
-        self.reset_is_due().store(true, Ordering::Relaxed);
+    /// Receives, but keeps a reset for the end: the kernel tells of it before it hands out
+    /// what was sent before it (a stream's only if it is asked for many messages).
+    pub(crate) fn reset_last<T>(&self, mut receive: impl FnMut() -> Result<T>) -> Result<T> {
+        match receive() {
+            Err(Error::CONNECTION_RESET) if self.kind() != Kind::Datagram => {
+                self.reset_is_due().store(true, Ordering::Relaxed);
+                receive()
+            }
+            result => result,
+        }
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Timeout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Readiness {
     Readable,
+    /// Where the kernel says "try again" also after a shutdown, and only poll knows.
+    ReadableOrShut,
     Writable,
     /// Nothing that poll could tell: room in a full backlog, or for a datagram
     /// whose sender is not connected. Pauses that grow instead.
@@ -59,6 +61,10 @@ impl Interrupt {
     pub(crate) fn wake(&self) {
         self.state.fetch_add(WAKE, Ordering::Release);
         SLEEPERS.ring(self.key());
+    }
+
+    fn is_closed(&self) -> bool {
+        self.state() & CLOSED != 0
     }
 
     fn key(&self) -> usize {
@@ -108,6 +114,8 @@ impl Wait {
                 Err(Error::WOULD_BLOCK) => {
                     shut_down = self.once(fd, interrupt, before, readiness)?;
                 }
+                // The descriptor may have been taken away under the attempt.
+                Err(_) if interrupt.is_closed() => return Err(Error::Closed),
                 done => {
                     self.wakes = 0;
                     return done;
@@ -125,12 +133,16 @@ impl Wait {
         before: u32,
         readiness: Readiness,
     ) -> Result<bool> {
+        if self.timeout == Timeout::Milliseconds(0) {
+            let shut = readiness == Readiness::ReadableOrShut && is_shut(fd)?;
+            return if shut { Ok(true) } else { Err(Error::WOULD_BLOCK) };
+        }
         let left = self.time_left()?;
         let pausing = readiness == Readiness::Unpollable || self.wakes >= USELESS_WAKES;
         let limit = if pausing { self.next_pause() } else { Duration::MAX };
         let events = match readiness {
             _ if pausing => 0,
-            Readiness::Readable => libc::POLLIN | libc::POLLRDHUP,
+            Readiness::Readable | Readiness::ReadableOrShut => libc::POLLIN | libc::POLLRDHUP,
             Readiness::Writable | Readiness::Unpollable => libc::POLLOUT,
         };
         let fd = (!pausing).then_some(fd);
@@ -148,7 +160,6 @@ impl Wait {
     fn time_left(&mut self) -> Result<Option<Duration>> {
         let milliseconds = match self.timeout {
             Timeout::Forever => return Ok(None),
-            Timeout::Milliseconds(0) => return Err(Error::WOULD_BLOCK),
             Timeout::Milliseconds(milliseconds) => milliseconds,
         };
         let now = Instant::now();
@@ -166,6 +177,12 @@ impl Wait {
         self.pause = LONGEST_PAUSE.min(pause * 2);
         pause
     }
+}
+
+/// Whether the reading side is shut down, without waiting.
+fn is_shut(fd: BorrowedFd<'_>) -> Result<bool> {
+    let [revents] = sys::poll([(Some(fd), libc::POLLRDHUP)], Some(Duration::ZERO))?;
+    Ok(revents & libc::POLLRDHUP != 0)
 }
 
 fn earlier(left: Option<Duration>, limit: Duration) -> Option<Duration> {
@@ -201,7 +218,7 @@ fn sleep(
         SLEEPERS.wake_up(place);
     }
     // Closing outranks a signal: the caller could not go on with this handle.
-    if interrupt.state() & CLOSED != 0 {
+    if interrupt.is_closed() {
         return Err(Error::Closed);
     }
     let [revents, rung] = woken?;
