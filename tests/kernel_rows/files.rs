@@ -230,15 +230,14 @@ fn row_61_a_forked_child_closes_what_a_thread_of_its_parent_waits_on() {
         let server = open_server(UDSOCK_STREAM, &dir.path("s"));
         thread::scope(|scope| {
             let accepting = asleep(scope, || server.accept(LONG).map(drop));
-            let is_socket = |fd: i32| raw::option(fd, libc::SO_DOMAIN) == libc::AF_UNIX;
             // The thread does not exist in the child, and never leaves the call there.
             let closed = in_fork(|| {
                 let fd = server.fd();
-                server.close() == 0 && !is_socket(fd)
+                server.close() == 0 && !raw::is_socket(fd)
             });
             let released = in_fork(|| {
                 let fd = udsock_release(server.0);
-                fd >= 0 && is_socket(fd)
+                fd >= 0 && raw::is_socket(fd)
             });
             assert_eq!([closed, released], [0; 2]);
             drop(open_client(UDSOCK_STREAM, &dir.path("s")));

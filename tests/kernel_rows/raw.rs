@@ -177,6 +177,15 @@ pub fn set_option(fd: RawFd, option: c_int, value: c_int) -> i64 {
     answer(unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, option, value, size) } as isize)
 }
 
+/// Whether the number stands for a socket at all.
+pub fn is_socket(fd: RawFd) -> bool {
+    // SAFETY: numbers and padding: all zero is a stat.
+    let mut status: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: room for a stat.
+    let found = unsafe { libc::fstat(fd, &mut status) } == 0;
+    found && status.st_mode & libc::S_IFMT == libc::S_IFSOCK
+}
+
 pub fn is_nonblocking(fd: RawFd) -> bool {
     // SAFETY: no pointers.
     unsafe { libc::fcntl(fd, libc::F_GETFL) & libc::O_NONBLOCK != 0 }

@@ -3,21 +3,71 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs};
+
+use crate::support::has;
 
 /// What a program needs beside a static library that is written in Rust.
 const SYSTEM_LIBRARIES: [&str; 4] = ["-lpthread", "-ldl", "-lm", "-lgcc_s"];
+
+pub const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
 pub fn source(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
+pub fn header() -> String {
+    fs::read_to_string(source("include/udsock.h")).expect("the header is there")
+}
+
+/// The functions of the header: the names before a parenthesis, outside of comments.
+pub fn declared_functions() -> BTreeSet<String> {
+    let header = header();
+    let mut code = String::new();
+    let mut rest = header.as_str();
+    while let Some((before, comment)) = rest.split_once("/*") {
+        code.push_str(before);
+        rest = comment.split_once("*/").expect("comments end").1;
+    }
+    code.push_str(rest);
+    code.split('(')
+        .filter_map(|before| before.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next())
+        .filter(|name| name.starts_with("udsock_"))
+        .map(Into::into)
+        .collect()
+}
+
 /// The C compiler: what the environment says, as for make.
 pub fn compiler() -> String {
     env::var("CC").unwrap_or_else(|_| "cc".into())
+}
+
+/// Compiles the code, for its warnings and errors only, with every compiler there is.
+pub fn check(test: &str, language: &str, standards: &[&str], code: &str) {
+    let compilers = if language == "c" { ["gcc", "clang"] } else { ["g++", "clang++"] };
+    for compiler in compilers.into_iter().filter(|compiler| has(test, compiler)) {
+        for standard in standards {
+            let mut process = Command::new(compiler)
+                .args(WARNINGS)
+                .args([standard, "-fsyntax-only", "-x", language, "-I"])
+                .arg(source("include"))
+                .arg("-")
+                .stdin(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap_or_else(|error| panic!("{compiler}: {error}"));
+            process.stdin.take().unwrap().write_all(code.as_bytes()).expect("the compiler reads");
+            let output = process.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{compiler} {standard}:\n{code}\n{said}");
+        }
+    }
 }
 
 /// The directory with both libraries, which are built first: cargo builds them for a
@@ -55,8 +105,10 @@ pub fn build(program: &str, from: &Path, flags: &[&str]) -> PathBuf {
 
 /// Whether the compiler, and the machine, can do with these flags. `Err`: why not.
 pub fn supports(flags: &[&str]) -> Result<(), String> {
-    let name = format!("supports-{}", std::process::id());
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name);
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("supports-{}-{count}", std::process::id());
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let code = program.with_extension("c");
     fs::write(&code, "int main(void) { return 0; }\n").expect("the directory can be written");
     let result = compile(&program, flags, &[&code]).and_then(|()| {

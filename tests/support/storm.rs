@@ -148,3 +148,47 @@ pub fn check_late(start: Instant, timeout_ms: i32, name: &str) {
     let waited = start.elapsed();
     assert!(waited >= Duration::from_millis(timeout), "{name}: {waited:?} of {timeout} ms");
 }
+
+/// Runs a transfer under either handler, without a lull.
+pub fn under_signals(test: &str, scaled_down: u64, body: impl Fn(&Storm, u64)) {
+    in_own_process(test, || {
+        let count = repeat("UDSOCK_STORM_COUNT", scaled_down);
+        for flags in HANDLERS {
+            Storm::rage(flags, u64::MAX, Duration::ZERO, |storm| body(storm, count));
+        }
+    });
+}
+
+/// Signals to the thread that made it, as a profiler sends them.
+pub struct Timer(libc::timer_t);
+
+impl Timer {
+    pub fn new() -> Self {
+        // SAFETY: numbers and pointers: all zero is an empty one.
+        let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
+        event.sigev_notify = libc::SIGEV_THREAD_ID;
+        event.sigev_signo = libc::SIGALRM;
+        // SAFETY: no arguments.
+        event.sigev_notify_thread_id = unsafe { libc::gettid() };
+        let mut timer = ptr::null_mut();
+        // SAFETY: an event, and room for a timer.
+        let result = unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut timer) };
+        assert_eq!(result, 0, "{}", io::Error::last_os_error());
+        Self(timer)
+    }
+
+    pub fn every(&self, microseconds: i64) {
+        let interval = libc::timespec { tv_sec: 0, tv_nsec: microseconds * 1_000 };
+        let timer = libc::itimerspec { it_interval: interval, it_value: interval };
+        // SAFETY: our timer, its times, and NULL for the former ones.
+        let result = unsafe { libc::timer_settime(self.0, 0, &timer, ptr::null_mut()) };
+        assert_eq!(result, 0, "{}", io::Error::last_os_error());
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        // SAFETY: our timer.
+        unsafe { libc::timer_delete(self.0) };
+    }
+}

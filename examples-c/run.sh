@@ -1,0 +1,162 @@
+#!/bin/sh
+# Lets the examples talk to each other, in processes of their own, and shows what they say.
+# If anything goes wrong it says so and fails; nothing is left running, and no file.
+#
+#     make run      (or: sh run.sh build)
+
+RUNNER=${RUNNER:-}
+build=$(cd "${1:-build}" && pwd) || exit 1
+dir=$(mktemp -d) || exit 1
+cd "$dir" || exit 1
+
+clean_up() {
+    for pid in *.pid; do
+        [ -f "$pid" ] && kill -KILL "$(cat "$pid")" 2>/dev/null
+    done
+    cd / && rm -rf "$dir"
+}
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+
+fail() {
+    printf '\nrun.sh: FAILED: %s\n' "$*" >&2
+    for log in *.log; do
+        [ -s "$log" ] && sed "s/^/    $log: /" "$log" >&2
+    done
+    exit 1
+}
+
+# Ends the last line, too, if the program did not.
+indent() {
+    awk '{ print "    " $0 }'
+}
+
+title() {
+    printf '\n=== %s\n\n' "$*"
+}
+
+# Runs a command, one of the examples or another, which has to succeed.
+show() {
+    printf '$ %s\n' "$*"
+    command=$1
+    if [ -x "$build/$1" ]; then
+        shift
+        $RUNNER "$build/$command" "$@" >show.log 2>&1
+    else
+        "$@" >show.log 2>&1
+    fi
+    status=$?
+    indent <show.log
+    [ $status -eq 0 ] || fail "$command ended with status $status"
+}
+
+# Starts an example in the background. What it says goes to a file.
+start() {
+    printf '$ %s &\n' "$*"
+    name=$1
+    shift
+    rm -f "$name.status" "$name.log"
+    (
+        $RUNNER "$build/$name" "$@" >"$name.log" 2>&1 &
+        echo $! >"$name.pid"
+        wait $!
+        echo $? >"$name.status"
+    ) &
+}
+
+# Waits until what was started has said this, for half a minute at most.
+await() {
+    attempts=0
+    until [ -s "$1.pid" ] && grep -q "$2" "$1.log" 2>/dev/null; do
+        [ -s "$1.status" ] && fail "$1 ended with status $(cat "$1.status")"
+        again "$1 never said: $2"
+    done
+}
+
+# Waits until what was started has ended, which has to be with success.
+finish() {
+    attempts=0
+    until [ -s "$1.status" ]; do
+        again "$1 does not end"
+    done
+    rm -f "$1.pid"
+    indent <"$1.log"
+    [ "$(cat "$1.status")" -eq 0 ] || fail "$1 ended with status $(cat "$1.status")"
+}
+
+again() {
+    attempts=$((attempts + 1))
+    [ $attempts -le 300 ] || fail "$1"
+    sleep 0.1 2>/dev/null || sleep 1
+}
+
+stop() {
+    printf '$ kill -TERM %s\n' "$1"
+    kill -TERM "$(cat "$1.pid")" || fail "$1 is not running"
+    finish "$1"
+}
+
+gone() {
+    printf '$ ls %s\n' "$1"
+    ls -d "$1" 2>&1 | indent
+    [ ! -e "$1" ] || fail "$1 is still there"
+}
+
+for kind in stream seqpacket; do
+    title "Echo over a $kind socket"
+    start echo_server $kind echo.sock
+    await echo_server serving
+    show echo_client $kind echo.sock
+    stop echo_server
+    gone echo.sock
+done
+
+title "Datagrams that are answered, at a file of the client's own and at a kernel-picked name"
+start datagram_server datagram.sock
+await datagram_server serving
+show datagram_client datagram.sock client.sock
+gone client.sock
+show datagram_client datagram.sock @
+stop datagram_server
+gone datagram.sock
+
+title "HTTP over a socket file"
+start http_server http.sock
+await http_server serving
+show http_client http.sock /
+if command -v curl >/dev/null; then
+    show curl -sS --fail --unix-socket http.sock http://localhost/ http://localhost/
+    show curl -sS --fail --unix-socket http.sock http://localhost/echo -d "This comes back."
+fi
+stop http_server
+gone http.sock
+
+title "A server is ended and started again; its client loses nothing"
+start echo_server seqpacket echo.sock
+await echo_server serving
+start reconnecting_client echo.sock 15
+await reconnecting_client "message 5 came back"
+stop echo_server
+gone echo.sock
+sleep 1
+start echo_server seqpacket echo.sock
+finish reconnecting_client
+grep -q "reconnected, sending" reconnecting_client.log || fail "the client did not reconnect"
+stop echo_server
+gone echo.sock
+
+title "A listener that was inherited; its file belongs to who made it, so it stays"
+start adopted_listener adopted.sock
+await adopted_listener serving
+show echo_client stream adopted.sock
+stop adopted_listener
+show ls adopted.sock
+show rm adopted.sock
+
+title "Where the time goes: connect, send 5 bytes, receive them back, close"
+show profile "${ROUNDS:-10000}"
+
+title "Everything worked. What is left:"
+show find . -name '*.sock'
+[ ! -s show.log ] || fail "socket files are left"
+printf '    nothing\n'

@@ -1,0 +1,83 @@
+//! The header: every compiler takes it, it says what the library has, and programs that
+//! were compiled with it before still fit.
+
+mod support;
+use support::*;
+
+#[path = "support/c_library.rs"]
+mod c_library;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+#[test]
+fn compiles_alone_and_twice_without_a_warning() {
+    const TEST: &str = "compiles_alone_and_twice_without_a_warning";
+    const ALONE: &str = "#include \"udsock.h\"\n";
+    let twice = format!("{ALONE}{ALONE}udsock_error err = UDSOCK_ERROR_INIT;\n");
+    const C: [&str; 2] = ["-std=c99", "-std=c11"];
+    const CPP: [&str; 3] = ["-std=c++11", "-std=c++17", "-std=c++20"];
+    for code in [ALONE, &twice] {
+        c_library::check(TEST, "c", &C, code);
+        c_library::check(TEST, "c++", &CPP, code);
+    }
+}
+
+/// The build writes the header; what is committed has to be that.
+#[test]
+fn is_committed_as_it_was_generated() {
+    const TEST: &str = "is_committed_as_it_was_generated";
+    if !has(TEST, "git") {
+        return;
+    }
+    let committed = Command::new("git")
+        .args(["show", ":./include/udsock.h"])
+        .current_dir(c_library::source("."))
+        .output()
+        .expect("git runs");
+    if !committed.status.success() {
+        return skip(TEST, String::from_utf8_lossy(&committed.stderr).trim());
+    }
+    let committed = String::from_utf8(committed.stdout).expect("UTF-8");
+    for (number, (committed, generated)) in
+        committed.lines().zip(c_library::header().lines()).enumerate()
+    {
+        assert_eq!(committed, generated, "line {}: add include/udsock.h", number + 1);
+    }
+    assert_eq!(committed, c_library::header());
+}
+
+#[test]
+fn declares_exactly_what_the_library_exports() {
+    const TEST: &str = "declares_exactly_what_the_library_exports";
+    if !has(TEST, "nm") {
+        return;
+    }
+    let symbols = Command::new("nm")
+        .args(["-D", "--defined-only"])
+        .arg(c_library::directory().join("libudsock.so"))
+        .output()
+        .expect("nm runs");
+    assert!(symbols.status.success(), "{}", String::from_utf8_lossy(&symbols.stderr));
+    let exported: BTreeSet<String> = String::from_utf8(symbols.stdout)
+        .expect("UTF-8")
+        .lines()
+        .map(|line| line.rsplit(' ').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(exported, c_library::declared_functions());
+}
+
+/// Layouts, constants and the types of all calls: header.c, which compiles or doesn't.
+#[test]
+fn fits_programs_that_are_compiled_already() {
+    let code = c_library::source("tests/header.c");
+    let text = fs::read_to_string(&code).unwrap();
+    for function in c_library::declared_functions() {
+        assert!(text.contains(&format!("= {function};")), "header.c checks {function} too");
+    }
+    let flags = [&["-std=c11"][..], &c_library::WARNINGS[..]].concat();
+    let program = c_library::build("header", &code, &flags);
+    let status = Command::new(program).status().expect("the program runs");
+    assert!(status.success());
+}
