@@ -518,7 +518,10 @@ typedef struct udsock_message {
      * for the address of the sender, or NULL.
      */
     char *address;
-    /** Receiving: the room at address, in bytes. UDSOCK_ADDRESS_SIZE is always enough. */
+    /**
+     * Receiving: the room at address, in bytes, at least 1. UDSOCK_ADDRESS_SIZE is
+     * always enough.
+     */
     size_t address_capacity;
     /** Receiving: the length of the sender's address without its NUL; 0: it has none. */
     size_t address_size;

@@ -107,7 +107,11 @@ impl SocketFile {
         if !self.is_ours() {
             return Ok(false);
         }
-        sys::unlink_at(self.directory.as_fd(), &self.name).map(|()| true)
+        match sys::unlink_at(self.directory.as_fd(), &self.name) {
+            // Somebody else was faster.
+            Err(Error::NOT_FOUND) => Ok(false),
+            result => result.map(|()| true),
+        }
     }
 
     /// Leaves the file to somebody else.

@@ -2,10 +2,10 @@
 
 use std::ffi::{CString, c_char};
 
-use super::argument::write_text;
+use super::argument::TextRoom;
 use super::guard::guard;
 use super::socket::udsock_t;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::handles;
 use crate::socket::Socket;
 
@@ -45,10 +45,8 @@ unsafe fn write_address(
     size: usize,
     which: impl FnOnce(&Socket) -> Result<CString>,
 ) -> Result<i64> {
-    if buffer.is_null() || size == 0 {
-        return Err(Error::INVALID);
-    }
+    let room = TextRoom::new(buffer, size)?;
     let text = which(&*handles::get(s)?)?;
     // SAFETY: the caller passes room for `size` bytes.
-    unsafe { write_text(&text, buffer, size) }
+    unsafe { room.write(&text) }
 }

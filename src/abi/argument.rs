@@ -101,18 +101,37 @@ pub(super) unsafe fn with_progress<T>(
     result
 }
 
-/// Text into the caller's buffer, with its NUL; its length without.
-pub(super) unsafe fn write_text(text: &CStr, buffer: *mut c_char, size: usize) -> Result<i64> {
-    if buffer.is_null() || size == 0 {
-        return Err(Error::INVALID);
+/// Room for text, its NUL included: a byte at least.
+pub(super) struct TextRoom {
+    buffer: *mut c_char,
+    size: usize,
+}
+
+impl TextRoom {
+    pub(super) fn new(buffer: *mut c_char, size: usize) -> Result<Self> {
+        incoming(buffer.cast(), size)?;
+        Ok(Self { buffer, size })
     }
-    let bytes = text.to_bytes_with_nul();
-    if bytes.len() > size {
-        return Err(Error::OUT_OF_RANGE);
+
+    /// `None` for NULL, whatever size goes with it.
+    pub(super) fn optional(buffer: *mut c_char, size: usize) -> Result<Option<Self>> {
+        if buffer.is_null() { Ok(None) } else { Self::new(buffer, size).map(Some) }
     }
-    // SAFETY: the caller passed room for `size` bytes, and no more are written.
-    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr().cast(), buffer, bytes.len()) };
-    Ok(super::guard::count(bytes.len() - 1))
+
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The length of the text without its NUL. The caller must have passed this room.
+    pub(super) unsafe fn write(&self, text: &CStr) -> Result<i64> {
+        let bytes = text.to_bytes_with_nul();
+        if bytes.len() > self.size {
+            return Err(Error::OUT_OF_RANGE);
+        }
+        // SAFETY: the caller passed room for `size` bytes, and no more are written.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr().cast(), self.buffer, bytes.len()) };
+        Ok(super::guard::count(bytes.len() - 1))
+    }
 }
 
 /// A struct that begins with its size.

@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::mem::size_of;
 
-use super::argument::{self, Sized32};
+use super::argument::{self, Sized32, TextRoom};
 use super::guard::{code_of, count, guard};
 use super::socket::{udsock_credentials, udsock_t};
 use crate::address::{self, Address};
@@ -46,7 +46,8 @@ pub struct udsock_message {
     /// Where to send to (datagrams; NULL or "": where the socket is connected to); room
     /// for the address of the sender, or NULL.
     pub address: *mut c_char,
-    /// Receiving: the room at address, in bytes. UDSOCK_ADDRESS_SIZE is always enough.
+    /// Receiving: the room at address, in bytes, at least 1. UDSOCK_ADDRESS_SIZE is
+    /// always enough.
     pub address_capacity: usize,
     /// Receiving: the length of the sender's address without its NUL; 0: it has none.
     pub address_size: usize,
@@ -115,13 +116,18 @@ impl Messages {
     /// The caller promises an array of this many elements, each of the size that it
     /// begins with, which stays in place during the call.
     unsafe fn new(first: *mut udsock_message, count: usize) -> Result<Self> {
-        // SAFETY: the first element begins with its size.
+        if count == 0 {
+            return Err(Error::INVALID);
+        }
+        // SAFETY: there is a first element, and it begins with its size.
         let known = unsafe { argument::options(first) }?.ok_or(Error::INVALID)?;
         let stride = known.size as usize;
         // No version of the struct is shorter than this one.
-        if count == 0 || stride < size_of::<udsock_message>() || !stride.is_multiple_of(8) {
+        if stride < size_of::<udsock_message>() || !stride.is_multiple_of(8) {
             return Err(Error::INVALID);
         }
+        let whole = stride.checked_mul(count).ok_or(Error::INVALID)?;
+        isize::try_from(whole).map_err(|_| Error::INVALID)?;
         Ok(Self { first: first.cast(), stride, count })
     }
 
@@ -156,7 +162,8 @@ impl Messages {
     fn check_room(&self) -> Result<()> {
         (0..self.count.min(crate::sys::BATCH)).try_for_each(|index| {
             let message = self.read(index)?;
-            argument::incoming(message.data, message.data_capacity).map(drop)
+            argument::incoming(message.data, message.data_capacity)?;
+            TextRoom::optional(message.address, message.address_capacity).map(drop)
         })
     }
 }
@@ -204,17 +211,13 @@ impl Inbox<'static> for Messages {
             message.data_size = size;
             message.descriptors_count = 0;
             message.credentials = udsock_credentials { pid: 0, uid: u32::MAX, gid: u32::MAX };
-            message.result = in_result(Ok(fits));
             message.address_size = from.count_bytes();
-            if !message.address.is_null() {
+            let written = match TextRoom::optional(message.address, message.address_capacity) {
                 // SAFETY: the caller passes room for `address_capacity` bytes.
-                let written = unsafe {
-                    argument::write_text(&from, message.address, message.address_capacity)
-                };
-                if let Err(error) = written {
-                    message.result = in_result(Err(error));
-                }
-            }
+                Ok(Some(room)) => unsafe { room.write(&from) }.map(drop),
+                none => none.map(drop),
+            };
+            message.result = in_result(written.map(|()| fits));
         });
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_void};
 use std::mem::{offset_of, size_of};
 
 use super::address::UDSOCK_ADDRESS_SIZE;
-use super::argument::{self, required_text, with_progress, write_text};
+use super::argument::{self, TextRoom, required_text, with_progress};
 use super::guard::{count, guard};
 use super::socket::udsock_t;
 use crate::address::{self, Address};
@@ -192,24 +192,22 @@ pub unsafe extern "C" fn udsock_recv_from(
 ) -> i64 {
     guard(|| {
         let buffer = argument::incoming(buffer, size)?;
+        let room = TextRoom::optional(address, address_size)?;
         let mut wait = Wait::new(argument::timeout(timeout_ms)?);
         let socket = handles::get(s)?;
-        if address.is_null() {
+        let Some(room) = room else {
             return socket.receive(&[buffer], &mut wait).map(count);
-        }
-        if address_size == 0 {
-            return Err(Error::INVALID);
-        }
+        };
         let mut from = SocketName::EMPTY;
-        if address_size <= address::NAME_TEXT_MAX {
+        if room.size() <= address::NAME_TEXT_MAX {
             socket.next_sender(&mut from, &mut wait)?;
-            if address::text_of(&from).count_bytes() >= address_size {
+            if address::text_of(&from).count_bytes() >= room.size() {
                 return Err(Error::OUT_OF_RANGE);
             }
         }
         let received = socket.receive_from(&[buffer], &mut from, &mut wait)?;
         // SAFETY: the caller passes room for `address_size` bytes.
-        unsafe { write_text(&address::text_of(&from), address, address_size) }?;
+        unsafe { room.write(&address::text_of(&from)) }?;
         Ok(count(received))
     })
 }

@@ -1,0 +1,173 @@
+/*
+ * Calls everything with garbage: handles, lengths, flags, options, addresses and NULLs
+ * that make no sense, beside some that do. Memory is always as large as a length claims,
+ * and lengths above SSIZE_MAX have to be refused. Checked: no crash, no leak, only codes
+ * that the header documents, outputs untouched on failure.
+ *
+ *     garbage CALLS THREADS SEED
+ *
+ * runs in the current directory, which it fills. With one thread the same seed makes the
+ * same calls.
+ */
+
+#define _GNU_SOURCE
+#include <dirent.h>
+
+#include "garbage/batches.h"
+#include "garbage/sockets.h"
+
+static uint32_t any_option(thread *t) {
+    return percent(t, 90) ? (uint32_t)below(t, 13) : any_bits(t);
+}
+
+static void call_get_option(thread *t) {
+    udsock_t s = on_handle(t, "get_option");
+    check(t, udsock_get_option(s, any_option(t)));
+}
+
+static void call_set_option(thread *t) {
+    static const int64_t VALUES[] = { 0, -1, INT64_MIN, INT64_MAX, INT64_C(1) << 31, INT32_MIN };
+    udsock_t s = on_handle(t, "set_option");
+    int64_t value = percent(t, 60) ? (int64_t)below(t, 1 << 20) : ONE_OF(t, VALUES);
+    int64_t result = check(t, udsock_set_option(s, any_option(t), value));
+    if (result == 0 && (value < 1 || value > INT32_MAX)) fail(t, "%lld", (long long)value);
+}
+
+typedef int64_t address_call(udsock_t s, char *buffer, size_t size);
+
+static void call_address(thread *t, const char *name, address_call *call) {
+    udsock_t s = on_handle(t, name);
+    size_t room, claimed;
+    char *address = any_room(t, &room, &claimed);
+    int64_t length = check(t, call(s, address, claimed));
+    if (address != NULL) check_text(t, address, room, claimed, length);
+    if (address == NULL && length >= 0) fail(t, "an address into nothing");
+    free(address);
+}
+
+static void call_local_address(thread *t) {
+    call_address(t, "local_address", udsock_local_address);
+}
+
+static void call_remote_address(thread *t) {
+    call_address(t, "remote_address", udsock_remote_address);
+}
+
+static void call_cleanup(thread *t) {
+    begin(t, "cleanup");
+    check(t, udsock_cleanup());
+}
+
+static void call_words(thread *t) {
+    begin(t, "error_name");
+    int64_t code = percent(t, 80) ? -(int64_t)below(t, 5000) : (int64_t)number(t);
+    const char *const words[] = {
+        udsock_error_name(code), udsock_error_text(code), udsock_version_string(),
+    };
+    for (size_t i = 0; i < 3; i++) {
+        size_t length = words[i] == NULL ? 0 : strlen(words[i]);
+        if (length == 0 || length > 100) fail(t, "words for %lld", (long long)code);
+    }
+    if (udsock_version() == 0) fail(t, "no version");
+}
+
+/* A client for one of the servers, so that accept has something to do. */
+static void call_meet(thread *t) {
+    char address[UDSOCK_ADDRESS_SIZE];
+    const udsock_connect_options options = { .size = sizeof options, .flags = UDSOCK_DONT_WAIT };
+    udsock_t server = on_handle(t, "get_option");
+    int64_t kind = check(t, udsock_get_option(server, UDSOCK_OPTION_KIND));
+    if (kind < 0 || udsock_local_address(server, address, sizeof address) < 0) return;
+    begin(t, "open_client");
+    keep(t, check(t, udsock_open_client((uint32_t)kind, address, &options, NULL)));
+    begin(t, "accept");
+    keep(t, check(t, udsock_accept(server, 0, NULL)));
+}
+
+/* No call: a file goes away under the library. */
+static void remove_file(thread *t) {
+    const char *address = addresses[below(t, USABLE)];
+    if (address[0] != '@') unlink(address);
+}
+
+static void (*const CALLS[])(thread *) = {
+    call_create, call_bind, call_bind, call_listen, call_accept, call_accept, call_connect,
+    call_connect, call_shutdown, call_close, call_open_server, call_open_server, call_open_client,
+    call_open_client, call_open_datagram, call_open_pair, call_open_pair, call_adopt, call_fd,
+    call_release, call_send, call_send, call_recv, call_recv, call_send_all, call_recv_exact,
+    call_sendv, call_recvv, call_send_to, call_recv_from, call_send_batch, call_recv_batch,
+    call_get_option, call_set_option, call_local_address, call_remote_address, call_cleanup,
+    call_words, call_meet, call_meet, remove_file,
+};
+
+/* ---- all of it */
+
+typedef struct work {
+    thread thread;
+    uint64_t calls;
+} work;
+
+static void *run(void *argument) {
+    work *work = argument;
+    thread *t = &work->thread;
+    outgoing = repeated("", MOST_TO_SEND - 1);
+    incoming = memory(MOST_TO_RECEIVE);
+    for (t->calls = 0; t->calls < work->calls; t->calls++) ONE_OF(t, CALLS)(t);
+    free(outgoing);
+    free(incoming);
+    return NULL;
+}
+
+/* How many descriptors are open, and how many of them are eventfds. */
+static int count_descriptors(int *eventfds) {
+    char path[300], target[300];
+    int count = 0;
+    DIR *directory = opendir("/proc/self/fd");
+    if (directory == NULL) abort();
+    *eventfds = 0;
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL; count++) {
+        snprintf(path, sizeof path, "/proc/self/fd/%s", entry->d_name);
+        ssize_t length = readlink(path, target, sizeof target - 1);
+        target[length < 0 ? 0 : length] = 0;
+        *eventfds += strstr(target, "[eventfd]") != NULL;
+    }
+    closedir(directory);
+    return count;
+}
+
+int main(int argc, char **argv) {
+    enum { MOST_THREADS = 64 };
+    static work works[MOST_THREADS];
+    static pthread_t threads[MOST_THREADS];
+    if (argc != 4) return 2;
+    const uint64_t calls = strtoull(argv[1], NULL, 10);
+    const int count = atoi(argv[2]);
+    const uint64_t seed = strtoull(argv[3], NULL, 10);
+    if (count < 1 || count > MOST_THREADS) return 2;
+    alone = count == 1;
+    make_addresses();
+
+    int eventfds;
+    const int before = count_descriptors(&eventfds);
+    const int eventfds_before = eventfds;
+    for (int i = 0; i < count; i++) {
+        works[i].thread = (thread){ .seed = seed, .number = i, .name = "" };
+        works[i].thread.random = (seed + (uint64_t)i + 1) * 0x9E3779B97F4A7C15 | 1;
+        works[i].calls = calls / (uint64_t)count;
+        if (pthread_create(&threads[i], NULL, run, &works[i]) != 0) abort();
+    }
+    for (int i = 0; i < count; i++) pthread_join(threads[i], NULL);
+    for (int i = 0; i < KEPT; i++) udsock_close(kept[i]);
+
+    const int after = count_descriptors(&eventfds);
+    if (eventfds - eventfds_before > count || after - before != eventfds - eventfds_before) {
+        fprintf(stderr, "seed %llu: %d descriptors became %d, %d of them eventfds\n",
+                (unsigned long long)seed, before, after, eventfds);
+        return 1;
+    }
+    close(sink);
+    while (addresses_count > 0) free(addresses[--addresses_count]);
+    printf("%llu calls by %d threads, seed %llu: %d descriptors, then %d, %d of them eventfds\n",
+           (unsigned long long)calls, count, (unsigned long long)seed, before, after, eventfds);
+    return 0;
+}
