@@ -112,7 +112,9 @@ impl Socket {
                 self.reset_last(|| sys::receive_batch(self.fd(), messages, &mut received, flags));
             self.end_if_shut(result, shut_down)
         })?;
-        self.end_or(received[0])?;
+        if self.is_end(received[0]) {
+            return Err(self.end());
+        }
         // After the end the kernel fills the rest of a batch with nothing.
         let came = received[..came].iter().take_while(|&&got| !self.is_end(got)).count();
         for (index, (got, (_, from))) in received[..came].iter().zip(messages).enumerate() {

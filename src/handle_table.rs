@@ -140,6 +140,21 @@ impl<T, const FIRST: usize> HandleTable<T, FIRST> {
         }
     }
 
+    /// Takes the object out. Only for the last user of a closed handle.
+    fn vacate(&self, slot: &Slot<T>, index: usize, state: u64) -> T {
+        // SAFETY: the handle is closed, so no user can come; this is the last
+        // one, and the value was written when the slot was filled.
+        let value = slot.value.with_mut(|place| unsafe { (*place).assume_init_read() });
+        match generation_of(state).checked_add(1) {
+            Some(next) => {
+                slot.state.store(u64::from(next) << 32, Ordering::Release);
+                self.push_vacant(index);
+            }
+            None => slot.state.store(0, Ordering::Release),
+        }
+        value
+    }
+
     fn slot(&self, index: usize) -> &Slot<T> {
         self.slots.get(index).expect("a slot that has been handed out stays")
     }
@@ -250,24 +265,9 @@ impl<T, const FIRST: usize> InUse<'_, T, FIRST> {
         if state & OPEN != 0 || state & USERS != 1 {
             return Err(self);
         }
-        let value = self.vacate(state);
+        let Self { table, slot, index } = self;
         std::mem::forget(self);
-        Ok(value)
-    }
-
-    /// Only for the last user of a closed handle.
-    fn vacate(&self, state: u64) -> T {
-        // SAFETY: the handle is closed, so no user can come; this is the last
-        // one, and the value was written when the slot was filled.
-        let value = self.slot.value.with_mut(|place| unsafe { (*place).assume_init_read() });
-        match generation_of(state).checked_add(1) {
-            Some(next) => {
-                self.slot.state.store(u64::from(next) << 32, Ordering::Release);
-                self.table.push_vacant(self.index);
-            }
-            None => self.slot.state.store(0, Ordering::Release),
-        }
-        value
+        Ok(table.vacate(slot, index, state))
     }
 }
 
@@ -285,7 +285,18 @@ impl<T, const FIRST: usize> Drop for InUse<'_, T, FIRST> {
     fn drop(&mut self) {
         let before = self.slot.state.fetch_sub(1, Ordering::AcqRel);
         if before & (OPEN | USERS) == 1 {
-            drop(self.vacate(before));
+            drop_last(self.table, self.slot, self.index, before);
         }
     }
+}
+
+/// By itself, so that the way of everyone else, who is not the last, is short.
+#[cold]
+fn drop_last<T, const FIRST: usize>(
+    table: &HandleTable<T, FIRST>,
+    slot: &Slot<T>,
+    index: usize,
+    state: u64,
+) {
+    drop(table.vacate(slot, index, state));
 }

@@ -278,6 +278,7 @@ impl Socket {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn wait_until<T>(
         &self,
         wait: &mut Wait,

@@ -280,17 +280,17 @@ pub(crate) fn send(
 }
 
 /// Without a name, and without knowing of ancillary data: the quickest.
-pub(crate) fn receive(fd: BorrowedFd<'_>, buffers: &[Buffer<'_>], flags: i32) -> Result<Received> {
+#[inline(always)]
+pub(crate) fn receive(fd: BorrowedFd<'_>, buffers: &[Buffer<'_>], flags: i32) -> Result<usize> {
     if let [buffer] = buffers {
         let Buffer(memory, _) = buffer;
         let flags = RECEIVE_FLAGS | flags;
         // SAFETY: the caller lent this memory for writing; the kernel checks it.
-        let size = check_size(unsafe {
+        return check_size(unsafe {
             libc::recv(fd.as_raw_fd(), memory.iov_base, memory.iov_len, flags)
-        })?;
-        return Ok(Received { size, has_ancillary: false });
+        });
     }
-    receive_from(fd, buffers, None, flags)
+    receive_from(fd, buffers, None, flags).map(|got| got.size)
 }
 
 /// With the name of who sent it, if that is wanted.

@@ -13,6 +13,7 @@ use crate::wait::{Readiness, Wait};
 
 impl Socket {
     /// At least one byte of a stream, or a whole message. To a name: datagrams only.
+    #[inline(always)]
     pub(crate) fn send(
         &self,
         buffers: &[Buffer<'_>],
@@ -41,11 +42,12 @@ impl Socket {
     }
 
     /// Some bytes of a stream, or a message.
+    #[inline(always)]
     pub(crate) fn receive(&self, buffers: &[Buffer<'_>], wait: &mut Wait) -> Result<usize> {
-        let got = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
+        let size = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
             self.receive_now(buffers, None, 0, shut_down)
         })?;
-        whole(got.size, buffers)
+        whole(size, buffers)
     }
 
     /// The same, and the name of who sent it.
@@ -55,10 +57,10 @@ impl Socket {
         from: &mut SocketName,
         wait: &mut Wait,
     ) -> Result<usize> {
-        let got = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
+        let size = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
             self.receive_now(buffers, Some(from), 0, shut_down)
         })?;
-        whole(got.size, buffers)
+        whole(size, buffers)
     }
 
     /// The name of who sent the message that is next, which stays where it is.
@@ -109,23 +111,24 @@ impl Socket {
     }
 
     /// One attempt. `shut_down`: poll has said that nothing more will come.
+    #[inline(always)]
     fn receive_now(
         &self,
         buffers: &[Buffer<'_>],
         from: Option<&mut SocketName>,
         flags: i32,
         shut_down: bool,
-    ) -> Result<Received> {
+    ) -> Result<usize> {
         match self.kind() {
-            Kind::Stream => {
-                let got = sys::receive(self.fd(), buffers, flags)?;
-                self.end_or(got)
-            }
+            Kind::Stream => match sys::receive(self.fd(), buffers, flags)? {
+                0 => Err(self.end()),
+                size => Ok(size),
+            },
             Kind::Datagram => {
                 let flags = flags | sys::TRUE_SIZE;
                 let result = match from {
                     None => sys::receive(self.fd(), buffers, flags),
-                    from => sys::receive_from(self.fd(), buffers, from, flags),
+                    from => sys::receive_from(self.fd(), buffers, from, flags).map(|got| got.size),
                 };
                 self.end_if_shut(result, shut_down)
             }
@@ -135,7 +138,7 @@ impl Socket {
                 let got = self.reset_last(|| {
                     sys::receive_from(self.fd(), buffers, from.as_deref_mut(), flags)
                 })?;
-                self.end_or(got)
+                if self.is_end(got) { Err(self.end()) } else { Ok(got.size) }
             }
         }
     }
@@ -149,14 +152,14 @@ impl Socket {
         }
     }
 
-    pub(crate) fn end_or(&self, got: Received) -> Result<Received> {
-        if !self.is_end(got) {
-            return Ok(got);
-        }
+    /// The end, or what was kept for it.
+    #[cold]
+    pub(crate) fn end(&self) -> Error {
         if self.reset_is_due().swap(false, Ordering::Relaxed) {
-            return Err(Error::CONNECTION_RESET);
+            Error::CONNECTION_RESET
+        } else {
+            Error::End
         }
-        Err(Error::End)
     }
 
     /// After shutdown the kernel answers a datagram socket with "try again" for

@@ -143,7 +143,7 @@ fn option_structs_of_other_versions_are_understood() {
     let dir = Dir::new();
     let open = |options: &Newer| {
         try_open_server(UDSOCK_STREAM, &dir.path("s"), Some(&options.known))
-            .map(|server| drop(server))
+            .map(drop)
             .map_err(|refusal| refusal.code)
     };
     let mut options = Newer { known: bind_options(), added: [0; 4] };

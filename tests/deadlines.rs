@@ -169,11 +169,13 @@ fn a_stream_loses_nothing() {
     });
 }
 
-/// Blocks larger than what a socket holds: each side is interrupted halfway.
+/// Blocks larger than what a socket holds: each side rests halfway through some of them,
+/// and so the other is interrupted there.
 #[test]
 fn progress_is_told_when_a_block_is_interrupted() {
-    const BLOCK: usize = 600_000;
-    under_signals("progress_is_told_when_a_block_is_interrupted", 60, |storm, count| {
+    const BLOCK: usize = 1_200_000;
+    const REST: Duration = Duration::from_millis(5);
+    under_signals("progress_is_told_when_a_block_is_interrupted", 30, |storm, count| {
         let (sender, receiver) = pair(UDSOCK_STREAM);
         let [halfway_sent, halfway_received] = [const { AtomicU64::new(0) }; 2];
         transfer(
@@ -182,18 +184,27 @@ fn progress_is_told_when_a_block_is_interrupted() {
             |numbers| {
                 for number in numbers {
                     let block = bytes_from(number as usize * BLOCK, BLOCK);
-                    let mut done = 0;
-                    storm.call(|timeout| {
-                        let (result, sent) = sender.send_all(&block[done..], timeout);
-                        check_progress(result, sent, BLOCK - done);
-                        done += sent;
-                        halfway_sent.fetch_add((result < 0 && done > 0).into(), Ordering::Relaxed);
-                        result
-                    });
+                    for half in block.chunks(BLOCK / 2) {
+                        let mut done = 0;
+                        storm.call(|timeout| {
+                            let (result, sent) = sender.send_all(&half[done..], timeout);
+                            check_progress(result, sent, half.len() - done);
+                            done += sent;
+                            let halfway = result < 0 && done > 0;
+                            halfway_sent.fetch_add(halfway.into(), Ordering::Relaxed);
+                            result
+                        });
+                        if number % 5 == 0 {
+                            thread::sleep(REST);
+                        }
+                    }
                 }
             },
             |numbers| {
                 for number in numbers {
+                    if number % 5 == 2 {
+                        thread::sleep(REST);
+                    }
                     let mut block = Vec::new();
                     storm.call(|timeout| {
                         let left = BLOCK - block.len();

@@ -1,0 +1,198 @@
+/*
+ * What a call through the ABI costs over the raw system call: a send and a receive of
+ * 64 bytes on a pair of sockets, in one thread.
+ *
+ *     call_cost                                 a table of times, each way in turn
+ *     call_cost raw|recvmsg|ours KIND ROUNDS    just the calls, to count instructions
+ *
+ * "recvmsg" is the raw yardstick for seqpacket: recv(2) can't tell an empty message
+ * from the end, so a program that wants to know needs recvmsg(2) and something that
+ * comes beside every message.
+ */
+#define _GNU_SOURCE
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "udsock.h"
+
+enum { SIZE = 64, SAMPLES = 401, ROUNDS_PER_SAMPLE = 1000 };
+
+static const struct {
+    const char *name;
+    int number;
+} KINDS[] = {
+    {"stream", SOCK_STREAM},
+    {"seqpacket", SOCK_SEQPACKET},
+    {"dgram", SOCK_DGRAM},
+};
+enum { KIND_COUNT = sizeof KINDS / sizeof KINDS[0] };
+
+union ends {
+    int fd[2];
+    udsock_t handle[2];
+};
+
+static void require(int condition, const char *what)
+{
+    if (!condition) {
+        perror(what);
+        exit(1);
+    }
+}
+
+static void open_raw(int kind, union ends *ends)
+{
+    require(socketpair(AF_UNIX, kind | SOCK_CLOEXEC, 0, ends->fd) == 0, "socketpair");
+}
+
+static void run_raw(const union ends *ends, long rounds)
+{
+    char out[SIZE] = {0}, in[SIZE];
+    while (rounds-- > 0) {
+        require(send(ends->fd[0], out, SIZE, MSG_DONTWAIT | MSG_NOSIGNAL) == SIZE, "send");
+        require(recv(ends->fd[1], in, SIZE, MSG_DONTWAIT) == SIZE, "recv");
+    }
+}
+
+static void open_recvmsg(int kind, union ends *ends)
+{
+    int on = 1;
+    open_raw(kind, ends);
+    require(setsockopt(ends->fd[1], SOL_SOCKET, SO_TIMESTAMP, &on, sizeof on) == 0,
+            "setsockopt");
+}
+
+static void run_recvmsg(const union ends *ends, long rounds)
+{
+    char out[SIZE] = {0}, in[SIZE];
+    struct iovec part = {.iov_base = in, .iov_len = SIZE};
+    while (rounds-- > 0) {
+        struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+        require(send(ends->fd[0], out, SIZE, MSG_DONTWAIT | MSG_NOSIGNAL) == SIZE, "send");
+        require(recvmsg(ends->fd[1], &header, MSG_DONTWAIT) == SIZE, "recvmsg");
+    }
+}
+
+static void open_ours(int kind, union ends *ends)
+{
+    require(udsock_open_pair((uint32_t)kind, ends->handle) == 0, "udsock_open_pair");
+}
+
+static void run_ours(const union ends *ends, long rounds)
+{
+    char out[SIZE] = {0}, in[SIZE];
+    while (rounds-- > 0) {
+        require(udsock_send(ends->handle[0], out, SIZE, UDSOCK_FOREVER) == SIZE, "udsock_send");
+        require(udsock_recv(ends->handle[1], in, SIZE, UDSOCK_FOREVER) == SIZE, "udsock_recv");
+    }
+}
+
+static const struct {
+    const char *name;
+    void (*open)(int kind, union ends *ends);
+    void (*run)(const union ends *ends, long rounds);
+} WAYS[] = {
+    {"raw", open_raw, run_raw},
+    {"recvmsg", open_recvmsg, run_recvmsg},
+    {"ours", open_ours, run_ours},
+};
+enum { RAW, RECVMSG, OURS, WAY_COUNT };
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+static int compare(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+static double median(const double samples[SAMPLES])
+{
+    double sorted[SAMPLES];
+    memcpy(sorted, samples, sizeof sorted);
+    qsort(sorted, SAMPLES, sizeof sorted[0], compare);
+    return sorted[SAMPLES / 2];
+}
+
+/* The median of how much longer one way took than another, sample by sample: what
+   disturbed both alike cancels. */
+static double difference(const double longer[SAMPLES], const double shorter[SAMPLES])
+{
+    double differences[SAMPLES];
+    for (int i = 0; i < SAMPLES; i++)
+        differences[i] = longer[i] - shorter[i];
+    return median(differences);
+}
+
+static void measure(int kind)
+{
+    static double samples[WAY_COUNT][SAMPLES];
+    union ends ends[WAY_COUNT];
+    for (int way = 0; way < WAY_COUNT; way++) {
+        WAYS[way].open(KINDS[kind].number, &ends[way]);
+        WAYS[way].run(&ends[way], ROUNDS_PER_SAMPLE);
+    }
+    for (int i = 0; i < SAMPLES; i++) {
+        for (int way = 0; way < WAY_COUNT; way++) {
+            double start = now();
+            WAYS[way].run(&ends[way], ROUNDS_PER_SAMPLE);
+            samples[way][i] = (now() - start) / ROUNDS_PER_SAMPLE;
+        }
+    }
+    printf("%-10s %8.1f %8.1f %8.1f %10.1f %14.1f\n", KINDS[kind].name, median(samples[RAW]),
+           median(samples[RECVMSG]), median(samples[OURS]),
+           difference(samples[OURS], samples[RAW]), difference(samples[OURS], samples[RECVMSG]));
+}
+
+/* Both ends on one core: no wake-up of another, and no migration, is measured. */
+static void stay_on_this_core(void)
+{
+    cpu_set_t cores;
+    int core = sched_getcpu();
+    CPU_ZERO(&cores);
+    if (core >= 0)
+        CPU_SET((size_t)core, &cores);
+    if (core < 0 || sched_setaffinity(0, sizeof cores, &cores) != 0)
+        fprintf(stderr, "not pinned to a core: the times are less steady\n");
+}
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: call_cost [raw|recvmsg|ours stream|seqpacket|dgram ROUNDS]\n");
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 1) {
+        stay_on_this_core();
+        printf("%-10s %8s %8s %8s %10s %14s\n", "ns a pair", "raw", "recvmsg", "ours",
+               "ours - raw", "ours - recvmsg");
+        for (int kind = 0; kind < KIND_COUNT; kind++)
+            measure(kind);
+        return 0;
+    }
+    if (argc != 4)
+        return usage();
+    int way = 0, kind = 0;
+    while (way < WAY_COUNT && strcmp(WAYS[way].name, argv[1]) != 0)
+        way++;
+    while (kind < KIND_COUNT && strcmp(KINDS[kind].name, argv[2]) != 0)
+        kind++;
+    long rounds = strtol(argv[3], NULL, 10);
+    if (way == WAY_COUNT || kind == KIND_COUNT || rounds <= 0)
+        return usage();
+    union ends ends;
+    WAYS[way].open(KINDS[kind].number, &ends);
+    WAYS[way].run(&ends, rounds);
+    return 0;
+}
