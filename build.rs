@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::{env, fs};
 
 /// The header's sections, in the order in which a reader wants them.
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 11] = [
     "error",
     "socket",
     "open",
@@ -16,6 +16,7 @@ const SECTIONS: [&str; 10] = [
     "message",
     "option",
     "address",
+    "inspection",
     "cleanup",
     "version",
 ];

@@ -30,7 +30,8 @@
  * never earlier). Less than UDSOCK_FOREVER is -EINVAL.
  *
  * Signals. A signal handler that runs during a wait ends it with -EINTR; nothing is
- * lost, call again. SIGPIPE is never raised. The library installs no handler.
+ * lost, call again. SIGPIPE is never raised. The library installs no handler unless
+ * it is asked to (udsock_cleanup_on_signal).
  *
  * The end. UDSOCK_EOF says that the peer sends no more. 0 is never the end: it is an
  * empty message, which datagram and seqpacket sockets really have.
@@ -148,8 +149,28 @@ const char *udsock_error_text(int64_t code);
 /** For udsock_shutdown: nothing more will be sent. The peer sees the end. */
 #define UDSOCK_WRITE 2
 
+/**
+ * Bind flag: take the path over, from a live server too. The new server gets the path
+ * when it listens, with its mode and owner, in one step: clients that connect in a loop
+ * see no error. The old server keeps the connections that it has and those in its queue;
+ * its UDSOCK_OPTION_OWNS_FILE turns 0. It should accept until nothing has come for a
+ * while (100 ms, say: a client may have looked the path up just before), then close. Peers
+ * are shown a private name of the same directory (".udsock-..."), under which the socket
+ * was bound. Not for datagrams: -EOPNOTSUPP.
+ */
+#define UDSOCK_REPLACE 1
+
+/** Bind flag: a dead server's file is left where it is: -EADDRINUSE. */
+#define UDSOCK_NO_RECLAIM 2
+
 /** Bind flag: the file stays when the socket is closed. */
 #define UDSOCK_KEEP_FILE 4
+
+/**
+ * Bind flag: make the directories that are missing, with mode 0755 less the umask. If the
+ * directory may be written by everyone, without a sticky bit: -EPERM.
+ */
+#define UDSOCK_MAKE_PARENTS 8
 
 /**
  * Connect flag: while there is no server (no file: ENOENT; nobody behind it:
@@ -168,19 +189,19 @@ const char *udsock_error_text(int64_t code);
 typedef int64_t udsock_t;
 
 /**
- * How to bind. Only flags and mode concern udsock_bind; the rest is for the calls that
- * do more.
+ * How to bind. An abstract name has no file: for one, everything but backlog,
+ * UDSOCK_NO_RECLAIM and UDSOCK_KEEP_FILE is -EINVAL.
  */
 typedef struct udsock_bind_options {
     /** sizeof(udsock_bind_options). */
     uint32_t size;
-    /** UDSOCK_KEEP_FILE, or 0. */
+    /** UDSOCK_REPLACE, UDSOCK_NO_RECLAIM, UDSOCK_KEEP_FILE, UDSOCK_MAKE_PARENTS, or 0. */
     uint32_t flags;
     /**
      * The permission bits of the socket file, exactly these, whatever the umask; to
      * connect takes the write bit. They hold from the first moment; where the umask
      * has to be overruled the file is narrower for an instant, never wider. 0: 0777
-     * less the umask. An abstract name has no file: -EINVAL.
+     * less the umask.
      */
     uint32_t mode;
     /**
@@ -188,9 +209,13 @@ typedef struct udsock_bind_options {
      * system allows (net.core.somaxconn).
      */
     int32_t backlog;
-    /** The file's owner. Not there yet: NULL, else -ENOSYS. */
+    /**
+     * The file's owner: a user's name or number. Until it is set nobody can connect.
+     * NULL: who makes it. Nobody of this name: -EINVAL. To give a file away takes
+     * privilege: -EPERM.
+     */
     const char *user;
-    /** The file's group. Not there yet: NULL, else -ENOSYS. */
+    /** The file's group, likewise. NULL: as the system sets it. */
     const char *group;
 } udsock_bind_options;
 
@@ -238,11 +263,19 @@ UDSOCK_MUST_USE udsock_t udsock_create(uint32_t kind);
  * (108 bytes) is bound through a descriptor of its directory: it can be connected to like
  * any other, but peers are shown another name, and can't answer datagrams from it.
  *
- * -EADDRINUSE: a socket is at the path, or a socket of this kind has the name.
+ * The file of a server that has gone is removed first; a live server's never is, be it
+ * that it does not listen yet, that its queue is full, that it is of another kind or that
+ * only a forked child still has it. It does not notice. What is removed, replaced or
+ * published is so under flock(2) on the directory (or, if not all who may write that may
+ * read it, on the next above it that everyone may read).
+ *
+ * -EADDRINUSE: a live server is at the path, or a socket of this kind has the name.
+ * -EBUSY: somebody holds that lock, for more than a second.
  * -EEXIST: something else is at the path; nothing but sockets is ever touched.
  * -EINVAL: the socket is bound already, the path ends in a slash, or an argument makes no
  * sense.
- * -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as bind(2) has them.
+ * -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as bind(2) has them; -EPERM: a
+ * dead server's file in a sticky directory is another user's.
  * -ENAMETOOLONG: a path of 4096 bytes or more, a component of more than 255, or an
  * abstract name of more than 107.
  */
@@ -254,6 +287,7 @@ int32_t udsock_bind(udsock_t s,
 /**
  * Lets clients connect. `backlog`: how many may wait to be accepted (the kernel adds
  * one); 0 and below: as many as the system allows. May be called again to change it.
+ * After a bind with UDSOCK_REPLACE this is the takeover: -EEXIST, -EBUSY as udsock_bind.
  * -EINVAL: the socket has no name, or is connected. -EOPNOTSUPP: a datagram socket.
  */
 int32_t udsock_listen(udsock_t s, int32_t backlog);
@@ -377,6 +411,12 @@ int32_t udsock_fd(udsock_t s);
  * descriptor is blocking, or as it was when it was adopted, and close-on-exec.
  */
 int32_t udsock_release(udsock_t s);
+
+/**
+ * Leaves the socket's file to somebody else, a successor say: it is never removed by this
+ * process from now on. 0, also if there is no file.
+ */
+int32_t udsock_disown(udsock_t s);
 
 /* ------------------------------------------------------------------------
  * Data
@@ -626,16 +666,81 @@ int64_t udsock_local_address(udsock_t s, char *buffer, size_t size);
 int64_t udsock_remote_address(udsock_t s, char *buffer, size_t size);
 
 /* ------------------------------------------------------------------------
+ * What is at an address
+ */
+
+/** State: nothing has the address. */
+#define UDSOCK_ABSENT 0
+
+/** State: a socket has it, which some process has open. */
+#define UDSOCK_LIVE 1
+
+/** State: the file of a socket that nobody has open any more. A bind removes it. */
+#define UDSOCK_STALE 2
+
+/** State: something else is there. A symbolic link is, wherever it leads. */
+#define UDSOCK_NOT_A_SOCKET 3
+
+/** What udsock_inspect finds. */
+typedef struct udsock_inspection {
+    /** sizeof(udsock_inspection). */
+    uint32_t size;
+    /** UDSOCK_ABSENT, UDSOCK_LIVE, UDSOCK_STALE or UDSOCK_NOT_A_SOCKET. */
+    uint32_t state;
+    /** The live socket's kind; 0: not known. */
+    uint32_t kind;
+    /** The file's permission bits; 0 for an abstract name. */
+    uint32_t mode;
+    /** The file's owner; UINT32_MAX: no file. */
+    uint32_t uid;
+    /** The file's group; UINT32_MAX: no file. */
+    uint32_t gid;
+    /**
+     * A process that has the socket open, the one with the lowest number; it may be a
+     * child that inherited it. 0: none that this process may look into.
+     */
+    int32_t pid;
+    /** The user who made the socket; UINT32_MAX: not known. */
+    uint32_t process_uid;
+    /** The file's device and inode; 0: no file. */
+    uint64_t device;
+    /** See device. */
+    uint64_t inode;
+} udsock_inspection;
+
+/**
+ * Says what is at an address, and who, without being noticed there. What it says may be
+ * over when it returns. Kind and process come from the kernel's list of sockets, which
+ * is that of the network namespace, and from /proc: they are missing where these don't
+ * tell. `out`: its size is set by the caller; the rest is written.
+ *
+ * -EACCES, -ENOTDIR, -ELOOP: the way to the file can't be gone. -EINVAL: no address, or
+ * "@" alone; `out` is NULL, or its size not one of a version.
+ */
+int32_t udsock_inspect(const char *address, udsock_inspection *out, udsock_error *err);
+
+/* ------------------------------------------------------------------------
  * Clean-up
  */
 
 /**
  * Removes the files of all sockets that this process has open and would remove when it
- * closed them; the sockets stay open. For a program that is about to end without
- * closing them. The result is how many files were removed; an error if one that is
- * still there could not be.
+ * closed them; the sockets stay open. At normal exit (exit(3), a return from main) this
+ * is done by itself; a program that ends by _exit(2) or execve(2) calls it. The result is
+ * how many files were removed; an error if one that is still there could not be.
  */
 int64_t udsock_cleanup(void);
+
+/**
+ * Lets the files be removed also when this signal (SIGTERM, say) ends the process: a
+ * handler removes them, and then the process dies by the same signal. A signal that the
+ * program handles, or ignores, does not end it: then nothing is changed, and a handler
+ * that the program installs later takes the place of this one. 0.
+ *
+ * -EINVAL: no such signal, one that can't be caught, or whose default does not end the
+ * process.
+ */
+int32_t udsock_cleanup_on_signal(int32_t signo);
 
 /* ------------------------------------------------------------------------
  * Version

@@ -4,7 +4,8 @@ use std::ffi::CStr;
 
 use crate::address::Address;
 use crate::error::{Error, Failure, Result};
-use crate::socket::{BindOptions, Kind, Socket};
+use crate::socket::{Kind, Socket};
+use crate::socket_file::FileOptions;
 use crate::sys;
 use crate::wait::{Readiness, Timeout, Wait};
 
@@ -35,7 +36,7 @@ impl Socket {
         if let Some(local) = options.local_address
             && !self.is_bound_to(local)?
         {
-            self.bind(local, BindOptions::default())?;
+            self.bind(local, &FileOptions::default())?;
         }
         self.never_block()?;
         let mut wait = Wait::new(options.timeout);

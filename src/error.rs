@@ -1,6 +1,8 @@
 //! What can go wrong: a code for every call, and for the calls that open and
 //! close things the circumstances too.
 
+use std::fmt;
+
 use crate::sys;
 
 /// An error as every call reports it.
@@ -34,6 +36,8 @@ macro_rules! system_errors {
 
 system_errors! {
     BAD_HANDLE = EBADF;
+    BAD_MESSAGE = EBADMSG;
+    BUSY = EBUSY;
     CONNECTION_REFUSED = ECONNREFUSED;
     CONNECTION_RESET = ECONNRESET;
     EXISTS = EEXIST;
@@ -43,7 +47,9 @@ system_errors! {
     NAME_TOO_LONG = ENAMETOOLONG;
     NOT_FOUND = ENOENT;
     NOT_IMPLEMENTED = ENOSYS;
+    NOT_PERMITTED = EPERM;
     NOT_SUPPORTED = EOPNOTSUPP;
+    NO_ACCESS = EACCES;
     NO_SUCH_OPTION = ENOPROTOOPT;
     OUT_OF_RANGE = ERANGE;
     IN_USE = EADDRINUSE;
@@ -52,6 +58,7 @@ system_errors! {
     TOO_MANY_HANDLES = EMFILE;
     WOULD_BLOCK = EAGAIN;
     WRONG_FAMILY = EAFNOSUPPORT;
+    WRONG_TYPE = EPROTOTYPE;
 }
 
 /// Why something could not be opened or closed: a code, and what a person needs
@@ -74,16 +81,20 @@ pub enum Failure {
         "{0} is there, which is not a socket; it was left alone. Remove it or choose another path"
     )]
     NotASocket(&'static str),
-    /// A socket is at the path.
+    /// A live server has the path.
+    #[error("{0}")]
+    Live(LiveServer),
+    /// A dead server's file is at the path, and was not to be reclaimed.
     #[error(
-        "a socket file is there already, mode {mode:04o}, uid {uid}; it was left alone. \
-         Stop its server, or remove the file if that has gone"
+        "the socket file of a server that has gone is there; remove it, or start without \
+         UDSOCK_NO_RECLAIM"
     )]
-    SocketExists {
-        /// The file's permission bits.
-        mode: u32,
-        /// Its owner.
-        uid: u32,
+    Stale,
+    /// Somebody does not let go of the lock.
+    #[error("{}", Locked(*.pid))]
+    Locked {
+        /// Who, if that is known.
+        pid: Option<u32>,
     },
     /// The abstract name is taken.
     #[error("another socket of this kind has this name")]
@@ -97,9 +108,6 @@ pub enum Failure {
     /// The argument makes no sense.
     #[error("{0}")]
     Invalid(&'static str),
-    /// The option is not there yet.
-    #[error("{0}")]
-    NotImplemented(&'static str),
     /// The address is longer than any can be.
     #[error("the {what} has {length} bytes; at most {most} are possible")]
     TooLong {
@@ -112,16 +120,56 @@ pub enum Failure {
     },
 }
 
+/// A server that has the path, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveServer {
+    /// Stream, datagram or seqpacket.
+    pub kind: Option<&'static str>,
+    /// A process that has it open.
+    pub pid: Option<u32>,
+    /// Whose it is.
+    pub uid: Option<u32>,
+}
+
+impl fmt::Display for LiveServer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a live ")?;
+        match self.kind {
+            Some(kind) => write!(out, "{kind} server is there")?,
+            None => out.write_str("server is there")?,
+        }
+        match (self.pid, self.uid) {
+            (Some(pid), Some(uid)) => write!(out, " (pid {pid}, uid {uid})")?,
+            (Some(pid), None) => write!(out, " (pid {pid})")?,
+            (None, Some(uid)) => write!(out, " (uid {uid})")?,
+            (None, None) => {}
+        }
+        out.write_str("; stop it or pass UDSOCK_REPLACE")
+    }
+}
+
+struct Locked(Option<u32>);
+
+impl fmt::Display for Locked {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(pid) => write!(out, "pid {pid} holds the lock (flock) of its directory")?,
+            None => out.write_str("somebody holds the lock (flock) of its directory")?,
+        }
+        out.write_str(" and does not let go; stop that process")
+    }
+}
+
 impl Failure {
     /// The code that the call returns.
     pub fn error(&self) -> Error {
         match self {
             Self::Plain(error) | Self::Step { error, .. } => *error,
             Self::NotASocket(_) => Error::EXISTS,
-            Self::SocketExists { .. } | Self::NameTaken => Error::IN_USE,
+            Self::Live(_) | Self::Stale | Self::NameTaken => Error::IN_USE,
+            Self::Locked { .. } => Error::BUSY,
             Self::TimedOut { .. } => Error::TIMED_OUT,
             Self::Invalid(_) => Error::INVALID,
-            Self::NotImplemented(_) => Error::NOT_IMPLEMENTED,
             Self::TooLong { .. } => Error::NAME_TOO_LONG,
         }
     }

@@ -45,7 +45,7 @@ pub(crate) fn adopt(fd: BorrowedFd<'_>) -> Result<i64, Failure> {
     // Of two that adopt the same descriptor at once, one has to see the other.
     static ADOPTING: Mutex<()> = Mutex::new(());
     let _alone = ADOPTING.lock().unwrap_or_else(PoisonError::into_inner);
-    if HANDLES.iter().any(|(_, socket)| socket.raw_fd() == fd.as_raw_fd()) {
+    if all().any(|(_, socket)| socket.raw_fd() == fd.as_raw_fd()) {
         return Err(Failure::Step {
             step: "a handle of this process has this descriptor",
             error: Error::EXISTS,
@@ -79,17 +79,9 @@ pub(crate) fn release(handle: i64) -> Result<RawFd> {
     Ok(fd.into_raw_fd())
 }
 
-/// Removes the files of all open sockets; how many.
-pub(crate) fn remove_files() -> Result<i64> {
-    let mut count = 0;
-    let mut failed = None;
-    for (_, socket) in HANDLES.iter() {
-        match socket.remove_file() {
-            Ok(removed) => count += i64::from(removed),
-            Err(error) => failed = Some(error),
-        }
-    }
-    failed.map_or(Ok(count), Err)
+/// Every open socket, with its handle. Async-signal-safe, once it has been called.
+pub(crate) fn all() -> impl Iterator<Item = (i64, SocketInUse)> {
+    HANDLES.iter()
 }
 
 const LEAVE_TIME: Duration = Duration::from_millis(100);

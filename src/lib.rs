@@ -5,9 +5,11 @@
 //! | layer | what it does |
 //! |---|---|
 //! | [`abi`] | the exported functions, a file a noun: checks what C hands in, calls, converts the result; the header is generated from it |
+//! | `cleanup` | removing files at the end of the process |
 //! | `handles`, `handle_table`, `segments` | numbers that stand for sockets |
 //! | `server`, `client`, `transfer`, `batch`, `option` | what sockets do |
 //! | `socket`, `socket_file`, `address` | what sockets are |
+//! | `inspection`, `unix_diag`, `directory`, `parents`, `owner` | what is at a path, who is there, and how to change it safely |
 //! | `wait`, `sleepers` | sleeping, and being woken |
 //! | `sys`, `error` | system calls, and what can go wrong |
 //!
@@ -20,13 +22,18 @@ pub mod abi;
 
 mod address;
 mod batch;
+mod cleanup;
 mod client;
+mod directory;
 mod error;
 mod handle_table;
 #[cfg(test)]
 mod handle_table_tests;
 mod handles;
+mod inspection;
 mod option;
+mod owner;
+mod parents;
 mod segments;
 mod server;
 mod sleepers;
@@ -35,4 +42,5 @@ mod socket_file;
 mod sync;
 mod sys;
 mod transfer;
+mod unix_diag;
 mod wait;

@@ -3,7 +3,8 @@
 use std::ffi::CStr;
 
 use crate::error::{Error, Failure, Result};
-use crate::socket::{BindOptions, Kind, Socket};
+use crate::socket::{Kind, Socket};
+use crate::socket_file::FileOptions;
 use crate::sys;
 use crate::wait::{Readiness, Wait};
 
@@ -12,13 +13,13 @@ impl Socket {
     pub(crate) fn open_server(
         kind: Kind,
         address: &CStr,
-        options: BindOptions,
+        options: &FileOptions,
         backlog: i32,
     ) -> Result<Self, Failure> {
         let server = Self::create(kind)?;
         server.bind(address, options)?;
         if kind != Kind::Datagram {
-            server.listen(backlog).map_err(Failure::at("listen"))?;
+            server.listen(backlog)?;
         }
         Ok(server)
     }
@@ -26,7 +27,7 @@ impl Socket {
     /// A datagram socket, with a name that answers can be sent to, or with none.
     pub(crate) fn open_datagram(
         address: Option<&CStr>,
-        options: BindOptions,
+        options: &FileOptions,
     ) -> Result<Self, Failure> {
         let socket = Self::create(Kind::Datagram)?;
         if let Some(address) = address {
@@ -35,9 +36,12 @@ impl Socket {
         Ok(socket)
     }
 
-    /// 0 and below: as many waiting connections as the system allows.
-    pub(crate) fn listen(&self, backlog: i32) -> Result<()> {
-        sys::listen(self.fd(), if backlog > 0 { backlog } else { i32::MAX })
+    /// 0 and below: as many waiting connections as the system allows. A server that is to
+    /// replace another does so now.
+    pub(crate) fn listen(&self, backlog: i32) -> Result<(), Failure> {
+        let backlog = if backlog > 0 { backlog } else { i32::MAX };
+        sys::listen(self.fd(), backlog).map_err(Failure::at("listen"))?;
+        self.publish_file()
     }
 
     pub(crate) fn accept(&self, wait: &mut Wait) -> Result<Self> {

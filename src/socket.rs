@@ -5,10 +5,12 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use crate::address::{self, Address};
+use crate::directory::Lock;
 use crate::error::{Error, Failure, Result};
-use crate::socket_file::SocketFile;
+use crate::socket_file::{FileOptions, SocketFile};
 use crate::sys::{self, SocketName};
 use crate::wait::{Interrupt, Readiness, Wait};
 
@@ -34,18 +36,17 @@ impl Kind {
     pub(crate) fn number(self) -> u32 {
         self as u32
     }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Stream => "stream",
+            Self::Datagram => "datagram",
+            Self::Seqpacket => "seqpacket",
+        }
+    }
 }
 
 const BOUND_ALREADY: &str = "this socket is bound already";
-
-/// How to bind.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct BindOptions {
-    /// The file's exact permission bits; `None`: 0777 less the umask.
-    pub(crate) mode: Option<u32>,
-    /// Leave the file where it is.
-    pub(crate) keep_file: bool,
-}
 
 /// What can be shut down, as shutdown(2) numbers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,19 +136,24 @@ impl Socket {
         }
     }
 
-    pub(crate) fn bind(&self, text: &CStr, options: BindOptions) -> Result<(), Failure> {
+    pub(crate) fn bind(&self, text: &CStr, options: &FileOptions) -> Result<(), Failure> {
         if self.local.get().is_some() {
             return Err(Failure::Invalid(BOUND_ALREADY));
         }
-        match Address::parse(text)? {
-            Address::Path(path) => {
-                let file = SocketFile::bind(self.fd(), path, options.mode, options.keep_file)?;
-                let _ = self.file.set(file);
+        let address = Address::parse(text)?;
+        if !matches!(address, Address::Path(_)) {
+            check_without_file(options)?;
+        }
+        match address {
+            // Its senders would answer the private name.
+            Address::Path(_) if options.replace && self.kind == Kind::Datagram => {
+                return Err(Failure::Step {
+                    step: "UDSOCK_REPLACE is for servers that accept connections",
+                    error: Error::NOT_SUPPORTED,
+                });
             }
-            Address::Abstract(_) | Address::Any if options.mode.is_some() => {
-                return Err(Failure::Invalid(
-                    "an abstract name has no file, so no mode: everyone can connect",
-                ));
+            Address::Path(path) => {
+                let _ = self.file.set(SocketFile::bind(self.fd(), path, options)?);
             }
             Address::Abstract(name) => self.bind_name(&name)?,
             // The kernel would say that all is well.
@@ -194,7 +200,7 @@ impl Socket {
     /// Removes the file and ends every wait. The descriptor itself is closed when
     /// the socket is dropped, by its last user.
     pub(crate) fn close(&self) -> Result<()> {
-        let removed = self.remove_file();
+        let removed = self.remove_file(Lock::PATIENCE);
         self.end_waits();
         removed.map(drop)
     }
@@ -227,9 +233,7 @@ impl Socket {
 
     /// Its file stays, and its settings become what they were.
     fn give_up(&self) {
-        if let Some(file) = self.file.get() {
-            file.disown();
-        }
+        self.disown();
         // Best effort: the descriptor works in either state.
         let _ = sys::set_nonblocking(self.fd(), self.before.nonblocking);
         if self.kind == Kind::Seqpacket {
@@ -237,9 +241,21 @@ impl Socket {
         }
     }
 
-    /// Whether a file of this socket was there and has been removed.
-    pub(crate) fn remove_file(&self) -> Result<bool> {
-        self.file.get().map_or(Ok(false), SocketFile::remove)
+    /// Whether a file of this socket was there and has been removed. Async-signal-safe.
+    pub(crate) fn remove_file(&self, patience: Duration) -> Result<bool> {
+        self.file.get().map_or(Ok(false), |file| file.remove(patience))
+    }
+
+    /// The path that it is to take over becomes its own.
+    pub(crate) fn publish_file(&self) -> Result<(), Failure> {
+        self.file.get().map_or(Ok(()), SocketFile::publish)
+    }
+
+    /// The file stays for ever.
+    pub(crate) fn disown(&self) {
+        if let Some(file) = self.file.get() {
+            file.disown();
+        }
     }
 
     /// Whether the path still leads to this socket's own file.
@@ -307,6 +323,22 @@ impl Socket {
     pub(crate) fn reset_is_due(&self) -> &AtomicBool {
         &self.reset_is_due
     }
+}
+
+/// What needs a file to make sense.
+fn check_without_file(options: &FileOptions) -> Result<(), Failure> {
+    let FileOptions { mode, user, group, replace, make_parents, .. } = *options;
+    if mode.is_some() || user.is_some() || group.is_some() {
+        return Err(Failure::Invalid(
+            "an abstract name has no file, so no mode and no owner: everyone can connect",
+        ));
+    }
+    if replace || make_parents {
+        return Err(Failure::Invalid(
+            "an abstract name has no file: UDSOCK_REPLACE and UDSOCK_MAKE_PARENTS make no sense",
+        ));
+    }
+    Ok(())
 }
 
 /// On a seqpacket socket the end and an empty message are the same to every call,

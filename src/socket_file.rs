@@ -1,113 +1,228 @@
-//! The life of a bound path: from the first look at its directory to the removal
-//! of the file, and of no other file.
+//! The life of a bound path, from the first look at its directory to the removal of the
+//! file, and of no other file.
 //!
-//! A socket file is nothing but a name: it outlives its server, and another may
-//! take its place. So a bound path is remembered as the directory, held open (it
-//! is found again after chdir, and after the directory was renamed), the name in
-//! it, and the inode that was made. The inode's number is not used again while its
-//! socket is open, so what has this number is this file.
+//! A socket file is nothing but a name: it outlives its server, and another may take its
+//! place. So a bound path is remembered as the directory, held open, the name in it, and
+//! the inode that was made. The inode's number is not used again while its socket is
+//! open, so what has this number is this file.
+//!
+//! 1. *Resolve.* The directory is opened, or made; the last name is split off.
+//! 2. *Bind.* To the path itself if it is free: bind(2) lets one of many through.
+//! 3. *Inspect*, if it is not. A live server and what is no socket stay.
+//! 4. *Reclaim.* Under the directory's lock, a dead server's file goes, and 2 again.
+//! 5. *Own.* Owner and mode; until then nobody may connect whom they would not let.
+//! 6. *Publish.* To replace a live server, 2 is to a private name beside the path, which
+//!    takes the path over when the socket listens, in one step.
+//! 7. *Remove.* Under the lock, if the path still leads to the file that was made.
 
-use std::ffi::{CStr, CString, OsStr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::ffi::{CStr, CString};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use crate::directory::{Directory, Lock};
 use crate::error::{Error, Failure, Result};
+use crate::inspection::{Inspection, State, descriptor_path, look};
+use crate::parents::Parents;
 use crate::sys::{self, FileStatus, SocketName};
+
+/// How a socket file is to be made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FileOptions {
+    /// The exact permission bits; `None`: 0777 less the umask.
+    pub(crate) mode: Option<u32>,
+    /// `None`: as the system sets it.
+    pub(crate) user: Option<u32>,
+    pub(crate) group: Option<u32>,
+    /// Take the path over from a live server.
+    pub(crate) replace: bool,
+    /// Leave a dead server's file where it is.
+    pub(crate) no_reclaim: bool,
+    /// Leave the file where it is, in the end.
+    pub(crate) keep: bool,
+    /// Make the directories that are missing.
+    pub(crate) make_parents: bool,
+}
 
 /// The file that a socket of this process made.
 pub(crate) struct SocketFile {
-    directory: OwnedFd,
+    directory: Directory,
     name: CString,
-    device: u64,
-    inode: u64,
+    /// Where it is until it is published.
+    private: Option<CString>,
+    published: AtomicBool,
+    made: FileStatus,
     /// A forked child has a copy of this, but not the file.
     process: u32,
     /// To be removed with the socket. Turned off once, by whoever removes it.
     removable: AtomicBool,
 }
 
+/// So often others may change what is at a path between two looks.
+const ATTEMPTS: u32 = 100;
+
 impl SocketFile {
-    /// Binds the socket to the path. The file has this mode, whatever the umask, or
-    /// a narrower one for a moment; `None`: 0777 less the umask. If anything fails
-    /// nothing is left.
+    /// Binds the socket to the path. If anything fails nothing is left.
     pub(crate) fn bind(
         socket: BorrowedFd<'_>,
         path: &CStr,
-        mode: Option<u32>,
-        keep: bool,
+        options: &FileOptions,
     ) -> Result<Self, Failure> {
         let (parent, name) = split(path)?;
-        let flags = libc::O_DIRECTORY;
-        let directory = sys::open_path(&parent, flags).map_err(Failure::at("its directory"))?;
-        if let Some(mode) = mode {
-            // What the kernel makes of it is this mode less the umask: never wider.
-            sys::set_mode_before_bind(socket, mode)?;
+        let parents = Parents::of(&parent, options.make_parents)?;
+        let directory = Directory::open(&parent).map_err(Failure::at("its directory"))?;
+        if options.make_parents {
+            check_safe(&directory)?;
         }
-        make_file(socket, path, directory.as_fd(), &name).inspect_err(|_| {
-            if mode.is_some() {
-                // The next attempt may ask for no mode: as a new socket has it.
-                let _ = sys::set_mode_before_bind(socket, 0o777);
-            }
-        })?;
+        let place = Place { socket, path, directory: &directory, name: &name };
+        let private = place.bind_narrow(options)?;
         // The file is there: from here on a failure has to remove it.
-        Self::adopt_file(directory, name, mode, keep)
-    }
-
-    /// Takes charge of the file that bind has just made.
-    fn adopt_file(
-        directory: OwnedFd,
-        name: CString,
-        mode: Option<u32>,
-        keep: bool,
-    ) -> Result<Self, Failure> {
-        let status = sys::status_at(directory.as_fd(), &name)?;
+        let made = directory.status(private.as_ref().unwrap_or(&name))?;
         let file = Self {
             directory,
             name,
-            device: status.device,
-            inode: status.inode,
+            published: AtomicBool::new(private.is_none()),
+            private,
+            made,
             process: sys::process_id(),
             removable: AtomicBool::new(true),
         };
-        if let Some(mode) = mode {
-            file.set_mode(mode).map_err(Failure::at("set the file's mode"))?;
+        file.own(options)?;
+        if !options.replace && !file.is_published() {
+            file.publish_new(options.no_reclaim)?;
         }
-        file.removable.store(!keep, Ordering::Relaxed);
+        parents.keep();
+        file.removable.store(!options.keep, Ordering::Relaxed);
         Ok(file)
     }
 
-    /// Exactly this mode. Through a descriptor of the inode, so that nothing which
-    /// may have taken the name meanwhile is changed.
-    fn set_mode(&self, mode: u32) -> Result<()> {
-        let path = proc_path(self.directory.as_fd(), &self.name);
-        let file = sys::open_path(&path, libc::O_NOFOLLOW)?;
-        let status = sys::status_at(file.as_fd(), c"")?;
-        if !self.is_file(&status) {
-            return Err(Error::NOT_FOUND);
-        }
-        if status.mode & 0o7777 == mode {
+    /// Sets owner and mode, through a descriptor of the inode, so that nothing which may
+    /// have taken the name meanwhile is changed.
+    fn own(&self, options: &FileOptions) -> Result<(), Failure> {
+        let FileOptions { mode, user, group, .. } = *options;
+        let owned = user.is_some() || group.is_some();
+        if mode.is_none() && !owned {
             return Ok(());
         }
-        sys::set_mode(&descriptor_path(file.as_fd()), mode)
+        let file = self.directory.pin(self.current_name())?;
+        if !self.made.is_same_file(&sys::status_at(file.as_fd(), c"")?) {
+            return Err(Failure::Plain(Error::NOT_FOUND));
+        }
+        if owned {
+            sys::set_owner(file.as_fd(), user, group)
+                .map_err(Failure::at("set the file's owner"))?;
+        }
+        let default = || sys::umask().map(|umask| 0o777 & !umask);
+        let Some(mode) = mode.or_else(default) else {
+            return Err(Failure::Invalid("the umask is not known; give a mode with user or group"));
+        };
+        if sys::status_at(file.as_fd(), c"")?.permissions() != mode {
+            sys::set_mode(&descriptor_path(file.as_fd()), mode)
+                .map_err(Failure::at("set the file's mode"))?;
+        }
+        Ok(())
     }
 
-    /// Whether the path still leads to this file.
+    /// Takes the path over, from whichever socket has it. What has connected to that one
+    /// stays with it; who connects from now on comes here.
+    pub(crate) fn publish(&self) -> Result<(), Failure> {
+        let Some(private) = &self.private else { return Ok(()) };
+        if self.is_published() {
+            return Ok(());
+        }
+        let _lock = self.directory.lock()?;
+        for _ in 0..ATTEMPTS {
+            match self.directory.rename_new(private, &self.name) {
+                Err(Error::EXISTS) => {}
+                result => return self.note_published(result),
+            }
+            let there = look_at_type(&self.directory, &self.name)?;
+            if let Some(obstacle @ Failure::NotASocket(_)) = there.obstacle() {
+                return Err(obstacle);
+            }
+            match self.directory.exchange(private, &self.name) {
+                Err(Error::NOT_FOUND) => continue,
+                // Not every file system can.
+                Err(Error::INVALID) => {
+                    return self.note_published(self.directory.rename_over(private, &self.name));
+                }
+                result => self.note_published(result)?,
+            }
+            return self.drop_displaced(private);
+        }
+        Err(Failure::Plain(Error::BUSY))
+    }
+
+    /// What was at the path has the private name now.
+    fn drop_displaced(&self, private: &CStr) -> Result<(), Failure> {
+        let displaced = look_at_type(&self.directory, private)?;
+        if let Some(obstacle @ Failure::NotASocket(_)) = displaced.obstacle() {
+            // Somebody put it there after the look. It goes back.
+            self.directory.exchange(private, &self.name)?;
+            self.published.store(false, Ordering::Release);
+            return Err(obstacle);
+        }
+        // The path is taken over: if the old name can't go now, the next start sees to it.
+        let _ = self.directory.unlink(private);
+        Ok(())
+    }
+
+    /// For a name that can't be bound directly: gives it to the file that was made, if
+    /// nobody has it.
+    fn publish_new(&self, no_reclaim: bool) -> Result<(), Failure> {
+        let private = self.private.as_ref().expect("it is not published");
+        let place = |_: &Lock| self.directory.rename_new(private, &self.name);
+        let lock = self.directory.lock()?;
+        let result = take(&self.directory, &self.name, no_reclaim, Some(lock), place);
+        result.map(|()| self.published.store(true, Ordering::Release))
+    }
+
+    fn note_published(&self, result: Result<()>) -> Result<(), Failure> {
+        result.map_err(Failure::at("publish the file"))?;
+        self.published.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    fn is_published(&self) -> bool {
+        self.published.load(Ordering::Acquire)
+    }
+
+    fn current_name(&self) -> &CStr {
+        match &self.private {
+            Some(private) if !self.is_published() => private,
+            _ => &self.name,
+        }
+    }
+
+    /// Whether the path leads to this file.
     pub(crate) fn is_ours(&self) -> bool {
-        sys::status_at(self.directory.as_fd(), &self.name).is_ok_and(|status| self.is_file(&status))
+        self.is_at(&self.name)
     }
 
-    /// Removes the file if it is still there, ours, and to be removed at all.
-    /// Whether it was. Only call this while the socket is open.
-    pub(crate) fn remove(&self) -> Result<bool> {
+    fn is_at(&self, name: &CStr) -> bool {
+        self.directory.status(name).is_ok_and(|status| self.made.is_same_file(&status))
+    }
+
+    /// Removes the file if it is still there, ours, and to be removed at all. Whether it
+    /// was. Only call this while the socket is open. Async-signal-safe.
+    pub(crate) fn remove(&self, patience: Duration) -> Result<bool> {
         if self.process != sys::process_id() || !self.removable.swap(false, Ordering::AcqRel) {
             return Ok(false);
         }
-        if !self.is_ours() {
+        let name = self.current_name();
+        if !self.is_at(name) {
             return Ok(false);
         }
-        match sys::unlink_at(self.directory.as_fd(), &self.name) {
+        let _lock = match self.directory.lock_within(patience) {
+            Err(Error::BUSY) => return Err(Error::BUSY),
+            // Out of descriptors, say. Only a takeover in this very moment could go wrong.
+            lock => lock.ok(),
+        };
+        if !self.is_at(name) {
+            return Ok(false);
+        }
+        match self.directory.unlink(name) {
             // Somebody else was faster.
             Err(Error::NOT_FOUND) => Ok(false),
             result => result.map(|()| true),
@@ -118,84 +233,178 @@ impl SocketFile {
     pub(crate) fn disown(&self) {
         self.removable.store(false, Ordering::Release);
     }
-
-    fn is_file(&self, status: &FileStatus) -> bool {
-        (status.device, status.inode) == (self.device, self.inode)
-    }
 }
 
 /// A socket that is dropped without being closed leaves no file behind either.
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let _ = self.remove();
+        let _ = self.remove(Lock::PATIENCE);
     }
 }
 
-/// Binds, by whichever name gets the socket to its path.
-fn make_file(
-    socket: BorrowedFd<'_>,
-    path: &CStr,
-    directory: BorrowedFd<'_>,
+/// A socket and the place that it is to be bound to.
+struct Place<'a> {
+    socket: BorrowedFd<'a>,
+    path: &'a CStr,
+    directory: &'a Directory,
+    name: &'a CStr,
+}
+
+impl Place<'_> {
+    /// Binds; the file is not wider than it will be, not even for a moment. The private
+    /// name, if it has one.
+    fn bind_narrow(&self, options: &FileOptions) -> Result<Option<CString>, Failure> {
+        let owned = options.user.is_some() || options.group.is_some();
+        // What the kernel makes of it is this less the umask. Until it has its owner,
+        // nobody may connect.
+        let narrow = if owned { Some(0) } else { options.mode };
+        if let Some(mode) = narrow {
+            sys::set_mode_before_bind(self.socket, mode)?;
+        }
+        self.bind(options).inspect_err(|_| {
+            if narrow.is_some() {
+                // The next attempt may ask for no mode: as a new socket has it.
+                let _ = sys::set_mode_before_bind(self.socket, 0o777);
+            }
+        })
+    }
+
+    fn bind(&self, options: &FileOptions) -> Result<Option<CString>, Failure> {
+        let direct = self.direct_name();
+        let lock = if has_litter(self.directory, self.name) {
+            let lock = self.directory.lock()?;
+            sweep(self.directory, self.name, &lock);
+            Some(lock)
+        } else {
+            None
+        };
+        let Some(direct) = direct.filter(|_| !options.replace) else {
+            let lock = lock.map_or_else(|| self.directory.lock(), Ok)?;
+            return self.bind_private(&lock).map(Some);
+        };
+        match sys::bind(self.socket, &direct) {
+            Err(Error::IN_USE | Error::EXISTS) => {}
+            result => return Ok(result.map(|()| None)?),
+        }
+        let bind = |_: &Lock| sys::bind(self.socket, &direct);
+        take(self.directory, self.name, options.no_reclaim, lock, bind).map(|()| None)
+    }
+
+    /// The path itself if it fits: what is bound here is what getpeername, ss and lsof
+    /// will show to everyone. `None`: no way of writing it fits.
+    fn direct_name(&self) -> Option<SocketName> {
+        let direct = SocketName::new(self.path.to_bytes());
+        direct.or_else(|| SocketName::new(self.directory.path_of(self.name).to_bytes()))
+    }
+
+    /// Binds a private name that nobody alive has.
+    fn bind_private(&self, _: &Lock) -> Result<CString, Failure> {
+        for private in private_names(self.name) {
+            let short = SocketName::new(self.directory.path_of(&private).to_bytes())
+                .ok_or(Error::NAME_TOO_LONG)?;
+            match sys::bind(self.socket, &short) {
+                Err(Error::IN_USE) => {}
+                result => return Ok(result.map(|()| private)?),
+            }
+        }
+        Err(Failure::Step {
+            step: "every private name beside it is taken by a takeover that is under way",
+            error: Error::BUSY,
+        })
+    }
+}
+
+/// Takes a name that was found taken, by this attempt, from a dead server. The lock is had
+/// from the moment at which something is to go away.
+fn take(
+    directory: &Directory,
     name: &CStr,
+    no_reclaim: bool,
+    mut lock: Option<Lock>,
+    attempt: impl Fn(&Lock) -> Result<()>,
 ) -> Result<(), Failure> {
-    let through_directory = proc_path(directory, name);
-    // The path itself if it fits: whatever is bound here is what everyone's
-    // getpeername, ss and lsof will show.
-    let direct = SocketName::new(path.to_bytes());
-    match direct.or_else(|| SocketName::new(through_directory.to_bytes())) {
-        Some(fits) => sys::bind(socket, &fits),
-        None => bind_and_rename(socket, directory, name),
+    for _ in 0..ATTEMPTS {
+        let there = look(directory, name)?;
+        if let Some(obstacle) = there.obstacle()
+            && (there.state != State::Stale || no_reclaim)
+        {
+            return Err(obstacle);
+        }
+        let Some(lock) = &lock else {
+            // Then look again: only under the lock is stale stale.
+            lock = Some(directory.lock()?);
+            continue;
+        };
+        if there.state == State::Stale {
+            match directory.unlink(name) {
+                Err(Error::NOT_FOUND) => {}
+                result => result.map_err(Failure::at("remove a dead server's file"))?,
+            }
+            sweep(directory, name, lock);
+        }
+        match attempt(lock) {
+            Err(Error::IN_USE | Error::EXISTS) => {}
+            result => return Ok(result?),
+        }
     }
-    .map_err(|error| explain(error, directory, name))
+    Err(Failure::Plain(Error::BUSY))
 }
 
-/// For a name that is too long by itself: bind a short one beside it.
-fn bind_and_rename(socket: BorrowedFd<'_>, directory: BorrowedFd<'_>, name: &CStr) -> Result<()> {
-    let staged = bind_staged(socket, directory)?;
-    sys::rename_new_at(directory, &staged, name).inspect_err(|_| {
-        let _ = sys::unlink_at(directory, &staged);
+/// Only what type of file it is.
+fn look_at_type(directory: &Directory, name: &CStr) -> Result<Inspection> {
+    match directory.status(name) {
+        Ok(file) => {
+            let state = if file.is_socket() { State::Live } else { State::NotASocket };
+            Ok(Inspection { state, file: Some(file), socket: None })
+        }
+        Err(Error::NOT_FOUND) => Ok(Inspection { state: State::Absent, file: None, socket: None }),
+        Err(error) => Err(error),
+    }
+}
+
+/// So many takeovers of one path can be under way at once.
+const PRIVATE_NAMES: u32 = 16;
+
+/// Names beside a path, for a file on its way there. The same for everyone, so that what
+/// a killed process has left is found without a search.
+fn private_names(name: &CStr) -> impl Iterator<Item = CString> {
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(name.to_bytes());
+    (0..PRIVATE_NAMES).map(move |number| {
+        CString::new(format!(".udsock-{hash:016x}-{number}")).expect("numbers contain no NUL")
     })
 }
 
-/// Binds a name that nobody has. One may be left over from a process that was killed
-/// between the two steps, and had this process's number.
-fn bind_staged(socket: BorrowedFd<'_>, directory: BorrowedFd<'_>) -> Result<CString> {
-    static STAGED: AtomicU32 = AtomicU32::new(0);
-    const ATTEMPTS: u32 = 1000;
-    for _ in 0..ATTEMPTS {
-        let number = STAGED.fetch_add(1, Ordering::Relaxed);
-        let staged = CString::new(format!(".udsock.{}.{number}", sys::process_id()))
-            .expect("numbers contain no NUL");
-        let short = proc_path(directory, &staged);
-        let short = SocketName::new(short.to_bytes()).ok_or(Error::NAME_TOO_LONG)?;
-        match sys::bind(socket, &short) {
-            Err(Error::IN_USE) => {}
-            result => return result.map(|()| staged),
-        }
-    }
-    Err(Error::IN_USE)
+fn has_litter(directory: &Directory, name: &CStr) -> bool {
+    private_names(name).any(|private| directory.status(&private).is_ok())
 }
 
-/// What stands in the way.
-fn explain(error: Error, directory: BorrowedFd<'_>, name: &CStr) -> Failure {
-    if error != Error::IN_USE && error != Error::EXISTS {
-        return Failure::Plain(error);
+/// Removes private names that nobody has any more. What can't go now stays for the next.
+fn sweep(directory: &Directory, name: &CStr, _: &Lock) {
+    for private in private_names(name) {
+        if directory.status(&private).is_ok()
+            && look(directory, &private).is_ok_and(|there| there.state == State::Stale)
+        {
+            let _ = directory.unlink(&private);
+        }
     }
-    let Ok(status) = sys::status_at(directory, name) else {
-        return Failure::Plain(error);
-    };
-    match status.mode & libc::S_IFMT {
-        libc::S_IFSOCK => Failure::SocketExists { mode: status.mode & 0o7777, uid: status.uid },
-        libc::S_IFDIR => Failure::NotASocket("a directory"),
-        libc::S_IFREG => Failure::NotASocket("a regular file"),
-        libc::S_IFLNK => Failure::NotASocket("a symbolic link"),
-        libc::S_IFIFO => Failure::NotASocket("a fifo"),
-        _ => Failure::NotASocket("a device"),
+}
+
+/// Where others may write, and no sticky bit keeps them from replacing what is not
+/// theirs, nobody should serve.
+fn check_safe(directory: &Directory) -> Result<(), Failure> {
+    let permissions = directory.own_status()?.permissions();
+    if permissions & 0o002 != 0 && permissions & libc::S_ISVTX == 0 {
+        return Err(Failure::Step {
+            step: "its directory may be written by everyone and has no sticky bit, so that \
+                   anyone could put another socket there",
+            error: Error::NOT_PERMITTED,
+        });
     }
+    Ok(())
 }
 
 /// The directory and the name in it.
-fn split(path: &CStr) -> Result<(CString, CString), Failure> {
+pub(crate) fn split(path: &CStr) -> Result<(CString, CString), Failure> {
     let bytes = path.to_bytes();
     let cut = bytes.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
     let (parent, name) = bytes.split_at(cut);
@@ -205,16 +414,4 @@ fn split(path: &CStr) -> Result<(CString, CString), Failure> {
     let parent = if parent.is_empty() { &b"."[..] } else { parent };
     let c_string = |bytes: &[u8]| CString::new(bytes).expect("a part of a C string");
     Ok((c_string(parent), c_string(name)))
-}
-
-/// A file in a directory that is held open, as a path that every call takes.
-fn proc_path(directory: BorrowedFd<'_>, name: &CStr) -> CString {
-    let path = Path::new("/proc/self/fd")
-        .join(directory.as_raw_fd().to_string())
-        .join(OsStr::from_bytes(name.to_bytes()));
-    CString::new(path.into_os_string().into_encoded_bytes()).expect("no part contains a NUL")
-}
-
-fn descriptor_path(file: BorrowedFd<'_>) -> CString {
-    CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).expect("no NUL")
 }

@@ -6,12 +6,22 @@
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::marker::PhantomData;
-use std::mem::{MaybeUninit, size_of, zeroed};
+use std::mem::{size_of, zeroed};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+
+mod accounts;
+mod files;
+mod netlink;
+mod process;
+
+pub(crate) use accounts::{group_id, user_id};
+pub(crate) use files::*;
+pub(crate) use netlink::unix_diag;
+pub(crate) use process::*;
 
 fn last_error() -> Error {
     Error::System(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO))
@@ -391,72 +401,6 @@ fn empty_headers() -> [libc::mmsghdr; BATCH] {
     unsafe { zeroed() }
 }
 
-// ---- files
-
-/// What is at a path: stat(2).
-pub(crate) struct FileStatus {
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
-    pub(crate) mode: u32,
-    pub(crate) uid: u32,
-}
-
-/// A descriptor that pins a file or directory without opening it.
-pub(crate) fn open_path(path: &CStr, flags: i32) -> Result<OwnedFd> {
-    let flags = libc::O_PATH | libc::O_CLOEXEC | flags;
-    // SAFETY: the path is a C string.
-    own(unsafe { libc::open(path.as_ptr(), flags) })
-}
-
-/// Of what has this name in the directory, symbolic links not followed; with an
-/// empty name, of what the descriptor itself stands for.
-pub(crate) fn status_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<FileStatus> {
-    let mut status = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: the name is a C string, and there is room for the status.
-    check(unsafe {
-        libc::fstatat(
-            directory.as_raw_fd(),
-            name.as_ptr(),
-            status.as_mut_ptr(),
-            libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH,
-        )
-    })?;
-    // SAFETY: the call succeeded, so it has been written.
-    let status = unsafe { status.assume_init() };
-    Ok(FileStatus {
-        device: status.st_dev,
-        inode: status.st_ino,
-        mode: status.st_mode,
-        uid: status.st_uid,
-    })
-}
-
-pub(crate) fn unlink_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<()> {
-    // SAFETY: the name is a C string.
-    check(unsafe { libc::unlinkat(directory.as_raw_fd(), name.as_ptr(), 0) }).map(drop)
-}
-
-/// Within one directory, and never over what is there already.
-pub(crate) fn rename_new_at(directory: BorrowedFd<'_>, from: &CStr, to: &CStr) -> Result<()> {
-    let fd = directory.as_raw_fd();
-    // SAFETY: both names are C strings.
-    check(unsafe { libc::renameat2(fd, from.as_ptr(), fd, to.as_ptr(), libc::RENAME_NOREPLACE) })
-        .map(drop)
-}
-
-/// The mode that a socket's file will get, less the umask. Before bind only:
-/// afterwards the call succeeds and changes nothing.
-pub(crate) fn set_mode_before_bind(fd: BorrowedFd<'_>, mode: u32) -> Result<()> {
-    // SAFETY: no pointers.
-    check(unsafe { libc::fchmod(fd.as_raw_fd(), mode) }).map(drop)
-}
-
-/// Of a file by its path; symbolic links are followed.
-pub(crate) fn set_mode(path: &CStr, mode: u32) -> Result<()> {
-    // SAFETY: the path is a C string.
-    check(unsafe { libc::chmod(path.as_ptr(), mode) }).map(drop)
-}
-
 // ---- descriptors
 
 pub(crate) fn set_close_on_exec(fd: BorrowedFd<'_>) -> Result<()> {
@@ -543,8 +487,4 @@ pub(crate) fn poll<const N: usize>(
     // the thread's signals as they are.
     check(unsafe { libc::ppoll(entries.as_mut_ptr(), N as libc::nfds_t, timeout, ptr::null()) })?;
     Ok(entries.map(|entry| entry.revents))
-}
-
-pub(crate) fn process_id() -> u32 {
-    std::process::id()
 }

@@ -183,7 +183,14 @@ fn unknown_flags_modes_and_kinds_are_refused() {
     assert_eq!(code(&with(|options| options.flags = 1 << 31), &path), no(libc::EINVAL));
     assert_eq!(code(&with(|options| options.mode = 0o10000), &path), no(libc::EINVAL));
     assert_eq!(code(&with(|options| options.mode = 0o600), "@abstract"), no(libc::EINVAL));
-    assert_eq!(code(&with(|options| options.user = c"root".as_ptr()), &path), no(libc::ENOSYS));
+    for name in [c"nobody of this name", c"", c"4294967295", c"-1", c" 0"] {
+        let mut options = bind_options();
+        options.user = name.as_ptr();
+        assert_eq!(code(&options, &path), no(libc::EINVAL), "user {name:?}");
+        options.user = std::ptr::null();
+        options.group = name.as_ptr();
+        assert_eq!(code(&options, &path), no(libc::EINVAL), "group {name:?}");
+    }
     let mut options = connect_options();
     for (flags, timeout_ms, reserved) in
         [(1 << 31, 0, 0), (UDSOCK_RETRY | UDSOCK_DONT_WAIT, 0, 0), (0, -2, 0), (0, 0, 1)]

@@ -12,6 +12,7 @@
 
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <signal.h>
 
 #include "garbage/batches.h"
 #include "garbage/sockets.h"
@@ -58,6 +59,28 @@ static void call_cleanup(thread *t) {
     check(t, udsock_cleanup());
 }
 
+static void call_cleanup_on_signal(thread *t) {
+    static const int32_t SIGNALS[] = { 0, -1, 1000, INT32_MIN, SIGKILL, SIGCHLD, SIGUSR1, SIGTERM };
+    begin(t, "cleanup_on_signal");
+    check(t, udsock_cleanup_on_signal(ONE_OF(t, SIGNALS)));
+}
+
+static void call_inspect(thread *t) {
+    begin(t, "inspect");
+    uint32_t size = any_size(t, sizeof(udsock_inspection));
+    size_t room = size < sizeof(udsock_inspection) ? sizeof(udsock_inspection) : size;
+    udsock_inspection *out = percent(t, 3) ? NULL : canaries(room);
+    if (out != NULL && percent(t, 80)) memset(out, 0, room);
+    if (out != NULL) out->size = size;
+    story story = new_story(t);
+    int64_t result = check(t, udsock_inspect(any_address(t), out, story.error));
+    check_story(t, story, "inspect", result);
+    if (result >= 0 && (out == NULL || out->size != size || out->state > UDSOCK_NOT_A_SOCKET)) {
+        fail(t, "an impossible state");
+    }
+    free(out);
+}
+
 static void call_words(thread *t) {
     begin(t, "error_name");
     int64_t code = percent(t, 80) ? -(int64_t)below(t, 5000) : (int64_t)number(t);
@@ -97,7 +120,8 @@ static void (*const CALLS[])(thread *) = {
     call_release, call_send, call_send, call_recv, call_recv, call_send_all, call_recv_exact,
     call_sendv, call_recvv, call_send_to, call_recv_from, call_send_batch, call_recv_batch,
     call_get_option, call_set_option, call_local_address, call_remote_address, call_cleanup,
-    call_words, call_meet, call_meet, remove_file,
+    call_words, call_meet, call_meet, remove_file, call_disown, call_inspect,
+    call_cleanup_on_signal,
 };
 
 /* ---- all of it */

@@ -60,6 +60,18 @@ FIELD(udsock_message, address_size, 72, 8);
 FIELD(udsock_message, credentials, 80, 12);
 FIELD(udsock_message, result, 92, 4);
 
+SIZE(udsock_inspection, 48);
+FIELD(udsock_inspection, size, 0, 4);
+FIELD(udsock_inspection, state, 4, 4);
+FIELD(udsock_inspection, kind, 8, 4);
+FIELD(udsock_inspection, mode, 12, 4);
+FIELD(udsock_inspection, uid, 16, 4);
+FIELD(udsock_inspection, gid, 20, 4);
+FIELD(udsock_inspection, pid, 24, 4);
+FIELD(udsock_inspection, process_uid, 28, 4);
+FIELD(udsock_inspection, device, 32, 8);
+FIELD(udsock_inspection, inode, 40, 8);
+
 /* ---- constants */
 
 #define VALUE(name, value) _Static_assert(name == (value), #name " has another value")
@@ -74,7 +86,10 @@ VALUE(UDSOCK_SEQPACKET, 5);
 VALUE(UDSOCK_FOREVER, -1);
 VALUE(UDSOCK_READ, 1);
 VALUE(UDSOCK_WRITE, 2);
+VALUE(UDSOCK_REPLACE, 1);
+VALUE(UDSOCK_NO_RECLAIM, 2);
 VALUE(UDSOCK_KEEP_FILE, 4);
+VALUE(UDSOCK_MAKE_PARENTS, 8);
 VALUE(UDSOCK_RETRY, 1);
 VALUE(UDSOCK_DONT_WAIT, 2);
 VALUE(UDSOCK_TRUNCATED, 1);
@@ -86,6 +101,10 @@ VALUE(UDSOCK_OPTION_LISTENING, 9);
 VALUE(UDSOCK_OPTION_READABLE_BYTES, 10);
 VALUE(UDSOCK_OPTION_OWNS_FILE, 11);
 VALUE(UDSOCK_ADDRESS_SIZE, 4096);
+VALUE(UDSOCK_ABSENT, 0);
+VALUE(UDSOCK_LIVE, 1);
+VALUE(UDSOCK_STALE, 2);
+VALUE(UDSOCK_NOT_A_SOCKET, 3);
 
 /* ---- calls: that each assignment compiles and links is the test */
 
@@ -113,6 +132,8 @@ udsock_t (*const adopt)(int32_t fd, udsock_error *err) = udsock_adopt;
 int32_t (*const fd)(udsock_t s) = udsock_fd;
 int32_t (*const release)(udsock_t s) = udsock_release;
 
+int32_t (*const disown)(udsock_t s) = udsock_disown;
+
 int64_t (*const send_)(udsock_t s, const void *data, size_t size,
                        int32_t timeout_ms) = udsock_send;
 int64_t (*const recv_)(udsock_t s, void *buffer, size_t size, int32_t timeout_ms) = udsock_recv;
@@ -137,7 +158,10 @@ int64_t (*const get_option)(udsock_t s, uint32_t option) = udsock_get_option;
 int32_t (*const set_option)(udsock_t s, uint32_t option, int64_t value) = udsock_set_option;
 int64_t (*const local_address)(udsock_t s, char *buffer, size_t size) = udsock_local_address;
 int64_t (*const remote_address)(udsock_t s, char *buffer, size_t size) = udsock_remote_address;
+int32_t (*const inspect)(const char *address, udsock_inspection *out,
+                         udsock_error *err) = udsock_inspect;
 int64_t (*const cleanup)(void) = udsock_cleanup;
+int32_t (*const cleanup_on_signal)(int32_t signo) = udsock_cleanup_on_signal;
 const char *(*const error_name)(int64_t code) = udsock_error_name;
 const char *(*const error_text)(int64_t code) = udsock_error_text;
 uint32_t (*const version)(void) = udsock_version;

@@ -1,13 +1,25 @@
 //! Clean-up
 
 use super::guard::guard;
-use crate::handles;
+use crate::cleanup;
 
 /// Removes the files of all sockets that this process has open and would remove when it
-/// closed them; the sockets stay open. For a program that is about to end without
-/// closing them. The result is how many files were removed; an error if one that is
-/// still there could not be.
+/// closed them; the sockets stay open. At normal exit (exit(3), a return from main) this
+/// is done by itself; a program that ends by _exit(2) or execve(2) calls it. The result is
+/// how many files were removed; an error if one that is still there could not be.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_cleanup() -> i64 {
-    guard(handles::remove_files)
+    guard(cleanup::remove_files)
+}
+
+/// Lets the files be removed also when this signal (SIGTERM, say) ends the process: a
+/// handler removes them, and then the process dies by the same signal. A signal that the
+/// program handles, or ignores, does not end it: then nothing is changed, and a handler
+/// that the program installs later takes the place of this one. 0.
+///
+/// -EINVAL: no such signal, one that can't be caught, or whose default does not end the
+/// process.
+#[unsafe(no_mangle)]
+pub extern "C" fn udsock_cleanup_on_signal(signo: i32) -> i32 {
+    guard(|| cleanup::remove_on_signal(signo).map(|()| 0))
 }

@@ -42,3 +42,13 @@ pub extern "C" fn udsock_fd(s: udsock_t) -> i32 {
 pub extern "C" fn udsock_release(s: udsock_t) -> i32 {
     guard(|| handles::release(s))
 }
+
+/// Leaves the socket's file to somebody else, a successor say: it is never removed by this
+/// process from now on. 0, also if there is no file.
+#[unsafe(no_mangle)]
+pub extern "C" fn udsock_disown(s: udsock_t) -> i32 {
+    guard(|| {
+        handles::get(s)?.disown();
+        Ok(0)
+    })
+}

@@ -29,7 +29,8 @@
 //! never earlier). Less than UDSOCK_FOREVER is -EINVAL.
 //!
 //! Signals. A signal handler that runs during a wait ends it with -EINTR; nothing is
-//! lost, call again. SIGPIPE is never raised. The library installs no handler.
+//! lost, call again. SIGPIPE is never raised. The library installs no handler unless
+//! it is asked to (udsock_cleanup_on_signal).
 //!
 //! The end. UDSOCK_EOF says that the peer sends no more. 0 is never the end: it is an
 //! empty message, which datagram and seqpacket sockets really have.
@@ -73,6 +74,8 @@ pub mod message;
 pub mod option;
 
 pub mod address;
+
+pub mod inspection;
 
 pub mod cleanup;
 

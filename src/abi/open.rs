@@ -9,6 +9,7 @@ use super::socket::{
     bind_options, connect_options, required_address, udsock_bind_options, udsock_connect_options,
     udsock_t,
 };
+use crate::cleanup;
 use crate::error::{Failure, Result};
 use crate::handles;
 use crate::socket::{Kind, Socket};
@@ -30,7 +31,8 @@ pub unsafe extern "C" fn udsock_open_server(
             let kind = known_kind(kind)?;
             let (options, backlog) = bind_options(options)?;
             let address = required_address(address)?;
-            handles::open(|| Socket::open_server(kind, address, options, backlog))
+            cleanup::remove_at_exit();
+            handles::open(|| Socket::open_server(kind, address, &options, backlog))
         })
     })
 }
@@ -51,6 +53,7 @@ pub unsafe extern "C" fn udsock_open_client(
             let kind = known_kind(kind)?;
             let options = connect_options(options)?;
             let address = required_address(address)?;
+            cleanup::remove_at_exit();
             handles::open(|| Socket::open_client(kind, address, options))
         })
     })
@@ -71,7 +74,8 @@ pub unsafe extern "C" fn udsock_open_datagram(
         explain(err, "open datagram", address, || {
             let (options, _) = bind_options(options)?;
             let address = argument::text(address);
-            handles::open(|| Socket::open_datagram(address, options))
+            cleanup::remove_at_exit();
+            handles::open(|| Socket::open_datagram(address, &options))
         })
     })
 }

@@ -5,10 +5,13 @@ use std::ffi::{CStr, c_char};
 use super::argument::{self, Sized32, known_flags, options, required_text};
 use super::error::{explain, udsock_error};
 use super::guard::guard;
+use crate::cleanup;
 use crate::client::ConnectOptions;
 use crate::error::{Error, Failure, Result};
 use crate::handles;
-use crate::socket::{BindOptions, Kind, Side, Socket};
+use crate::owner;
+use crate::socket::{Kind, Side, Socket};
+use crate::socket_file::FileOptions;
 use crate::wait::{Timeout, Wait};
 
 /// A handle: a socket of this process. From 2^32 to 2^53 - 1. A
@@ -34,8 +37,24 @@ pub const UDSOCK_READ: u32 = 1;
 /// For udsock_shutdown: nothing more will be sent. The peer sees the end.
 pub const UDSOCK_WRITE: u32 = 2;
 
+/// Bind flag: take the path over, from a live server too. The new server gets the path
+/// when it listens, with its mode and owner, in one step: clients that connect in a loop
+/// see no error. The old server keeps the connections that it has and those in its queue;
+/// its UDSOCK_OPTION_OWNS_FILE turns 0. It should accept until nothing has come for a
+/// while (100 ms, say: a client may have looked the path up just before), then close. Peers
+/// are shown a private name of the same directory (".udsock-..."), under which the socket
+/// was bound. Not for datagrams: -EOPNOTSUPP.
+pub const UDSOCK_REPLACE: u32 = 1;
+
+/// Bind flag: a dead server's file is left where it is: -EADDRINUSE.
+pub const UDSOCK_NO_RECLAIM: u32 = 2;
+
 /// Bind flag: the file stays when the socket is closed.
 pub const UDSOCK_KEEP_FILE: u32 = 4;
+
+/// Bind flag: make the directories that are missing, with mode 0755 less the umask. If the
+/// directory may be written by everyone, without a sticky bit: -EPERM.
+pub const UDSOCK_MAKE_PARENTS: u32 = 8;
 
 /// Connect flag: while there is no server (no file: ENOENT; nobody behind it:
 /// ECONNREFUSED) try again, with pauses that grow from 50 microseconds to 20 ms, until
@@ -57,26 +76,28 @@ pub struct udsock_credentials {
     pub gid: u32,
 }
 
-/// How to bind. Only flags and mode concern udsock_bind; the rest is for the calls that
-/// do more.
+/// How to bind. An abstract name has no file: for one, everything but backlog,
+/// UDSOCK_NO_RECLAIM and UDSOCK_KEEP_FILE is -EINVAL.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct udsock_bind_options {
     /// sizeof(udsock_bind_options).
     pub size: u32,
-    /// UDSOCK_KEEP_FILE, or 0.
+    /// UDSOCK_REPLACE, UDSOCK_NO_RECLAIM, UDSOCK_KEEP_FILE, UDSOCK_MAKE_PARENTS, or 0.
     pub flags: u32,
     /// The permission bits of the socket file, exactly these, whatever the umask; to
     /// connect takes the write bit. They hold from the first moment; where the umask
     /// has to be overruled the file is narrower for an instant, never wider. 0: 0777
-    /// less the umask. An abstract name has no file: -EINVAL.
+    /// less the umask.
     pub mode: u32,
     /// How many connections may wait to be accepted. 0 and below: as many as the
     /// system allows (net.core.somaxconn).
     pub backlog: i32,
-    /// The file's owner. Not there yet: NULL, else -ENOSYS.
+    /// The file's owner: a user's name or number. Until it is set nobody can connect.
+    /// NULL: who makes it. Nobody of this name: -EINVAL. To give a file away takes
+    /// privilege: -EPERM.
     pub user: *const c_char,
-    /// The file's group. Not there yet: NULL, else -ENOSYS.
+    /// The file's group, likewise. NULL: as the system sets it.
     pub group: *const c_char,
 }
 
@@ -121,11 +142,19 @@ pub extern "C" fn udsock_create(kind: u32) -> udsock_t {
 /// (108 bytes) is bound through a descriptor of its directory: it can be connected to like
 /// any other, but peers are shown another name, and can't answer datagrams from it.
 ///
-/// -EADDRINUSE: a socket is at the path, or a socket of this kind has the name.
+/// The file of a server that has gone is removed first; a live server's never is, be it
+/// that it does not listen yet, that its queue is full, that it is of another kind or that
+/// only a forked child still has it. It does not notice. What is removed, replaced or
+/// published is so under flock(2) on the directory (or, if not all who may write that may
+/// read it, on the next above it that everyone may read).
+///
+/// -EADDRINUSE: a live server is at the path, or a socket of this kind has the name.
+/// -EBUSY: somebody holds that lock, for more than a second.
 /// -EEXIST: something else is at the path; nothing but sockets is ever touched.
 /// -EINVAL: the socket is bound already, the path ends in a slash, or an argument makes no
 /// sense.
-/// -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as bind(2) has them.
+/// -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as bind(2) has them; -EPERM: a
+/// dead server's file in a sticky directory is another user's.
 /// -ENAMETOOLONG: a path of 4096 bytes or more, a component of more than 255, or an
 /// abstract name of more than 107.
 #[unsafe(no_mangle)]
@@ -140,7 +169,9 @@ pub unsafe extern "C" fn udsock_bind(
         explain(err, "bind", address, || {
             let socket = handles::get(s)?;
             let (options, _) = bind_options(options)?;
-            socket.bind(required_address(address)?, options)?;
+            let address = required_address(address)?;
+            cleanup::remove_at_exit();
+            socket.bind(address, &options)?;
             Ok(0)
         })
     })
@@ -148,10 +179,11 @@ pub unsafe extern "C" fn udsock_bind(
 
 /// Lets clients connect. `backlog`: how many may wait to be accepted (the kernel adds
 /// one); 0 and below: as many as the system allows. May be called again to change it.
+/// After a bind with UDSOCK_REPLACE this is the takeover: -EEXIST, -EBUSY as udsock_bind.
 /// -EINVAL: the socket has no name, or is connected. -EOPNOTSUPP: a datagram socket.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_listen(s: udsock_t, backlog: i32) -> i32 {
-    guard(|| handles::get(s)?.listen(backlog).map(|()| 0))
+    guard(|| handles::get(s)?.listen(backlog).map_err(code).map(|()| 0))
 }
 
 /// The next client: a handle of its own, to be closed with udsock_close. Any number of
@@ -199,6 +231,7 @@ pub unsafe extern "C" fn udsock_connect(
         explain(err, "connect", address, || {
             let socket = handles::get(s)?;
             let options = connect_options(options)?;
+            cleanup::remove_at_exit();
             socket.connect(required_address(address)?, options)?;
             Ok(0)
         })
@@ -244,22 +277,29 @@ pub(super) unsafe fn required_address<'a>(address: *const c_char) -> Result<&'a 
 /// The options, and the backlog, which is listen's.
 pub(super) unsafe fn bind_options(
     pointer: *const udsock_bind_options,
-) -> Result<(BindOptions, i32), Failure> {
+) -> Result<(FileOptions, i32), Failure> {
     // SAFETY: the caller passes a struct with its size, or NULL.
     let Some(given) = unsafe { options(pointer) }.map_err(Failure::at(OPTIONS))? else {
-        return Ok((BindOptions::default(), 0));
+        return Ok((FileOptions::default(), 0));
     };
-    let flags = known_flags(given.flags, UDSOCK_KEEP_FILE)
-        .map_err(|_| Failure::Invalid("the options have a flag that this version does not know"))?;
+    let flags = known_flags(
+        given.flags,
+        UDSOCK_REPLACE | UDSOCK_NO_RECLAIM | UDSOCK_KEEP_FILE | UDSOCK_MAKE_PARENTS,
+    )
+    .map_err(|_| Failure::Invalid("the options have a flag that this version does not know"))?;
     if given.mode > 0o7777 {
         return Err(Failure::Invalid("mode has bits that are no permissions"));
     }
-    if !given.user.is_null() || !given.group.is_null() {
-        return Err(Failure::NotImplemented("user and group are not there yet"));
-    }
-    let options = BindOptions {
+    // SAFETY: the caller passes C strings or NULL.
+    let [user, group] = [given.user, given.group].map(|name| unsafe { argument::text(name) });
+    let options = FileOptions {
         mode: Some(given.mode).filter(|&mode| mode != 0),
-        keep_file: flags & UDSOCK_KEEP_FILE != 0,
+        user: user.map(owner::user).transpose()?,
+        group: group.map(owner::group).transpose()?,
+        replace: flags & UDSOCK_REPLACE != 0,
+        no_reclaim: flags & UDSOCK_NO_RECLAIM != 0,
+        keep: flags & UDSOCK_KEEP_FILE != 0,
+        make_parents: flags & UDSOCK_MAKE_PARENTS != 0,
     };
     Ok((options, given.backlog))
 }
@@ -291,6 +331,11 @@ pub(super) unsafe fn connect_options<'a>(
     // SAFETY: the caller passes a C string or NULL.
     let local_address = unsafe { argument::text(given.local_address) };
     Ok(ConnectOptions { retry: flags & UDSOCK_RETRY != 0, timeout, local_address })
+}
+
+/// For calls that have no room for the whole story.
+pub(super) fn code(failure: Failure) -> Error {
+    failure.error()
 }
 
 const OPTIONS: &str = "the options' size, or what lies behind the fields of this version";

@@ -6,9 +6,9 @@ use std::mem::{offset_of, size_of};
 use super::address::UDSOCK_ADDRESS_SIZE;
 use super::argument::{self, TextRoom, required_text, with_progress};
 use super::guard::{count, guard};
-use super::socket::udsock_t;
+use super::socket::{code, udsock_t};
 use crate::address::{self, Address};
-use crate::error::{Error, Failure};
+use crate::error::Error;
 use crate::handles;
 use crate::sys::{Buffer, SocketName};
 use crate::wait::Wait;
@@ -213,7 +213,3 @@ pub unsafe extern "C" fn udsock_recv_from(
 }
 
 const _: () = assert!(address::NAME_TEXT_MAX < UDSOCK_ADDRESS_SIZE);
-
-fn code(failure: Failure) -> Error {
-    failure.error()
-}

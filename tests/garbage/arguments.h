@@ -209,18 +209,29 @@ static void *sized(thread *t, const void *whole, size_t whole_size, size_t point
 }
 
 static udsock_bind_options *any_bind_options(thread *t) {
-    static const uint32_t FLAGS[] = { 0, 0, 0, UDSOCK_KEEP_FILE };
+    static const uint32_t FLAGS[] = {
+        0, 0, UDSOCK_REPLACE, UDSOCK_NO_RECLAIM, UDSOCK_KEEP_FILE, UDSOCK_MAKE_PARENTS,
+    };
+    static const char *const NAMES[] = { "root", "0", "4294967295", "", "nobody of this name" };
     static const uint32_t MODES[] = { 0, 0, 0, 0600, 0666, 0777, 07777, 010000 };
     if (percent(t, 60)) return NULL;
     const udsock_bind_options whole = {
         .flags = percent(t, 95) ? ONE_OF(t, FLAGS) : any_bits(t),
         .mode = percent(t, 95) ? ONE_OF(t, MODES) : any_bits(t),
         .backlog = percent(t, 60) ? (int32_t)below(t, 4) : (int32_t)number(t),
-        .user = percent(t, 2) ? "root" : NULL,
-        .group = percent(t, 2) ? "0" : NULL,
+        .user = percent(t, 4) ? ONE_OF(t, NAMES) : NULL,
+        .group = percent(t, 4) ? ONE_OF(t, NAMES) : NULL,
     };
     uint32_t size = any_size(t, sizeof whole);
     return sized(t, &whole, sizeof whole, offsetof(udsock_bind_options, user), size);
+}
+
+/* An address to bind to; the sink's is not to be taken over. */
+static const char *any_place(thread *t, const udsock_bind_options *options) {
+    const char *address = any_address(t);
+    bool replaces = options != NULL && options->size >= offsetof(udsock_bind_options, mode)
+                    && (options->flags & UDSOCK_REPLACE) != 0;
+    return replaces && address == addresses[USABLE] ? NULL : address;
 }
 
 /* Options, and an address where they don't wait for ever. */

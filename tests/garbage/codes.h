@@ -14,10 +14,12 @@
 #define PATH_CODES -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -ENAMETOOLONG
 /* Of every call that waits; by other threads that close: UDSOCK_CLOSED. */
 #define WAIT_CODES -EAGAIN, -ETIMEDOUT, UDSOCK_CLOSED
-#define BIND_CODES -EADDRINUSE, -EEXIST, -EINVAL, PATH_CODES, -EROFS, -ENOSPC, -E2BIG, -ENOSYS
+#define BIND_CODES                                                                     \
+    -EADDRINUSE, -EEXIST, -EINVAL, PATH_CODES, -EROFS, -ENOSPC, -E2BIG, -EBUSY,        \
+    -EOPNOTSUPP, -EPERM
 #define CONNECT_CODES                                                                  \
     -EINVAL, -ECONNREFUSED, -EPROTOTYPE, -EISCONN, PATH_CODES, -E2BIG, WAIT_CODES,     \
-    -EADDRINUSE, -EEXIST, -EPERM
+    -EADDRINUSE, -EEXIST, -EPERM, -EBUSY
 #define SEND_CODES                                                                     \
     -EBADF, -EINVAL, -EPIPE, -ECONNRESET, -ENOTCONN, -EDESTADDRREQ, -EMSGSIZE,         \
     -ENOBUFS, -ECONNREFUSED, -EPERM, WAIT_CODES
@@ -32,7 +34,7 @@ typedef struct allowed {
 static const allowed ALLOWED[] = {
     { "create", { -EINVAL } },
     { "bind", { -EBADF, BIND_CODES } },
-    { "listen", { -EBADF, -EINVAL, -EOPNOTSUPP } },
+    { "listen", { -EBADF, -EINVAL, -EOPNOTSUPP, -EEXIST, -EBUSY, -ENOENT } },
     { "accept", { -EBADF, -EINVAL, -ENOSYS, -EOPNOTSUPP, WAIT_CODES } },
     { "connect", { -EBADF, CONNECT_CODES } },
     { "shutdown", { -EBADF, -EINVAL, -ENOTCONN } },
@@ -43,6 +45,7 @@ static const allowed ALLOWED[] = {
     { "open_pair", { -EINVAL } },
     { "adopt", { -EBADF, -ENOTSOCK, -EAFNOSUPPORT, -EEXIST } },
     { "fd", { -EBADF } },
+    { "disown", { -EBADF } },
     { "release", { -EBADF } },
     { "send", { SEND_CODES } },
     { "recv", { RECV_CODES, -EMSGSIZE } },
@@ -58,7 +61,9 @@ static const allowed ALLOWED[] = {
     { "set_option", { -EBADF, -ENOPROTOOPT, -EINVAL } },
     { "local_address", { -EBADF, -EINVAL, -ERANGE } },
     { "remote_address", { -EBADF, -EINVAL, -ERANGE, -ENOTCONN } },
+    { "inspect", { -EINVAL, -E2BIG, PATH_CODES } },
     { "cleanup", { 0 } },
+    { "cleanup_on_signal", { -EINVAL } },
 };
 
 #endif

@@ -19,7 +19,7 @@ static void call_bind(thread *t) {
     udsock_t s = on_handle(t, "bind");
     udsock_bind_options *options = any_bind_options(t);
     story story = new_story(t);
-    int64_t result = check(t, udsock_bind(s, any_address(t), options, story.error));
+    int64_t result = check(t, udsock_bind(s, any_place(t, options), options, story.error));
     check_story(t, story, "bind", result);
     free(options);
 }
@@ -66,7 +66,7 @@ static void call_open_server(thread *t) {
     begin(t, "open_server");
     udsock_bind_options *options = any_bind_options(t);
     story story = new_story(t);
-    udsock_t s = udsock_open_server(any_kind(t), any_address(t), options, story.error);
+    udsock_t s = udsock_open_server(any_kind(t), any_place(t, options), options, story.error);
     check_story(t, story, "open server", check(t, s));
     free(options);
     keep(t, s);
@@ -169,6 +169,11 @@ static void call_fd(thread *t) {
         begin(t, "adopt");
         adopt(t, fd, -EEXIST);
     }
+}
+
+static void call_disown(thread *t) {
+    udsock_t s = on_handle(t, "disown");
+    check(t, udsock_disown(s));
 }
 
 static void call_release(thread *t) {

@@ -1,0 +1,104 @@
+//! What is at an address
+
+use std::ffi::c_char;
+use std::mem::size_of;
+
+use super::argument::{self, Sized32};
+use super::error::{explain, udsock_error};
+use super::guard::guard;
+use super::socket::required_address;
+use crate::error::Failure;
+use crate::inspection::{Inspection, State, inspect};
+use crate::socket::Kind;
+
+/// State: nothing has the address.
+pub const UDSOCK_ABSENT: u32 = 0;
+
+/// State: a socket has it, which some process has open.
+pub const UDSOCK_LIVE: u32 = 1;
+
+/// State: the file of a socket that nobody has open any more. A bind removes it.
+pub const UDSOCK_STALE: u32 = 2;
+
+/// State: something else is there. A symbolic link is, wherever it leads.
+pub const UDSOCK_NOT_A_SOCKET: u32 = 3;
+
+/// What udsock_inspect finds.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct udsock_inspection {
+    /// sizeof(udsock_inspection).
+    pub size: u32,
+    /// UDSOCK_ABSENT, UDSOCK_LIVE, UDSOCK_STALE or UDSOCK_NOT_A_SOCKET.
+    pub state: u32,
+    /// The live socket's kind; 0: not known.
+    pub kind: u32,
+    /// The file's permission bits; 0 for an abstract name.
+    pub mode: u32,
+    /// The file's owner; UINT32_MAX: no file.
+    pub uid: u32,
+    /// The file's group; UINT32_MAX: no file.
+    pub gid: u32,
+    /// A process that has the socket open, the one with the lowest number; it may be a
+    /// child that inherited it. 0: none that this process may look into.
+    pub pid: i32,
+    /// The user who made the socket; UINT32_MAX: not known.
+    pub process_uid: u32,
+    /// The file's device and inode; 0: no file.
+    pub device: u64,
+    /// See device.
+    pub inode: u64,
+}
+
+// SAFETY: numbers: all zero is a value.
+unsafe impl Sized32 for udsock_inspection {}
+
+/// Says what is at an address, and who, without being noticed there. What it says may be
+/// over when it returns. Kind and process come from the kernel's list of sockets, which
+/// is that of the network namespace, and from /proc: they are missing where these don't
+/// tell. `out`: its size is set by the caller; the rest is written.
+///
+/// -EACCES, -ENOTDIR, -ELOOP: the way to the file can't be gone. -EINVAL: no address, or
+/// "@" alone; `out` is NULL, or its size not one of a version.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_inspect(
+    address: *const c_char,
+    out: *mut udsock_inspection,
+    err: *mut udsock_error,
+) -> i32 {
+    // SAFETY: the caller passes C strings, structs with their sizes, or NULL.
+    guard(|| unsafe {
+        explain(err, "inspect", address, || {
+            let given = argument::options(out)
+                .map_err(Failure::Plain)?
+                .filter(|given| given.size as usize >= size_of::<udsock_inspection>())
+                .ok_or(Failure::Invalid("out is NULL, or its size is not set"))?;
+            let found = inspect(required_address(address)?)?;
+            out.write_unaligned(udsock_inspection { size: given.size, ..told(&found) });
+            Ok(0)
+        })
+    })
+}
+
+fn told(found: &Inspection) -> udsock_inspection {
+    const UNKNOWN: u32 = u32::MAX;
+    let state = match found.state {
+        State::Absent => UDSOCK_ABSENT,
+        State::Live => UDSOCK_LIVE,
+        State::Stale => UDSOCK_STALE,
+        State::NotASocket => UDSOCK_NOT_A_SOCKET,
+    };
+    let kind = found.socket.and_then(|socket| socket.kind()).map_or(0, Kind::number);
+    udsock_inspection {
+        size: 0,
+        state,
+        kind,
+        mode: found.file.map_or(0, |file| file.permissions()),
+        uid: found.file.map_or(UNKNOWN, |file| file.uid),
+        gid: found.file.map_or(UNKNOWN, |file| file.gid),
+        pid: found.process().map_or(0, |pid| pid as i32),
+        process_uid: found.socket.and_then(|socket| socket.uid).unwrap_or(UNKNOWN),
+        device: found.file.map_or(0, |file| file.device),
+        inode: found.file.map_or(0, |file| file.inode),
+    }
+}

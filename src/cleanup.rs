@@ -1,0 +1,70 @@
+//! Socket files at the end of the process: on normal exit, and on the signals asked for.
+
+use std::mem;
+use std::panic;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::directory::Lock;
+use crate::error::{Error, Result};
+use crate::handles;
+use crate::sys;
+
+/// Removes the files of all open sockets; how many.
+pub(crate) fn remove_files() -> Result<i64> {
+    let mut count = 0;
+    let mut failed = None;
+    for (_, socket) in handles::all() {
+        match socket.remove_file(Lock::PATIENCE) {
+            Ok(removed) => count += i64::from(removed),
+            Err(error) => failed = Some(error),
+        }
+    }
+    failed.map_or(Ok(count), Err)
+}
+
+/// From now on the files are removed when the process ends normally.
+pub(crate) fn remove_at_exit() {
+    static ARRANGED: AtomicBool = AtomicBool::new(false);
+    // No Once: a child that is forked in its middle would wait for ever.
+    if !ARRANGED.load(Ordering::Relaxed) && !ARRANGED.swap(true, Ordering::Relaxed) {
+        sys::at_exit(at_exit);
+    }
+}
+
+extern "C" fn at_exit() {
+    let _ = panic::catch_unwind(remove_files);
+}
+
+/// From now on the files are removed when this signal ends the process. Where it does
+/// not (there is a handler, or it is ignored) it is left as it is.
+pub(crate) fn remove_on_signal(signal: i32) -> Result<()> {
+    const HARMLESS: [i32; 7] = [
+        libc::SIGCHLD,
+        libc::SIGCONT,
+        libc::SIGURG,
+        libc::SIGWINCH,
+        libc::SIGTSTP,
+        libc::SIGTTIN,
+        libc::SIGTTOU,
+    ];
+    if signal == libc::SIGKILL || signal == libc::SIGSTOP || HARMLESS.contains(&signal) {
+        return Err(Error::INVALID);
+    }
+    // The handler must find the table made.
+    drop(handles::all());
+    if sys::is_default(signal)? { sys::set_handler(signal, on_signal) } else { Ok(()) }
+}
+
+/// Only what is async-signal-safe: system calls, and the table, which has no lock. The
+/// interrupted thread itself may hold a directory's lock, so the patience is short.
+extern "C" fn on_signal(signal: i32) {
+    const PATIENCE: Duration = Duration::from_millis(20);
+    for (_, socket) in handles::all() {
+        let _ = socket.remove_file(PATIENCE);
+        // Were this the last user of a socket that is closed just now, dropping it would
+        // free memory.
+        mem::forget(socket);
+    }
+    sys::die_of(signal);
+}

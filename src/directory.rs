@@ -1,0 +1,151 @@
+//! A directory that is held by its descriptor: found again after chdir, and after it was
+//! renamed. And the lock under which names in it are taken away.
+//!
+//! The lock is flock(2) on the directory itself: it leaves no file behind, needs no
+//! permission that a bind does not need, and ends with its holder. Making a name needs no
+//! lock: of many binds (or renames that replace nothing) to one name the kernel lets one
+//! through. Taking a name away does, because the kernel can't take away "this name if it
+//! still is that file": without the lock two starters each remove the other's fresh file.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+use std::{fs, thread};
+
+use crate::error::{Error, Failure, Result};
+use crate::sys::{self, FileStatus};
+
+pub(crate) struct Directory {
+    fd: OwnedFd,
+}
+
+impl Directory {
+    pub(crate) fn open(path: &CStr) -> Result<Self> {
+        Ok(Self { fd: sys::open_path(path, libc::O_DIRECTORY)? })
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// Of the directory itself.
+    pub(crate) fn own_status(&self) -> Result<FileStatus> {
+        sys::status_at(self.fd(), c"")
+    }
+
+    /// Symbolic links are not followed.
+    pub(crate) fn status(&self, name: &CStr) -> Result<FileStatus> {
+        sys::status_at(self.fd(), name)
+    }
+
+    /// Holds the file, whatever becomes of its name. Symbolic links are not followed.
+    pub(crate) fn pin(&self, name: &CStr) -> Result<OwnedFd> {
+        sys::open_path_at(self.fd(), name, libc::O_NOFOLLOW)
+    }
+
+    pub(crate) fn unlink(&self, name: &CStr) -> Result<()> {
+        sys::unlink_at(self.fd(), name)
+    }
+
+    /// Never over what is there.
+    pub(crate) fn rename_new(&self, from: &CStr, to: &CStr) -> Result<()> {
+        sys::rename_new_at(self.fd(), from, to)
+    }
+
+    pub(crate) fn rename_over(&self, from: &CStr, to: &CStr) -> Result<()> {
+        sys::rename_at(self.fd(), from, to)
+    }
+
+    pub(crate) fn exchange(&self, one: &CStr, other: &CStr) -> Result<()> {
+        sys::exchange_at(self.fd(), one, other)
+    }
+
+    /// A name in it as a path that every call takes, as long as this is held.
+    pub(crate) fn path_of(&self, name: &CStr) -> CString {
+        let path = Path::new("/proc/self/fd")
+            .join(self.fd.as_raw_fd().to_string())
+            .join(OsStr::from_bytes(name.to_bytes()));
+        CString::new(path.into_os_string().into_encoded_bytes()).expect("no part contains a NUL")
+    }
+
+    /// The lock; who holds it, if it can't be had in a second.
+    pub(crate) fn lock(&self) -> Result<Lock, Failure> {
+        self.lock_within(Lock::PATIENCE).map_err(|error| match error {
+            Error::BUSY => Failure::Locked { pid: self.lock_holder() },
+            error => Failure::Step { step: "lock its directory", error },
+        })
+    }
+
+    /// The lock, or [`Error::BUSY`]. Async-signal-safe.
+    pub(crate) fn lock_within(&self, patience: Duration) -> Result<Lock> {
+        const LONGEST_PAUSE: Duration = Duration::from_millis(5);
+        let file = self.open_lock()?;
+        let mut pause = Duration::from_micros(50);
+        let mut waited = Duration::ZERO;
+        loop {
+            match sys::try_lock(file.as_fd()) {
+                Err(Error::WOULD_BLOCK) if waited >= patience => return Err(Error::BUSY),
+                Err(Error::WOULD_BLOCK) => {}
+                result => return result.map(|()| Lock(file)),
+            }
+            thread::sleep(pause);
+            waited += pause;
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    }
+
+    /// What is locked: this directory, which everyone has to open for reading. Where that
+    /// is not for all who may write it, the nearest above it that all may read; everyone
+    /// comes to the same one, whatever rights they have.
+    fn open_lock(&self) -> Result<OwnedFd> {
+        let status = self.own_status()?;
+        let writers = status.permissions() & 0o222;
+        if (writers << 1) & !status.permissions() == 0 {
+            return sys::open_directory(self.fd());
+        }
+        let mut below = status;
+        let mut directory = sys::open_path_at(self.fd(), c"..", libc::O_DIRECTORY)?;
+        loop {
+            let status = sys::status_at(directory.as_fd(), c"")?;
+            // The root is its own parent.
+            if status.permissions() & 0o444 == 0o444 || status.is_same_file(&below) {
+                return sys::open_directory(directory.as_fd());
+            }
+            below = status;
+            directory = sys::open_path_at(directory.as_fd(), c"..", libc::O_DIRECTORY)?;
+        }
+    }
+
+    /// Who holds the lock, as /proc/locks knows it. `None`: not known.
+    fn lock_holder(&self) -> Option<u32> {
+        let status = sys::status_at(self.open_lock().ok()?.as_fd(), c"").ok()?;
+        let (major, minor) = (libc::major(status.device), libc::minor(status.device));
+        let file = format!("{major:02x}:{minor:02x}:{}", status.inode);
+        let locks = fs::read_to_string("/proc/locks").ok()?;
+        // 1: FLOCK  ADVISORY  WRITE 4242 fe:00:12345 0 EOF
+        locks.lines().find_map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            match words[..] {
+                [_, "FLOCK", _, _, pid, place, ..] if place == file => pid.parse().ok(),
+                _ => None,
+            }
+        })
+    }
+}
+
+/// Held until it is dropped.
+pub(crate) struct Lock(OwnedFd);
+
+impl Lock {
+    /// So long anyone may hold it before others give up.
+    pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing would do, but for a child that was forked meanwhile and has a copy.
+        sys::unlock(self.0.as_fd());
+    }
+}

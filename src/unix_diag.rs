@@ -1,0 +1,203 @@
+//! The kernel's list of open Unix sockets (sock_diag(7)), of this network namespace, and
+//! who has one open (/proc).
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::error::{Error, Result};
+use crate::socket::Kind;
+use crate::sys::{self, FileStatus};
+
+/// A socket that some process has open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OpenSocket {
+    kind: u8,
+    state: u8,
+    /// Its own inode, by which /proc/PID/fd shows it; not its file's.
+    inode: u32,
+    /// Its file, cut to 32 bits each: inode and device.
+    file: Option<[u32; 2]>,
+    /// Who made it.
+    pub(crate) uid: Option<u32>,
+}
+
+/// A socket as the visitor sees it: with its name.
+pub(crate) struct Entry<'a> {
+    socket: OpenSocket,
+    name: &'a [u8],
+}
+
+impl Entry<'_> {
+    /// An abstract name: a NUL, and the rest.
+    pub(crate) fn has_name(&self, name: &[u8]) -> bool {
+        self.name == name
+    }
+
+    /// Whether it is bound to this file.
+    pub(crate) fn has_file(&self, file: &FileStatus) -> bool {
+        // The kernel's own encoding: 12 bits of major, 20 of minor number.
+        let device = libc::major(file.device) << 20 | libc::minor(file.device);
+        self.socket.file == Some([file.inode as u32, device])
+    }
+}
+
+impl OpenSocket {
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        Kind::from_number(self.kind.into()).ok()
+    }
+
+    /// The lower the better: a server goes before its connections, which have its name.
+    fn rank(&self) -> u8 {
+        const LISTENING: u8 = 10;
+        const UNCONNECTED: u8 = 7;
+        match self.state {
+            LISTENING => 0,
+            UNCONNECTED => 1,
+            _ => 2,
+        }
+    }
+}
+
+/// The first socket that fits; of a server and its connections, the server.
+pub(crate) fn find(fits: impl Fn(&Entry<'_>) -> bool) -> Result<Option<OpenSocket>> {
+    let mut found: Option<OpenSocket> = None;
+    sys::unix_diag(|part| {
+        visit(part, |entry| {
+            let better = found.is_none_or(|found| entry.socket.rank() < found.rank());
+            if better && fits(&entry) {
+                found = Some(entry.socket);
+            }
+        })
+    })?;
+    Ok(found)
+}
+
+const ERROR: u16 = 2;
+const DONE: u16 = 3;
+const HEADER: usize = 16;
+const MESSAGE: usize = 16;
+
+/// Messages of the form: struct nlmsghdr, struct unix_diag_msg, attributes. Whether more
+/// are to come.
+fn visit(mut part: &[u8], mut with: impl FnMut(Entry<'_>)) -> Result<bool> {
+    while part.len() >= HEADER {
+        let size = u32_at(part, 0) as usize;
+        let Some(message) = part.get(HEADER..size) else { return Err(Error::BAD_MESSAGE) };
+        match u16_at(part, 4) {
+            DONE => return Ok(false),
+            ERROR => {
+                let errno = message.get(..4).map_or(0, |bytes| u32_at(bytes, 0) as i32);
+                return Err(Error::System(-errno));
+            }
+            _ if message.len() >= MESSAGE => with(entry(message)),
+            _ => return Err(Error::BAD_MESSAGE),
+        }
+        part = part.get(size.next_multiple_of(4)..).unwrap_or_default();
+    }
+    Ok(true)
+}
+
+/// struct unix_diag_msg: family, type, state, padding, inode, a cookie; then attributes.
+fn entry(message: &[u8]) -> Entry<'_> {
+    const NAME: u16 = 0;
+    const VFS: u16 = 1;
+    const UID: u16 = 7;
+    let mut socket = OpenSocket {
+        kind: message[1],
+        state: message[2],
+        inode: u32_at(message, 4),
+        file: None,
+        uid: None,
+    };
+    let mut name = &[][..];
+    let mut rest = &message[MESSAGE..];
+    while rest.len() >= 4 {
+        let size = usize::from(u16_at(rest, 0));
+        let Some(value) = rest.get(4..size) else { break };
+        match u16_at(rest, 2) {
+            NAME => name = value,
+            VFS if value.len() >= 8 => socket.file = Some([u32_at(value, 0), u32_at(value, 4)]),
+            UID if value.len() >= 4 => socket.uid = Some(u32_at(value, 0)),
+            _ => {}
+        }
+        rest = rest.get(size.next_multiple_of(4)..).unwrap_or_default();
+    }
+    Entry { socket, name }
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_ne_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+/// A process that has the socket open, the oldest by its number. `None`: none that this
+/// process may look into.
+pub(crate) fn holder(socket: &OpenSocket) -> Option<u32> {
+    let wanted = format!("socket:[{}]", socket.inode);
+    let processes = fs::read_dir("/proc").ok()?;
+    processes
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|pid| {
+            let descriptors = fs::read_dir(format!("/proc/{pid}/fd"));
+            descriptors.is_ok_and(|descriptors| {
+                descriptors.flatten().any(|descriptor| {
+                    fs::read_link(descriptor.path())
+                        .is_ok_and(|target| target.as_os_str().as_bytes() == wanted.as_bytes())
+                })
+            })
+        })
+        .min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One message, as the kernel would send it.
+    fn message(kind: u16, body: &[u8]) -> Vec<u8> {
+        let mut bytes = (HEADER as u32 + body.len() as u32).to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.resize(HEADER, 0);
+        bytes.extend(body);
+        bytes
+    }
+
+    #[test]
+    fn whatever_is_cut_off_does_no_harm() {
+        let mut body = vec![1, 5, 10, 0, 7, 0, 0, 0];
+        body.resize(MESSAGE, 0);
+        body.extend([7, 0, 0, 0, 0, b'n', b'a', 0]);
+        body.extend([12, 0, 1, 0, 1, 0, 0, 0, 2, 0, 0, 0]);
+        body.extend([8, 0, 7, 0, 3, 0, 0, 0]);
+        let whole = message(20, &body);
+        let mut seen = None;
+        let more = visit(&whole, |entry| {
+            assert!(entry.has_name(b"\0na"));
+            seen = Some(entry.socket);
+        });
+        assert_eq!(more, Ok(true));
+        let seen = seen.unwrap();
+        assert_eq!((seen.kind, seen.state, seen.inode), (5, 10, 7));
+        assert_eq!((seen.file, seen.uid), (Some([1, 2]), Some(3)));
+        for size in 0..whole.len() {
+            let mut part = whole[..size].to_vec();
+            let _ = visit(&part, |_| ());
+            if size >= HEADER {
+                part[..4].copy_from_slice(&(size as u32).to_ne_bytes());
+                let _ = visit(&part, |_| ());
+            }
+        }
+        let no_progress = message(20, &[]).into_iter().map(|_| 0).collect::<Vec<u8>>();
+        assert_eq!(visit(&no_progress, |_| ()), Err(Error::BAD_MESSAGE));
+    }
+
+    #[test]
+    fn the_end_and_errors_are_told() {
+        assert_eq!(visit(&message(DONE, &[0; 4]), |_| ()), Ok(false));
+        let refused = message(ERROR, &(-libc::ENOENT).to_ne_bytes());
+        assert_eq!(visit(&refused, |_| ()), Err(Error::System(libc::ENOENT)));
+    }
+}
