@@ -271,13 +271,7 @@ impl Place<'_> {
 
     fn bind(&self, options: &FileOptions) -> Result<Option<CString>, Failure> {
         let direct = self.direct_name();
-        let lock = if has_litter(self.directory, self.name) {
-            let lock = self.directory.lock()?;
-            sweep(self.directory, self.name, &lock);
-            Some(lock)
-        } else {
-            None
-        };
+        let lock = sweep_if_free(self.directory, self.name);
         let Some(direct) = direct.filter(|_| !options.replace) else {
             let lock = lock.map_or_else(|| self.directory.lock(), Ok)?;
             return self.bind_private(&lock).map(Some);
@@ -374,8 +368,14 @@ fn private_names(name: &CStr) -> impl Iterator<Item = CString> {
     })
 }
 
-fn has_litter(directory: &Directory, name: &CStr) -> bool {
-    private_names(name).any(|private| directory.status(&private).is_ok())
+/// Sweeps if there is reason to, and if nobody has the lock, which is kept then.
+fn sweep_if_free(directory: &Directory, name: &CStr) -> Option<Lock> {
+    if !private_names(name).any(|private| directory.status(&private).is_ok()) {
+        return None;
+    }
+    let lock = directory.lock_within(Duration::ZERO).ok()?;
+    sweep(directory, name, &lock);
+    Some(lock)
 }
 
 /// Removes private names that nobody has any more. What can't go now stays for the next.
