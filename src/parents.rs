@@ -5,19 +5,29 @@ use std::ffi::{CStr, CString};
 use crate::error::{Error, Failure, Result};
 use crate::sys;
 
-/// What was made, from the top down. Removed again unless it is kept.
+/// What was made, from the top down.
+#[derive(Default)]
 pub(crate) struct Parents(Vec<CString>);
 
 const MODE: u32 = 0o755;
 
 impl Parents {
-    /// Makes what is missing of this directory and those above it, if that is wanted.
-    pub(crate) fn of(directory: &CStr, make: bool) -> Result<Self, Failure> {
-        let mut parents = Self(Vec::new());
-        if make {
-            parents.make(directory.to_bytes()).map_err(Failure::at("make its directory"))?;
-        }
+    /// Makes what is missing of this directory and those above it. If anything fails
+    /// nothing is left.
+    pub(crate) fn make_all(directory: &CStr) -> Result<Self, Failure> {
+        let mut parents = Self::default();
+        parents.make(directory.to_bytes()).map_err(|error| {
+            parents.remove();
+            Failure::Step { step: "make its directory", error }
+        })?;
         Ok(parents)
+    }
+
+    /// Removes again what was made. What somebody else uses by now is not empty, and stays.
+    pub(crate) fn remove(&self) {
+        for directory in self.0.iter().rev() {
+            let _ = sys::remove_directory(directory);
+        }
     }
 
     fn make(&mut self, directory: &[u8]) -> Result<()> {
@@ -36,19 +46,6 @@ impl Parents {
         }
         self.0.push(path);
         Ok(())
-    }
-
-    pub(crate) fn keep(mut self) {
-        self.0.clear();
-    }
-}
-
-impl Drop for Parents {
-    fn drop(&mut self) {
-        for directory in self.0.iter().rev() {
-            // Somebody else may use it by now: then it is not empty, and stays.
-            let _ = sys::remove_directory(directory);
-        }
     }
 }
 

@@ -19,7 +19,7 @@ impl Socket {
         let server = Self::create(kind)?;
         server.bind(address, options)?;
         if kind != Kind::Datagram {
-            server.listen(backlog)?;
+            server.listen(backlog).inspect_err(|_| server.undo_bind())?;
         }
         Ok(server)
     }

@@ -251,6 +251,13 @@ impl Socket {
         self.file.get().map_or(Ok(()), SocketFile::publish)
     }
 
+    /// For an opening that fails after its bind.
+    pub(crate) fn undo_bind(&self) {
+        if let Some(file) = self.file.get() {
+            file.undo();
+        }
+    }
+
     /// The file stays for ever.
     pub(crate) fn disown(&self) {
         if let Some(file) = self.file.get() {

@@ -53,6 +53,7 @@ pub(crate) struct SocketFile {
     private: Option<CString>,
     published: AtomicBool,
     made: FileStatus,
+    parents: Parents,
     /// A forked child has a copy of this, but not the file.
     process: u32,
     /// To be removed with the socket. Turned off once, by whoever removes it.
@@ -70,21 +71,49 @@ impl SocketFile {
         options: &FileOptions,
     ) -> Result<Self, Failure> {
         let (parent, name) = split(path)?;
-        let parents = Parents::of(&parent, options.make_parents)?;
-        let directory = Directory::open(&parent).map_err(Failure::at("its directory"))?;
-        if options.make_parents {
-            check_safe(&directory)?;
+        let parents = match options.make_parents {
+            true => Parents::make_all(&parent)?,
+            false => Parents::default(),
+        };
+        let bound =
+            Directory::open(&parent).map_err(Failure::at("its directory")).and_then(|directory| {
+                if options.make_parents {
+                    check_safe(&directory)?;
+                }
+                Self::bind_in(directory, socket, path, name, options)
+            });
+        match bound {
+            Ok(mut file) => {
+                file.parents = parents;
+                Ok(file)
+            }
+            Err(failure) => {
+                parents.remove();
+                Err(failure)
+            }
         }
+    }
+
+    fn bind_in(
+        directory: Directory,
+        socket: BorrowedFd<'_>,
+        path: &CStr,
+        name: CString,
+        options: &FileOptions,
+    ) -> Result<Self, Failure> {
         let place = Place { socket, path, directory: &directory, name: &name };
         let private = place.bind_narrow(options)?;
-        // The file is there: from here on a failure has to remove it.
-        let made = directory.status(private.as_ref().unwrap_or(&name))?;
+        let bound = private.as_ref().unwrap_or(&name);
+        // Without this the file could not be removed safely, so it is asked for twice.
+        let made = directory.status(bound).or_else(|_| directory.status(bound))?;
+        // From here on dropping this removes the file.
         let file = Self {
             directory,
             name,
             published: AtomicBool::new(private.is_none()),
             private,
             made,
+            parents: Parents::default(),
             process: sys::process_id(),
             removable: AtomicBool::new(true),
         };
@@ -92,9 +121,16 @@ impl SocketFile {
         if !options.replace && !file.is_published() {
             file.publish_new(options.no_reclaim)?;
         }
-        parents.keep();
         file.removable.store(!options.keep, Ordering::Relaxed);
         Ok(file)
+    }
+
+    /// For an opening that fails after its bind: removes the file, and the directories
+    /// that were made for it.
+    pub(crate) fn undo(&self) {
+        self.removable.store(true, Ordering::Relaxed);
+        let _ = self.remove(Lock::PATIENCE);
+        self.parents.remove();
     }
 
     /// Sets owner and mode, through a descriptor of the inode, so that nothing which may
@@ -156,7 +192,11 @@ impl SocketFile {
 
     /// What was at the path has the private name now.
     fn drop_displaced(&self, private: &CStr) -> Result<(), Failure> {
-        let displaced = look_at_type(&self.directory, private)?;
+        let displaced = look_at_type(&self.directory, private).inspect_err(|_| {
+            if self.directory.exchange(private, &self.name).is_ok() {
+                self.published.store(false, Ordering::Release);
+            }
+        })?;
         if let Some(obstacle @ Failure::NotASocket(_)) = displaced.obstacle() {
             // Somebody put it there after the look. It goes back.
             self.directory.exchange(private, &self.name)?;
@@ -197,11 +237,14 @@ impl SocketFile {
 
     /// Whether the path leads to this file.
     pub(crate) fn is_ours(&self) -> bool {
-        self.is_at(&self.name)
+        self.is_at(&self.name).unwrap_or(false)
     }
 
-    fn is_at(&self, name: &CStr) -> bool {
-        self.directory.status(name).is_ok_and(|status| self.made.is_same_file(&status))
+    fn is_at(&self, name: &CStr) -> Result<bool> {
+        match self.directory.status(name) {
+            Err(Error::NOT_FOUND) => Ok(false),
+            status => Ok(self.made.is_same_file(&status?)),
+        }
     }
 
     /// Removes the file if it is still there, ours, and to be removed at all. Whether it
@@ -211,7 +254,7 @@ impl SocketFile {
             return Ok(false);
         }
         let name = self.current_name();
-        if !self.is_at(name) {
+        if !self.is_at(name)? {
             return Ok(false);
         }
         let _lock = match self.directory.lock_within(patience) {
@@ -219,7 +262,7 @@ impl SocketFile {
             // Out of descriptors, say. Only a takeover in this very moment could go wrong.
             lock => lock.ok(),
         };
-        if !self.is_at(name) {
+        if !self.is_at(name)? {
             return Ok(false);
         }
         match self.directory.unlink(name) {
@@ -308,8 +351,12 @@ impl Place<'_> {
     }
 }
 
-/// Takes a name that was found taken, by this attempt, from a dead server. The lock is had
-/// from the moment at which something is to go away.
+/// Takes a name that was found taken, by this attempt, from a dead server.
+///
+/// Under the lock, and after an attempt that failed: the kernel makes a socket file first
+/// and the socket behind it a moment later, so that the file of a bind that is under way
+/// looks dead. But it lets nobody else make a name in the directory meanwhile, and so the
+/// attempt returns when that bind is done; and under the lock no file of ours goes.
 fn take(
     directory: &Directory,
     name: &CStr,
@@ -318,27 +365,26 @@ fn take(
     attempt: impl Fn(&Lock) -> Result<()>,
 ) -> Result<(), Failure> {
     for _ in 0..ATTEMPTS {
-        let there = look(directory, name)?;
-        if let Some(obstacle) = there.obstacle()
-            && (there.state != State::Stale || no_reclaim)
-        {
-            return Err(obstacle);
-        }
-        let Some(lock) = &lock else {
-            // Then look again: only under the lock is stale stale.
-            lock = Some(directory.lock()?);
-            continue;
-        };
-        if there.state == State::Stale {
-            match directory.unlink(name) {
-                Err(Error::NOT_FOUND) => {}
-                result => result.map_err(Failure::at("remove a dead server's file"))?,
+        if let Some(lock) = &lock {
+            match attempt(lock) {
+                Err(Error::IN_USE | Error::EXISTS) => {}
+                result => return Ok(result?),
             }
-            sweep(directory, name, lock);
         }
-        match attempt(lock) {
-            Err(Error::IN_USE | Error::EXISTS) => {}
-            result => return Ok(result?),
+        let there = look(directory, name)?;
+        match (&lock, there.obstacle()) {
+            (_, None) | (None, Some(Failure::Stale)) => {}
+            (Some(lock), Some(Failure::Stale)) if !no_reclaim => {
+                match directory.unlink(name) {
+                    Err(Error::NOT_FOUND) => {}
+                    result => result.map_err(Failure::at("remove a dead server's file"))?,
+                }
+                sweep(directory, name, lock);
+            }
+            (_, Some(obstacle)) => return Err(obstacle),
+        }
+        if lock.is_none() {
+            lock = Some(directory.lock()?);
         }
     }
     Err(Failure::Plain(Error::BUSY))

@@ -1,0 +1,277 @@
+//! One scenario with one fault: what it finds, what came of it, and what is wrong with that.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use crate::c_library;
+use crate::strace::{self, Fault, SystemCall};
+use crate::support::{Dir, name_of};
+
+/// What a call may answer instead of the errno itself: the codes that the header gives to
+/// whatever keeps it from knowing, or from having, the path.
+const INSTEAD: [&str; 3] = ["EADDRINUSE", "EBUSY", "EPERM"];
+
+pub struct Scenario {
+    /// Its name in faults.c.
+    pub name: &'static str,
+    /// Of the socket file, in the cell's directory.
+    pub path: String,
+    /// Whether a live server is there already.
+    pub occupied: bool,
+    /// How its error message begins. `None`: the call has no message.
+    pub tells: Option<&'static str>,
+    /// The directories that it makes, which stay.
+    pub makes: &'static [&'static str],
+}
+
+impl Scenario {
+    pub fn new(name: &'static str) -> Self {
+        let path = "server".into();
+        Self { name, path, occupied: false, tells: Some("open server"), makes: &[] }
+    }
+
+    pub fn occupied(name: &'static str) -> Self {
+        Self { occupied: true, ..Self::new(name) }
+    }
+}
+
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let flags = [&["-std=c11", "-g"][..], &c_library::WARNINGS].concat();
+        c_library::build("faults", &c_library::source("tests/faults.c"), &flags)
+    })
+}
+
+/// A directory of its own, and in it what the scenario finds.
+pub struct Cell<'a> {
+    scenario: &'a Scenario,
+    dir: Dir,
+    live: Option<UnixListener>,
+    before: BTreeMap<String, u64>,
+}
+
+/// What the program printed: facts by their names, and everything that was wrong.
+pub struct Report {
+    pub facts: BTreeMap<String, String>,
+    pub wrong: Vec<String>,
+}
+
+impl Report {
+    fn new(printed: &str) -> Self {
+        let mut report = Self { facts: BTreeMap::new(), wrong: Vec::new() };
+        for line in printed.lines() {
+            let (name, fact) = line.split_once(' ').expect("a name and a fact");
+            match name {
+                "wrong" => report.wrong.push(fact.into()),
+                _ => drop(report.facts.insert(name.into(), fact.into())),
+            }
+        }
+        report
+    }
+
+    fn fact(&self, name: &str) -> &str {
+        self.facts.get(name).map_or("", String::as_str)
+    }
+
+    fn result(&self) -> i64 {
+        self.fact("result").parse().expect("the program prints it")
+    }
+
+    pub fn failed(&self) -> bool {
+        self.result() < 0
+    }
+}
+
+impl<'a> Cell<'a> {
+    pub fn new(scenario: &'a Scenario) -> Self {
+        let dir = Dir::new();
+        fs::create_dir(dir.path("files")).unwrap();
+        let mut cell = Self { scenario, dir, live: None, before: BTreeMap::new() };
+        if scenario.occupied {
+            let live = UnixListener::bind(cell.path()).expect("the path is free");
+            live.set_nonblocking(true).unwrap();
+            cell.live = Some(live);
+        }
+        cell.before = cell.files();
+        cell
+    }
+
+    fn path(&self) -> String {
+        self.dir.path(&format!("files/{}", self.scenario.path))
+    }
+
+    /// Every file by its name, with its inode.
+    fn files(&self) -> BTreeMap<String, u64> {
+        let root = self.dir.path("files/");
+        let mut files = BTreeMap::new();
+        let mut directories = vec![PathBuf::from(&root)];
+        while let Some(directory) = directories.pop() {
+            for entry in fs::read_dir(directory).expect("it is there") {
+                let path = entry.unwrap().path();
+                let status = path.symlink_metadata().expect("it is there");
+                let name = path.strip_prefix(&root).unwrap().to_str().expect("UTF-8");
+                files.insert(name.into(), status.ino());
+                if status.is_dir() {
+                    directories.push(path);
+                }
+            }
+        }
+        files
+    }
+
+    /// The program's report, and its system calls.
+    pub fn run(&self) -> (Report, Vec<SystemCall>) {
+        let log = self.dir.path("log");
+        let mut command = strace::command(&log, None);
+        command.arg(program()).args([self.scenario.name, &self.path()]);
+        (report_of(command), strace::calls(&fs::read_to_string(log).expect("strace writes a log")))
+    }
+
+    /// The program's report. `None`: the call that was to fail was not made this time.
+    pub fn run_with(&self, fault: &Fault<'_>) -> Option<Report> {
+        let log = self.dir.path("log");
+        let mut command = strace::command(&log, Some(fault));
+        command.arg(program()).args([self.scenario.name, &self.path()]);
+        command.args(fault.call.closed_descriptor());
+        let output = output_of(&mut command);
+        let log = fs::read_to_string(log).expect("strace writes a log");
+        strace::is_injected(&log).then(|| report_from(&command, output))
+    }
+
+    /// What came that should not have, with what the fault did.
+    pub fn complaints(&mut self, fault: &Fault<'_>, report: &Report) -> Vec<String> {
+        let mut complaints = report.wrong.clone();
+        if report.failed() {
+            complaints.extend(self.complaints_of_error(fault, report));
+        }
+        let remains = self.remains(report);
+        let excused = self.excused(fault, report);
+        for name in &remains {
+            if !excused.contains(name) {
+                complaints.push(format!("{name} was left behind"));
+            }
+        }
+        if report.failed() || self.scenario.name == "occupied" {
+            complaints.extend(self.complaints_of_live_server());
+        }
+        if !remains.is_empty() {
+            complaints.extend(self.complaints_of_next_start());
+        }
+        complaints
+    }
+
+    fn complaints_of_error(&self, fault: &Fault<'_>, report: &Report) -> Vec<String> {
+        let mut complaints = Vec::new();
+        let code = name_of(report.result());
+        let unknown = code == "EINVAL" && is_unknown(report.fact("message"));
+        if code != fault.errno && !INSTEAD.contains(&code.as_str()) && !unknown {
+            complaints.push(format!("{code} is not what happened"));
+        }
+        let Some(call) = self.scenario.tells else {
+            return complaints;
+        };
+        if report.fact("code") != report.fact("result") {
+            complaints.push(format!("the error says {}", report.fact("code")));
+        }
+        // A long path is shown by its ends.
+        let path = self.path();
+        let end = &path[path.len().saturating_sub(40)..];
+        let message = report.fact("message");
+        let reason = message.split_once(&format!("{end}: ")).map_or("", |(_, reason)| reason);
+        if !message.starts_with(&format!("{call} /")) || reason.is_empty() {
+            complaints.push(format!("the message is \"{message}\""));
+        }
+        complaints
+    }
+
+    /// What is there that was not there before the call.
+    pub fn remains(&self, report: &Report) -> BTreeSet<String> {
+        let made = if report.failed() { &[] } else { self.scenario.makes };
+        let stale = (self.scenario.path.clone(), report.fact("stale").parse().unwrap_or(0));
+        self.files()
+            .into_iter()
+            .filter(|(name, inode)| self.before.get(name) != Some(inode))
+            .filter(|(name, _)| !made.contains(&name.as_str()))
+            .filter(|file| !(report.failed() && *file == stale))
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// What may be left: what could not be removed because the removal itself failed.
+    fn excused(&self, fault: &Fault<'_>, report: &Report) -> BTreeSet<String> {
+        let mut excused: BTreeSet<String> = fault.call.removed_name().into_iter().collect();
+        if self.scenario.name == "close" && report.failed() {
+            excused.insert(self.scenario.path.clone());
+        }
+        excused
+    }
+
+    /// The live server has its path, saw nothing, and can be reached.
+    fn complaints_of_live_server(&self) -> Option<String> {
+        let live = self.live.as_ref()?;
+        let path = self.path();
+        if self.files().get(&self.scenario.path) != self.before.get(&self.scenario.path) {
+            return Some("the live server was displaced".into());
+        }
+        if live.accept().is_ok() {
+            return Some("the live server saw a client".into());
+        }
+        let _client = match UnixStream::connect(path) {
+            Ok(client) => client,
+            Err(error) => return Some(format!("the live server can't be reached: {error}")),
+        };
+        live.accept().err().map(|error| format!("the live server has no client: {error}"))
+    }
+
+    /// The next start succeeds and takes away what is left, once its server has gone. That
+    /// may take a moment: what another test is about to spawn has a copy of the server.
+    fn complaints_of_next_start(&mut self) -> Vec<String> {
+        self.live = None;
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let mut command = Command::new(program());
+            command.args([self.scenario.name, &self.path()]);
+            let report = report_of(command);
+            let mut complaints = report.wrong.clone();
+            if report.failed() {
+                complaints.push(format!("the next start failed: {}", report.fact("message")));
+            }
+            let remains = self.remains(&report);
+            complaints.extend(remains.iter().map(|name| format!("{name} was not swept")));
+            if complaints.is_empty() || Instant::now() > deadline {
+                return complaints;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// An argument is refused because what it means can't be found out. (What getpwnam(3) can't
+/// read, to it is not there.)
+fn is_unknown(message: &str) -> bool {
+    ["there is no such user", "there is no such group", "the umask is not known"]
+        .iter()
+        .any(|reason| message.contains(reason))
+}
+
+fn report_of(mut command: Command) -> Report {
+    let output = output_of(&mut command);
+    report_from(&command, output)
+}
+
+fn output_of(command: &mut Command) -> Output {
+    command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+fn report_from(command: &Command, output: Output) -> Report {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{said}", output.status);
+    Report::new(&String::from_utf8(output.stdout).expect("UTF-8"))
+}
