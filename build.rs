@@ -53,6 +53,9 @@ const BOTTOM: &str = "
 fn main() {
     println!("cargo:rerun-if-changed=src/abi");
     println!("cargo:rerun-if-changed=include");
+    // What the library has asked the process to call at its end, and on signals, is there
+    // until then, even if a program has called dlclose.
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     log::set_logger(&WARNINGS).expect("the only logger");
     log::set_max_level(log::LevelFilter::Warn);
 

@@ -52,16 +52,55 @@ show() {
 
 # Starts an example in the background. What it says goes to a file.
 start() {
-    printf '$ %s &\n' "$*"
+    start_as "$1" "$@"
+}
+
+# The same under another name, for an example that runs more than once.
+start_as() {
     name=$1
+    shift
+    printf '$ %s &\n' "$*"
+    program=$1
     shift
     rm -f "$name.status" "$name.log"
     (
-        $RUNNER "$build/$name" "$@" >"$name.log" 2>&1 &
+        $RUNNER "$build/$program" "$@" >"$name.log" 2>&1 &
         echo $! >"$name.pid"
-        wait $!
+        wait $! 2>/dev/null
         echo $? >"$name.status"
     ) &
+}
+
+# Runs an example in the background again and again, until it fails or has done enough.
+start_loop() {
+    printf '$ while %s; do :; done &\n' "$*"
+    program=$1
+    shift
+    rm -f loop.status enough
+    echo 0 >loop.rounds
+    (
+        rounds=0
+        status=0
+        while [ $status -eq 0 ] && [ ! -e enough ]; do
+            $RUNNER "$build/$program" "$@" >loop.log 2>&1
+            status=$?
+            rounds=$((rounds + 1))
+            echo $rounds >loop.new && mv loop.new loop.rounds
+        done
+        [ $status -ne 0 ] || echo "$rounds times, each with success" >loop.log
+        echo $status >loop.status
+    ) &
+    echo $! >loop.pid
+}
+
+# Waits until the loop has gone round twice more, so once from beginning to end.
+await_loop() {
+    wanted=$(($(cat loop.rounds) + 2))
+    attempts=0
+    until [ "$(cat loop.rounds)" -ge $wanted ]; do
+        [ -s loop.status ] && fail "the loop ended with status $(cat loop.status)"
+        again "the loop hangs"
+    done
 }
 
 # Waits until what was started has said this, for half a minute at most.
@@ -90,10 +129,22 @@ again() {
     sleep 0.1 2>/dev/null || sleep 1
 }
 
+# Ends what was started with a signal, SIGTERM if no other is named.
 stop() {
-    printf '$ kill -TERM %s\n' "$1"
-    kill -TERM "$(cat "$1.pid")" || fail "$1 is not running"
+    printf '$ kill -%s %s\n' "${2:-TERM}" "$1"
+    kill "-${2:-TERM}" "$(cat "$1.pid")" || fail "$1 is not running"
     finish "$1"
+}
+
+# Ends it with the signal that leaves it no time for anything.
+murder() {
+    printf '$ kill -KILL %s\n' "$1"
+    kill -KILL "$(cat "$1.pid")" || fail "$1 is not running"
+    attempts=0
+    until [ -s "$1.status" ]; do
+        again "$1 does not end"
+    done
+    rm -f "$1.pid"
 }
 
 gone() {
@@ -144,6 +195,31 @@ finish reconnecting_client
 grep -q "reconnected, sending" reconnecting_client.log || fail "the client did not reconnect"
 stop echo_server
 gone echo.sock
+
+title "A server is killed: its file stays, and is no obstacle to the next start"
+start echo_server stream echo.sock
+await echo_server serving
+murder echo_server
+show ls echo.sock
+start echo_server stream echo.sock
+await echo_server serving
+show echo_client stream echo.sock
+stop echo_server INT
+gone echo.sock
+
+title "A server is replaced while it runs; clients in a loop see nothing of it"
+start_as first hot_restart hot.sock
+await first serving
+start_loop echo_client stream hot.sock
+await_loop
+start_as second hot_restart hot.sock
+await second serving
+finish first
+await_loop
+touch enough
+finish loop
+stop second
+gone hot.sock
 
 title "A listener that was inherited; its file belongs to who made it, so it stays"
 start adopted_listener adopted.sock

@@ -726,8 +726,10 @@ int32_t udsock_inspect(const char *address, udsock_inspection *out, udsock_error
 /**
  * Removes the files of all sockets that this process has open and would remove when it
  * closed them; the sockets stay open. At normal exit (exit(3), a return from main) this
- * is done by itself; a program that ends by _exit(2) or execve(2) calls it. The result is
- * how many files were removed; an error if one that is still there could not be.
+ * is done by itself; a program that ends by _exit(2), by execve(2) or by a signal that it
+ * sends itself calls it (Python does the last after a KeyboardInterrupt that nobody
+ * caught: atexit.register). The result is how many files were removed; an error if one
+ * that is still there could not be: -EBUSY, try again.
  */
 int64_t udsock_cleanup(void);
 

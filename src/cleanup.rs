@@ -8,19 +8,31 @@ use std::time::Duration;
 use crate::directory::Lock;
 use crate::error::{Error, Result};
 use crate::handles;
+use crate::socket::Socket;
 use crate::sys;
 
 /// Removes the files of all open sockets; how many.
 pub(crate) fn remove_files() -> Result<i64> {
+    let mut patience = Lock::PATIENCE;
     let mut count = 0;
     let mut failed = None;
     for (_, socket) in handles::all() {
-        match socket.remove_file(Lock::PATIENCE) {
+        match remove_file(&socket, &mut patience) {
             Ok(removed) => count += i64::from(removed),
             Err(error) => failed = Some(error),
         }
     }
     failed.map_or(Ok(count), Err)
+}
+
+/// Of those who hold a lock and don't let go only the first is waited for: nobody is to
+/// hold up the end of this process for longer.
+fn remove_file(socket: &Socket, patience: &mut Duration) -> Result<bool> {
+    let result = socket.remove_file(*patience);
+    if result == Err(Error::BUSY) {
+        *patience = Duration::ZERO;
+    }
+    result
 }
 
 /// From now on the files are removed when the process ends normally.
@@ -59,9 +71,9 @@ pub(crate) fn remove_on_signal(signal: i32) -> Result<()> {
 /// Only what is async-signal-safe: system calls, and the table, which has no lock. The
 /// interrupted thread itself may hold a directory's lock, so the patience is short.
 extern "C" fn on_signal(signal: i32) {
-    const PATIENCE: Duration = Duration::from_millis(20);
+    let mut patience = Duration::from_millis(20);
     for (_, socket) in handles::all() {
-        let _ = socket.remove_file(PATIENCE);
+        let _ = remove_file(&socket, &mut patience);
         // Were this the last user of a socket that is closed just now, dropping it would
         // free memory.
         mem::forget(socket);

@@ -201,6 +201,10 @@ impl Socket {
     /// the socket is dropped, by its last user.
     pub(crate) fn close(&self) -> Result<()> {
         let removed = self.remove_file(Lock::PATIENCE);
+        if removed.is_err() {
+            // Nor will it go when this is dropped, after another wait.
+            self.disown();
+        }
         self.end_waits();
         removed.map(drop)
     }

@@ -258,7 +258,11 @@ impl SocketFile {
             return Ok(false);
         }
         let _lock = match self.directory.lock_within(patience) {
-            Err(Error::BUSY) => return Err(Error::BUSY),
+            Err(Error::BUSY) => {
+                // It can be tried again.
+                self.removable.store(true, Ordering::Release);
+                return Err(Error::BUSY);
+            }
             // Out of descriptors, say. Only a takeover in this very moment could go wrong.
             lock => lock.ok(),
         };
