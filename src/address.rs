@@ -135,6 +135,19 @@ pub(crate) fn text_of(name: &SocketName) -> CString {
     CString::new(text).expect("NULs are escaped in names and end paths")
 }
 
+/// The directory of a path and the name in it.
+pub(crate) fn split(path: &CStr) -> Result<(CString, CString), Failure> {
+    let bytes = path.to_bytes();
+    let cut = bytes.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+    let (parent, name) = bytes.split_at(cut);
+    if name.is_empty() || name == b"." || name == b".." {
+        return Err(Failure::Invalid("the path names a directory; name a file in it"));
+    }
+    let parent = if parent.is_empty() { &b"."[..] } else { parent };
+    let c_string = |bytes: &[u8]| CString::new(bytes).expect("a part of a C string");
+    Ok((c_string(parent), c_string(name)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use crate::address::Address;
+use crate::address::{Address, split};
 use crate::directory::Directory;
 use crate::error::{Error, Failure, LiveServer, Result};
 use crate::socket::Kind;
@@ -72,7 +72,7 @@ pub(crate) fn inspect(address: &CStr) -> Result<Inspection, Failure> {
             Ok(Inspection { state, file: None, socket })
         }
         Address::Path(path) => {
-            let (parent, name) = crate::socket_file::split(path)?;
+            let (parent, name) = split(path)?;
             match Directory::open(&parent) {
                 Err(Error::NOT_FOUND) => Ok(Inspection::ABSENT),
                 directory => Ok(look(&directory?, &name)?),

@@ -9,7 +9,7 @@
 //! | `handles`, `handle_table`, `segments` | numbers that stand for sockets |
 //! | `server`, `client`, `transfer`, `batch`, `option` | what sockets do |
 //! | `socket`, `socket_file`, `address` | what sockets are |
-//! | `inspection`, `unix_diag`, `directory`, `parents`, `owner` | what is at a path, who is there, and how to change it safely |
+//! | `inspection`, `unix_diag`, `directory`, `private_names`, `parents`, `owner` | what is at a path, who is there, and how to change it safely |
 //! | `wait`, `sleepers` | sleeping, and being woken |
 //! | `sys`, `error` | system calls, and what can go wrong |
 //!
@@ -34,6 +34,7 @@ mod inspection;
 mod option;
 mod owner;
 mod parents;
+mod private_names;
 mod segments;
 mod server;
 mod sleepers;

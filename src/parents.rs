@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString};
 
+use crate::directory::Directory;
 use crate::error::{Error, Failure, Result};
 use crate::sys;
 
@@ -54,4 +55,18 @@ fn above(directory: &[u8]) -> Option<&[u8]> {
     let last = directory.iter().rposition(|&byte| byte != b'/')?;
     let cut = directory[..last].iter().rposition(|&byte| byte == b'/')?;
     Some(&directory[..=cut])
+}
+
+/// Where others may write, and no sticky bit keeps them from replacing what is not
+/// theirs, nobody should serve.
+pub(crate) fn check_safe(directory: &Directory) -> Result<(), Failure> {
+    let permissions = directory.own_status()?.permissions();
+    if permissions & 0o002 != 0 && permissions & libc::S_ISVTX == 0 {
+        return Err(Failure::Step {
+            step: "its directory may be written by everyone and has no sticky bit, so that \
+                   anyone could put another socket there",
+            error: Error::NOT_PERMITTED,
+        });
+    }
+    Ok(())
 }

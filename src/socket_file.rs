@@ -16,15 +16,16 @@
 //! 7. *Remove.* Under the lock, if the path still leads to the file that was made.
 
 use std::ffi::{CStr, CString};
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::address::split;
 use crate::directory::{Directory, Lock};
 use crate::error::{Error, Failure, Result};
 use crate::inspection::{Inspection, State, descriptor_path, look};
-use crate::parents::Parents;
+use crate::parents::{self, Parents};
+use crate::private_names;
 use crate::sys::{self, FileStatus, SocketName};
 
 /// How a socket file is to be made.
@@ -78,7 +79,7 @@ impl SocketFile {
         let bound =
             Directory::open(&parent).map_err(Failure::at("its directory")).and_then(|directory| {
                 if options.make_parents {
-                    check_safe(&directory)?;
+                    parents::check_safe(&directory)?;
                 }
                 Self::bind_in(directory, socket, path, name, options)
             });
@@ -248,24 +249,26 @@ impl SocketFile {
     }
 
     /// Removes the file if it is still there, ours, and to be removed at all. Whether it
-    /// was. Only call this while the socket is open. Async-signal-safe.
+    /// was; after an error it can be tried again. Only call this while the socket is open.
+    /// Async-signal-safe.
     pub(crate) fn remove(&self, patience: Duration) -> Result<bool> {
         if self.process != sys::process_id() || !self.removable.swap(false, Ordering::AcqRel) {
             return Ok(false);
         }
-        let name = self.current_name();
-        if !self.is_at(name)? {
+        self.remove_now(patience).inspect_err(|_| self.removable.store(true, Ordering::Release))
+    }
+
+    fn remove_now(&self, patience: Duration) -> Result<bool> {
+        if !self.is_at(self.current_name())? {
             return Ok(false);
         }
         let _lock = match self.directory.lock_within(patience) {
-            Err(Error::BUSY) => {
-                // It can be tried again.
-                self.removable.store(true, Ordering::Release);
-                return Err(Error::BUSY);
-            }
+            Err(Error::BUSY) => return Err(Error::BUSY),
             // Out of descriptors, say. Only a takeover in this very moment could go wrong.
             lock => lock.ok(),
         };
+        // It may have been published, or replaced, until now.
+        let name = self.current_name();
         if !self.is_at(name)? {
             return Ok(false);
         }
@@ -317,8 +320,8 @@ impl Place<'_> {
     }
 
     fn bind(&self, options: &FileOptions) -> Result<Option<CString>, Failure> {
-        let direct = self.direct_name();
-        let lock = sweep_if_free(self.directory, self.name);
+        let direct = self.fitting(self.path.to_bytes(), self.name);
+        let lock = private_names::sweep_if_free(self.directory, self.name);
         let Some(direct) = direct.filter(|_| !options.replace) else {
             let lock = lock.map_or_else(|| self.directory.lock(), Ok)?;
             return self.bind_private(&lock).map(Some);
@@ -332,18 +335,20 @@ impl Place<'_> {
     }
 
     /// The path itself if it fits: what is bound here is what getpeername, ss and lsof
-    /// will show to everyone. `None`: no way of writing it fits.
-    fn direct_name(&self) -> Option<SocketName> {
-        let direct = SocketName::new(self.path.to_bytes());
-        direct.or_else(|| SocketName::new(self.directory.path_of(self.name).to_bytes()))
+    /// will show to everyone. Else through the directory's descriptor. `None`: no way of
+    /// writing it fits.
+    fn fitting(&self, path: &[u8], name: &CStr) -> Option<SocketName> {
+        SocketName::new(path).or_else(|| SocketName::new(self.directory.path_of(name).to_bytes()))
     }
 
     /// Binds a private name that nobody alive has.
     fn bind_private(&self, _: &Lock) -> Result<CString, Failure> {
-        for private in private_names(self.name) {
-            let short = SocketName::new(self.directory.path_of(&private).to_bytes())
-                .ok_or(Error::NAME_TOO_LONG)?;
-            match sys::bind(self.socket, &short) {
+        let before_name = self.path.count_bytes() - self.name.count_bytes();
+        let parent = &self.path.to_bytes()[..before_name];
+        for private in private_names::of(self.name) {
+            let beside = [parent, private.to_bytes()].concat();
+            let name = self.fitting(&beside, &private).ok_or(Error::NAME_TOO_LONG)?;
+            match sys::bind(self.socket, &name) {
                 Err(Error::IN_USE) => {}
                 result => return Ok(result.map(|()| private)?),
             }
@@ -383,7 +388,7 @@ fn take(
                     Err(Error::NOT_FOUND) => {}
                     result => result.map_err(Failure::at("remove a dead server's file"))?,
                 }
-                sweep(directory, name, lock);
+                private_names::sweep(directory, name, lock);
             }
             (_, Some(obstacle)) => return Err(obstacle),
         }
@@ -404,64 +409,4 @@ fn look_at_type(directory: &Directory, name: &CStr) -> Result<Inspection> {
         Err(Error::NOT_FOUND) => Ok(Inspection { state: State::Absent, file: None, socket: None }),
         Err(error) => Err(error),
     }
-}
-
-/// So many takeovers of one path can be under way at once.
-const PRIVATE_NAMES: u32 = 16;
-
-/// Names beside a path, for a file on its way there. The same for everyone, so that what
-/// a killed process has left is found without a search.
-fn private_names(name: &CStr) -> impl Iterator<Item = CString> {
-    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(name.to_bytes());
-    (0..PRIVATE_NAMES).map(move |number| {
-        CString::new(format!(".udsock-{hash:016x}-{number}")).expect("numbers contain no NUL")
-    })
-}
-
-/// Sweeps if there is reason to, and if nobody has the lock, which is kept then.
-fn sweep_if_free(directory: &Directory, name: &CStr) -> Option<Lock> {
-    if !private_names(name).any(|private| directory.status(&private).is_ok()) {
-        return None;
-    }
-    let lock = directory.lock_within(Duration::ZERO).ok()?;
-    sweep(directory, name, &lock);
-    Some(lock)
-}
-
-/// Removes private names that nobody has any more. What can't go now stays for the next.
-fn sweep(directory: &Directory, name: &CStr, _: &Lock) {
-    for private in private_names(name) {
-        if directory.status(&private).is_ok()
-            && look(directory, &private).is_ok_and(|there| there.state == State::Stale)
-        {
-            let _ = directory.unlink(&private);
-        }
-    }
-}
-
-/// Where others may write, and no sticky bit keeps them from replacing what is not
-/// theirs, nobody should serve.
-fn check_safe(directory: &Directory) -> Result<(), Failure> {
-    let permissions = directory.own_status()?.permissions();
-    if permissions & 0o002 != 0 && permissions & libc::S_ISVTX == 0 {
-        return Err(Failure::Step {
-            step: "its directory may be written by everyone and has no sticky bit, so that \
-                   anyone could put another socket there",
-            error: Error::NOT_PERMITTED,
-        });
-    }
-    Ok(())
-}
-
-/// The directory and the name in it.
-pub(crate) fn split(path: &CStr) -> Result<(CString, CString), Failure> {
-    let bytes = path.to_bytes();
-    let cut = bytes.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
-    let (parent, name) = bytes.split_at(cut);
-    if name.is_empty() || name == b"." || name == b".." {
-        return Err(Failure::Invalid("the path names a directory; name a file in it"));
-    }
-    let parent = if parent.is_empty() { &b"."[..] } else { parent };
-    let c_string = |bytes: &[u8]| CString::new(bytes).expect("a part of a C string");
-    Ok((c_string(parent), c_string(name)))
 }
