@@ -168,7 +168,8 @@ const char *udsock_error_text(int64_t code);
 
 /**
  * Bind flag: make the directories that are missing, with mode 0755 less the umask. If the
- * directory may be written by everyone, without a sticky bit: -EPERM.
+ * socket's directory, or the one in which the first was made, may be written by everyone
+ * and has no sticky bit: -EPERM.
  */
 #define UDSOCK_MAKE_PARENTS 8
 
@@ -340,7 +341,8 @@ int32_t udsock_shutdown(udsock_t s, uint32_t how);
  * on the handle gets -EBADF.
  *
  * -EBADF: the handle was not open. Any other error says that the file could not be
- * removed; the socket is closed all the same.
+ * removed (-EBUSY: somebody has held the lock of its directory for a second, see
+ * udsock_bind); the socket is closed all the same.
  */
 int32_t udsock_close(udsock_t s);
 
@@ -408,7 +410,8 @@ int32_t udsock_fd(udsock_t s);
 /**
  * Ends the handle and gives its descriptor to the caller, who has to close it. Calls of
  * other threads on the handle return UDSOCK_CLOSED first. The socket's file stays. The
- * descriptor is blocking, or as it was when it was adopted, and close-on-exec.
+ * descriptor is blocking, or as it was when it was adopted, and close-on-exec; a forked
+ * child gets its copy as it is.
  */
 int32_t udsock_release(udsock_t s);
 

@@ -123,16 +123,20 @@ impl Directory {
         let status = sys::status_at(self.open_lock().ok()?.as_fd(), c"").ok()?;
         let (major, minor) = (libc::major(status.device), libc::minor(status.device));
         let file = format!("{major:02x}:{minor:02x}:{}", status.inode);
-        let locks = fs::read_to_string("/proc/locks").ok()?;
-        // 1: FLOCK  ADVISORY  WRITE 4242 fe:00:12345 0 EOF
-        locks.lines().find_map(|line| {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            match words[..] {
-                [_, "FLOCK", _, _, pid, place, ..] if place == file => pid.parse().ok(),
-                _ => None,
-            }
-        })
+        // A lock that goes while the list is read may hide the next one.
+        (0..5).find_map(|_| flock_holder(&fs::read_to_string("/proc/locks").ok()?, &file))
     }
+}
+
+/// A line: `1: FLOCK  ADVISORY  WRITE 4242 fe:00:12345 0 EOF`.
+fn flock_holder(locks: &str, file: &str) -> Option<u32> {
+    locks.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            [_, "FLOCK", _, _, pid, place, ..] if place == file => pid.parse().ok(),
+            _ => None,
+        }
+    })
 }
 
 /// Held until it is dropped.

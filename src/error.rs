@@ -129,6 +129,8 @@ pub struct LiveServer {
     pub pid: Option<u32>,
     /// Whose it is.
     pub uid: Option<u32>,
+    /// Whether the one that it stands in the way of can take its place.
+    pub replaceable: bool,
 }
 
 impl fmt::Display for LiveServer {
@@ -144,7 +146,10 @@ impl fmt::Display for LiveServer {
             (None, Some(uid)) => write!(out, " (uid {uid})")?,
             (None, None) => {}
         }
-        out.write_str("; stop it or pass UDSOCK_REPLACE")
+        out.write_str(match self.replaceable {
+            true => "; stop it or pass UDSOCK_REPLACE",
+            false => "; stop it or choose another path",
+        })
     }
 }
 

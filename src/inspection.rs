@@ -52,6 +52,7 @@ impl Inspection {
             kind: self.socket.and_then(|socket| socket.kind()).map(Kind::name),
             pid: self.process(),
             uid: self.socket.and_then(|socket| socket.uid),
+            replaceable: true,
         }
     }
 
@@ -121,8 +122,10 @@ fn probe(file: BorrowedFd<'_>, status: &FileStatus) -> Result<bool> {
 /// The file's mode does not let this process connect. The kernel's list of sockets shows
 /// who is alive here; what it does not show may be alive in another network namespace.
 fn probe_without_access(file: BorrowedFd<'_>, status: &FileStatus) -> Result<bool> {
+    let is_ours = status.uid == sys::user_of_process();
     match unix_diag::find(|socket| socket.has_file(status)) {
-        Ok(None) if status.uid == sys::user_of_process() => {}
+        // Connections have the name of their server, and outlive it.
+        Ok(found) if is_ours && found.is_none_or(|socket| socket.is_connected()) => {}
         _ => return Ok(true),
     }
     // It is our own file: we may give ourselves access, for as long as it takes.

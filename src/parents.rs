@@ -17,10 +17,8 @@ impl Parents {
     /// nothing is left.
     pub(crate) fn make_all(directory: &CStr) -> Result<Self, Failure> {
         let mut parents = Self::default();
-        parents.make(directory.to_bytes()).map_err(|error| {
-            parents.remove();
-            Failure::Step { step: "make its directory", error }
-        })?;
+        let made = parents.make(directory.to_bytes()).map_err(Failure::at("make its directory"));
+        made.and_then(|()| parents.check_ground()).inspect_err(|_| parents.remove())?;
         Ok(parents)
     }
 
@@ -29,6 +27,14 @@ impl Parents {
         for directory in self.0.iter().rev() {
             let _ = sys::remove_directory(directory);
         }
+    }
+
+    /// What was made could be taken away from where it was made.
+    fn check_ground(&self) -> Result<(), Failure> {
+        let Some(top) = self.0.first() else { return Ok(()) };
+        let ground = above(top.to_bytes()).unwrap_or(b".");
+        let ground = CString::new(ground).expect("a part of a C string");
+        check_safe(&Directory::open(&ground)?)
     }
 
     fn make(&mut self, directory: &[u8]) -> Result<()> {

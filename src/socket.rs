@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::address::{self, Address};
 use crate::directory::Lock;
-use crate::error::{Error, Failure, Result};
+use crate::error::{Error, Failure, LiveServer, Result};
 use crate::socket_file::{FileOptions, SocketFile};
 use crate::sys::{self, SocketName};
 use crate::wait::{Interrupt, Readiness, Wait};
@@ -72,6 +72,8 @@ pub(crate) struct Socket {
     fd: OwnedFd,
     kind: Kind,
     before: Before,
+    /// Which has opened it; a forked child has a copy.
+    process: u32,
     interrupt: Interrupt,
     /// Where it is bound, as it was given. The connections that a server accepts
     /// share its.
@@ -128,6 +130,7 @@ impl Socket {
             fd,
             kind,
             before,
+            process: sys::process_id(),
             interrupt: Interrupt::default(),
             local: OnceLock::new(),
             remote: Mutex::new(None),
@@ -153,7 +156,9 @@ impl Socket {
                 });
             }
             Address::Path(path) => {
-                let _ = self.file.set(SocketFile::bind(self.fd(), path, options)?);
+                let file = SocketFile::bind(self.fd(), path, options)
+                    .map_err(|failure| self.advise(failure))?;
+                let _ = self.file.set(file);
             }
             Address::Abstract(name) => self.bind_name(&name)?,
             // The kernel would say that all is well.
@@ -165,6 +170,16 @@ impl Socket {
         }
         let _ = self.local.set(Arc::new(text.to_owned()));
         Ok(())
+    }
+
+    /// Without advice that this kind can't follow.
+    fn advise(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Live(server) if self.kind == Kind::Datagram => {
+                Failure::Live(LiveServer { replaceable: false, ..server })
+            }
+            failure => failure,
+        }
     }
 
     fn bind_name(&self, bytes: &[u8]) -> Result<(), Failure> {
@@ -238,7 +253,11 @@ impl Socket {
     /// Its file stays, and its settings become what they were.
     fn give_up(&self) {
         self.disown();
-        // Best effort: the descriptor works in either state.
+        // Best effort: the descriptor works in either state. The settings are those of all
+        // processes that share the socket; a forked child must not make its parent block.
+        if self.process != sys::process_id() {
+            return;
+        }
         let _ = sys::set_nonblocking(self.fd(), self.before.nonblocking);
         if self.kind == Kind::Seqpacket {
             let _ = sys::set_option(self.fd(), libc::SO_TIMESTAMP, self.before.timestamps.into());

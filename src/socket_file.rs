@@ -55,6 +55,8 @@ pub(crate) struct SocketFile {
     published: AtomicBool,
     made: FileStatus,
     parents: Parents,
+    /// Not to be removed once it is published.
+    keep: bool,
     /// A forked child has a copy of this, but not the file.
     process: u32,
     /// To be removed with the socket. Turned off once, by whoever removes it.
@@ -115,14 +117,14 @@ impl SocketFile {
             private,
             made,
             parents: Parents::default(),
+            keep: options.keep,
             process: sys::process_id(),
             removable: AtomicBool::new(true),
         };
         file.own(options)?;
-        if !options.replace && !file.is_published() {
+        if !options.replace {
             file.publish_new(options.no_reclaim)?;
         }
-        file.removable.store(!options.keep, Ordering::Relaxed);
         Ok(file)
     }
 
@@ -184,44 +186,47 @@ impl SocketFile {
                 Err(Error::INVALID) => {
                     return self.note_published(self.directory.rename_over(private, &self.name));
                 }
-                result => self.note_published(result)?,
+                result => result.map_err(Failure::at("publish the file"))?,
             }
-            return self.drop_displaced(private);
+            self.drop_displaced(private)?;
+            return self.note_published(Ok(()));
         }
         Err(Failure::Plain(Error::BUSY))
     }
 
-    /// What was at the path has the private name now.
+    /// What was at the path has the private name now, and goes; or it goes back.
     fn drop_displaced(&self, private: &CStr) -> Result<(), Failure> {
-        let displaced = look_at_type(&self.directory, private).inspect_err(|_| {
-            if self.directory.exchange(private, &self.name).is_ok() {
-                self.published.store(false, Ordering::Release);
-            }
+        let displaced = look_at_type(&self.directory, private).map_err(Failure::Plain);
+        let is_socket = displaced.and_then(|displaced| match displaced.obstacle() {
+            // Somebody put it there after the look.
+            Some(obstacle @ Failure::NotASocket(_)) => Err(obstacle),
+            _ => Ok(()),
+        });
+        is_socket.inspect_err(|_| {
+            let _ = self.directory.exchange(private, &self.name);
         })?;
-        if let Some(obstacle @ Failure::NotASocket(_)) = displaced.obstacle() {
-            // Somebody put it there after the look. It goes back.
-            self.directory.exchange(private, &self.name)?;
-            self.published.store(false, Ordering::Release);
-            return Err(obstacle);
-        }
         // The path is taken over: if the old name can't go now, the next start sees to it.
         let _ = self.directory.unlink(private);
         Ok(())
     }
 
-    /// For a name that can't be bound directly: gives it to the file that was made, if
+    /// The name, if it could not be bound directly, goes to the file that was made, if
     /// nobody has it.
     fn publish_new(&self, no_reclaim: bool) -> Result<(), Failure> {
-        let private = self.private.as_ref().expect("it is not published");
-        let place = |_: &Lock| self.directory.rename_new(private, &self.name);
-        let lock = self.directory.lock()?;
-        let result = take(&self.directory, &self.name, no_reclaim, Some(lock), place);
-        result.map(|()| self.published.store(true, Ordering::Release))
+        if let Some(private) = &self.private {
+            let place = |_: &Lock| self.directory.rename_new(private, &self.name);
+            let lock = self.directory.lock()?;
+            take(&self.directory, &self.name, no_reclaim, Some(lock), place)?;
+        }
+        self.note_published(Ok(()))
     }
 
     fn note_published(&self, result: Result<()>) -> Result<(), Failure> {
         result.map_err(Failure::at("publish the file"))?;
         self.published.store(true, Ordering::Release);
+        if self.keep {
+            self.disown();
+        }
         Ok(())
     }
 

@@ -46,25 +46,18 @@ impl OpenSocket {
         Kind::from_number(self.kind.into()).ok()
     }
 
-    /// The lower the better: a server goes before its connections, which have its name.
-    fn rank(&self) -> u8 {
-        const LISTENING: u8 = 10;
-        const UNCONNECTED: u8 = 7;
-        match self.state {
-            LISTENING => 0,
-            UNCONNECTED => 1,
-            _ => 2,
-        }
+    pub(crate) fn is_connected(&self) -> bool {
+        const ESTABLISHED: u8 = 1;
+        self.state == ESTABLISHED
     }
 }
 
-/// The first socket that fits; of a server and its connections, the server.
+/// A socket that fits; of a server and its connections, which have its name, the server.
 pub(crate) fn find(fits: impl Fn(&Entry<'_>) -> bool) -> Result<Option<OpenSocket>> {
     let mut found: Option<OpenSocket> = None;
     sys::unix_diag(|part| {
         visit(part, |entry| {
-            let better = found.is_none_or(|found| entry.socket.rank() < found.rank());
-            if better && fits(&entry) {
+            if found.is_none_or(|found| found.is_connected()) && fits(&entry) {
                 found = Some(entry.socket);
             }
         })

@@ -37,7 +37,8 @@ pub extern "C" fn udsock_fd(s: udsock_t) -> i32 {
 
 /// Ends the handle and gives its descriptor to the caller, who has to close it. Calls of
 /// other threads on the handle return UDSOCK_CLOSED first. The socket's file stays. The
-/// descriptor is blocking, or as it was when it was adopted, and close-on-exec.
+/// descriptor is blocking, or as it was when it was adopted, and close-on-exec; a forked
+/// child gets its copy as it is.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_release(s: udsock_t) -> i32 {
     guard(|| handles::release(s))

@@ -53,7 +53,8 @@ pub const UDSOCK_NO_RECLAIM: u32 = 2;
 pub const UDSOCK_KEEP_FILE: u32 = 4;
 
 /// Bind flag: make the directories that are missing, with mode 0755 less the umask. If the
-/// directory may be written by everyone, without a sticky bit: -EPERM.
+/// socket's directory, or the one in which the first was made, may be written by everyone
+/// and has no sticky bit: -EPERM.
 pub const UDSOCK_MAKE_PARENTS: u32 = 8;
 
 /// Connect flag: while there is no server (no file: ENOENT; nobody behind it:
@@ -263,7 +264,8 @@ pub extern "C" fn udsock_shutdown(s: udsock_t, how: u32) -> i32 {
 /// on the handle gets -EBADF.
 ///
 /// -EBADF: the handle was not open. Any other error says that the file could not be
-/// removed; the socket is closed all the same.
+/// removed (-EBUSY: somebody has held the lock of its directory for a second, see
+/// udsock_bind); the socket is closed all the same.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_close(s: udsock_t) -> i32 {
     guard(|| handles::close(s).map(|()| 0))
