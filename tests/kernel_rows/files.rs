@@ -245,18 +245,3 @@ fn row_61_a_forked_child_closes_what_a_thread_of_its_parent_waits_on() {
         });
     });
 }
-
-#[test]
-fn row_10_names_left_by_a_killed_process_of_the_same_number_block_nothing() {
-    let dir = Dir::new();
-    let process = std::process::id();
-    for number in 0..50 {
-        let left = dir.path(&format!(".udsock.{process}.{number}"));
-        drop(std::os::unix::net::UnixListener::bind(left).unwrap());
-    }
-    let path = dir.path(&"n".repeat(255));
-    let server = open_server(UDSOCK_STREAM, &path);
-    drop(open_client(UDSOCK_STREAM, &path));
-    assert_eq!(server.close(), 0);
-    assert_eq!(dir.list().len(), 50);
-}

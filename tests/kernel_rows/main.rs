@@ -20,3 +20,4 @@ mod limits;
 mod names;
 mod permissions;
 mod servers;
+mod starts;
