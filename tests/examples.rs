@@ -91,7 +91,7 @@ fn make_run_succeeds_under_the_sanitizers() {
         return;
     }
     if let Err(reason) = c_library::supports(&SANITIZERS) {
-        return skip(TEST, &reason);
+        return lacks(TEST, &reason);
     }
     let flags = format!("CFLAGS=-g -O1 -Wall -Wextra -Werror -pedantic {}", SANITIZERS.join(" "));
     make_run("sanitized", &[&flags]);

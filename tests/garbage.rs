@@ -17,7 +17,7 @@ const SANITIZERS: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-re
 
 fn sanitized(test: &str, program: &str) -> Option<Command> {
     if let Err(reason) = c_library::supports(&SANITIZERS) {
-        skip(test, &reason);
+        lacks(test, &reason);
         return None;
     }
     let flags = [&FLAGS[..], &SANITIZERS[..]].concat();

@@ -19,7 +19,7 @@ fn has_nc(test: &str) -> bool {
     let help = Command::new("nc").arg("-h").output().expect("nc is here").stderr;
     let knows = String::from_utf8_lossy(&help).contains("UNIX domain socket");
     if !knows {
-        skip(test, "this nc has no option -U");
+        lacks(test, "this nc has no option -U");
     }
     knows
 }

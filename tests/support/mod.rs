@@ -366,11 +366,15 @@ pub fn open_descriptors() -> usize {
     fs::read_dir("/proc/self/fd").expect("proc is mounted").count()
 }
 
-/// Says, past the test runner's capture, that a test did not run and why. Where peers
-/// are required a missing one is a failure.
+/// Says that a test is skipped, past the runner's capture: for want of rights, say.
 pub fn skip(test: &str, reason: &str) {
-    assert!(env::var_os("UDSOCK_REQUIRE_PEERS").is_none(), "{test}: {reason}");
     let _ = writeln!(std::io::stderr(), "{test}: skipped: {reason}");
+}
+
+/// The same for want of a program, which is a failure where all are required.
+pub fn lacks(test: &str, reason: &str) {
+    assert!(env::var_os("UDSOCK_REQUIRE_PEERS").is_none(), "{test}: {reason}");
+    skip(test, reason);
 }
 
 /// Whether the program is here; if not, says that the test is skipped.
@@ -381,7 +385,7 @@ pub fn has(test: &str, program: &str) -> bool {
         .expect("there is a shell")
         .success();
     if !found {
-        skip(test, &format!("no {program} on this machine"));
+        lacks(test, &format!("no {program} on this machine"));
     }
     found
 }
