@@ -7,13 +7,15 @@ use std::sync::Mutex;
 use std::{env, fs};
 
 /// The header's sections, in the order in which a reader wants them.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 13] = [
     "error",
     "socket",
     "open",
     "descriptor",
+    "activation",
     "transfer",
     "message",
+    "peer",
     "option",
     "address",
     "inspection",

@@ -298,7 +298,11 @@ int32_t udsock_listen(udsock_t s, int32_t backlog);
  * threads may accept on one server. A client may be gone again already: what it sent
  * can be received, then the end.
  *
- * `peer` must be NULL until credentials are there: -ENOSYS.
+ * `peer`, if it is not NULL, says who the client is (see udsock_peer_credentials). A
+ * server with an allow list (udsock_allow_uid) closes those who are not on it, and goes on
+ * waiting.
+ *
+ * -ENODATA: `peer` was asked for, and the kernel does not know this client; it was closed.
  * -EINVAL: not listening, or shut down. -EMFILE, -ENFILE: no descriptors are left; the
  * client stays in the queue, and this is said at once, even if nobody waits there.
  */
@@ -420,6 +424,31 @@ int32_t udsock_release(udsock_t s);
  * process from now on. 0, also if there is no file.
  */
 int32_t udsock_disown(udsock_t s);
+
+/* ------------------------------------------------------------------------
+ * Activation: sockets that a service manager passed
+ */
+
+/**
+ * Handles for the Unix sockets that systemd, or who does as it does, passed to this
+ * process (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from descriptor 3 on): how many. They
+ * are adopted (udsock_adopt): their files stay. Other descriptors are left alone. All
+ * become close-on-exec, and the variables are removed from the environment, so a second
+ * call returns 0. 0 also if nothing was passed, or to another process. Call it early: no
+ * other thread may change the environment meanwhile.
+ *
+ * -ERANGE: there are more than `capacity`; nothing has happened, call again. -EINVAL: the
+ * variables make no sense. -EBADF: fewer descriptors are open than they say. Others: as
+ * udsock_adopt.
+ */
+int64_t udsock_activated(udsock_t *out, size_t capacity, udsock_error *err);
+
+/**
+ * What the service manager calls this socket (LISTEN_FDNAMES): the length of its name
+ * without the NUL; "unknown" if it has none. -ENODATA: the socket was not passed by one.
+ * -ERANGE: `size` is too small.
+ */
+int64_t udsock_activated_name(udsock_t s, char *buffer, size_t size);
 
 /* ------------------------------------------------------------------------
  * Data
@@ -603,6 +632,65 @@ int64_t udsock_recv_batch(udsock_t s,
                           int32_t timeout_ms);
 
 /* ------------------------------------------------------------------------
+ * Who is at the other end, and who may be
+ */
+
+/**
+ * Who the peer is: process, user and group that the kernel vouches for, as they were when
+ * the client connected, when the server listened, or when the pair was made. What the
+ * peer became since, or that it has gone, changes nothing; its number may be another
+ * process's by now (udsock_peer_pidfd).
+ *
+ * -ENOTCONN: no peer; a server that listens has none. -ENODATA: the kernel does not know:
+ * datagram sockets that were connected, and processes of a PID namespace that this one
+ * does not see. -EINVAL: `out` is NULL.
+ */
+int32_t udsock_peer_credentials(udsock_t s, udsock_credentials *out);
+
+/**
+ * The peer's supplementary groups, as they were at the same moment: how many. `gids` NULL
+ * and `capacity` 0: only how many. -ERANGE: more than `capacity`; nothing is written.
+ * -ENOPROTOOPT: the kernel is older than 4.13. Others: as udsock_peer_credentials.
+ */
+int64_t udsock_peer_groups(udsock_t s, uint32_t *gids, size_t capacity);
+
+/**
+ * A descriptor for the peer's process (pidfd_open(2)), which can't be mistaken for a later
+ * one of the same number. It is close-on-exec, and the caller's to close. -ENODATA: none
+ * is known. -ENOPROTOOPT: the kernel is older than 6.5. Others: as udsock_peer_credentials.
+ */
+int32_t udsock_peer_pidfd(udsock_t s);
+
+/**
+ * The peer's security label (SO_PEERSEC), as text: its length without the NUL.
+ * -ENOPROTOOPT: no security module gives one. -ERANGE: `size` is too small. -ENOTCONN: no
+ * peer.
+ */
+int64_t udsock_peer_label(udsock_t s, char *buffer, size_t size);
+
+/**
+ * Lets this user in. The first call of this kind closes the door to everyone else: from
+ * then on udsock_accept closes the connections of those whom no rule names, counts them
+ * (UDSOCK_OPTION_REFUSED) and goes on waiting, within its timeout; the program never sees
+ * them. Before udsock_listen nobody can slip in. Root has to be named as everyone.
+ *
+ * -EINVAL: nobody has this number. -EOPNOTSUPP: a datagram socket accepts nobody.
+ */
+int32_t udsock_allow_uid(udsock_t server, uint32_t uid);
+
+/**
+ * Lets the members of this group in: those who had it as their group or among their
+ * supplementary groups when they connected. Else as udsock_allow_uid.
+ */
+int32_t udsock_allow_gid(udsock_t server, uint32_t gid);
+
+/** udsock_allow_uid by name, or by a decimal number. -EINVAL: there is no such user. */
+int32_t udsock_allow_user(udsock_t server, const char *name);
+
+/** udsock_allow_gid by name, or by a decimal number. -EINVAL: there is no such group. */
+int32_t udsock_allow_group(udsock_t server, const char *name);
+
+/* ------------------------------------------------------------------------
  * Properties of a socket
  */
 
@@ -621,6 +709,19 @@ int64_t udsock_recv_batch(udsock_t s,
  * the sender's buffer, so it changes little.
  */
 #define UDSOCK_OPTION_RECEIVE_BUFFER 3
+
+/**
+ * Option, to read: how many clients this server has refused, because of udsock_allow_uid
+ * and its kin or of UDSOCK_OPTION_MAX_PER_UID.
+ */
+#define UDSOCK_OPTION_REFUSED 7
+
+/**
+ * Option: how many connections of one user may be open that this server accepted since
+ * the option was set; more are refused until one is closed. 0: as many as they like. Not
+ * for datagram sockets: -EOPNOTSUPP.
+ */
+#define UDSOCK_OPTION_MAX_PER_UID 8
 
 /** Option, to read: 1 if the socket is a server that listens. */
 #define UDSOCK_OPTION_LISTENING 9
@@ -642,7 +743,8 @@ int64_t udsock_get_option(udsock_t s, uint32_t option);
 
 /**
  * Sets an option. -ENOPROTOOPT: there is no such option, or it can only be read.
- * -EINVAL: the value is not between 1 and 2^31 - 1.
+ * -EINVAL: the value is out of range: 1 to 2^31 - 1 for buffers, 0 to 2^32 - 1 for
+ * UDSOCK_OPTION_MAX_PER_UID.
  */
 int32_t udsock_set_option(udsock_t s, uint32_t option, int64_t value);
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::error::{Error, Failure, Result};
 use crate::handle_table::{HandleTable, InUse};
 use crate::socket::Socket;
+use crate::sys::Credentials;
 use crate::wait::Wait;
 
 static HANDLES: LazyLock<HandleTable<Socket>> = LazyLock::new(HandleTable::new);
@@ -38,6 +39,18 @@ pub(crate) fn open_pair(make: impl FnOnce() -> Result<[Socket; 2]>) -> Result<[i
 pub(crate) fn accept(server: i64, wait: &mut Wait) -> Result<i64> {
     let server = get(server)?;
     open(|| server.accept(wait))
+}
+
+/// The same, and who it is. Who can't be known is not accepted.
+pub(crate) fn accept_with_peer(server: i64, wait: &mut Wait) -> Result<(i64, Credentials)> {
+    let server = get(server)?;
+    let mut peer = Err(Error::NO_DATA);
+    let handle = open(|| {
+        let client = server.accept(wait)?;
+        peer = client.peer_credentials();
+        peer.map(|_| client)
+    })?;
+    Ok((handle, peer?))
 }
 
 /// Takes over a descriptor, if no socket of ours has it already.

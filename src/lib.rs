@@ -7,7 +7,9 @@
 //! | [`abi`] | the exported functions, a file a noun: checks what C hands in, calls, converts the result; the header is generated from it |
 //! | `cleanup` | removing files at the end of the process |
 //! | `handles`, `handle_table`, `segments` | numbers that stand for sockets |
+//! | `activation` | sockets that a service manager passed |
 //! | `server`, `client`, `transfer`, `batch`, `option` | what sockets do |
+//! | `peer`, `access` | who is at the other end, and who may be |
 //! | `socket`, `socket_file`, `address` | what sockets are |
 //! | `inspection`, `unix_diag`, `directory`, `private_names`, `parents`, `owner` | what is at a path, who is there, and how to change it safely |
 //! | `wait`, `sleepers` | sleeping, and being woken |
@@ -20,6 +22,8 @@
 
 pub mod abi;
 
+mod access;
+mod activation;
 mod address;
 mod batch;
 mod cleanup;
@@ -34,6 +38,7 @@ mod inspection;
 mod option;
 mod owner;
 mod parents;
+mod peer;
 mod private_names;
 mod segments;
 mod server;

@@ -10,6 +10,8 @@ pub(crate) enum SocketOption {
     Kind,
     SendBuffer,
     ReceiveBuffer,
+    Refused,
+    MaxPerUid,
     Listening,
     ReadableBytes,
     OwnsFile,
@@ -18,6 +20,12 @@ pub(crate) enum SocketOption {
 impl Socket {
     pub(crate) fn option(&self, option: SocketOption) -> Result<i64> {
         let value = match option {
+            SocketOption::Refused => {
+                return Ok(self.access().map_or(0, |access| access.refused()));
+            }
+            SocketOption::MaxPerUid => {
+                return Ok(self.access().map_or(0, |access| access.most_per_user()).into());
+            }
             SocketOption::Kind => self.kind().number() as i32,
             SocketOption::SendBuffer => sys::option(self.fd(), libc::SO_SNDBUF)?,
             SocketOption::ReceiveBuffer => sys::option(self.fd(), libc::SO_RCVBUF)?,
@@ -30,6 +38,11 @@ impl Socket {
 
     pub(crate) fn set_option(&self, option: SocketOption, value: i64) -> Result<()> {
         let name = match option {
+            SocketOption::MaxPerUid => {
+                let most = u32::try_from(value).map_err(|_| Error::INVALID)?;
+                self.make_access()?.set_most_per_user(most);
+                return Ok(());
+            }
             SocketOption::SendBuffer => libc::SO_SNDBUF,
             SocketOption::ReceiveBuffer => libc::SO_RCVBUF,
             _ => return Err(Error::NO_SUCH_OPTION),

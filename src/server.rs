@@ -1,6 +1,7 @@
 //! Servers: listening and accepting.
 
 use std::ffi::CStr;
+use std::os::fd::{AsFd, OwnedFd};
 
 use crate::error::{Error, Failure, Result};
 use crate::socket::{Kind, Socket};
@@ -44,17 +45,33 @@ impl Socket {
         self.publish_file()
     }
 
+    /// The next client that may come in. Others are closed, and the wait goes on.
     pub(crate) fn accept(&self, wait: &mut Wait) -> Result<Self> {
         self.never_block()?;
-        let connection = self.wait_until(wait, Readiness::ReadableOrShut, |shut_down| {
+        loop {
+            let client = self.next_client(wait)?;
+            let Some(access) = self.access().filter(|access| access.asks()) else {
+                return self.accepted(client, None);
+            };
+            if let Some(place) = access.admit(client.as_fd()) {
+                return self.accepted(client, Some(place));
+            }
+            drop(client);
+            // However many of them come.
+            self.check_open()?;
+            wait.check()?;
+        }
+    }
+
+    fn next_client(&self, wait: &mut Wait) -> Result<OwnedFd> {
+        self.wait_until(wait, Readiness::ReadableOrShut, |shut_down| {
             match sys::accept(self.fd()) {
                 // Readable for ever, and nothing to accept: someone who shares this
                 // server shut it down. Blocked acceptors are told the same.
                 Err(Error::WOULD_BLOCK) if shut_down => Err(Error::INVALID),
                 result => result,
             }
-        })?;
-        self.accepted(connection)
+        })
     }
 
     pub(crate) fn is_listening(&self) -> Result<bool> {

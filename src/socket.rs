@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::access::{Access, Place};
 use crate::address::{self, Address};
 use crate::directory::Lock;
 use crate::error::{Error, Failure, LiveServer, Result};
@@ -68,7 +69,7 @@ struct Before {
 pub(crate) struct Socket {
     /// Before the descriptor: fields are dropped in this order, and a file is only
     /// surely ours while its socket is open.
-    file: OnceLock<SocketFile>,
+    file: OnceLock<Box<SocketFile>>,
     fd: OwnedFd,
     kind: Kind,
     before: Before,
@@ -80,6 +81,12 @@ pub(crate) struct Socket {
     local: OnceLock<Arc<CString>>,
     /// Where it was connected to, as it was given.
     remote: Mutex<Option<CString>>,
+    /// Who may come in, once anything is asked.
+    access: OnceLock<Box<Access>>,
+    /// A connection's, among those of its user.
+    place: Option<Place>,
+    /// What the service manager calls it.
+    activation_name: OnceLock<CString>,
     read_is_shut: AtomicBool,
     /// The peer's reset has been seen, and is told after what it sent before.
     reset_is_due: AtomicBool,
@@ -96,9 +103,10 @@ impl Socket {
     }
 
     /// A connection that this server accepted.
-    pub(crate) fn accepted(&self, fd: OwnedFd) -> Result<Self> {
+    pub(crate) fn accepted(&self, fd: OwnedFd, place: Option<Place>) -> Result<Self> {
         let mut connection = Self::own(fd, self.kind)?;
         connection.local.clone_from(&self.local);
+        connection.place = place;
         Ok(connection)
     }
 
@@ -134,6 +142,9 @@ impl Socket {
             interrupt: Interrupt::default(),
             local: OnceLock::new(),
             remote: Mutex::new(None),
+            access: OnceLock::new(),
+            place: None,
+            activation_name: OnceLock::new(),
             read_is_shut: AtomicBool::new(false),
             reset_is_due: AtomicBool::new(false),
         }
@@ -158,7 +169,7 @@ impl Socket {
             Address::Path(path) => {
                 let file = SocketFile::bind(self.fd(), path, options)
                     .map_err(|failure| self.advise(failure))?;
-                let _ = self.file.set(file);
+                let _ = self.file.set(Box::new(file));
             }
             Address::Abstract(name) => self.bind_name(&name)?,
             // The kernel would say that all is well.
@@ -271,7 +282,7 @@ impl Socket {
 
     /// The path that it is to take over becomes its own.
     pub(crate) fn publish_file(&self) -> Result<(), Failure> {
-        self.file.get().map_or(Ok(()), SocketFile::publish)
+        self.file.get().map_or(Ok(()), |file| file.publish())
     }
 
     /// For an opening that fails after its bind.
@@ -290,7 +301,7 @@ impl Socket {
 
     /// Whether the path still leads to this socket's own file.
     pub(crate) fn owns_file(&self) -> bool {
-        self.file.get().is_some_and(SocketFile::is_ours)
+        self.file.get().is_some_and(|file| file.is_ours())
     }
 
     /// The address it is bound to, as it was given. Empty: none.
@@ -332,6 +343,32 @@ impl Socket {
         attempt: impl FnMut(bool) -> Result<T>,
     ) -> Result<T> {
         wait.until(self.fd(), &self.interrupt, readiness, attempt)
+    }
+
+    /// Fails once another thread has closed it.
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.interrupt.is_closed() { Err(Error::Closed) } else { Ok(()) }
+    }
+
+    /// What it asks of its clients, if it asks anything.
+    pub(crate) fn access(&self) -> Option<&Access> {
+        self.access.get().map(AsRef::as_ref)
+    }
+
+    /// The same, from now on. Only who has connections can ask.
+    pub(crate) fn make_access(&self) -> Result<&Access> {
+        if self.kind == Kind::Datagram {
+            return Err(Error::NOT_SUPPORTED);
+        }
+        Ok(self.access.get_or_init(Box::default))
+    }
+
+    pub(crate) fn activation_name(&self) -> Option<&CStr> {
+        self.activation_name.get().map(CString::as_c_str)
+    }
+
+    pub(crate) fn set_activation_name(&self, name: &CStr) {
+        let _ = self.activation_name.set(name.to_owned());
     }
 
     pub(crate) fn kind(&self) -> Kind {

@@ -15,11 +15,13 @@ use crate::error::{Error, Result};
 
 mod accounts;
 mod files;
+mod identity;
 mod netlink;
 mod process;
 
 pub(crate) use accounts::{group_id, user_id};
 pub(crate) use files::*;
+pub(crate) use identity::*;
 pub(crate) use netlink::unix_diag;
 pub(crate) use process::*;
 
@@ -406,6 +408,11 @@ fn empty_headers() -> [libc::mmsghdr; BATCH] {
 pub(crate) fn set_close_on_exec(fd: BorrowedFd<'_>) -> Result<()> {
     // SAFETY: no pointers.
     check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) }).map(drop)
+}
+
+pub(crate) fn is_open(fd: BorrowedFd<'_>) -> bool {
+    // SAFETY: no pointers.
+    unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFD) >= 0 }
 }
 
 /// Another number for the same open file description.

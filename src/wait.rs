@@ -63,7 +63,7 @@ impl Interrupt {
         SLEEPERS.ring(self.key());
     }
 
-    fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.state() & CLOSED != 0
     }
 
@@ -161,6 +161,15 @@ impl Wait {
             (false, _) => self.wakes += 1,
         }
         Ok(revents & libc::POLLRDHUP != 0)
+    }
+
+    /// For a call that is kept busy without ever having to wait: fails once its time is
+    /// over. Not to wait at all is no time.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        match self.timeout {
+            Timeout::Milliseconds(0) => Ok(()),
+            _ => self.time_left().map(drop),
+        }
     }
 
     /// `None`: forever.

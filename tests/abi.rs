@@ -245,8 +245,15 @@ fn null_and_lengths_that_can_not_be_are_refused_everywhere() {
             udsock_open_server(UDSOCK_STREAM, ptr::null(), ptr::null(), ptr::null_mut());
         assert_eq!(no_address, invalid);
         let mut peer = udsock_credentials { pid: 1, uid: 2, gid: 3 };
-        assert_eq!(udsock_accept(s, 0, &mut peer), no(libc::ENOSYS));
+        assert_eq!(udsock_accept(s, 0, &mut peer), invalid, "it does not listen");
         assert_eq!(peer.pid, 1);
+        assert_eq!(udsock_peer_credentials(s, ptr::null_mut()), -libc::EINVAL);
+        assert_eq!(udsock_peer_groups(s, ptr::null_mut(), 1), invalid);
+        assert_eq!(udsock_peer_label(s, ptr::null_mut(), 10), invalid);
+        assert_eq!(udsock_allow_user(s, ptr::null()), -libc::EINVAL);
+        assert_eq!(udsock_allow_group(s, ptr::null()), -libc::EINVAL);
+        assert_eq!(udsock_activated(ptr::null_mut(), 1, ptr::null_mut()), invalid);
+        assert_eq!(udsock_activated_name(s, place.cast(), 0), invalid);
     }
     for how in [0, 4, 7, u32::MAX] {
         assert_eq!(socket.shutdown(how), invalid);

@@ -26,12 +26,58 @@ static void call_get_option(thread *t) {
     check(t, udsock_get_option(s, any_option(t)));
 }
 
+static void call_activated(thread *t) {
+    begin(t, "activated");
+    story story = new_story(t);
+    size_t capacity = below(t, 3);
+    udsock_t *out = percent(t, 20) ? NULL : canaries(capacity * sizeof *out);
+    int64_t result = check(t, udsock_activated(out, percent(t, 95) ? capacity : SIZE_MAX, story.error));
+    check_story(t, story, "activated", result);
+    if (result > 0) fail(t, "%lld sockets from nowhere", (long long)result);
+    free(out);
+}
+
+static void call_peer(thread *t) {
+    char label[64];
+    udsock_t s = on_handle(t, "peer_credentials");
+    udsock_credentials *peer = percent(t, 5) ? NULL : canaries(sizeof *peer);
+    if (check(t, udsock_peer_credentials(s, peer)) == 0 && peer->pid != getpid()) fail(t, "pid");
+    free(peer);
+    t->name = "peer_groups";
+    size_t capacity = below(t, 4);
+    uint32_t *groups = percent(t, 20) ? NULL : canaries(capacity * sizeof *groups);
+    check(t, udsock_peer_groups(s, groups, percent(t, 98) ? capacity : SIZE_MAX));
+    free(groups);
+    t->name = "peer_label";
+    check(t, udsock_peer_label(s, percent(t, 5) ? NULL : label, sizeof label));
+    t->name = "activated_name";
+    check(t, udsock_activated_name(s, percent(t, 5) ? NULL : label, sizeof label));
+    t->name = "peer_pidfd";
+    int pidfd = udsock_peer_pidfd(s);
+    if (check(t, pidfd) >= 0) close(pidfd);
+}
+
+/* This process itself among them, mostly: the servers have to go on. */
+static void call_allow(thread *t) {
+    static const char *const NAMES[] = { "0", "root", "", "nobody of this name", NULL };
+    udsock_t s = on_handle(t, "allow_uid");
+    int64_t ours = udsock_allow_uid(s, getuid());
+    check(t, ours);
+    check(t, udsock_allow_uid(s, percent(t, 50) ? UINT32_MAX : (uint32_t)number(t)));
+    t->name = "allow_gid";
+    check(t, udsock_allow_gid(s, percent(t, 50) ? UINT32_MAX : (uint32_t)number(t)));
+    t->name = "allow_user";
+    check(t, udsock_allow_user(s, ONE_OF(t, NAMES)));
+    t->name = "allow_group";
+    check(t, udsock_allow_group(s, ONE_OF(t, NAMES)));
+}
+
 static void call_set_option(thread *t) {
     static const int64_t VALUES[] = { 0, -1, INT64_MIN, INT64_MAX, INT64_C(1) << 31, INT32_MIN };
     udsock_t s = on_handle(t, "set_option");
     int64_t value = percent(t, 60) ? (int64_t)below(t, 1 << 20) : ONE_OF(t, VALUES);
     int64_t result = check(t, udsock_set_option(s, any_option(t), value));
-    if (result == 0 && (value < 1 || value > INT32_MAX)) fail(t, "%lld", (long long)value);
+    if (result == 0 && (value < 0 || value > UINT32_MAX)) fail(t, "%lld", (long long)value);
 }
 
 typedef int64_t address_call(udsock_t s, char *buffer, size_t size);
@@ -121,7 +167,7 @@ static void (*const CALLS[])(thread *) = {
     call_sendv, call_recvv, call_send_to, call_recv_from, call_send_batch, call_recv_batch,
     call_get_option, call_set_option, call_local_address, call_remote_address, call_cleanup,
     call_words, call_meet, call_meet, remove_file, call_disown, call_inspect,
-    call_cleanup_on_signal,
+    call_cleanup_on_signal, call_activated, call_peer, call_allow,
 };
 
 /* ---- all of it */

@@ -97,6 +97,8 @@ VALUE(UDSOCK_FDS_LOST, 2);
 VALUE(UDSOCK_OPTION_KIND, 1);
 VALUE(UDSOCK_OPTION_SEND_BUFFER, 2);
 VALUE(UDSOCK_OPTION_RECEIVE_BUFFER, 3);
+VALUE(UDSOCK_OPTION_REFUSED, 7);
+VALUE(UDSOCK_OPTION_MAX_PER_UID, 8);
 VALUE(UDSOCK_OPTION_LISTENING, 9);
 VALUE(UDSOCK_OPTION_READABLE_BYTES, 10);
 VALUE(UDSOCK_OPTION_OWNS_FILE, 11);
@@ -153,6 +155,18 @@ int64_t (*const send_batch)(udsock_t s, udsock_message *messages, size_t count,
                             int32_t timeout_ms) = udsock_send_batch;
 int64_t (*const recv_batch)(udsock_t s, udsock_message *messages, size_t count,
                             int32_t timeout_ms) = udsock_recv_batch;
+
+int64_t (*const activated)(udsock_t *out, size_t capacity, udsock_error *err) = udsock_activated;
+int64_t (*const activated_name)(udsock_t s, char *buffer, size_t size) = udsock_activated_name;
+
+int32_t (*const peer_credentials)(udsock_t s, udsock_credentials *out) = udsock_peer_credentials;
+int64_t (*const peer_groups)(udsock_t s, uint32_t *gids, size_t capacity) = udsock_peer_groups;
+int32_t (*const peer_pidfd)(udsock_t s) = udsock_peer_pidfd;
+int64_t (*const peer_label)(udsock_t s, char *buffer, size_t size) = udsock_peer_label;
+int32_t (*const allow_uid)(udsock_t server, uint32_t uid) = udsock_allow_uid;
+int32_t (*const allow_gid)(udsock_t server, uint32_t gid) = udsock_allow_gid;
+int32_t (*const allow_user)(udsock_t server, const char *name) = udsock_allow_user;
+int32_t (*const allow_group)(udsock_t server, const char *name) = udsock_allow_group;
 
 int64_t (*const get_option)(udsock_t s, uint32_t option) = udsock_get_option;
 int32_t (*const set_option)(udsock_t s, uint32_t option, int64_t value) = udsock_set_option;

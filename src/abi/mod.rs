@@ -67,9 +67,13 @@ pub mod open;
 
 pub mod descriptor;
 
+pub mod activation;
+
 pub mod transfer;
 
 pub mod message;
+
+pub mod peer;
 
 pub mod option;
 

@@ -18,6 +18,15 @@ pub const UDSOCK_OPTION_SEND_BUFFER: u32 = 2;
 /// the sender's buffer, so it changes little.
 pub const UDSOCK_OPTION_RECEIVE_BUFFER: u32 = 3;
 
+/// Option, to read: how many clients this server has refused, because of udsock_allow_uid
+/// and its kin or of UDSOCK_OPTION_MAX_PER_UID.
+pub const UDSOCK_OPTION_REFUSED: u32 = 7;
+
+/// Option: how many connections of one user may be open that this server accepted since
+/// the option was set; more are refused until one is closed. 0: as many as they like. Not
+/// for datagram sockets: -EOPNOTSUPP.
+pub const UDSOCK_OPTION_MAX_PER_UID: u32 = 8;
+
 /// Option, to read: 1 if the socket is a server that listens.
 pub const UDSOCK_OPTION_LISTENING: u32 = 9;
 
@@ -39,7 +48,8 @@ pub extern "C" fn udsock_get_option(s: udsock_t, option: u32) -> i64 {
 }
 
 /// Sets an option. -ENOPROTOOPT: there is no such option, or it can only be read.
-/// -EINVAL: the value is not between 1 and 2^31 - 1.
+/// -EINVAL: the value is out of range: 1 to 2^31 - 1 for buffers, 0 to 2^32 - 1 for
+/// UDSOCK_OPTION_MAX_PER_UID.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_set_option(s: udsock_t, option: u32, value: i64) -> i32 {
     guard(|| {
@@ -53,6 +63,8 @@ fn known(option: u32) -> Result<SocketOption> {
         UDSOCK_OPTION_KIND => Ok(SocketOption::Kind),
         UDSOCK_OPTION_SEND_BUFFER => Ok(SocketOption::SendBuffer),
         UDSOCK_OPTION_RECEIVE_BUFFER => Ok(SocketOption::ReceiveBuffer),
+        UDSOCK_OPTION_REFUSED => Ok(SocketOption::Refused),
+        UDSOCK_OPTION_MAX_PER_UID => Ok(SocketOption::MaxPerUid),
         UDSOCK_OPTION_LISTENING => Ok(SocketOption::Listening),
         UDSOCK_OPTION_READABLE_BYTES => Ok(SocketOption::ReadableBytes),
         UDSOCK_OPTION_OWNS_FILE => Ok(SocketOption::OwnsFile),

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-use super::argument::{self, Sized32, known_flags, options, required_text};
+use super::argument::{self, Output, Sized32, known_flags, options, required_text};
 use super::error::{explain, udsock_error};
 use super::guard::guard;
 use crate::cleanup;
@@ -12,6 +12,7 @@ use crate::handles;
 use crate::owner;
 use crate::socket::{Kind, Side, Socket};
 use crate::socket_file::FileOptions;
+use crate::sys::Credentials;
 use crate::wait::{Timeout, Wait};
 
 /// A handle: a socket of this process. From 2^32 to 2^53 - 1. A
@@ -121,6 +122,12 @@ pub struct udsock_connect_options {
     pub local_address: *const c_char,
 }
 
+impl From<Credentials> for udsock_credentials {
+    fn from(Credentials { pid, uid, gid }: Credentials) -> Self {
+        Self { pid, uid, gid }
+    }
+}
+
 // SAFETY: numbers and pointers: all zero is a value.
 unsafe impl Sized32 for udsock_bind_options {}
 // SAFETY: numbers and pointers: all zero is a value.
@@ -191,7 +198,11 @@ pub extern "C" fn udsock_listen(s: udsock_t, backlog: i32) -> i32 {
 /// threads may accept on one server. A client may be gone again already: what it sent
 /// can be received, then the end.
 ///
-/// `peer` must be NULL until credentials are there: -ENOSYS.
+/// `peer`, if it is not NULL, says who the client is (see udsock_peer_credentials). A
+/// server with an allow list (udsock_allow_uid) closes those who are not on it, and goes on
+/// waiting.
+///
+/// -ENODATA: `peer` was asked for, and the kernel does not know this client; it was closed.
 /// -EINVAL: not listening, or shut down. -EMFILE, -ENFILE: no descriptors are left; the
 /// client stays in the queue, and this is said at once, even if nobody waits there.
 #[must_use]
@@ -202,10 +213,14 @@ pub unsafe extern "C" fn udsock_accept(
     peer: *mut udsock_credentials,
 ) -> udsock_t {
     guard(|| {
-        if !peer.is_null() {
-            return Err(Error::NOT_IMPLEMENTED);
-        }
-        handles::accept(s, &mut Wait::new(argument::timeout(timeout_ms)?))
+        let mut wait = Wait::new(argument::timeout(timeout_ms)?);
+        let Ok(place) = Output::required(peer) else {
+            return handles::accept(s, &mut wait);
+        };
+        let (client, who) = handles::accept_with_peer(s, &mut wait)?;
+        // SAFETY: the caller passes room for a udsock_credentials, or NULL.
+        unsafe { place.write(who.into()) };
+        Ok(client)
     })
 }
 

@@ -1,5 +1,6 @@
 //! The process: its number, its umask, its end, its signals.
 
+use std::ffi::{CStr, CString};
 use std::fs;
 use std::mem::{MaybeUninit, zeroed};
 use std::ptr;
@@ -9,6 +10,20 @@ use crate::error::Result;
 
 pub(crate) fn process_id() -> u32 {
     std::process::id()
+}
+
+/// Of the environment. As everything that looks there, safe only while no other thread
+/// changes it.
+pub(crate) fn variable(name: &CStr) -> Option<CString> {
+    // SAFETY: the name is a C string.
+    let value = unsafe { libc::getenv(name.as_ptr()) };
+    // SAFETY: what is found is a C string, and is copied at once.
+    (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) }.to_owned())
+}
+
+pub(crate) fn remove_variable(name: &CStr) {
+    // SAFETY: the name is a C string without "=".
+    unsafe { libc::unsetenv(name.as_ptr()) };
 }
 
 pub(crate) fn user_of_process() -> u32 {

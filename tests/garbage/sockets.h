@@ -35,7 +35,8 @@ static void call_accept(thread *t) {
     udsock_credentials *peer = percent(t, 95) ? NULL : canaries(sizeof *peer);
     udsock_t connection = udsock_accept(s, timeout, peer);
     check_timed(t, timeout, connection);
-    if (peer != NULL && !is_untouched(peer, sizeof *peer)) fail(t, "peer was written");
+    if (peer != NULL && is_untouched(peer, sizeof *peer) != (connection < 0)) fail(t, "peer");
+    if (peer != NULL && connection >= 0 && peer->pid != getpid()) fail(t, "pid %d", peer->pid);
     free(peer);
     keep(t, connection);
 }

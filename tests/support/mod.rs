@@ -10,6 +10,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, ptr};
 
+pub use udsock::abi::activation::*;
 pub use udsock::abi::address::*;
 pub use udsock::abi::cleanup::*;
 pub use udsock::abi::descriptor::*;
@@ -17,6 +18,7 @@ pub use udsock::abi::error::*;
 pub use udsock::abi::message::*;
 pub use udsock::abi::open::*;
 pub use udsock::abi::option::*;
+pub use udsock::abi::peer::*;
 pub use udsock::abi::socket::*;
 pub use udsock::abi::transfer::*;
 pub use udsock::abi::version::*;

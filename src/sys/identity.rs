@@ -1,0 +1,97 @@
+//! Who is at the other end, as the kernel knows it.
+
+use std::mem::size_of;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use super::{check, own};
+use crate::error::{Error, Result};
+
+/// What getsockopt knows only in later kernels; not in the libc crate for every target.
+const SO_PEERGROUPS: i32 = 59;
+const SO_PEERPIDFD: i32 = 77;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Credentials {
+    pub(crate) pid: i32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+/// As they were when the connection was made. The kernel has an answer for every socket,
+/// also where there is none.
+pub(crate) fn peer_credentials(fd: BorrowedFd<'_>) -> Result<Credentials> {
+    let mut found = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut size = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: found and size live through the call, and size is found's.
+    check(unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut found).cast(),
+            &raw mut size,
+        )
+    })?;
+    Ok(Credentials { pid: found.pid, uid: found.uid, gid: found.gid })
+}
+
+/// The supplementary groups.
+pub(crate) fn peer_groups(fd: BorrowedFd<'_>) -> Result<Vec<u32>> {
+    let mut groups = vec![0_u32; 32];
+    let size = variable(fd, SO_PEERGROUPS, &mut groups)?;
+    groups.truncate(size / size_of::<u32>());
+    Ok(groups)
+}
+
+/// The label of a Linux security module, as bytes, perhaps with a NUL.
+pub(crate) fn peer_label(fd: BorrowedFd<'_>) -> Result<Vec<u8>> {
+    let mut label = vec![0_u8; 256];
+    let size = variable(fd, libc::SO_PEERSEC, &mut label)?;
+    label.truncate(size);
+    Ok(label)
+}
+
+/// An option whose size is known when it has been asked for. Its size in bytes.
+fn variable<T: Clone + Default>(
+    fd: BorrowedFd<'_>,
+    option: i32,
+    room: &mut Vec<T>,
+) -> Result<usize> {
+    loop {
+        let given = room.len() * size_of::<T>();
+        let mut size = given as libc::socklen_t;
+        // SAFETY: the room is as large as size says.
+        let result = check(unsafe {
+            libc::getsockopt(
+                fd.as_raw_fd(),
+                libc::SOL_SOCKET,
+                option,
+                room.as_mut_ptr().cast(),
+                &raw mut size,
+            )
+        });
+        let size = size as usize;
+        match result {
+            Err(Error::OUT_OF_RANGE) if size > given => {
+                room.resize(size.div_ceil(size_of::<T>()), T::default());
+            }
+            result => return result.map(|_| size),
+        }
+    }
+}
+
+pub(crate) fn peer_pidfd(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
+    let mut pidfd: i32 = -1;
+    let mut size = size_of::<i32>() as libc::socklen_t;
+    // SAFETY: pidfd and size live through the call, and size is pidfd's.
+    check(unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_PEERPIDFD,
+            (&raw mut pidfd).cast(),
+            &raw mut size,
+        )
+    })?;
+    own(pidfd)
+}
