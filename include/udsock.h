@@ -557,8 +557,14 @@ int64_t udsock_recv_from(udsock_t s,
  */
 #define UDSOCK_TRUNCATED 1
 
-/** Message flag, set by receiving: descriptors came that could not be taken. */
+/**
+ * Message flag, set by receiving: descriptors came that could not be taken: nobody had
+ * asked for them, there was no room, or this process has too many open. They are closed.
+ */
 #define UDSOCK_FDS_LOST 2
+
+/** The most descriptors that go with one message. */
+#define UDSOCK_MAX_DESCRIPTORS 253
 
 /**
  * A message, and all that goes with it. Sending reads data_size, descriptors_count and
@@ -579,11 +585,15 @@ typedef struct udsock_message {
     size_t data_capacity;
     /** How many bytes to send; how many bytes the received message has. */
     size_t data_size;
-    /** Not there yet: NULL. */
+    /**
+     * Descriptors to pass, or room for them. Those that are passed stay open here; those
+     * that are received are close-on-exec, and the caller's to close. A handle's descriptor
+     * is udsock_fd's. Receiving takes UDSOCK_OPTION_RECEIVE_FDS.
+     */
     int32_t *descriptors;
-    /** Not there yet: 0, else -ENOSYS. */
+    /** Receiving: how many there is room for. UDSOCK_MAX_DESCRIPTORS is always enough. */
     size_t descriptors_capacity;
-    /** Not there yet: 0, else -ENOSYS. Receiving writes 0. */
+    /** How many to pass, at most UDSOCK_MAX_DESCRIPTORS; how many were received. */
     size_t descriptors_count;
     /**
      * Where to send to (datagrams; NULL or "": where the socket is connected to); room
@@ -597,11 +607,35 @@ typedef struct udsock_message {
     size_t address_capacity;
     /** Receiving: the length of the sender's address without its NUL; 0: it has none. */
     size_t address_size;
-    /** Receiving: who sent it. Not there yet: unknown (see udsock_credentials). */
+    /**
+     * Receiving: who sent it, with UDSOCK_OPTION_RECEIVE_CREDENTIALS; else, and of a
+     * message that was sent before that was on, unknown (see udsock_credentials).
+     */
     udsock_credentials credentials;
     /** What became of it: how many bytes went or came, or an error code. */
     int32_t result;
 } udsock_message;
+
+/**
+ * Sends one message: udsock_send or udsock_send_to, with descriptors. Of a stream a part
+ * may go, as the result says: the descriptors go with its first byte, so send the rest
+ * without them.
+ *
+ * -EINVAL: more than UDSOCK_MAX_DESCRIPTORS, or descriptors without data on a stream, where
+ * the kernel would lose them. -EBADF: one of them is not open. -EPERM: the receiver does
+ * not take descriptors. -ETOOMANYREFS: too many are under way. Others: as udsock_send and
+ * udsock_send_to.
+ */
+int64_t udsock_send_message(udsock_t s, udsock_message *message, int32_t timeout_ms);
+
+/**
+ * Receives one message, and all that comes with it: the number of bytes at data. A message
+ * that is larger is cut, UDSOCK_TRUNCATED is set and data_size says how large it was.
+ *
+ * -ERANGE: the sender's address does not fit; the message stays in the queue. -EINVAL: no
+ * room. Others: as udsock_recv.
+ */
+int64_t udsock_recv_message(udsock_t s, udsock_message *message, int32_t timeout_ms);
 
 /**
  * Sends many messages, up to 64 in one system call: how many went. Each one's `result`
@@ -711,6 +745,21 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
 #define UDSOCK_OPTION_RECEIVE_BUFFER 3
 
 /**
+ * Option: 1 if udsock_recv_message and udsock_recv_batch are to take descriptors that come
+ * with messages. 0, the default: a peer that sends some gets EPERM (Linux 6.16), or, with
+ * an older kernel, they are closed and UDSOCK_FDS_LOST says so. Accepted connections have
+ * it from their server. The other calls that receive always lose them.
+ */
+#define UDSOCK_OPTION_RECEIVE_FDS 5
+
+/**
+ * Option: 1 if udsock_recv_message and udsock_recv_batch are to tell who sent each message
+ * (SO_PASSCRED). Accepted connections have it from their server. The kernel gives a socket
+ * without a name one of its own (as "@") when this is on and it connects or sends.
+ */
+#define UDSOCK_OPTION_RECEIVE_CREDENTIALS 6
+
+/**
  * Option, to read: how many clients this server has refused, because of udsock_allow_uid
  * and its kin or of UDSOCK_OPTION_MAX_PER_UID.
  */
@@ -744,7 +793,7 @@ int64_t udsock_get_option(udsock_t s, uint32_t option);
 /**
  * Sets an option. -ENOPROTOOPT: there is no such option, or it can only be read.
  * -EINVAL: the value is out of range: 1 to 2^31 - 1 for buffers, 0 to 2^32 - 1 for
- * UDSOCK_OPTION_MAX_PER_UID.
+ * UDSOCK_OPTION_MAX_PER_UID, 0 or 1 for what is on or off.
  */
 int32_t udsock_set_option(udsock_t s, uint32_t option, int64_t value);
 

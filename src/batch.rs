@@ -1,13 +1,29 @@
 //! Many messages in one call.
 
+use std::os::fd::RawFd;
+
 use crate::address::Destination;
 use crate::error::{Error, Result};
 use crate::socket::{Kind, Socket};
-use crate::sys::{self, BATCH, Buffer, Received, SocketName};
+use crate::sys::{self, Ancillary, BATCH, Buffer, Incoming, Received, SocketName};
 use crate::wait::Wait;
 
-/// A message to send, and where to, if that is not where the socket is connected to.
-pub(crate) type Outgoing<'a> = (Buffer<'a>, Option<Destination>);
+/// A message to send.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) buffer: Buffer<'a>,
+    /// `None`: where the socket is connected to.
+    pub(crate) to: Option<Destination>,
+    pub(crate) descriptors: &'a [RawFd],
+}
+
+impl<'a> Outgoing<'a> {
+    const EMPTY: Self = Self { buffer: Buffer::EMPTY, to: None, descriptors: &[] };
+
+    fn as_call(&self) -> sys::Outgoing<'_> {
+        let to = self.to.as_ref().map(AsRef::as_ref);
+        sys::Outgoing { buffer: self.buffer, to, descriptors: self.descriptors }
+    }
+}
 
 /// Messages to send, wherever the caller keeps them (`'a`).
 pub(crate) trait Outbox<'a> {
@@ -20,10 +36,55 @@ pub(crate) trait Outbox<'a> {
 pub(crate) trait Inbox<'a> {
     fn count(&self) -> usize;
     fn room(&self, index: usize) -> Buffer<'a>;
-    fn deliver(&mut self, index: usize, size: usize, from: &SocketName);
+    fn deliver(&mut self, index: usize, message: Delivery);
+}
+
+/// A message that has come; its bytes are in its room.
+pub(crate) struct Delivery {
+    /// All of it, whatever the room.
+    pub(crate) size: usize,
+    pub(crate) from: SocketName,
+    pub(crate) ancillary: Ancillary,
+    pub(crate) lost_descriptors: bool,
 }
 
 impl Socket {
+    /// Sends one message, with all that goes with it.
+    pub(crate) fn send_message(&self, message: &Outgoing<'_>, wait: &mut Wait) -> Result<usize> {
+        let readiness = self.readiness_to_send(message.to.is_some())?;
+        self.check_outgoing(message)?;
+        self.wait_until(wait, readiness, |_| sys::send_message(self.fd(), &message.as_call()))
+    }
+
+    /// Of a stream the kernel would lose descriptors that no byte goes with.
+    fn check_outgoing(&self, message: &Outgoing<'_>) -> Result<()> {
+        let lost = !message.descriptors.is_empty() && message.buffer.size() == 0;
+        if lost && self.kind() == Kind::Stream { Err(Error::INVALID) } else { Ok(()) }
+    }
+
+    /// Receives one message, with all that comes with it.
+    pub(crate) fn receive_message(&self, room: Buffer<'_>, wait: &mut Wait) -> Result<Delivery> {
+        let flags = if self.kind() == Kind::Stream { 0 } else { sys::TRUE_SIZE };
+        let mut from = SocketName::EMPTY;
+        let (got, ancillary) = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
+            let result =
+                self.reset_last(|| sys::receive_message(self.fd(), room, &mut from, flags));
+            let got = self.end_if_shut(result, shut_down)?;
+            if self.is_end(got.0) { Err(self.end()) } else { Ok(got) }
+        })?;
+        Ok(self.delivery(got, from, ancillary))
+    }
+
+    /// Drops, and so closes, descriptors that nobody has asked for.
+    fn delivery(&self, got: Received, from: SocketName, mut ancillary: Ancillary) -> Delivery {
+        let mut lost_descriptors = ancillary.is_cut;
+        if !self.receives_descriptors() {
+            lost_descriptors |= !ancillary.descriptors.is_empty();
+            ancillary.descriptors.clear();
+        }
+        Delivery { size: got.size, from, ancillary, lost_descriptors }
+    }
+
     /// Sends what can be sent in the time: how many went. One that fails does not
     /// stop the others. An error only if none went: the first one's.
     pub(crate) fn send_batch<'a>(
@@ -58,12 +119,14 @@ impl Socket {
         first: usize,
         wait: &mut Wait,
     ) -> Result<usize> {
-        let mut messages = [const { (Buffer::EMPTY, None) }; BATCH];
+        let mut messages = [const { Outgoing::EMPTY }; BATCH];
         let mut count = 0;
         for (index, place) in (first..outbox.count()).zip(&mut messages) {
-            let message = outbox
-                .message(index)
-                .and_then(|message| self.readiness_to_send(message.1.is_some()).and(Ok(message)));
+            let message = outbox.message(index).and_then(|message| {
+                self.readiness_to_send(message.to.is_some())?;
+                self.check_outgoing(&message)?;
+                Ok(message)
+            });
             match message {
                 Ok(message) => *place = message,
                 Err(error) if count == 0 => return Err(error),
@@ -72,16 +135,17 @@ impl Socket {
             }
             count += 1;
         }
-        let readiness = self.readiness_to_send(messages[0].1.is_some())?;
+        let readiness = self.readiness_to_send(messages[0].to.is_some())?;
+        let calls = messages.each_ref().map(Outgoing::as_call);
         let mut sizes = [0; BATCH];
         let sent = self.wait_until(wait, readiness, |_| {
-            sys::send_batch(self.fd(), &messages[..count], &mut sizes)
+            sys::send_batch(self.fd(), &calls[..count], &mut sizes)
         })?;
         if self.kind() == Kind::Stream {
             // A stream may take half a message; no other may come in between. If
             // the rest can't go, its size says so, and the others meet the error.
             let last = sent - 1;
-            let rest = messages[last].0.skip(sizes[last]);
+            let rest = messages[last].buffer.skip(sizes[last]);
             let mut more = 0;
             let _ = self.send_all(rest, wait, &mut more);
             sizes[last] += more;
@@ -99,26 +163,36 @@ impl Socket {
         inbox: &mut impl Inbox<'a>,
         wait: &mut Wait,
     ) -> Result<usize> {
-        let mut messages = [(Buffer::EMPTY, SocketName::EMPTY); BATCH];
         let count = inbox.count().min(BATCH);
-        for (index, (room, _)) in messages[..count].iter_mut().enumerate() {
-            *room = inbox.room(index);
-        }
-        let mut received = [Received::default(); BATCH];
-        let flags = if self.kind() == Kind::Stream { 0 } else { sys::TRUE_SIZE };
+        let mut messages = [const {
+            Incoming {
+                buffer: Buffer::EMPTY,
+                from: SocketName::EMPTY,
+                received: Received::NOTHING,
+                ancillary: Ancillary::NONE,
+            }
+        }; BATCH];
         let messages = &mut messages[..count];
+        for (index, message) in messages.iter_mut().enumerate() {
+            message.buffer = inbox.room(index);
+        }
+        let flags = if self.kind() == Kind::Stream { 0 } else { sys::TRUE_SIZE };
+        let wanted = self.receives_descriptors() || self.receives_credentials()?;
         let came = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
-            let result =
-                self.reset_last(|| sys::receive_batch(self.fd(), messages, &mut received, flags));
+            let result = self.reset_last(|| sys::receive_batch(self.fd(), messages, wanted, flags));
             self.end_if_shut(result, shut_down)
         })?;
-        if self.is_end(received[0]) {
+        // After the end the kernel fills the rest of a batch with nothing.
+        let came =
+            messages[..came].iter().take_while(|message| !self.is_end(message.received)).count();
+        if came == 0 {
             return Err(self.end());
         }
-        // After the end the kernel fills the rest of a batch with nothing.
-        let came = received[..came].iter().take_while(|&&got| !self.is_end(got)).count();
-        for (index, (got, (_, from))) in received[..came].iter().zip(messages).enumerate() {
-            inbox.deliver(index, got.size, from);
+        for (index, message) in messages[..came].iter_mut().enumerate() {
+            let mut ancillary = std::mem::replace(&mut message.ancillary, Ancillary::NONE);
+            // Without room for anything even a time stamp is cut.
+            ancillary.is_cut &= wanted || self.kind() != Kind::Seqpacket;
+            inbox.deliver(index, self.delivery(message.received, message.from, ancillary));
         }
         Ok(came)
     }

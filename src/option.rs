@@ -10,6 +10,8 @@ pub(crate) enum SocketOption {
     Kind,
     SendBuffer,
     ReceiveBuffer,
+    ReceiveDescriptors,
+    ReceiveCredentials,
     Refused,
     MaxPerUid,
     Listening,
@@ -26,6 +28,8 @@ impl Socket {
             SocketOption::MaxPerUid => {
                 return Ok(self.access().map_or(0, |access| access.most_per_user()).into());
             }
+            SocketOption::ReceiveDescriptors => self.receives_descriptors().into(),
+            SocketOption::ReceiveCredentials => self.receives_credentials()?.into(),
             SocketOption::Kind => self.kind().number() as i32,
             SocketOption::SendBuffer => sys::option(self.fd(), libc::SO_SNDBUF)?,
             SocketOption::ReceiveBuffer => sys::option(self.fd(), libc::SO_RCVBUF)?,
@@ -43,11 +47,23 @@ impl Socket {
                 self.make_access()?.set_most_per_user(most);
                 return Ok(());
             }
+            SocketOption::ReceiveDescriptors => return self.receive_descriptors(switch(value)?),
+            SocketOption::ReceiveCredentials => {
+                return sys::set_option(self.fd(), libc::SO_PASSCRED, switch(value)?.into());
+            }
             SocketOption::SendBuffer => libc::SO_SNDBUF,
             SocketOption::ReceiveBuffer => libc::SO_RCVBUF,
             _ => return Err(Error::NO_SUCH_OPTION),
         };
         let size = i32::try_from(value).ok().filter(|size| *size > 0).ok_or(Error::INVALID)?;
         sys::set_option(self.fd(), name, size)
+    }
+}
+
+fn switch(value: i64) -> Result<bool> {
+    match value {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Error::INVALID),
     }
 }

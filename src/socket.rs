@@ -87,6 +87,7 @@ pub(crate) struct Socket {
     place: Option<Place>,
     /// What the service manager calls it.
     activation_name: OnceLock<CString>,
+    receives_descriptors: AtomicBool,
     read_is_shut: AtomicBool,
     /// The peer's reset has been seen, and is told after what it sent before.
     reset_is_due: AtomicBool,
@@ -94,11 +95,16 @@ pub(crate) struct Socket {
 
 impl Socket {
     pub(crate) fn create(kind: Kind) -> Result<Self> {
-        Self::own(sys::socket(kind.number() as i32)?, kind)
+        let fd = sys::socket(kind.number() as i32)?;
+        sys::pass_descriptors(fd.as_fd(), false)?;
+        Self::own(fd, kind)
     }
 
     pub(crate) fn pair(kind: Kind) -> Result<[Self; 2]> {
         let [one, other] = sys::socketpair(kind.number() as i32)?;
+        for fd in [&one, &other] {
+            sys::pass_descriptors(fd.as_fd(), false)?;
+        }
         Ok([Self::own(one, kind)?, Self::own(other, kind)?])
     }
 
@@ -107,6 +113,8 @@ impl Socket {
         let mut connection = Self::own(fd, self.kind)?;
         connection.local.clone_from(&self.local);
         connection.place = place;
+        // The kernel's own settings are inherited, too.
+        *connection.receives_descriptors.get_mut() = self.receives_descriptors();
         Ok(connection)
     }
 
@@ -144,6 +152,7 @@ impl Socket {
             remote: Mutex::new(None),
             access: OnceLock::new(),
             place: None,
+            receives_descriptors: AtomicBool::new(false),
             activation_name: OnceLock::new(),
             read_is_shut: AtomicBool::new(false),
             reset_is_due: AtomicBool::new(false),
@@ -381,6 +390,22 @@ impl Socket {
 
     pub(crate) fn raw_fd(&self) -> RawFd {
         self.fd.as_raw_fd()
+    }
+
+    /// Whether descriptors that come are for the program. Else they are closed, or a newer
+    /// kernel does not let them be sent (SO_PASSRIGHTS).
+    pub(crate) fn receives_descriptors(&self) -> bool {
+        self.receives_descriptors.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn receive_descriptors(&self, on: bool) -> Result<()> {
+        sys::pass_descriptors(self.fd(), on)?;
+        self.receives_descriptors.store(on, Ordering::Release);
+        Ok(())
+    }
+
+    pub(crate) fn receives_credentials(&self) -> Result<bool> {
+        sys::option(self.fd(), libc::SO_PASSCRED).map(|on| on != 0)
     }
 
     pub(crate) fn read_is_shut(&self) -> bool {

@@ -14,12 +14,14 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 
 mod accounts;
+mod ancillary;
 mod files;
 mod identity;
 mod netlink;
 mod process;
 
 pub(crate) use accounts::{group_id, user_id};
+pub(crate) use ancillary::{Ancillary, Control, MOST_DESCRIPTORS};
 pub(crate) use files::*;
 pub(crate) use identity::*;
 pub(crate) use netlink::unix_diag;
@@ -238,6 +240,15 @@ pub(crate) fn set_option(fd: BorrowedFd<'_>, option: i32, value: i32) -> Result<
     .map(drop)
 }
 
+/// Whether peers may send descriptors here. Kernels before 6.16 always let them.
+pub(crate) fn pass_descriptors(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
+    const SO_PASSRIGHTS: i32 = 83;
+    match set_option(fd, SO_PASSRIGHTS, on.into()) {
+        Err(Error::NO_SUCH_OPTION) => Ok(()),
+        result => result,
+    }
+}
+
 /// Bytes, or the size of the first message, that a receive would find.
 pub(crate) fn readable_bytes(fd: BorrowedFd<'_>) -> Result<i32> {
     let mut count: c_int = 0;
@@ -266,10 +277,13 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    /// No room is ever given for ancillary data, so that none is installed; the
-    /// kernel says that there was some.
+    pub(crate) const NOTHING: Self = Self { size: 0, has_ancillary: false };
+
+    /// Where no room was given for ancillary data the kernel says that there was some.
     fn of(size: usize, header: &libc::msghdr) -> Self {
-        Self { size, has_ancillary: header.msg_flags & libc::MSG_CTRUNC != 0 }
+        let is_cut = header.msg_flags & libc::MSG_CTRUNC != 0;
+        let came = !header.msg_control.is_null() && header.msg_controllen > 0;
+        Self { size, has_ancillary: is_cut || came }
     }
 }
 
@@ -289,6 +303,46 @@ pub(crate) fn send(
     let header = header_of(buffers, to);
     // SAFETY: header points to names and buffers that live through the call.
     check_size(unsafe { libc::sendmsg(fd, &raw const header, SEND_FLAGS) })
+}
+
+/// A message to send.
+#[derive(Clone, Copy)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) buffer: Buffer<'a>,
+    /// `None`: where the socket is connected to.
+    pub(crate) to: Option<&'a SocketName>,
+    pub(crate) descriptors: &'a [RawFd],
+}
+
+/// With descriptors beside it.
+pub(crate) fn send_message(fd: BorrowedFd<'_>, message: &Outgoing<'_>) -> Result<usize> {
+    let mut control = Control::EMPTY;
+    let mut header = header_of(std::slice::from_ref(&message.buffer), message.to);
+    control.send(&mut header, message.descriptors);
+    // SAFETY: header points to a name, a buffer and a control buffer that live through the
+    // call.
+    check_size(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const header, SEND_FLAGS) })
+}
+
+/// With all that comes beside it. Never with PEEK: it would make descriptors each time.
+pub(crate) fn receive_message(
+    fd: BorrowedFd<'_>,
+    buffer: Buffer<'_>,
+    from: &mut SocketName,
+    flags: i32,
+) -> Result<(Received, Ancillary)> {
+    let mut control = Control::EMPTY;
+    let mut header = header_of(std::slice::from_ref(&buffer), None);
+    header.msg_name = (&raw mut from.address).cast();
+    header.msg_namelen = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+    control.receive(&mut header);
+    // SAFETY: header points to a name, a buffer and a control buffer that live through the
+    // call.
+    let size = check_size(unsafe {
+        libc::recvmsg(fd.as_raw_fd(), &raw mut header, RECEIVE_FLAGS | flags)
+    })?;
+    from.length = header.msg_namelen;
+    Ok((Received::of(size, &header), Control::take(&header)))
 }
 
 /// Without a name, and without knowing of ancillary data: the quickest.
@@ -344,19 +398,24 @@ fn header_of(buffers: &[Buffer<'_>], to: Option<&SocketName>) -> libc::msghdr {
 /// How many messages go through one call of a batch.
 pub(crate) const BATCH: usize = 64;
 
-/// Sends messages, each to its name, in one call. How many went; `sent` says how
-/// much of each. An error only if the first did not go.
+/// Sends messages in one call. How many went; `sent` says how much of each. An error only
+/// if the first did not go.
 pub(crate) fn send_batch(
     fd: BorrowedFd<'_>,
-    messages: &[(Buffer<'_>, Option<impl AsRef<SocketName>>)],
+    messages: &[Outgoing<'_>],
     sent: &mut [usize; BATCH],
 ) -> Result<usize> {
     let mut headers = empty_headers();
-    for (header, (buffer, to)) in headers.iter_mut().zip(messages) {
-        header.msg_hdr = header_of(std::slice::from_ref(buffer), to.as_ref().map(AsRef::as_ref));
+    let has_descriptors = messages.iter().any(|message| !message.descriptors.is_empty());
+    let mut controls = controls(if has_descriptors { messages.len() } else { 0 });
+    for (index, (header, message)) in headers.iter_mut().zip(messages).enumerate() {
+        header.msg_hdr = header_of(std::slice::from_ref(&message.buffer), message.to);
+        if let Some(control) = controls.get_mut(index) {
+            control.send(&mut header.msg_hdr, message.descriptors);
+        }
     }
     let count = messages.len().min(BATCH) as u32;
-    // SAFETY: `count` headers are filled in; they point into `messages`.
+    // SAFETY: `count` headers are filled in; they point into `messages` and `controls`.
     let done = check(unsafe {
         libc::sendmmsg(fd.as_raw_fd(), headers.as_mut_ptr(), count, SEND_FLAGS as _)
     })? as usize;
@@ -366,22 +425,35 @@ pub(crate) fn send_batch(
     Ok(done)
 }
 
-/// Receives messages, each with the name it came from, in one call.
+/// A message that was received in a batch.
+pub(crate) struct Incoming<'a> {
+    pub(crate) buffer: Buffer<'a>,
+    pub(crate) from: SocketName,
+    pub(crate) received: Received,
+    pub(crate) ancillary: Ancillary,
+}
+
+/// Receives messages, each with the name it came from, in one call; with what comes beside
+/// them, if that is wanted.
 pub(crate) fn receive_batch(
     fd: BorrowedFd<'_>,
-    messages: &mut [(Buffer<'_>, SocketName)],
-    received: &mut [Received; BATCH],
+    messages: &mut [Incoming<'_>],
+    wants_ancillary: bool,
     flags: i32,
 ) -> Result<usize> {
     let mut headers = empty_headers();
-    for (header, (buffer, from)) in headers.iter_mut().zip(messages.iter_mut()) {
-        header.msg_hdr = header_of(std::slice::from_ref(buffer), None);
-        header.msg_hdr.msg_name = (&raw mut from.address).cast();
+    let mut controls = controls(if wants_ancillary { messages.len() } else { 0 });
+    for (index, (header, message)) in headers.iter_mut().zip(messages.iter_mut()).enumerate() {
+        header.msg_hdr = header_of(std::slice::from_ref(&message.buffer), None);
+        header.msg_hdr.msg_name = (&raw mut message.from.address).cast();
         header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+        if let Some(control) = controls.get_mut(index) {
+            control.receive(&mut header.msg_hdr);
+        }
     }
     let count = messages.len().min(BATCH) as u32;
-    // SAFETY: `count` headers are filled in; they point into `messages`. NULL: no
-    // timeout, which would only be looked at between messages.
+    // SAFETY: `count` headers are filled in; they point into `messages` and `controls`.
+    // NULL: no timeout, which would only be looked at between messages.
     let done = check(unsafe {
         libc::recvmmsg(
             fd.as_raw_fd(),
@@ -391,11 +463,16 @@ pub(crate) fn receive_batch(
             ptr::null_mut(),
         )
     })? as usize;
-    for ((got, header), (_, from)) in received.iter_mut().zip(&headers[..done]).zip(messages) {
-        from.length = header.msg_hdr.msg_namelen;
-        *got = Received::of(header.msg_len as usize, &header.msg_hdr);
+    for (message, header) in messages.iter_mut().zip(&headers[..done]) {
+        message.from.length = header.msg_hdr.msg_namelen;
+        message.received = Received::of(header.msg_len as usize, &header.msg_hdr);
+        message.ancillary = Control::take(&header.msg_hdr);
     }
     Ok(done)
+}
+
+fn controls(count: usize) -> Vec<Control> {
+    vec![Control::EMPTY; count.min(BATCH)]
 }
 
 fn empty_headers() -> [libc::mmsghdr; BATCH] {

@@ -97,6 +97,9 @@ VALUE(UDSOCK_FDS_LOST, 2);
 VALUE(UDSOCK_OPTION_KIND, 1);
 VALUE(UDSOCK_OPTION_SEND_BUFFER, 2);
 VALUE(UDSOCK_OPTION_RECEIVE_BUFFER, 3);
+VALUE(UDSOCK_MAX_DESCRIPTORS, 253);
+VALUE(UDSOCK_OPTION_RECEIVE_FDS, 5);
+VALUE(UDSOCK_OPTION_RECEIVE_CREDENTIALS, 6);
 VALUE(UDSOCK_OPTION_REFUSED, 7);
 VALUE(UDSOCK_OPTION_MAX_PER_UID, 8);
 VALUE(UDSOCK_OPTION_LISTENING, 9);
@@ -151,6 +154,10 @@ int64_t (*const send_to)(udsock_t s, const void *data, size_t size, const char *
                          int32_t timeout_ms) = udsock_send_to;
 int64_t (*const recv_from)(udsock_t s, void *buffer, size_t size, char *address,
                            size_t address_size, int32_t timeout_ms) = udsock_recv_from;
+int64_t (*const send_message)(udsock_t s, udsock_message *message,
+                              int32_t timeout_ms) = udsock_send_message;
+int64_t (*const recv_message)(udsock_t s, udsock_message *message,
+                              int32_t timeout_ms) = udsock_recv_message;
 int64_t (*const send_batch)(udsock_t s, udsock_message *messages, size_t count,
                             int32_t timeout_ms) = udsock_send_batch;
 int64_t (*const recv_batch)(udsock_t s, udsock_message *messages, size_t count,

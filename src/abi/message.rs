@@ -2,23 +2,31 @@
 
 use std::ffi::{c_char, c_void};
 use std::mem::size_of;
+use std::os::fd::IntoRawFd;
 
 use super::argument::{self, Sized32, TextRoom};
 use super::guard::{code_of, count, guard};
 use super::socket::{udsock_credentials, udsock_t};
 use crate::address::{self, Address};
-use crate::batch::{Inbox, Outbox, Outgoing};
+use crate::batch::{Delivery, Inbox, Outbox, Outgoing};
 use crate::error::{Error, Failure, Result};
 use crate::handles;
-use crate::sys::{Buffer, SocketName};
+use crate::socket::Socket;
+use crate::sys::{Buffer, Credentials, SocketName};
 use crate::wait::Wait;
 
 /// Message flag, set by receiving: the message was larger than data_capacity. data_size
 /// is its true length; what did not fit is gone.
 pub const UDSOCK_TRUNCATED: u32 = 1;
 
-/// Message flag, set by receiving: descriptors came that could not be taken.
+/// Message flag, set by receiving: descriptors came that could not be taken: nobody had
+/// asked for them, there was no room, or this process has too many open. They are closed.
 pub const UDSOCK_FDS_LOST: u32 = 2;
+
+/// The most descriptors that go with one message.
+pub const UDSOCK_MAX_DESCRIPTORS: usize = 253;
+
+const _: () = assert!(UDSOCK_MAX_DESCRIPTORS == crate::sys::MOST_DESCRIPTORS);
 
 /// A message, and all that goes with it. Sending reads data_size, descriptors_count and
 /// address; receiving reads the capacities and writes the sizes and counts, so that what
@@ -37,11 +45,13 @@ pub struct udsock_message {
     pub data_capacity: usize,
     /// How many bytes to send; how many bytes the received message has.
     pub data_size: usize,
-    /// Not there yet: NULL.
+    /// Descriptors to pass, or room for them. Those that are passed stay open here; those
+    /// that are received are close-on-exec, and the caller's to close. A handle's descriptor
+    /// is udsock_fd's. Receiving takes UDSOCK_OPTION_RECEIVE_FDS.
     pub descriptors: *mut i32,
-    /// Not there yet: 0, else -ENOSYS.
+    /// Receiving: how many there is room for. UDSOCK_MAX_DESCRIPTORS is always enough.
     pub descriptors_capacity: usize,
-    /// Not there yet: 0, else -ENOSYS. Receiving writes 0.
+    /// How many to pass, at most UDSOCK_MAX_DESCRIPTORS; how many were received.
     pub descriptors_count: usize,
     /// Where to send to (datagrams; NULL or "": where the socket is connected to); room
     /// for the address of the sender, or NULL.
@@ -51,7 +61,8 @@ pub struct udsock_message {
     pub address_capacity: usize,
     /// Receiving: the length of the sender's address without its NUL; 0: it has none.
     pub address_size: usize,
-    /// Receiving: who sent it. Not there yet: unknown (see udsock_credentials).
+    /// Receiving: who sent it, with UDSOCK_OPTION_RECEIVE_CREDENTIALS; else, and of a
+    /// message that was sent before that was on, unknown (see udsock_credentials).
     pub credentials: udsock_credentials,
     /// What became of it: how many bytes went or came, or an error code.
     pub result: i32,
@@ -59,6 +70,53 @@ pub struct udsock_message {
 
 // SAFETY: numbers and pointers: all zero is a value.
 unsafe impl Sized32 for udsock_message {}
+
+/// Sends one message: udsock_send or udsock_send_to, with descriptors. Of a stream a part
+/// may go, as the result says: the descriptors go with its first byte, so send the rest
+/// without them.
+///
+/// -EINVAL: more than UDSOCK_MAX_DESCRIPTORS, or descriptors without data on a stream, where
+/// the kernel would lose them. -EBADF: one of them is not open. -EPERM: the receiver does
+/// not take descriptors. -ETOOMANYREFS: too many are under way. Others: as udsock_send and
+/// udsock_send_to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_send_message(
+    s: udsock_t,
+    message: *mut udsock_message,
+    timeout_ms: i32,
+) -> i64 {
+    guard(|| {
+        let mut wait = Wait::new(argument::timeout(timeout_ms)?);
+        // SAFETY: the caller passes a message with its size.
+        let messages = unsafe { Messages::new(message, 1) }?;
+        let message = messages.message(0)?;
+        handles::get(s)?.send_message(&message, &mut wait).map(count)
+    })
+}
+
+/// Receives one message, and all that comes with it: the number of bytes at data. A message
+/// that is larger is cut, UDSOCK_TRUNCATED is set and data_size says how large it was.
+///
+/// -ERANGE: the sender's address does not fit; the message stays in the queue. -EINVAL: no
+/// room. Others: as udsock_recv.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_recv_message(
+    s: udsock_t,
+    message: *mut udsock_message,
+    timeout_ms: i32,
+) -> i64 {
+    guard(|| {
+        let mut wait = Wait::new(argument::timeout(timeout_ms)?);
+        // SAFETY: the caller passes a message with its size.
+        let mut messages = unsafe { Messages::new(message, 1) }?;
+        messages.check_room()?;
+        let socket = handles::get(s)?;
+        messages.check_address_room(&socket, &mut wait)?;
+        let delivery = socket.receive_message(messages.room(0), &mut wait)?;
+        messages.deliver(0, delivery);
+        Ok(messages.read(0)?.result.into())
+    })
+}
 
 /// Sends many messages, up to 64 in one system call: how many went. Each one's `result`
 /// is its length or its own error, and one that fails does not hold up the others. If
@@ -143,9 +201,6 @@ impl Messages {
         if message.size as usize != self.stride {
             return Err(Error::INVALID);
         }
-        if message.descriptors_capacity != 0 || message.descriptors_count != 0 {
-            return Err(Error::NOT_IMPLEMENTED);
-        }
         Ok(message)
     }
 
@@ -163,8 +218,23 @@ impl Messages {
         (0..self.count.min(crate::sys::BATCH)).try_for_each(|index| {
             let message = self.read(index)?;
             argument::incoming(message.data, message.data_capacity)?;
+            // SAFETY: nothing is read or written yet.
+            unsafe { descriptors(&message, message.descriptors_capacity) }?;
             TextRoom::optional(message.address, message.address_capacity).map(drop)
         })
+    }
+
+    /// Of one message: whether the sender's address will fit, before it is taken.
+    fn check_address_room(&self, socket: &Socket, wait: &mut Wait) -> Result<()> {
+        let message = self.read(0)?;
+        let small = message.address_capacity <= address::NAME_TEXT_MAX;
+        if message.address.is_null() || !small {
+            return Ok(());
+        }
+        let mut from = SocketName::EMPTY;
+        socket.next_sender(&mut from, wait)?;
+        let fits = address::text_of(&from).count_bytes() < message.address_capacity;
+        if fits { Ok(()) } else { Err(Error::OUT_OF_RANGE) }
     }
 }
 
@@ -185,7 +255,12 @@ impl Outbox<'static> for Messages {
                 Some(to.map_err(|failure: Failure| failure.error())?)
             }
         };
-        Ok((buffer, to))
+        // SAFETY: the caller passes as many descriptors.
+        let descriptors = unsafe { descriptors(&message, message.descriptors_count) }?;
+        if descriptors.len() > UDSOCK_MAX_DESCRIPTORS {
+            return Err(Error::INVALID);
+        }
+        Ok(Outgoing { buffer, to, descriptors })
     }
 
     fn settle(&mut self, index: usize, result: Result<usize>) {
@@ -203,14 +278,27 @@ impl Inbox<'static> for Messages {
             .map_or(Buffer::EMPTY, |message| Buffer::from_raw(message.data, message.data_capacity))
     }
 
-    fn deliver(&mut self, index: usize, size: usize, from: &SocketName) {
-        let from = address::text_of(from);
+    fn deliver(&mut self, index: usize, delivery: Delivery) {
+        let Delivery { size, from, ancillary, mut lost_descriptors } = delivery;
+        let from = address::text_of(&from);
         self.update(index, |message| {
             let fits = size.min(message.data_capacity);
-            message.flags = if fits < size { UDSOCK_TRUNCATED } else { 0 };
             message.data_size = size;
             message.descriptors_count = 0;
-            message.credentials = udsock_credentials { pid: 0, uid: u32::MAX, gid: u32::MAX };
+            for descriptor in ancillary.descriptors {
+                if message.descriptors_count == message.descriptors_capacity {
+                    // Dropping it closes it.
+                    lost_descriptors = true;
+                    continue;
+                }
+                let place = message.descriptors.wrapping_add(message.descriptors_count);
+                // SAFETY: the caller passes room for `descriptors_capacity` of them.
+                unsafe { place.write_unaligned(descriptor.into_raw_fd()) };
+                message.descriptors_count += 1;
+            }
+            message.flags = if fits < size { UDSOCK_TRUNCATED } else { 0 };
+            message.flags |= if lost_descriptors { UDSOCK_FDS_LOST } else { 0 };
+            message.credentials = sender(ancillary.credentials);
             message.address_size = from.count_bytes();
             let written = match TextRoom::optional(message.address, message.address_capacity) {
                 // SAFETY: the caller passes room for `address_capacity` bytes.
@@ -219,6 +307,27 @@ impl Inbox<'static> for Messages {
             };
             message.result = in_result(written.map(|()| fits));
         });
+    }
+}
+
+/// The descriptors of a message, or the room for them.
+unsafe fn descriptors<'a>(message: &udsock_message, count: usize) -> Result<&'a [i32]> {
+    if count == 0 {
+        return Ok(&[]);
+    }
+    let size = count.checked_mul(size_of::<i32>()).and_then(|size| isize::try_from(size).ok());
+    if message.descriptors.is_null() || !message.descriptors.is_aligned() || size.is_none() {
+        return Err(Error::INVALID);
+    }
+    // SAFETY: the caller passes `count` of them, and leaves them alone during the call.
+    Ok(unsafe { std::slice::from_raw_parts(message.descriptors, count) })
+}
+
+/// What the kernel does not vouch for is unknown.
+fn sender(credentials: Option<Credentials>) -> udsock_credentials {
+    match credentials {
+        Some(known) if known.pid != 0 => known.into(),
+        _ => udsock_credentials { pid: 0, uid: u32::MAX, gid: u32::MAX },
     }
 }
 

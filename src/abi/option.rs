@@ -18,6 +18,17 @@ pub const UDSOCK_OPTION_SEND_BUFFER: u32 = 2;
 /// the sender's buffer, so it changes little.
 pub const UDSOCK_OPTION_RECEIVE_BUFFER: u32 = 3;
 
+/// Option: 1 if udsock_recv_message and udsock_recv_batch are to take descriptors that come
+/// with messages. 0, the default: a peer that sends some gets EPERM (Linux 6.16), or, with
+/// an older kernel, they are closed and UDSOCK_FDS_LOST says so. Accepted connections have
+/// it from their server. The other calls that receive always lose them.
+pub const UDSOCK_OPTION_RECEIVE_FDS: u32 = 5;
+
+/// Option: 1 if udsock_recv_message and udsock_recv_batch are to tell who sent each message
+/// (SO_PASSCRED). Accepted connections have it from their server. The kernel gives a socket
+/// without a name one of its own (as "@") when this is on and it connects or sends.
+pub const UDSOCK_OPTION_RECEIVE_CREDENTIALS: u32 = 6;
+
 /// Option, to read: how many clients this server has refused, because of udsock_allow_uid
 /// and its kin or of UDSOCK_OPTION_MAX_PER_UID.
 pub const UDSOCK_OPTION_REFUSED: u32 = 7;
@@ -49,7 +60,7 @@ pub extern "C" fn udsock_get_option(s: udsock_t, option: u32) -> i64 {
 
 /// Sets an option. -ENOPROTOOPT: there is no such option, or it can only be read.
 /// -EINVAL: the value is out of range: 1 to 2^31 - 1 for buffers, 0 to 2^32 - 1 for
-/// UDSOCK_OPTION_MAX_PER_UID.
+/// UDSOCK_OPTION_MAX_PER_UID, 0 or 1 for what is on or off.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_set_option(s: udsock_t, option: u32, value: i64) -> i32 {
     guard(|| {
@@ -63,6 +74,8 @@ fn known(option: u32) -> Result<SocketOption> {
         UDSOCK_OPTION_KIND => Ok(SocketOption::Kind),
         UDSOCK_OPTION_SEND_BUFFER => Ok(SocketOption::SendBuffer),
         UDSOCK_OPTION_RECEIVE_BUFFER => Ok(SocketOption::ReceiveBuffer),
+        UDSOCK_OPTION_RECEIVE_FDS => Ok(SocketOption::ReceiveDescriptors),
+        UDSOCK_OPTION_RECEIVE_CREDENTIALS => Ok(SocketOption::ReceiveCredentials),
         UDSOCK_OPTION_REFUSED => Ok(SocketOption::Refused),
         UDSOCK_OPTION_MAX_PER_UID => Ok(SocketOption::MaxPerUid),
         UDSOCK_OPTION_LISTENING => Ok(SocketOption::Listening),

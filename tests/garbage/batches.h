@@ -32,7 +32,6 @@ static batch new_batch(thread *t) {
         message->size = percent(t, 99) ? size : 4;
         if (percent(t, 1)) message->flags = any_bits(t);
         if (percent(t, 1)) message->descriptors_count = below(t, 300);
-        if (percent(t, 1)) message->descriptors_capacity = below(t, 300);
         if (percent(t, 1)) batch.messages[(i + 1) * batch.stride - 1] = 1;
         message->result = INT32_MIN;
     }
@@ -81,22 +80,42 @@ static void check_fates(thread *t, batch *batch, int64_t result) {
     }
 }
 
+/* Descriptors to pass: all of them good, or one of them bad. */
+static const int32_t *any_descriptors(thread *t, size_t *count) {
+    static int32_t good[UDSOCK_MAX_DESCRIPTORS + 1];
+    static const int32_t BAD[] = { 0, -1 };
+    bool is_good = percent(t, 80);
+    *count = percent(t, 90) ? below(t, 3) : UDSOCK_MAX_DESCRIPTORS + below(t, 2);
+    if (!is_good) *count = 2;
+    return is_good ? good : BAD;
+}
+
 static void call_send_batch(thread *t) {
-    udsock_t s = on_handle(t, "send_batch");
+    udsock_t s = on_handle(t, percent(t, 70) ? "send_batch" : "send_message");
     batch batch = new_batch(t);
     for (size_t i = 0; i < batch.count; i++) {
         span span = span_to_send(t);
         at(&batch, i)->data = span.data;
         at(&batch, i)->data_size = span.size;
         if (percent(t, 30)) at(&batch, i)->address = (char *)any_address(t);
+        if (percent(t, 10)) {
+            size_t passed;
+            at(&batch, i)->descriptors = (int32_t *)any_descriptors(t, &passed);
+            at(&batch, i)->descriptors_count = passed;
+        }
     }
     remember(&batch);
     int32_t timeout = any_timeout(t);
     size_t count = claimed_count(t, &batch);
     udsock_message *messages = percent(t, 1) ? NULL : at(&batch, 0);
-    int64_t result = udsock_send_batch(s, messages, count, timeout);
-    check_timed(t, timeout, result);
-    check_fates(t, &batch, result);
+    if (strcmp(t->name, "send_message") == 0) {
+        if (batch.count == 0) messages = NULL;
+        check_timed(t, timeout, udsock_send_message(s, messages, timeout));
+    } else {
+        int64_t result = udsock_send_batch(s, messages, count, timeout);
+        check_timed(t, timeout, result);
+        check_fates(t, &batch, result);
+    }
     end_batch(&batch);
 }
 
@@ -107,7 +126,13 @@ static void check_message(thread *t, const udsock_message *message, const char *
     size_t filled = message->data_size < message->data_capacity ? message->data_size
                                                                 : message->data_capacity;
     uint32_t flags = message->data_size > message->data_capacity ? UDSOCK_TRUNCATED : 0;
-    if (message->flags != flags || message->descriptors_count != 0) fail(t, "flags or count");
+    if ((message->flags & ~(uint32_t)UDSOCK_FDS_LOST) != flags) fail(t, "flags");
+    if (message->descriptors_count > message->descriptors_capacity) fail(t, "descriptors");
+    for (size_t i = 0; i < message->descriptors_count; i++) {
+        int fd = message->descriptors[i];
+        if ((fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0) fail(t, "%d is not close-on-exec", fd);
+        close(fd);
+    }
     if (!is_untouched(data + filled, ROOM - filled)) fail(t, "data beyond %zu", filled);
     if (message->result == -ERANGE) {
         if (message->address == NULL || message->address_size < message->address_capacity) {
@@ -123,14 +148,22 @@ static void check_message(thread *t, const udsock_message *message, const char *
 
 static void call_recv_batch(thread *t) {
     static const size_t CAPACITIES[] = { 0, 1, 8, 40, NAME_ROOM, NAME_ROOM, SIZE_MAX };
-    udsock_t s = on_handle(t, "recv_batch");
+    udsock_t s = on_handle(t, percent(t, 70) ? "recv_batch" : "recv_message");
     batch batch = new_batch(t);
+    int32_t *descriptors = canaries(batch.count * UDSOCK_MAX_DESCRIPTORS * sizeof *descriptors);
+    if (percent(t, 30)) udsock_set_option(s, UDSOCK_OPTION_RECEIVE_FDS, percent(t, 80));
+    if (percent(t, 30)) udsock_set_option(s, UDSOCK_OPTION_RECEIVE_CREDENTIALS, percent(t, 50));
     char *data = canaries(batch.count * ROOM);
     char *names = canaries(batch.count * NAME_ROOM);
     for (size_t i = 0; i < batch.count; i++) {
         udsock_message *message = at(&batch, i);
         message->data = percent(t, 99) ? data + i * ROOM : NULL;
         message->data_capacity = percent(t, 98) ? 1 + below(t, ROOM) : percent(t, 50) ? 0 : SIZE_MAX;
+        if (percent(t, 30)) {
+            message->descriptors = descriptors + i * UDSOCK_MAX_DESCRIPTORS;
+            message->descriptors_capacity = percent(t, 98) ? below(t, UDSOCK_MAX_DESCRIPTORS + 1)
+                                                           : SIZE_MAX;
+        }
         if (percent(t, 50)) continue;
         message->address = names + i * NAME_ROOM;
         message->address_capacity = ONE_OF(t, CAPACITIES);
@@ -139,8 +172,12 @@ static void call_recv_batch(thread *t) {
     int32_t timeout = any_timeout(t);
     size_t count = claimed_count(t, &batch);
     udsock_message *messages = percent(t, 1) ? NULL : at(&batch, 0);
-    int64_t result = udsock_recv_batch(s, messages, count, timeout);
+    bool one = strcmp(t->name, "recv_message") == 0;
+    if (one && batch.count == 0) messages = NULL;
+    int64_t result = one ? udsock_recv_message(s, messages, timeout)
+                         : udsock_recv_batch(s, messages, count, timeout);
     check_timed(t, timeout, result);
+    if (one && result >= 0) result = count = 1;
     size_t came = result < 0 ? 0 : (size_t)result;
     if (result == 0 || came > batch.count || (came > 0 && count > batch.count)) {
         fail(t, "%zu of %zu came", came, count);
@@ -153,6 +190,7 @@ static void call_recv_batch(thread *t) {
             fail(t, "message %zu was written", i);
         }
     }
+    free(descriptors);
     free(data);
     free(names);
     end_batch(&batch);
