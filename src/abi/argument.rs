@@ -122,6 +122,12 @@ impl TextRoom {
         self.size
     }
 
+    /// The text if it fits, else nothing at all. The caller must have passed this room.
+    pub(super) unsafe fn write_or_empty(&self, text: &CStr) -> Result<i64> {
+        // SAFETY: as for write.
+        unsafe { self.write(text).or_else(|_| self.write(c"")) }
+    }
+
     /// The length of the text without its NUL. The caller must have passed this room.
     pub(super) unsafe fn write(&self, text: &CStr) -> Result<i64> {
         let bytes = text.to_bytes_with_nul();

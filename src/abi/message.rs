@@ -114,6 +114,7 @@ pub unsafe extern "C" fn udsock_recv_message(
         messages.check_address_room(&socket, &mut wait)?;
         let delivery = socket.receive_message(messages.room(0), &mut wait)?;
         messages.deliver(0, delivery);
+        messages.accept_without_address();
         Ok(messages.read(0)?.result.into())
     })
 }
@@ -222,6 +223,23 @@ impl Messages {
             unsafe { descriptors(&message, message.descriptors_capacity) }?;
             TextRoom::optional(message.address, message.address_capacity).map(drop)
         })
+    }
+
+    /// Another thread may have taken the message that was looked at; then this one came
+    /// instead, and must not be lost for its address.
+    fn accept_without_address(&self) {
+        self.update(0, |message| {
+            let Ok(Some(room)) = TextRoom::optional(message.address, message.address_capacity)
+            else {
+                return;
+            };
+            if message.result == in_result(Err(Error::OUT_OF_RANGE)) {
+                message.result = in_result(Ok(message.data_size.min(message.data_capacity)));
+                message.address_size = 0;
+                // SAFETY: the caller passes room for `address_capacity` bytes.
+                let _ = unsafe { room.write(c"") };
+            }
+        });
     }
 
     /// Of one message: whether the sender's address will fit, before it is taken.

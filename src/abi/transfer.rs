@@ -206,8 +206,10 @@ pub unsafe extern "C" fn udsock_recv_from(
             }
         }
         let received = socket.receive_from(&[buffer], &mut from, &mut wait)?;
+        // Another thread may have taken the message that was looked at: this one came
+        // instead, and must not be lost.
         // SAFETY: the caller passes room for `address_size` bytes.
-        unsafe { room.write(&address::text_of(&from)) }?;
+        unsafe { room.write_or_empty(&address::text_of(&from)) }?;
         Ok(count(received))
     })
 }

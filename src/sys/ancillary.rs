@@ -71,7 +71,7 @@ impl Control {
             // SAFETY: not NULL, so it lies within what was filled in.
             let (entry, data) = unsafe { (*next, libc::CMSG_DATA(next)) };
             // SAFETY: no pointers.
-            let size = entry.cmsg_len as usize - unsafe { libc::CMSG_LEN(0) } as usize;
+            let size = entry.cmsg_len - unsafe { libc::CMSG_LEN(0) } as usize;
             match (entry.cmsg_level, entry.cmsg_type) {
                 (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
                     for index in 0..size / size_of::<RawFd>() {
