@@ -434,8 +434,9 @@ int32_t udsock_disown(udsock_t s);
  * process (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from descriptor 3 on): how many. They
  * are adopted (udsock_adopt): their files stay. Other descriptors are left alone. All
  * become close-on-exec, and the variables are removed from the environment, so a second
- * call returns 0. 0 also if nothing was passed, or to another process. Call it early: no
- * other thread may change the environment meanwhile.
+ * call returns 0. 0 also if nothing was passed, or to another process; the variables go
+ * then, too, and after every error but -ERANGE. Call it early: no other thread may change
+ * the environment meanwhile.
  *
  * -ERANGE: there are more than `capacity`; nothing has happened, call again. -EINVAL: the
  * variables make no sense. -EBADF: fewer descriptors are open than they say. Others: as
@@ -577,7 +578,10 @@ typedef struct udsock_message {
      * as many bytes apart.
      */
     uint32_t size;
-    /** Out: UDSOCK_TRUNCATED, UDSOCK_FDS_LOST. Sending does not look at these two. */
+    /**
+     * Out: UDSOCK_TRUNCATED, UDSOCK_FDS_LOST. A message that was cut can't be sent on:
+     * -EINVAL.
+     */
     uint32_t flags;
     /** The bytes, or room for them. */
     void *data;

@@ -24,15 +24,22 @@ struct Passed {
 pub(crate) fn activated(capacity: usize) -> Result<Vec<i64>, Failure> {
     static ASKING: Mutex<()> = Mutex::new(());
     let _alone = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
-    let sockets = passed().and_then(unix_sockets);
-    if sockets.as_ref().is_ok_and(|sockets| sockets.len() > capacity) {
+    let passed = passed();
+    let count = passed
+        .as_ref()
+        .map_or(0, |passed| passed.iter().filter(|passed| is_unix_socket(passed.fd)).count());
+    if count > capacity {
         return Err(Failure::Step {
             step: "more sockets were passed than there is room for",
             error: Error::OUT_OF_RANGE,
         });
     }
     VARIABLES.into_iter().for_each(sys::remove_variable);
-    adopt(&sockets?)
+    let passed = passed?;
+    for Passed { fd, .. } in &passed {
+        sys::set_close_on_exec(*fd)?;
+    }
+    adopt(passed.iter().filter(|passed| is_unix_socket(passed.fd)))
 }
 
 /// What the environment says; nothing if it speaks to another process.
@@ -73,17 +80,12 @@ fn number(text: &CStr) -> Option<u32> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
-/// Of all that was passed the Unix sockets.
-fn unix_sockets(passed: Vec<Passed>) -> Result<Vec<Passed>, Failure> {
-    for Passed { fd, .. } in &passed {
-        sys::set_close_on_exec(*fd)?;
-    }
-    let is_unix = |fd| sys::option(fd, libc::SO_DOMAIN) == Ok(libc::AF_UNIX);
-    Ok(passed.into_iter().filter(|passed| is_unix(passed.fd)).collect())
+fn is_unix_socket(fd: BorrowedFd<'_>) -> bool {
+    sys::option(fd, libc::SO_DOMAIN) == Ok(libc::AF_UNIX)
 }
 
 /// All of them or none.
-fn adopt(sockets: &[Passed]) -> Result<Vec<i64>, Failure> {
+fn adopt<'a>(sockets: impl Iterator<Item = &'a Passed>) -> Result<Vec<i64>, Failure> {
     let mut adopted = Vec::new();
     for Passed { fd, name } in sockets {
         let handle = handles::adopt(*fd).inspect_err(|_| {

@@ -112,6 +112,9 @@ fn unescape(text: &[u8]) -> Result<Vec<u8>, Failure> {
 /// The text of a name that came from the kernel. An unnamed socket's is empty.
 pub(crate) fn text_of(name: &SocketName) -> CString {
     let mut bytes = name.bytes().peekable();
+    if bytes.peek().is_none() {
+        return CString::default();
+    }
     let mut text = Vec::with_capacity(NAME_TEXT_MAX + 1);
     match bytes.peek() {
         None => {}

@@ -37,7 +37,8 @@ pub struct udsock_message {
     /// sizeof(udsock_message). In an array every element has the same, and elements are
     /// as many bytes apart.
     pub size: u32,
-    /// Out: UDSOCK_TRUNCATED, UDSOCK_FDS_LOST. Sending does not look at these two.
+    /// Out: UDSOCK_TRUNCATED, UDSOCK_FDS_LOST. A message that was cut can't be sent on:
+    /// -EINVAL.
     pub flags: u32,
     /// The bytes, or room for them.
     pub data: *mut c_void,
@@ -263,6 +264,10 @@ impl Outbox<'static> for Messages {
 
     fn message(&self, index: usize) -> Result<Outgoing<'static>> {
         let message = self.read(index)?;
+        if message.flags & UDSOCK_TRUNCATED != 0 {
+            // Its length is that of what was received, and not of what is here.
+            return Err(Error::INVALID);
+        }
         let buffer = argument::outgoing(message.data, message.data_size)?;
         // SAFETY: the caller passes a C string or NULL.
         let to = match unsafe { argument::text(message.address) } {
