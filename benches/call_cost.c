@@ -10,16 +10,12 @@
  * comes beside every message.
  */
 #define _GNU_SOURCE
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "timing.h"
 #include "udsock.h"
 
-enum { SIZE = 64, SAMPLES = 401, ROUNDS_PER_SAMPLE = 1000 };
+enum { SIZE = 64 };
 
 static const struct {
     const char *name;
@@ -35,14 +31,6 @@ union ends {
     int fd[2];
     udsock_t handle[2];
 };
-
-static void require(int condition, const char *what)
-{
-    if (!condition) {
-        perror(what);
-        exit(1);
-    }
-}
 
 static void open_raw(int kind, union ends *ends)
 {
@@ -102,27 +90,6 @@ static const struct {
 };
 enum { RAW, RECVMSG, OURS, WAY_COUNT };
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static int compare(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static double median(const double samples[SAMPLES])
-{
-    double sorted[SAMPLES];
-    memcpy(sorted, samples, sizeof sorted);
-    qsort(sorted, SAMPLES, sizeof sorted[0], compare);
-    return sorted[SAMPLES / 2];
-}
-
 /* The median of how much longer one way took than another, sample by sample: what
    disturbed both alike cancels. */
 static double difference(const double longer[SAMPLES], const double shorter[SAMPLES])
@@ -151,18 +118,6 @@ static void measure(int kind)
     printf("%-10s %8.1f %8.1f %8.1f %10.1f %14.1f\n", KINDS[kind].name, median(samples[RAW]),
            median(samples[RECVMSG]), median(samples[OURS]),
            difference(samples[OURS], samples[RAW]), difference(samples[OURS], samples[RECVMSG]));
-}
-
-/* Both ends on one core: no wake-up of another, and no migration, is measured. */
-static void stay_on_this_core(void)
-{
-    cpu_set_t cores;
-    int core = sched_getcpu();
-    CPU_ZERO(&cores);
-    if (core >= 0)
-        CPU_SET((size_t)core, &cores);
-    if (core < 0 || sched_setaffinity(0, sizeof cores, &cores) != 0)
-        fprintf(stderr, "not pinned to a core: the times are less steady\n");
 }
 
 static int usage(void)

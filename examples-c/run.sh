@@ -50,6 +50,15 @@ show() {
     [ $status -eq 0 ] || fail "$command ended with status $status"
 }
 
+# Runs a client that must not be let in.
+show_refused() {
+    printf '$ %s\n' "$*"
+    "$@" >show.log 2>&1
+    status=$?
+    indent <show.log
+    [ $status -eq 1 ] && grep -q "not let in" show.log || fail "status $status, and not refused"
+}
+
 # Starts an example in the background. What it says goes to a file.
 start() {
     start_as "$1" "$@"
@@ -228,6 +237,69 @@ show echo_client stream adopted.sock
 stop adopted_listener
 show ls adopted.sock
 show rm adopted.sock
+
+title "A server that a service manager starts when somebody calls, or that is started by hand"
+start activated_server activated.sock
+await activated_server "started by hand"
+show echo_client stream activated.sock
+stop activated_server
+gone activated.sock
+if command -v systemd-socket-activate >/dev/null; then
+    listen="systemd-socket-activate --listen=$dir/activated.sock"
+    printf '    started by %s:\n' "$listen"
+    (RUNNER="$listen $RUNNER" && start activated_server)
+    await activated_server Listening
+    show echo_client stream activated.sock
+    await activated_server "activated as"
+    stop activated_server
+    show rm activated.sock
+fi
+
+title "Only who is on the list comes in, and is told who that is"
+me=$(id -un 2>/dev/null) || me=$(id -u)
+start authenticated_server auth.sock "user:$me"
+await authenticated_server serving
+show authenticated_server auth.sock
+# Another user, if this one may become it, and it gets to the program and the socket.
+chmod 711 .
+other="setpriv --reuid=65534 --regid=65534 --clear-groups"
+if $other test -x "$build/authenticated_server" 2>/dev/null && $other test -w "$dir/auth.sock"; then
+    show_refused $other "$build/authenticated_server" auth.sock
+fi
+stop authenticated_server
+gone auth.sock
+start authenticated_server auth.sock "user:$(($(id -u) + 1))"
+await authenticated_server serving
+show_refused "$build/authenticated_server" auth.sock
+stop authenticated_server
+grep -q "refused 1" authenticated_server.log || fail "nobody was counted"
+gone auth.sock
+
+title "A file is read by one who may not open it"
+echo "This is the secret." >secret.txt
+chmod 400 secret.txt
+start pass_descriptor agent agent.sock secret.txt
+await pass_descriptor serving
+# Nobody, which root's worker becomes, has to get to the socket; another user's worker
+# may not open the file either from now on.
+chmod 711 .
+chmod 000 secret.txt
+show pass_descriptor worker agent.sock
+grep -q "open secret.txt: Permission denied" show.log || fail "it may open the file"
+grep -q "This is the secret." show.log || fail "it did not read the file"
+stop pass_descriptor
+gone agent.sock
+rm secret.txt
+
+title "Datagrams whose senders are known"
+start credentials_datagram datagram.sock
+await credentials_datagram serving
+show datagram_client datagram.sock client.sock
+show datagram_client datagram.sock @
+stop credentials_datagram
+grep -q "process [1-9][0-9]*, user $(id -u), group $(id -g)" credentials_datagram.log ||
+    fail "the sender is not known"
+gone datagram.sock
 
 title "Where the time goes: connect, send 5 bytes, receive them back, close"
 show profile "${ROUNDS:-10000}"

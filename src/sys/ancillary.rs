@@ -1,6 +1,6 @@
 //! What goes beside a message: descriptors and credentials (cmsg(3)).
 
-use std::mem::{size_of, size_of_val};
+use std::mem::{MaybeUninit, size_of, size_of_val};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
@@ -13,7 +13,7 @@ pub(crate) const MOST_DESCRIPTORS: usize = 253;
 /// stamp. With less, the kernel would drop something.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
-pub(crate) struct Control([u8; Control::SIZE]);
+pub(crate) struct Control(MaybeUninit<[u8; Control::SIZE]>);
 
 /// What came beside a message.
 pub(crate) struct Ancillary {
@@ -31,7 +31,7 @@ impl Ancillary {
 impl Control {
     const SIZE: usize = 1152;
 
-    pub(crate) const EMPTY: Self = Self([0; Self::SIZE]);
+    pub(crate) const EMPTY: Self = Self(MaybeUninit::uninit());
 
     /// Descriptors to send, at most [`MOST_DESCRIPTORS`]. With none the header stays as it is.
     pub(super) fn send(&mut self, header: &mut libc::msghdr, descriptors: &[RawFd]) {
@@ -44,7 +44,9 @@ impl Control {
         // SAFETY: the room is for as many descriptors, and aligned; the first header lies
         // within it, with its data behind it.
         unsafe {
-            header.msg_controllen = libc::CMSG_SPACE(size) as _;
+            let space = libc::CMSG_SPACE(size) as usize;
+            self.0.as_mut_ptr().cast::<u8>().write_bytes(0, space);
+            header.msg_controllen = space as _;
             let first = libc::CMSG_FIRSTHDR(header);
             (*first).cmsg_level = libc::SOL_SOCKET;
             (*first).cmsg_type = libc::SCM_RIGHTS;
