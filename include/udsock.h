@@ -302,7 +302,7 @@ int32_t udsock_listen(udsock_t s, int32_t backlog);
  * server with an allow list (udsock_allow_uid) closes those who are not on it, and goes on
  * waiting.
  *
- * -ENODATA: `peer` was asked for, and the kernel does not know this client; it was closed.
+ * Where `peer` is asked for, those whom the kernel does not know are refused likewise.
  * -EINVAL: not listening, or shut down. -EMFILE, -ENFILE: no descriptors are left; the
  * client stays in the queue, and this is said at once, even if nobody waits there.
  */
@@ -659,7 +659,8 @@ int64_t udsock_send_batch(udsock_t s,
 /**
  * Waits for a message and receives it together with those that are there already, up
  * to 64 in one call: how many came. Each one's `result` is the number of bytes at data,
- * or -ERANGE if the sender's address did not fit (address_size says its length).
+ * or -ERANGE if the sender's address did not fit (address_size says its length); data and
+ * descriptors have come all the same.
  * UDSOCK_TRUNCATED marks those that were larger than their room. Elements beyond the
  * result are not touched. Errors: as udsock_recv; -EINVAL also for any element without
  * room, before anything is received.

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
-use crate::sys::{self, Credentials};
+use crate::peer;
+use crate::sys;
 
 /// What a server asks of its clients. Without rules everyone is let in.
 #[derive(Default)]
@@ -79,19 +80,23 @@ impl Access {
     pub(crate) fn admit(&self, client: BorrowedFd<'_>) -> Option<Place> {
         let place = self.place_for(client);
         if place.is_none() {
-            self.refused.fetch_add(1, Ordering::Relaxed);
+            self.count_refused();
         }
         place
     }
 
+    pub(crate) fn count_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn place_for(&self, client: BorrowedFd<'_>) -> Option<Place> {
         let who = sys::peer_credentials(client).ok()?;
-        if who.uid == u32::MAX {
-            return None;
-        }
+        let user = peer::known_user(who.uid)?;
         // An old kernel does not tell them; the primary one counts all the same.
-        let groups = sys::peer_groups(client).unwrap_or_default();
-        lock(&self.rules).admit(who, &groups)
+        let mut groups = sys::peer_groups(client).unwrap_or_default();
+        groups.push(who.gid);
+        groups.retain(|&group| peer::known_group(group).is_some());
+        lock(&self.rules).admit(user, &groups)
     }
 }
 
@@ -100,19 +105,19 @@ impl Rules {
         !self.users.is_empty() || !self.groups.is_empty()
     }
 
-    fn admit(&self, client: Credentials, groups: &[u32]) -> Option<Place> {
-        let has = |group: &u32| *group == client.gid || groups.contains(group);
-        if self.has_list() && !self.users.contains(&client.uid) && !self.groups.iter().any(has) {
+    fn admit(&self, user: u32, groups: &[u32]) -> Option<Place> {
+        let is_member = |group| groups.contains(group);
+        if self.has_list() && !self.users.contains(&user) && !self.groups.iter().any(is_member) {
             return None;
         }
         let mut open = lock(&self.open);
-        let count = open.get(&client.uid).copied().unwrap_or(0);
+        let count = open.get(&user).copied().unwrap_or(0);
         if self.most_per_user > 0 && count >= self.most_per_user {
             return None;
         }
         open.try_reserve(1).ok()?;
-        open.insert(client.uid, count + 1);
-        Some(Place { open: self.open.clone(), user: client.uid })
+        open.insert(user, count + 1);
+        Some(Place { open: self.open.clone(), user })
     }
 }
 

@@ -67,8 +67,10 @@ impl Socket {
         let flags = if self.kind() == Kind::Stream { 0 } else { sys::TRUE_SIZE };
         let mut from = SocketName::EMPTY;
         let (got, ancillary) = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
-            let result =
-                self.reset_last(|| sys::receive_message(self.fd(), room, &mut from, flags));
+            let result = self.in_order(
+                || sys::receive_message(self.fd(), room, &mut from, flags),
+                |(got, _)| *got,
+            );
             let got = self.end_if_shut(result, shut_down)?;
             if self.is_end(got.0) { Err(self.end()) } else { Ok(got) }
         })?;
@@ -177,9 +179,14 @@ impl Socket {
             message.buffer = inbox.room(index);
         }
         let flags = if self.kind() == Kind::Stream { 0 } else { sys::TRUE_SIZE };
-        let wanted = self.receives_descriptors() || self.receives_credentials()?;
-        let came = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
-            let result = self.reset_last(|| sys::receive_batch(self.fd(), messages, wanted, flags));
+        let (came, _) = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
+            let result = self.in_order(
+                || {
+                    let came = sys::receive_batch(self.fd(), messages, flags)?;
+                    Ok((came, messages[0].received))
+                },
+                |(_, first)| *first,
+            );
             self.end_if_shut(result, shut_down)
         })?;
         // After the end the kernel fills the rest of a batch with nothing.
@@ -189,9 +196,7 @@ impl Socket {
             return Err(self.end());
         }
         for (index, message) in messages[..came].iter_mut().enumerate() {
-            let mut ancillary = std::mem::replace(&mut message.ancillary, Ancillary::NONE);
-            // Without room for anything even a time stamp is cut.
-            ancillary.is_cut &= wanted || self.kind() != Kind::Seqpacket;
+            let ancillary = std::mem::replace(&mut message.ancillary, Ancillary::NONE);
             inbox.deliver(index, self.delivery(message.received, message.from, ancillary));
         }
         Ok(came)

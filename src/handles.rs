@@ -41,16 +41,16 @@ pub(crate) fn accept(server: i64, wait: &mut Wait) -> Result<i64> {
     open(|| server.accept(wait))
 }
 
-/// The same, and who it is. Who can't be known is not accepted.
+/// The same, and who it is.
 pub(crate) fn accept_with_peer(server: i64, wait: &mut Wait) -> Result<(i64, Credentials)> {
     let server = get(server)?;
-    let mut peer = Err(Error::NO_DATA);
+    let mut peer = None;
     let handle = open(|| {
-        let client = server.accept(wait)?;
-        peer = client.peer_credentials();
-        peer.map(|_| client)
+        let (client, known) = server.accept_known(wait)?;
+        peer = Some(known);
+        Ok::<_, Error>(client)
     })?;
-    Ok((handle, peer?))
+    Ok((handle, peer.ok_or(Error::NO_DATA)?))
 }
 
 /// Takes over a descriptor, if no socket of ours has it already.

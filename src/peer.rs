@@ -12,10 +12,10 @@ impl Socket {
         // A socket without a peer has an answer too: nobody, or, if it listens, itself.
         sys::remote_name(self.fd())?;
         let found = sys::peer_credentials(self.fd())?;
-        if found.pid == 0 || found.uid == u32::MAX || found.gid == u32::MAX {
-            return Err(Error::NO_DATA);
+        match (found.pid, known_user(found.uid), known_group(found.gid)) {
+            (1.., Some(_), Some(_)) => Ok(found),
+            _ => Err(Error::NO_DATA),
         }
-        Ok(found)
     }
 
     /// Its supplementary groups, at the same moment.
@@ -37,4 +37,21 @@ impl Socket {
         label.truncate(label.iter().position(|&byte| byte == 0).unwrap_or(label.len()));
         Ok(label)
     }
+}
+
+/// Whom a user namespace has no number for, it shows under this one (see
+/// user_namespaces(7)), which also is somebody's.
+const OVERFLOW: u32 = 65_534;
+
+pub(crate) fn known_user(id: u32) -> Option<u32> {
+    known(id, sys::UID_MAP)
+}
+
+pub(crate) fn known_group(id: u32) -> Option<u32> {
+    known(id, sys::GID_MAP)
+}
+
+fn known(id: u32, map: &str) -> Option<u32> {
+    let is_somebody = id != u32::MAX && (id != OVERFLOW || sys::maps_everyone(map));
+    is_somebody.then_some(id)
 }

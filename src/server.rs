@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use crate::error::{Error, Failure, Result};
 use crate::socket::{Kind, Socket};
 use crate::socket_file::FileOptions;
-use crate::sys;
+use crate::sys::{self, Credentials};
 use crate::wait::{Readiness, Wait};
 
 impl Socket {
@@ -47,20 +47,52 @@ impl Socket {
 
     /// The next client that may come in. Others are closed, and the wait goes on.
     pub(crate) fn accept(&self, wait: &mut Wait) -> Result<Self> {
+        self.accept_if(wait, |_| true)
+    }
+
+    /// The same, and who it is. Who can't be known does not come in.
+    pub(crate) fn accept_known(&self, wait: &mut Wait) -> Result<(Self, Credentials)> {
+        let client = self.accept_if(wait, |client| client.peer_credentials().is_ok())?;
+        let peer = client.peer_credentials()?;
+        Ok((client, peer))
+    }
+
+    fn accept_if(&self, wait: &mut Wait, is_welcome: impl Fn(&Self) -> bool) -> Result<Self> {
+        /// No queue is longer, but by sysctl; who was in it at the call has been seen then.
+        const LONG_QUEUE: u32 = 4096 + 1;
+        const BREATH: u32 = 64;
         self.never_block()?;
-        loop {
+        for refused in 1.. {
             let client = self.next_client(wait)?;
-            let Some(access) = self.access().filter(|access| access.asks()) else {
-                return self.accepted(client, None);
-            };
-            if let Some(place) = access.admit(client.as_fd()) {
-                return self.accepted(client, Some(place));
+            match self.access().filter(|access| access.asks()) {
+                None => {
+                    let client = self.accepted(client, None)?;
+                    if is_welcome(&client) {
+                        return Ok(client);
+                    }
+                    self.make_access()?.count_refused();
+                }
+                Some(access) => {
+                    if let Some(place) = access.admit(client.as_fd()) {
+                        let client = self.accepted(client, Some(place))?;
+                        if is_welcome(&client) {
+                            return Ok(client);
+                        }
+                        access.count_refused();
+                    }
+                }
             }
-            drop(client);
             // However many of them come.
             self.check_open()?;
             wait.check()?;
+            if refused % BREATH == 0 {
+                self.breathe(wait)?;
+            }
+            if refused >= LONG_QUEUE && wait.is_none() {
+                return Err(Error::WOULD_BLOCK);
+            }
         }
+        unreachable!("the count goes on for ever")
     }
 
     fn next_client(&self, wait: &mut Wait) -> Result<OwnedFd> {

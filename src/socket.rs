@@ -359,6 +359,10 @@ impl Socket {
         if self.interrupt.is_closed() { Err(Error::Closed) } else { Ok(()) }
     }
 
+    pub(crate) fn breathe(&self, wait: &mut Wait) -> Result<()> {
+        wait.breathe(&self.interrupt)
+    }
+
     /// What it asks of its clients, if it asks anything.
     pub(crate) fn access(&self) -> Option<&Access> {
         self.access.get().map(AsRef::as_ref)

@@ -433,23 +433,22 @@ pub(crate) struct Incoming<'a> {
     pub(crate) ancillary: Ancillary,
 }
 
-/// Receives messages, each with the name it came from, in one call; with what comes beside
-/// them, if that is wanted.
+/// Receives messages, each with the name it came from and what comes beside it, in one
+/// call.
 pub(crate) fn receive_batch(
     fd: BorrowedFd<'_>,
     messages: &mut [Incoming<'_>],
-    wants_ancillary: bool,
     flags: i32,
 ) -> Result<usize> {
     let mut headers = empty_headers();
-    let mut controls = controls(if wants_ancillary { messages.len() } else { 0 });
-    for (index, (header, message)) in headers.iter_mut().zip(messages.iter_mut()).enumerate() {
+    let mut controls = controls(messages.len());
+    for ((header, message), control) in
+        headers.iter_mut().zip(messages.iter_mut()).zip(&mut controls)
+    {
         header.msg_hdr = header_of(std::slice::from_ref(&message.buffer), None);
         header.msg_hdr.msg_name = (&raw mut message.from.address).cast();
         header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_un>() as libc::socklen_t;
-        if let Some(control) = controls.get_mut(index) {
-            control.receive(&mut header.msg_hdr);
-        }
+        control.receive(&mut header.msg_hdr);
     }
     let count = messages.len().min(BATCH) as u32;
     // SAFETY: `count` headers are filled in; they point into `messages` and `controls`.
@@ -472,7 +471,7 @@ pub(crate) fn receive_batch(
 }
 
 fn controls(count: usize) -> Vec<Control> {
-    vec![Control::EMPTY; count.min(BATCH)]
+    (0..count.min(BATCH)).map(|_| Control::EMPTY).collect()
 }
 
 fn empty_headers() -> [libc::mmsghdr; BATCH] {

@@ -135,9 +135,10 @@ impl Socket {
             Kind::Seqpacket => {
                 let flags = flags | sys::TRUE_SIZE;
                 let mut from = from;
-                let got = self.reset_last(|| {
-                    sys::receive_from(self.fd(), buffers, from.as_deref_mut(), flags)
-                })?;
+                let got = self.in_order(
+                    || sys::receive_from(self.fd(), buffers, from.as_deref_mut(), flags),
+                    |&got| got,
+                )?;
                 if self.is_end(got) { Err(self.end()) } else { Ok(got.size) }
             }
         }
@@ -175,9 +176,26 @@ impl Socket {
         }
     }
 
-    /// Receives, but keeps a reset for the end: the kernel tells of it before it hands out
-    /// what was sent before it (a stream's only if it is asked for many messages).
-    pub(crate) fn reset_last<T>(&self, mut receive: impl FnMut() -> Result<T>) -> Result<T> {
+    /// Receives, and puts what the kernel says too early behind what came before it.
+    ///
+    /// A reset it tells before what was sent before the reset (of a stream only if it is
+    /// asked for many messages). And of a seqpacket socket it looks at the queue first and
+    /// for the end later: a message that comes in between is behind "the end". But after an
+    /// end nothing more comes, so a second look is right.
+    pub(crate) fn in_order<T>(
+        &self,
+        mut receive: impl FnMut() -> Result<T>,
+        first: impl Fn(&T) -> Received,
+    ) -> Result<T> {
+        let got = self.reset_last(&mut receive)?;
+        if self.kind() == Kind::Seqpacket && self.is_end(first(&got)) {
+            return self.reset_last(receive);
+        }
+        Ok(got)
+    }
+
+    /// Keeps a reset for the end.
+    fn reset_last<T>(&self, mut receive: impl FnMut() -> Result<T>) -> Result<T> {
         match receive() {
             Err(Error::CONNECTION_RESET) if self.kind() != Kind::Datagram => {
                 self.reset_is_due().store(true, Ordering::Relaxed);

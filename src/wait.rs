@@ -172,6 +172,21 @@ impl Wait {
         }
     }
 
+    /// Whether there is no time at all to wait.
+    pub(crate) fn is_none(&self) -> bool {
+        self.timeout == Timeout::Milliseconds(0)
+    }
+
+    /// The same, and lets a signal or a closing in, for which a busy call has no ears.
+    pub(crate) fn breathe(&mut self, interrupt: &Interrupt) -> Result<()> {
+        const BREATH: Duration = Duration::from_millis(1);
+        if self.timeout == Timeout::Milliseconds(0) {
+            return Ok(());
+        }
+        let time = earlier(self.time_left()?, BREATH);
+        sleep(interrupt, interrupt.state(), None, 0, time).map(drop)
+    }
+
     /// `None`: forever.
     fn time_left(&mut self) -> Result<Option<Duration>> {
         let milliseconds = match self.timeout {

@@ -202,7 +202,7 @@ pub extern "C" fn udsock_listen(s: udsock_t, backlog: i32) -> i32 {
 /// server with an allow list (udsock_allow_uid) closes those who are not on it, and goes on
 /// waiting.
 ///
-/// -ENODATA: `peer` was asked for, and the kernel does not know this client; it was closed.
+/// Where `peer` is asked for, those whom the kernel does not know are refused likewise.
 /// -EINVAL: not listening, or shut down. -EMFILE, -ENFILE: no descriptors are left; the
 /// client stays in the queue, and this is said at once, even if nobody waits there.
 #[must_use]

@@ -23,6 +23,9 @@ pub(crate) struct Ancillary {
     pub(crate) is_cut: bool,
 }
 
+/// Not in the libc crate.
+const SCM_PIDFD: i32 = 4;
+
 impl Ancillary {
     pub(crate) const NONE: Self =
         Self { descriptors: Vec::new(), credentials: None, is_cut: false };
@@ -89,6 +92,11 @@ impl Control {
                     let sender = unsafe { data.cast::<libc::ucred>().read_unaligned() };
                     found.credentials =
                         Some(Credentials { pid: sender.pid, uid: sender.uid, gid: sender.gid });
+                }
+                // Whoever set the socket up may have asked for it; here it is nobody's.
+                (libc::SOL_SOCKET, SCM_PIDFD) if size >= size_of::<RawFd>() => {
+                    // SAFETY: the data is a descriptor, which was made for us.
+                    drop(unsafe { OwnedFd::from_raw_fd(data.cast::<RawFd>().read_unaligned()) });
                 }
                 _ => {}
             }

@@ -12,6 +12,15 @@ pub(crate) fn process_id() -> u32 {
     std::process::id()
 }
 
+pub(crate) const UID_MAP: &str = "/proc/self/uid_map";
+pub(crate) const GID_MAP: &str = "/proc/self/gid_map";
+
+/// Whether this user namespace has a number for everyone, as the first one has.
+pub(crate) fn maps_everyone(map: &str) -> bool {
+    let map = fs::read_to_string(map).unwrap_or_default();
+    map.split_whitespace().eq(["0", "0", "4294967295"])
+}
+
 /// Of the environment. As everything that looks there, safe only while no other thread
 /// changes it.
 pub(crate) fn variable(name: &CStr) -> Option<CString> {

@@ -1,0 +1,144 @@
+//! Batches in which some messages have descriptors.
+
+use std::os::fd::{FromRawFd, OwnedFd};
+
+use crate::calls::*;
+use crate::pipes::Pipe;
+use crate::support::*;
+
+#[test]
+fn each_message_of_a_batch_has_its_own() {
+    for kind in [UDSOCK_DGRAM, UDSOCK_SEQPACKET] {
+        let (sender, receiver) = open_pair(kind);
+        let pipes: Vec<_> = (0..8).map(|_| Pipe::new()).collect();
+        let passed: Vec<_> = (0..8).map(|index| vec![pipes[index].fd(); index % 3]).collect();
+        let names: Vec<_> = (0..8).map(|index| format!("message {index}")).collect();
+        let posts: Vec<Post> =
+            names.iter().zip(&passed).map(|(name, fds)| (name.as_bytes(), &fds[..])).collect();
+        assert_eq!(send_batch(&sender, &posts, 0), (8, vec![9; 8]));
+        let came = recv_batch(&receiver, &[ENOUGH; 10], 0).unwrap();
+        assert_eq!(came.len(), 8, "kind {kind}");
+        for (index, message) in came.iter().enumerate() {
+            assert_eq!(message.data, names[index].as_bytes());
+            assert_eq!((message.flags, message.descriptors.len()), (0, index % 3));
+            assert!(message.descriptors.iter().all(|fd| pipes[index].is_fed_by(fd)));
+        }
+    }
+}
+
+#[test]
+fn a_message_that_is_refused_does_not_hold_up_the_others() {
+    for kind in [UDSOCK_DGRAM, UDSOCK_SEQPACKET] {
+        let (sender, receiver) = open_pair(kind);
+        let pipe = Pipe::new();
+        let (one, too_many, bad) = ([pipe.fd()], [pipe.fd(); MOST + 1], [pipe.fd(), -1]);
+        let posts: [Post; 5] =
+            [(b"1", &one), (b"2", &too_many), (b"3", &one), (b"4", &bad), (b"5", &one)];
+        let (went, each) = send_batch(&sender, &posts, 0);
+        assert_eq!((went, each), (3, vec![1, no(libc::EINVAL), 1, no(libc::EBADF), 1]));
+        let came = recv_batch(&receiver, &[ENOUGH; 10], 0).unwrap();
+        let data: Vec<_> = came.iter().map(|came| came.data[0]).collect();
+        assert_eq!(data, b"135", "kind {kind}");
+        assert!(came.iter().all(|came| came.descriptors.len() == 1 && came.flags == 0));
+    }
+}
+
+#[test]
+fn of_a_stream_what_an_empty_message_would_lose_is_refused_in_a_batch() {
+    let (sender, receiver) = open_pair(UDSOCK_STREAM);
+    let pipe = Pipe::new();
+    let one = [pipe.fd()];
+    let posts: [Post; 4] = [(b"ab", &one), (b"", &one), (b"cd", &[]), (b"ef", &one)];
+    assert_eq!(send_batch(&sender, &posts, 0), (3, vec![2, no(libc::EINVAL), 2, 2]));
+    let (mut data, mut count) = (Vec::new(), 0);
+    while let Ok(came) = recv_message(&receiver, ENOUGH, 0) {
+        data.extend(came.data);
+        count += came.descriptors.len();
+    }
+    assert_eq!((&data[..], count), (&b"abcdef"[..], 2));
+}
+
+#[test]
+fn rooms_of_different_sizes_in_one_batch() {
+    for kind in [UDSOCK_DGRAM, UDSOCK_SEQPACKET] {
+        let (sender, receiver) = open_pair(kind);
+        let mut pipe = Pipe::new();
+        for _ in 0..4 {
+            assert_eq!(send_message(&sender, b"data", &[pipe.fd(); 3], 0), 4);
+        }
+        pipe.let_go();
+        let rooms = [Room(4, 3), Room(4, 0), Room(2, 2), Room(9, MOST)];
+        let came = recv_batch(&receiver, &rooms, 0).unwrap();
+        let got: Vec<_> = came.iter().map(|came| (came.descriptors.len(), came.flags)).collect();
+        let both = UDSOCK_TRUNCATED | UDSOCK_FDS_LOST;
+        assert_eq!(got, [(3, 0), (0, UDSOCK_FDS_LOST), (2, both), (3, 0)], "kind {kind}");
+        drop(came);
+        assert!(pipe.is_alone(), "kind {kind}");
+    }
+}
+
+#[test]
+fn a_batch_on_a_stream_delivers_each_messages_descriptors_once_whatever_part_went() {
+    let (sender, receiver) = open_pair(UDSOCK_STREAM);
+    assert_eq!(udsock_set_option(sender.0, UDSOCK_OPTION_SEND_BUFFER, 4_608), 0);
+    let mut pipe = Pipe::new();
+    let two = [pipe.fd(); 2];
+    let data = vec![b'x'; 30_000];
+    let posts: [Post; 3] = [(&data, &two), (&data, &two), (&data, &two)];
+    let reader = std::thread::spawn(move || {
+        let (mut size, mut counts) = (0, Vec::new());
+        while let Ok(came) = recv_message(&receiver, ENOUGH, FOREVER) {
+            assert!(!came.has_lost());
+            let start = size;
+            size += came.data.len();
+            if !came.descriptors.is_empty() {
+                counts.push((start..size, came.descriptors.len()));
+            }
+        }
+        (size, counts)
+    });
+    assert_eq!(send_batch(&sender, &posts, FOREVER), (3, vec![30_000; 3]));
+    pipe.let_go();
+    assert_eq!(sender.close(), 0);
+    let (size, counts) = reader.join().unwrap();
+    assert_eq!(size, 90_000);
+    let first_bytes = [0, 30_000, 60_000];
+    assert_eq!(counts.len(), 3, "{counts:?}");
+    for ((bytes, count), first) in counts.iter().zip(first_bytes) {
+        assert!(bytes.contains(&first) && *count == 2, "{counts:?}");
+    }
+    assert!(pipe.is_alone());
+}
+
+#[test]
+fn what_came_with_a_message_whose_sender_has_no_room_is_handed_over_or_reported() {
+    let dir = Dir::new();
+    let address = dir.path("receiver.sock");
+    let receiver = open_server(UDSOCK_DGRAM, &address);
+    take_descriptors(&receiver);
+    let sender = open_datagram(Some(&dir.path("sender.sock")));
+    let mut pipe = Pipe::new();
+    assert_eq!(send_message_to(&sender, (b"data", &[pipe.fd(); 2]), &address, 0), 4);
+    pipe.let_go();
+    let (mut data, mut descriptors, mut short) = ([0_u8; 16], [-1; 4], [0; 2]);
+    let mut batch = [udsock_message {
+        data: data.as_mut_ptr().cast(),
+        data_capacity: data.len(),
+        descriptors: descriptors.as_mut_ptr(),
+        descriptors_capacity: descriptors.len(),
+        address: short.as_mut_ptr(),
+        address_capacity: short.len(),
+        ..message()
+    }];
+    // SAFETY: one message with the room that it says.
+    assert_eq!(unsafe { udsock_recv_batch(receiver.0, batch.as_mut_ptr(), 1, 0) }, 1);
+    is(batch[0].result.into(), libc::ERANGE);
+    let count = batch[0].descriptors_count;
+    let lost = batch[0].flags & UDSOCK_FDS_LOST != 0;
+    assert!((count, lost) == (2, false) || (count, lost) == (0, true), "{count}, {lost}");
+    for fd in &descriptors[..count] {
+        // SAFETY: it was received, and is ours to close.
+        drop(unsafe { OwnedFd::from_raw_fd(*fd) });
+    }
+    assert!(pipe.is_alone());
+}
