@@ -57,6 +57,9 @@ impl Socket {
         Ok((client, peer))
     }
 
+    // Inlined into its callers, what the optimizer made of it (not what it returned) looked
+    // uninitialised to valgrind.
+    #[inline(never)]
     fn accept_if(&self, wait: &mut Wait, is_welcome: impl Fn(&Self) -> bool) -> Result<Self> {
         /// No queue is longer, but by sysctl; who was in it at the call has been seen then.
         const LONG_QUEUE: u32 = 4096 + 1;
