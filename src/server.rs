@@ -67,23 +67,16 @@ impl Socket {
         self.never_block()?;
         for refused in 1.. {
             let client = self.next_client(wait)?;
-            match self.access().filter(|access| access.asks()) {
-                None => {
-                    let client = self.accepted(client, None)?;
-                    if is_welcome(&client) {
-                        return Ok(client);
-                    }
-                    self.make_access()?.count_refused();
+            let admitted = match self.access().filter(|access| access.asks()) {
+                None => Some(None),
+                Some(access) => access.admit(client.as_fd()).map(Some),
+            };
+            if let Some(place) = admitted {
+                let client = self.accepted(client, place)?;
+                if is_welcome(&client) {
+                    return Ok(client);
                 }
-                Some(access) => {
-                    if let Some(place) = access.admit(client.as_fd()) {
-                        let client = self.accepted(client, Some(place))?;
-                        if is_welcome(&client) {
-                            return Ok(client);
-                        }
-                        access.count_refused();
-                    }
-                }
+                self.make_access()?.count_refused();
             }
             // However many of them come.
             self.check_open()?;

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::calls::*;
-use crate::peer::{GUARD_MS, Peer, Start};
+use crate::peer::{GUARD_MS, Peer, Start, build_go};
 use crate::support::*;
 
 const ALL: [(u32, &str); 3] =
@@ -26,22 +26,10 @@ fn python(arguments: &[&str]) -> Peer {
 
 fn go(arguments: &[&str]) -> Peer {
     static PROGRAM: OnceLock<String> = OnceLock::new();
-    Peer::start(Command::new(PROGRAM.get_or_init(build)).args(arguments))
-}
-
-/// The network is not asked for anything: the standard library is all that is used.
-fn build() -> String {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("messages");
-    let program = directory.join("passing-in-go").into_os_string().into_string().expect("UTF-8");
-    let status = Command::new("go")
-        .args(["build", "-o", &program, &source("passing.go")])
-        .env("GO111MODULE", "off")
-        .env("GOFLAGS", "")
-        .env("GOCACHE", directory.join("go-cache"))
-        .status()
-        .expect("go is here");
-    assert!(status.success(), "go build: {status}");
-    program
+    Peer::start(
+        Command::new(PROGRAM.get_or_init(|| build_go("passing-in-go", &source("passing.go"))))
+            .args(arguments),
+    )
 }
 
 /// A server, and a peer that calls it.

@@ -1,11 +1,10 @@
 //! Servers that other languages' libraries made: as safe from us as our own.
 
-use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::calls::*;
-use crate::peer::Peer;
+use crate::peer::{Peer, build_go};
 use crate::support::*;
 
 fn source(file: &str) -> String {
@@ -18,22 +17,10 @@ fn python(kind: u32, path: &str) -> Peer {
 
 fn go(kind: u32, path: &str) -> Peer {
     static PROGRAM: OnceLock<String> = OnceLock::new();
-    Peer::start(Command::new(PROGRAM.get_or_init(build)).args([kind_name(kind), path]))
-}
-
-/// The network is not asked for anything: the standard library is all that is used.
-fn build() -> String {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let program = directory.join("server-in-go").into_os_string().into_string().expect("UTF-8");
-    let status = Command::new("go")
-        .args(["build", "-o", &program, &source("server.go")])
-        .env("GO111MODULE", "off")
-        .env("GOFLAGS", "")
-        .env("GOCACHE", directory.join("strangers/go-cache"))
-        .status()
-        .expect("go is here");
-    assert!(status.success(), "go build: {status}");
-    program
+    Peer::start(
+        Command::new(PROGRAM.get_or_init(|| build_go("server-in-go", &source("server.go"))))
+            .args([kind_name(kind), path]),
+    )
 }
 
 /// It stays, is named, and sees nothing; once it was killed its file blocks nobody.

@@ -1,31 +1,18 @@
 //! Go's `net` and `net/http`.
 
-use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::conversation::*;
-use crate::peer::{Peer, source};
+use crate::peer::{Peer, build_go, source};
 use crate::support::*;
 
 fn go(arguments: &[&str]) -> Peer {
     static PROGRAM: OnceLock<String> = OnceLock::new();
-    Peer::start(Command::new(PROGRAM.get_or_init(build)).args(arguments))
-}
-
-/// The network is not asked for anything: the standard library is all that is used.
-fn build() -> String {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("strangers");
-    let program = directory.join("peer-in-go").into_os_string().into_string().expect("UTF-8");
-    let status = Command::new("go")
-        .args(["build", "-o", &program, &source("peer.go")])
-        .env("GO111MODULE", "off")
-        .env("GOFLAGS", "")
-        .env("GOCACHE", directory.join("go-cache"))
-        .status()
-        .expect("go is here");
-    assert!(status.success(), "go build: {status}");
-    program
+    Peer::start(
+        Command::new(PROGRAM.get_or_init(|| build_go("peer-in-go", &source("peer.go"))))
+            .args(arguments),
+    )
 }
 
 #[test]

@@ -104,3 +104,19 @@ pub fn source(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/strangers/peers").join(file);
     path.into_os_string().into_string().expect("UTF-8")
 }
+
+/// The program that a Go source makes. The network is not asked for anything: the standard
+/// library is all that is used.
+pub fn build_go(name: &str, source: &str) -> String {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let program = directory.join(name).into_os_string().into_string().expect("UTF-8");
+    let status = Command::new("go")
+        .args(["build", "-o", &program, source])
+        .env("GO111MODULE", "off")
+        .env("GOFLAGS", "")
+        .env("GOCACHE", directory.join("go-cache"))
+        .status()
+        .expect("go is here");
+    assert!(status.success(), "go build: {status}");
+    program
+}
