@@ -40,10 +40,7 @@ impl Inspection {
             State::Absent => None,
             State::Live => Some(Failure::Live(self.server())),
             State::Stale => Some(Failure::Stale),
-            State::NotASocket => {
-                let mode = self.file.map_or(0, |file| file.mode);
-                Some(Failure::NotASocket(type_of(mode)))
-            }
+            State::NotASocket => self.file.as_ref().map(not_a_socket),
         }
     }
 
@@ -147,12 +144,13 @@ pub(crate) fn descriptor_path(file: BorrowedFd<'_>) -> CString {
     CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).expect("no NUL")
 }
 
-fn type_of(mode: u32) -> &'static str {
-    match mode & libc::S_IFMT {
+/// What it is instead.
+pub(crate) fn not_a_socket(file: &FileStatus) -> Failure {
+    Failure::NotASocket(match file.mode & libc::S_IFMT {
         libc::S_IFDIR => "a directory",
         libc::S_IFREG => "a regular file",
         libc::S_IFLNK => "a symbolic link",
         libc::S_IFIFO => "a fifo",
         _ => "a device",
-    }
+    })
 }

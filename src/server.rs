@@ -47,20 +47,22 @@ impl Socket {
 
     /// The next client that may come in. Others are closed, and the wait goes on.
     pub(crate) fn accept(&self, wait: &mut Wait) -> Result<Self> {
-        self.accept_if(wait, |_| true)
+        self.accept_if(wait, |_| Some(())).map(|(client, ())| client)
     }
 
     /// The same, and who it is. Who can't be known does not come in.
     pub(crate) fn accept_known(&self, wait: &mut Wait) -> Result<(Self, Credentials)> {
-        let client = self.accept_if(wait, |client| client.peer_credentials().is_ok())?;
-        let peer = client.peer_credentials()?;
-        Ok((client, peer))
+        self.accept_if(wait, |client| client.peer_credentials().ok())
     }
 
     // Inlined into its callers, what the optimizer made of it (not what it returned) looked
     // uninitialised to valgrind.
     #[inline(never)]
-    fn accept_if(&self, wait: &mut Wait, is_welcome: impl Fn(&Self) -> bool) -> Result<Self> {
+    fn accept_if<T>(
+        &self,
+        wait: &mut Wait,
+        known_as: impl Fn(&Self) -> Option<T>,
+    ) -> Result<(Self, T)> {
         /// No queue is longer, but by sysctl; who was in it at the call has been seen then.
         const LONG_QUEUE: u32 = 4096 + 1;
         const BREATH: u32 = 64;
@@ -73,8 +75,8 @@ impl Socket {
             };
             if let Some(place) = admitted {
                 let client = self.accepted(client, place)?;
-                if is_welcome(&client) {
-                    return Ok(client);
+                if let Some(known) = known_as(&client) {
+                    return Ok((client, known));
                 }
                 self.make_access()?.count_refused();
             }

@@ -23,7 +23,7 @@ use std::time::Duration;
 use crate::address::split;
 use crate::directory::{Directory, Lock};
 use crate::error::{Error, Failure, Result};
-use crate::inspection::{Inspection, State, descriptor_path, look};
+use crate::inspection::{descriptor_path, look, not_a_socket};
 use crate::parents::{self, Parents};
 use crate::private_names;
 use crate::sys::{self, FileStatus, SocketName};
@@ -176,17 +176,14 @@ impl SocketFile {
                 Err(Error::EXISTS) => {}
                 result => return self.note_published(result),
             }
-            let there = look_at_type(&self.directory, &self.name)?;
-            if let Some(obstacle @ Failure::NotASocket(_)) = there.obstacle() {
-                return Err(obstacle);
-            }
+            check_replaceable(&self.directory, &self.name)?;
             match self.directory.exchange(private, &self.name) {
                 Err(Error::NOT_FOUND) => continue,
                 // Not every file system can.
                 Err(Error::INVALID) => {
                     return self.note_published(self.directory.rename_over(private, &self.name));
                 }
-                result => result.map_err(Failure::at("publish the file"))?,
+                result => result.map_err(Failure::at(PUBLISH))?,
             }
             self.drop_displaced(private)?;
             return self.note_published(Ok(()));
@@ -194,15 +191,10 @@ impl SocketFile {
         Err(Failure::Plain(Error::BUSY))
     }
 
-    /// What was at the path has the private name now, and goes; or it goes back.
+    /// What was at the path has the private name now, and goes; or, if somebody put it
+    /// there after the look and it is no socket, it goes back.
     fn drop_displaced(&self, private: &CStr) -> Result<(), Failure> {
-        let displaced = look_at_type(&self.directory, private).map_err(Failure::Plain);
-        let is_socket = displaced.and_then(|displaced| match displaced.obstacle() {
-            // Somebody put it there after the look.
-            Some(obstacle @ Failure::NotASocket(_)) => Err(obstacle),
-            _ => Ok(()),
-        });
-        is_socket.inspect_err(|_| {
+        check_replaceable(&self.directory, private).inspect_err(|_| {
             let _ = self.directory.exchange(private, &self.name);
         })?;
         // The path is taken over: if the old name can't go now, the next start sees to it.
@@ -222,7 +214,7 @@ impl SocketFile {
     }
 
     fn note_published(&self, result: Result<()>) -> Result<(), Failure> {
-        result.map_err(Failure::at("publish the file"))?;
+        result.map_err(Failure::at(PUBLISH))?;
         self.published.store(true, Ordering::Release);
         if self.keep {
             self.disown();
@@ -404,14 +396,13 @@ fn take(
     Err(Failure::Plain(Error::BUSY))
 }
 
-/// Only what type of file it is.
-fn look_at_type(directory: &Directory, name: &CStr) -> Result<Inspection> {
+const PUBLISH: &str = "publish the file";
+
+/// A socket may be replaced, dead or alive, and what is not there need not be.
+fn check_replaceable(directory: &Directory, name: &CStr) -> Result<(), Failure> {
     match directory.status(name) {
-        Ok(file) => {
-            let state = if file.is_socket() { State::Live } else { State::NotASocket };
-            Ok(Inspection { state, file: Some(file), socket: None })
-        }
-        Err(Error::NOT_FOUND) => Ok(Inspection { state: State::Absent, file: None, socket: None }),
-        Err(error) => Err(error),
+        Ok(file) if !file.is_socket() => Err(not_a_socket(&file)),
+        Ok(_) | Err(Error::NOT_FOUND) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }

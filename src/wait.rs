@@ -140,7 +140,7 @@ impl Wait {
             // The descriptor may have been taken away under the attempt.
             return Err(if interrupt.is_closed() { Error::Closed } else { error });
         }
-        if self.timeout == Timeout::Milliseconds(0) {
+        if self.is_none() {
             let shut = readiness == Readiness::ReadableOrShut && is_shut(fd)?;
             return if shut { Ok(true) } else { Err(Error::WOULD_BLOCK) };
         }
@@ -163,24 +163,21 @@ impl Wait {
         Ok(revents & libc::POLLRDHUP != 0)
     }
 
-    /// For a call that is kept busy without ever having to wait: fails once its time is
-    /// over. Not to wait at all is no time.
-    pub(crate) fn check(&mut self) -> Result<()> {
-        match self.timeout {
-            Timeout::Milliseconds(0) => Ok(()),
-            _ => self.time_left().map(drop),
-        }
-    }
-
     /// Whether there is no time at all to wait.
     pub(crate) fn is_none(&self) -> bool {
         self.timeout == Timeout::Milliseconds(0)
     }
 
+    /// For a call that is kept busy without ever having to wait: fails once its time is
+    /// over. Not to wait at all is no time.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        if self.is_none() { Ok(()) } else { self.time_left().map(drop) }
+    }
+
     /// The same, and lets a signal or a closing in, for which a busy call has no ears.
     pub(crate) fn breathe(&mut self, interrupt: &Interrupt) -> Result<()> {
         const BREATH: Duration = Duration::from_millis(1);
-        if self.timeout == Timeout::Milliseconds(0) {
+        if self.is_none() {
             return Ok(());
         }
         let time = earlier(self.time_left()?, BREATH);

@@ -127,12 +127,19 @@ pub fn recv(fd: &OwnedFd, flags: c_int) -> Result<Vec<u8>, i64> {
 
 /// Data with descriptors beside it.
 pub fn send_descriptors(fd: &OwnedFd, data: &[u8], descriptors: &[RawFd]) -> i64 {
-    // Room for 253, in words, so that it is aligned.
+    send_beside(fd.as_raw_fd(), data, libc::SCM_RIGHTS, descriptors)
+}
+
+/// Data with a control message of this type beside it.
+pub fn send_beside<T: Copy>(fd: RawFd, data: &[u8], kind: c_int, beside: &[T]) -> i64 {
+    // Room for more than 253 descriptors, in words, so that it is aligned.
     let mut control = [0_u64; 140];
-    let size = size_of_val(descriptors) as u32;
+    let size = size_of_val(beside);
+    assert!(size <= size_of_val(&control) - 2 * size_of::<libc::cmsghdr>());
+    let size = size as u32;
     let mut part = libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: data.len() };
     // SAFETY: all zero is an empty header; the parts live through the call, and the
-    // control buffer has room for the descriptors.
+    // control buffer has room for what goes beside.
     answer(unsafe {
         let mut header: libc::msghdr = std::mem::zeroed();
         header.msg_iov = &mut part;
@@ -141,14 +148,10 @@ pub fn send_descriptors(fd: &OwnedFd, data: &[u8], descriptors: &[RawFd]) -> i64
         header.msg_controllen = libc::CMSG_SPACE(size) as _;
         let first = libc::CMSG_FIRSTHDR(&header);
         (*first).cmsg_level = libc::SOL_SOCKET;
-        (*first).cmsg_type = libc::SCM_RIGHTS;
+        (*first).cmsg_type = kind;
         (*first).cmsg_len = libc::CMSG_LEN(size) as _;
-        ptr::copy_nonoverlapping(
-            descriptors.as_ptr().cast(),
-            libc::CMSG_DATA(first),
-            size as usize,
-        );
-        libc::sendmsg(fd.as_raw_fd(), &header, libc::MSG_DONTWAIT)
+        ptr::copy_nonoverlapping(beside.as_ptr().cast(), libc::CMSG_DATA(first), size as usize);
+        libc::sendmsg(fd, &header, libc::MSG_DONTWAIT)
     })
 }
 

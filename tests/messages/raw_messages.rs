@@ -1,9 +1,9 @@
 //! recvmsg(2) and sendmsg(2) by themselves, with what goes beside the data.
 
+use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::{mem, ptr};
 
-use crate::raw::answer;
+use crate::raw::{answer, send_beside};
 
 pub type Credentials = (i32, u32, u32);
 
@@ -67,29 +67,7 @@ pub fn recvmsg(fd: RawFd, size: usize, control_size: usize, flags: i32) -> Resul
 
 /// Data with a claim who sends it.
 pub fn send_as(fd: RawFd, data: &[u8], (pid, uid, gid): Credentials) -> i64 {
-    let claim = libc::ucred { pid, uid, gid };
-    let mut control = [0_u64; 8];
-    let mut part = libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: data.len() };
-    let size = size_of::<libc::ucred>() as u32;
-    // SAFETY: all zero is an empty header; the parts live through the call, and the control
-    // buffer has room for the claim.
-    answer(unsafe {
-        let mut header: libc::msghdr = mem::zeroed();
-        header.msg_iov = &mut part;
-        header.msg_iovlen = 1;
-        header.msg_control = control.as_mut_ptr().cast();
-        header.msg_controllen = libc::CMSG_SPACE(size) as _;
-        let first = libc::CMSG_FIRSTHDR(&header);
-        (*first).cmsg_level = libc::SOL_SOCKET;
-        (*first).cmsg_type = libc::SCM_CREDENTIALS;
-        (*first).cmsg_len = libc::CMSG_LEN(size) as _;
-        ptr::copy_nonoverlapping(
-            (&raw const claim).cast::<u8>(),
-            libc::CMSG_DATA(first),
-            size as usize,
-        );
-        libc::sendmsg(fd, &header, libc::MSG_DONTWAIT)
-    })
+    send_beside(fd, data, libc::SCM_CREDENTIALS, &[libc::ucred { pid, uid, gid }])
 }
 
 /// As [`recvmsg`], from a socket that is owned here.
