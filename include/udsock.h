@@ -609,7 +609,10 @@ typedef struct udsock_message {
      * always enough.
      */
     size_t address_capacity;
-    /** Receiving: the length of the sender's address without its NUL; 0: it has none. */
+    /**
+     * Receiving: the length of the sender's address without its NUL; 0: it has none, or
+     * there is no room for one.
+     */
     size_t address_size;
     /**
      * Receiving: who sent it, with UDSOCK_OPTION_RECEIVE_CREDENTIALS; else, and of a
@@ -618,6 +621,16 @@ typedef struct udsock_message {
     udsock_credentials credentials;
     /** What became of it: how many bytes went or came, or an error code. */
     int32_t result;
+    /**
+     * Receiving, with UDSOCK_OPTION_RECEIVE_PIDFD: a descriptor that stands for the process
+     * that sent it (pidfd_open(2)), close-on-exec and the caller's to close; another process
+     * with its number can't be mistaken for it. Else why there is none: -ENODATA: not asked
+     * for, or sent before that was on; -ESRCH: the process has gone; -EMFILE: too many are
+     * open.
+     */
+    int32_t pidfd;
+    /** 0. */
+    uint32_t reserved;
 } udsock_message;
 
 /**
@@ -791,6 +804,14 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
  * file.
  */
 #define UDSOCK_OPTION_OWNS_FILE 11
+
+/**
+ * Option: 1 if udsock_recv_message and udsock_recv_batch are to get a descriptor for the
+ * process that sent each message (SO_PASSPIDFD), in its field pidfd. Accepted connections
+ * have it from their server. The kernel gives a socket without a name one of its own, as
+ * with UDSOCK_OPTION_RECEIVE_CREDENTIALS. -ENOPROTOOPT: the kernel is older than Linux 6.5.
+ */
+#define UDSOCK_OPTION_RECEIVE_PIDFD 12
 
 /** Reads an option: its value, 0 or above. -ENOPROTOOPT: there is no such option. */
 int64_t udsock_get_option(udsock_t s, uint32_t option);

@@ -5,6 +5,7 @@
 //! path that begins with `@` is written `./@...`, so that every text reads back as
 //! the name it came from.
 
+use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -110,10 +111,10 @@ fn unescape(text: &[u8]) -> Result<Vec<u8>, Failure> {
 }
 
 /// The text of a name that came from the kernel. An unnamed socket's is empty.
-pub(crate) fn text_of(name: &SocketName) -> CString {
+pub(crate) fn text_of(name: &SocketName) -> Cow<'static, CStr> {
     let mut bytes = name.bytes().peekable();
     if bytes.peek().is_none() {
-        return CString::default();
+        return c"".into();
     }
     let mut text = Vec::with_capacity(NAME_TEXT_MAX + 1);
     match bytes.peek() {
@@ -135,7 +136,7 @@ pub(crate) fn text_of(name: &SocketName) -> CString {
         }
         Some(_) => text.extend(bytes),
     }
-    CString::new(text).expect("NULs are escaped in names and end paths")
+    CString::new(text).expect("NULs are escaped in names and end paths").into()
 }
 
 /// The directory of a path and the name in it.
@@ -169,7 +170,7 @@ mod tests {
         for text in
             [c"/tmp/a", c"a", c"@a", c"@\\0b", c"@a\\\\b", c"@\\xff\\x01", c"./@file", c"@@"]
         {
-            assert_eq!(text_of(&name(text)).as_c_str(), text);
+            assert_eq!(&*text_of(&name(text)), text);
         }
     }
 
@@ -185,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_received_path_that_begins_with_at_stays_a_path() {
-        assert_eq!(text_of(&SocketName::new(b"@file").unwrap()).as_c_str(), c"./@file");
+        assert_eq!(&*text_of(&SocketName::new(b"@file").unwrap()), c"./@file");
     }
 
     #[test]

@@ -36,16 +36,18 @@ pub(crate) trait Outbox<'a> {
 pub(crate) trait Inbox<'a> {
     fn count(&self) -> usize;
     fn room(&self, index: usize) -> Buffer<'a>;
-    fn deliver(&mut self, index: usize, message: Delivery);
+    fn deliver(&mut self, index: usize, message: Delivery<'_>);
 }
 
 /// A message that has come; its bytes are in its room.
-pub(crate) struct Delivery {
+pub(crate) struct Delivery<'a> {
     /// All of it, whatever the room.
     pub(crate) size: usize,
-    pub(crate) from: SocketName,
-    pub(crate) ancillary: Ancillary,
-    pub(crate) lost_descriptors: bool,
+    /// `None`: it was not asked for.
+    pub(crate) from: Option<&'a SocketName>,
+    pub(crate) ancillary: &'a mut Ancillary,
+    /// Whether descriptors that came are for the program.
+    pub(crate) with_descriptors: bool,
 }
 
 impl Socket {
@@ -62,29 +64,23 @@ impl Socket {
         if lost && self.kind() == Kind::Stream { Err(Error::INVALID) } else { Ok(()) }
     }
 
-    /// Receives one message, with all that comes with it.
-    pub(crate) fn receive_message(&self, room: Buffer<'_>, wait: &mut Wait) -> Result<Delivery> {
+    /// Receives one message, with all that comes with it: its true size.
+    pub(crate) fn receive_message(
+        &self,
+        room: Buffer<'_>,
+        mut from: Option<&mut SocketName>,
+        ancillary: &mut Ancillary,
+        wait: &mut Wait,
+    ) -> Result<usize> {
         let flags = if self.kind() == Kind::Stream { 0 } else { sys::TRUE_SIZE };
-        let mut from = SocketName::EMPTY;
-        let (got, ancillary) = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
+        self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
             let result = self.in_order(
-                || sys::receive_message(self.fd(), room, &mut from, flags),
-                |(got, _)| *got,
+                || sys::receive_message(self.fd(), room, from.as_deref_mut(), ancillary, flags),
+                |&got| got,
             );
             let got = self.end_if_shut(result, shut_down)?;
-            if self.is_end(got.0) { Err(self.end()) } else { Ok(got) }
-        })?;
-        Ok(self.delivery(got, from, ancillary))
-    }
-
-    /// Drops, and so closes, descriptors that nobody has asked for.
-    fn delivery(&self, got: Received, from: SocketName, mut ancillary: Ancillary) -> Delivery {
-        let mut lost_descriptors = ancillary.is_cut;
-        if !self.receives_descriptors() {
-            lost_descriptors |= !ancillary.descriptors.is_empty();
-            ancillary.descriptors.clear();
-        }
-        Delivery { size: got.size, from, ancillary, lost_descriptors }
+            if self.is_end(got) { Err(self.end()) } else { Ok(got.size) }
+        })
     }
 
     /// Sends what can be sent in the time: how many went. One that fails does not
@@ -167,14 +163,10 @@ impl Socket {
     ) -> Result<usize> {
         let count = inbox.count().min(BATCH);
         let mut messages = [const {
-            Incoming {
-                buffer: Buffer::EMPTY,
-                from: SocketName::EMPTY,
-                received: Received::NOTHING,
-                ancillary: Ancillary::NONE,
-            }
+            Incoming { buffer: Buffer::EMPTY, from: SocketName::EMPTY, received: Received::NOTHING }
         }; BATCH];
         let messages = &mut messages[..count];
+        let mut beside = sys::ancillaries(count);
         for (index, message) in messages.iter_mut().enumerate() {
             message.buffer = inbox.room(index);
         }
@@ -182,7 +174,7 @@ impl Socket {
         let (came, _) = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
             let result = self.in_order(
                 || {
-                    let came = sys::receive_batch(self.fd(), messages, flags)?;
+                    let came = sys::receive_batch(self.fd(), messages, &mut beside, flags)?;
                     Ok((came, messages[0].received))
                 },
                 |(_, first)| *first,
@@ -195,9 +187,10 @@ impl Socket {
         if came == 0 {
             return Err(self.end());
         }
-        for (index, message) in messages[..came].iter_mut().enumerate() {
-            let ancillary = std::mem::replace(&mut message.ancillary, Ancillary::NONE);
-            inbox.deliver(index, self.delivery(message.received, message.from, ancillary));
+        let with_descriptors = self.receives_descriptors();
+        for (index, (message, ancillary)) in messages[..came].iter().zip(&mut beside).enumerate() {
+            let (size, from) = (message.received.size, Some(&message.from));
+            inbox.deliver(index, Delivery { size, from, ancillary, with_descriptors });
         }
         Ok(came)
     }

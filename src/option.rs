@@ -12,6 +12,7 @@ pub(crate) enum SocketOption {
     ReceiveBuffer,
     ReceiveDescriptors,
     ReceiveCredentials,
+    ReceivePidfd,
     Refused,
     MaxPerUid,
     Listening,
@@ -29,7 +30,8 @@ impl Socket {
                 return Ok(self.access().map_or(0, |access| access.most_per_user()).into());
             }
             SocketOption::ReceiveDescriptors => self.receives_descriptors().into(),
-            SocketOption::ReceiveCredentials => self.receives_credentials()?.into(),
+            SocketOption::ReceiveCredentials => sys::option(self.fd(), libc::SO_PASSCRED)?,
+            SocketOption::ReceivePidfd => sys::option(self.fd(), sys::SO_PASSPIDFD)?,
             SocketOption::Kind => self.kind().number() as i32,
             SocketOption::SendBuffer => sys::option(self.fd(), libc::SO_SNDBUF)?,
             SocketOption::ReceiveBuffer => sys::option(self.fd(), libc::SO_RCVBUF)?,
@@ -50,6 +52,9 @@ impl Socket {
             SocketOption::ReceiveDescriptors => return self.receive_descriptors(switch(value)?),
             SocketOption::ReceiveCredentials => {
                 return sys::set_option(self.fd(), libc::SO_PASSCRED, switch(value)?.into());
+            }
+            SocketOption::ReceivePidfd => {
+                return sys::set_option(self.fd(), sys::SO_PASSPIDFD, switch(value)?.into());
             }
             SocketOption::SendBuffer => libc::SO_SNDBUF,
             SocketOption::ReceiveBuffer => libc::SO_RCVBUF,

@@ -317,7 +317,7 @@ impl Socket {
     pub(crate) fn local_address(&self) -> Result<CString> {
         match self.local.get() {
             Some(text) => Ok(CString::clone(text)),
-            None => sys::local_name(self.fd()).map(|name| address::text_of(&name)),
+            None => sys::local_name(self.fd()).map(|name| address::text_of(&name).into_owned()),
         }
     }
 
@@ -325,7 +325,7 @@ impl Socket {
     pub(crate) fn remote_address(&self) -> Result<CString> {
         let name = sys::remote_name(self.fd())?;
         let given = self.remote.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(given.clone().unwrap_or_else(|| address::text_of(&name)))
+        Ok(given.clone().unwrap_or_else(|| address::text_of(&name).into_owned()))
     }
 
     pub(crate) fn set_remote_address(&self, text: &CStr) {
@@ -406,10 +406,6 @@ impl Socket {
         sys::pass_descriptors(self.fd(), on)?;
         self.receives_descriptors.store(on, Ordering::Release);
         Ok(())
-    }
-
-    pub(crate) fn receives_credentials(&self) -> Result<bool> {
-        sys::option(self.fd(), libc::SO_PASSCRED).map(|on| on != 0)
     }
 
     pub(crate) fn read_is_shut(&self) -> bool {

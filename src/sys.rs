@@ -21,7 +21,7 @@ mod netlink;
 mod process;
 
 pub(crate) use accounts::{group_id, user_id};
-pub(crate) use ancillary::{Ancillary, Control, MOST_DESCRIPTORS};
+pub(crate) use ancillary::{Ancillary, MOST_DESCRIPTORS, Sender};
 pub(crate) use files::*;
 pub(crate) use identity::*;
 pub(crate) use netlink::unix_diag;
@@ -249,6 +249,9 @@ pub(crate) fn pass_descriptors(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
     }
 }
 
+/// Tells, with each message, the process that sent it. Linux 6.5.
+pub(crate) const SO_PASSPIDFD: i32 = 76;
+
 /// Bytes, or the size of the first message, that a receive would find.
 pub(crate) fn readable_bytes(fd: BorrowedFd<'_>) -> Result<i32> {
     let mut count: c_int = 0;
@@ -316,33 +319,28 @@ pub(crate) struct Outgoing<'a> {
 
 /// With descriptors beside it.
 pub(crate) fn send_message(fd: BorrowedFd<'_>, message: &Outgoing<'_>) -> Result<usize> {
-    let mut control = Control::EMPTY;
+    let mut ancillary = Ancillary::new();
     let mut header = header_of(std::slice::from_ref(&message.buffer), message.to);
-    control.send(&mut header, message.descriptors);
-    // SAFETY: header points to a name, a buffer and a control buffer that live through the
+    ancillary.send(&mut header, message.descriptors);
+    // SAFETY: header points to a name, a buffer and ancillary data that live through the
     // call.
     check_size(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const header, SEND_FLAGS) })
 }
 
-/// With all that comes beside it. Never with PEEK: it would make descriptors each time.
+/// With all that comes beside it, and the name of who sent it, if that is wanted. Never
+/// with PEEK: it would make descriptors each time.
 pub(crate) fn receive_message(
     fd: BorrowedFd<'_>,
     buffer: Buffer<'_>,
-    from: &mut SocketName,
+    from: Option<&mut SocketName>,
+    ancillary: &mut Ancillary,
     flags: i32,
-) -> Result<(Received, Ancillary)> {
-    let mut control = Control::EMPTY;
+) -> Result<Received> {
     let mut header = header_of(std::slice::from_ref(&buffer), None);
-    header.msg_name = (&raw mut from.address).cast();
-    header.msg_namelen = size_of::<libc::sockaddr_un>() as libc::socklen_t;
-    control.receive(&mut header);
-    // SAFETY: header points to a name, a buffer and a control buffer that live through the
-    // call.
-    let size = check_size(unsafe {
-        libc::recvmsg(fd.as_raw_fd(), &raw mut header, RECEIVE_FLAGS | flags)
-    })?;
-    from.length = header.msg_namelen;
-    Ok((Received::of(size, &header), Control::take(&header)))
+    ancillary.lend(&mut header);
+    let received = receive_header(fd, &mut header, from, flags)?;
+    ancillary.own(&header);
+    Ok(received)
 }
 
 /// Without a name, and without knowing of ancillary data: the quickest.
@@ -366,21 +364,31 @@ pub(crate) fn receive_from(
     from: Option<&mut SocketName>,
     flags: i32,
 ) -> Result<Received> {
-    let mut header = header_of(buffers, None);
+    receive_header(fd, &mut header_of(buffers, None), from, flags)
+}
+
+#[inline(always)]
+fn receive_header(
+    fd: BorrowedFd<'_>,
+    header: &mut libc::msghdr,
+    from: Option<&mut SocketName>,
+    flags: i32,
+) -> Result<Received> {
     let mut length = None;
     if let Some(from) = from {
         header.msg_name = (&raw mut from.address).cast();
         header.msg_namelen = size_of::<libc::sockaddr_un>() as libc::socklen_t;
         length = Some(&mut from.length);
     }
-    // SAFETY: header points to a name and buffers that live through the call.
+    // SAFETY: header points to what its owners keep through the call: a name, buffers, room
+    // for ancillary data.
     let size = check_size(unsafe {
-        libc::recvmsg(fd.as_raw_fd(), &raw mut header, RECEIVE_FLAGS | flags)
+        libc::recvmsg(fd.as_raw_fd(), ptr::from_mut(header), RECEIVE_FLAGS | flags)
     })?;
     if let Some(length) = length {
         *length = header.msg_namelen;
     }
-    Ok(Received::of(size, &header))
+    Ok(Received::of(size, header))
 }
 
 fn header_of(buffers: &[Buffer<'_>], to: Option<&SocketName>) -> libc::msghdr {
@@ -407,15 +415,15 @@ pub(crate) fn send_batch(
 ) -> Result<usize> {
     let mut headers = empty_headers();
     let has_descriptors = messages.iter().any(|message| !message.descriptors.is_empty());
-    let mut controls = controls(if has_descriptors { messages.len() } else { 0 });
+    let mut beside = ancillaries(if has_descriptors { messages.len() } else { 0 });
     for (index, (header, message)) in headers.iter_mut().zip(messages).enumerate() {
         header.msg_hdr = header_of(std::slice::from_ref(&message.buffer), message.to);
-        if let Some(control) = controls.get_mut(index) {
-            control.send(&mut header.msg_hdr, message.descriptors);
+        if let Some(ancillary) = beside.get_mut(index) {
+            ancillary.send(&mut header.msg_hdr, message.descriptors);
         }
     }
     let count = messages.len().min(BATCH) as u32;
-    // SAFETY: `count` headers are filled in; they point into `messages` and `controls`.
+    // SAFETY: `count` headers are filled in; they point into `messages` and `beside`.
     let done = check(unsafe {
         libc::sendmmsg(fd.as_raw_fd(), headers.as_mut_ptr(), count, SEND_FLAGS as _)
     })? as usize;
@@ -430,7 +438,6 @@ pub(crate) struct Incoming<'a> {
     pub(crate) buffer: Buffer<'a>,
     pub(crate) from: SocketName,
     pub(crate) received: Received,
-    pub(crate) ancillary: Ancillary,
 }
 
 /// Receives messages, each with the name it came from and what comes beside it, in one
@@ -438,20 +445,20 @@ pub(crate) struct Incoming<'a> {
 pub(crate) fn receive_batch(
     fd: BorrowedFd<'_>,
     messages: &mut [Incoming<'_>],
+    beside: &mut [Ancillary],
     flags: i32,
 ) -> Result<usize> {
     let mut headers = empty_headers();
-    let mut controls = controls(messages.len());
-    for ((header, message), control) in
-        headers.iter_mut().zip(messages.iter_mut()).zip(&mut controls)
+    for ((header, message), ancillary) in
+        headers.iter_mut().zip(messages.iter_mut()).zip(beside.iter_mut())
     {
         header.msg_hdr = header_of(std::slice::from_ref(&message.buffer), None);
         header.msg_hdr.msg_name = (&raw mut message.from.address).cast();
         header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_un>() as libc::socklen_t;
-        control.receive(&mut header.msg_hdr);
+        ancillary.lend(&mut header.msg_hdr);
     }
-    let count = messages.len().min(BATCH) as u32;
-    // SAFETY: `count` headers are filled in; they point into `messages` and `controls`.
+    let count = messages.len().min(beside.len()).min(BATCH) as u32;
+    // SAFETY: `count` headers are filled in; they point into `messages` and `beside`.
     // NULL: no timeout, which would only be looked at between messages.
     let done = check(unsafe {
         libc::recvmmsg(
@@ -462,16 +469,17 @@ pub(crate) fn receive_batch(
             ptr::null_mut(),
         )
     })? as usize;
-    for (message, header) in messages.iter_mut().zip(&headers[..done]) {
+    for ((message, ancillary), header) in messages.iter_mut().zip(beside).zip(&headers[..done]) {
         message.from.length = header.msg_hdr.msg_namelen;
         message.received = Received::of(header.msg_len as usize, &header.msg_hdr);
-        message.ancillary = Control::take(&header.msg_hdr);
+        ancillary.own(&header.msg_hdr);
     }
     Ok(done)
 }
 
-fn controls(count: usize) -> Vec<Control> {
-    (0..count.min(BATCH)).map(|_| Control::EMPTY).collect()
+/// What goes beside that many messages.
+pub(crate) fn ancillaries(count: usize) -> Vec<Ancillary> {
+    (0..count.min(BATCH)).map(|_| Ancillary::new()).collect()
 }
 
 fn empty_headers() -> [libc::mmsghdr; BATCH] {

@@ -182,26 +182,27 @@ impl Socket {
     /// asked for many messages). And of a seqpacket socket it looks at the queue first and
     /// for the end later: a message that comes in between is behind "the end". But after an
     /// end nothing more comes, so a second look is right.
+    #[inline(always)]
     pub(crate) fn in_order<T>(
         &self,
         mut receive: impl FnMut() -> Result<T>,
         first: impl Fn(&T) -> Received,
     ) -> Result<T> {
-        let got = self.reset_last(&mut receive)?;
-        if self.kind() == Kind::Seqpacket && self.is_end(first(&got)) {
-            return self.reset_last(receive);
-        }
-        Ok(got)
-    }
-
-    /// Keeps a reset for the end.
-    fn reset_last<T>(&self, mut receive: impl FnMut() -> Result<T>) -> Result<T> {
-        match receive() {
-            Err(Error::CONNECTION_RESET) if self.kind() != Kind::Datagram => {
-                self.reset_is_due().store(true, Ordering::Relaxed);
-                receive()
+        let mut reset_seen = self.kind() == Kind::Datagram;
+        let mut end_seen = self.kind() != Kind::Seqpacket;
+        loop {
+            match receive() {
+                Err(Error::CONNECTION_RESET) if !reset_seen => {
+                    reset_seen = true;
+                    // Kept for the end.
+                    self.reset_is_due().store(true, Ordering::Relaxed);
+                }
+                Ok(got) if !end_seen && self.is_end(first(&got)) => {
+                    end_seen = true;
+                    reset_seen = false;
+                }
+                result => return result,
             }
-            result => result,
         }
     }
 }

@@ -45,7 +45,7 @@ SIZE(udsock_part, 16);
 FIELD(udsock_part, data, 0, 8);
 FIELD(udsock_part, size, 8, 8);
 
-SIZE(udsock_message, 96);
+SIZE(udsock_message, 104);
 FIELD(udsock_message, size, 0, 4);
 FIELD(udsock_message, flags, 4, 4);
 FIELD(udsock_message, data, 8, 8);
@@ -100,6 +100,7 @@ VALUE(UDSOCK_OPTION_RECEIVE_BUFFER, 3);
 VALUE(UDSOCK_MAX_DESCRIPTORS, 253);
 VALUE(UDSOCK_OPTION_RECEIVE_FDS, 5);
 VALUE(UDSOCK_OPTION_RECEIVE_CREDENTIALS, 6);
+VALUE(UDSOCK_OPTION_RECEIVE_PIDFD, 12);
 VALUE(UDSOCK_OPTION_REFUSED, 7);
 VALUE(UDSOCK_OPTION_MAX_PER_UID, 8);
 VALUE(UDSOCK_OPTION_LISTENING, 9);

@@ -143,7 +143,7 @@ impl TextRoom {
 /// A struct that begins with its size.
 ///
 /// # Safety
-/// All zero must be a value of the type.
+/// Any bytes must be a value of the type.
 pub(super) unsafe trait Sized32: Copy {}
 
 /// No struct of this library is, or will be, larger.
@@ -162,6 +162,10 @@ pub(super) unsafe fn options<T: Sized32>(pointer: *const T) -> Result<Option<T>>
 unsafe fn read_sized<T: Sized32>(bytes: *const u8) -> Result<T> {
     // SAFETY: the first field is the size, in four bytes.
     let size = unsafe { bytes.cast::<u32>().read_unaligned() } as usize;
+    if size == size_of::<T>() {
+        // SAFETY: the struct is as long as a T, and any bytes are a T.
+        return Ok(unsafe { bytes.cast::<T>().read_unaligned() });
+    }
     if size < size_of::<u32>() {
         return Err(Error::INVALID);
     }

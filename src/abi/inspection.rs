@@ -50,7 +50,7 @@ pub struct udsock_inspection {
     pub inode: u64,
 }
 
-// SAFETY: numbers: all zero is a value.
+// SAFETY: numbers: any bytes are a value.
 unsafe impl Sized32 for udsock_inspection {}
 
 /// Says what is at an address, and who, without being noticed there. What it says may be

@@ -1,8 +1,10 @@
 //! Messages, many in one call
 
+use std::borrow::Cow;
 use std::ffi::{c_char, c_void};
-use std::mem::size_of;
+use std::mem::{offset_of, size_of};
 use std::os::fd::IntoRawFd;
+use std::ptr;
 
 use super::argument::{self, Sized32, TextRoom};
 use super::guard::{code_of, count, guard};
@@ -12,7 +14,7 @@ use crate::batch::{Delivery, Inbox, Outbox, Outgoing};
 use crate::error::{Error, Failure, Result};
 use crate::handles;
 use crate::socket::Socket;
-use crate::sys::{Buffer, Credentials, SocketName};
+use crate::sys::{Ancillary, Buffer, Credentials, Sender, SocketName};
 use crate::wait::Wait;
 
 /// Message flag, set by receiving: the message was larger than data_capacity. data_size
@@ -60,16 +62,28 @@ pub struct udsock_message {
     /// Receiving: the room at address, in bytes, at least 1. UDSOCK_ADDRESS_SIZE is
     /// always enough.
     pub address_capacity: usize,
-    /// Receiving: the length of the sender's address without its NUL; 0: it has none.
+    /// Receiving: the length of the sender's address without its NUL; 0: it has none, or
+    /// there is no room for one.
     pub address_size: usize,
     /// Receiving: who sent it, with UDSOCK_OPTION_RECEIVE_CREDENTIALS; else, and of a
     /// message that was sent before that was on, unknown (see udsock_credentials).
     pub credentials: udsock_credentials,
     /// What became of it: how many bytes went or came, or an error code.
     pub result: i32,
+    /// Receiving, with UDSOCK_OPTION_RECEIVE_PIDFD: a descriptor that stands for the process
+    /// that sent it (pidfd_open(2)), close-on-exec and the caller's to close; another process
+    /// with its number can't be mistaken for it. Else why there is none: -ENODATA: not asked
+    /// for, or sent before that was on; -ESRCH: the process has gone; -EMFILE: too many are
+    /// open.
+    pub pidfd: i32,
+    /// 0.
+    pub reserved: u32,
 }
 
-// SAFETY: numbers and pointers: all zero is a value.
+/// What the first version of the struct had.
+const SMALLEST: usize = offset_of!(udsock_message, pidfd);
+
+// SAFETY: numbers and pointers: any bytes are a value.
 unsafe impl Sized32 for udsock_message {}
 
 /// Sends one message: udsock_send or udsock_send_to, with descriptors. Of a stream a part
@@ -89,8 +103,7 @@ pub unsafe extern "C" fn udsock_send_message(
     guard(|| {
         let mut wait = Wait::new(argument::timeout(timeout_ms)?);
         // SAFETY: the caller passes a message with its size.
-        let messages = unsafe { Messages::new(message, 1) }?;
-        let message = messages.message(0)?;
+        let message = unsafe { Message::read(message) }?.outgoing()?;
         handles::get(s)?.send_message(&message, &mut wait).map(count)
     })
 }
@@ -109,14 +122,16 @@ pub unsafe extern "C" fn udsock_recv_message(
     guard(|| {
         let mut wait = Wait::new(argument::timeout(timeout_ms)?);
         // SAFETY: the caller passes a message with its size.
-        let mut messages = unsafe { Messages::new(message, 1) }?;
-        messages.check_room()?;
+        let message = unsafe { Message::read(message) }?;
+        let room = message.room()?;
         let socket = handles::get(s)?;
-        messages.check_address_room(&socket, &mut wait)?;
-        let delivery = socket.receive_message(messages.room(0), &mut wait)?;
-        messages.deliver(0, delivery);
-        messages.accept_without_address();
-        Ok(messages.read(0)?.result.into())
+        message.check_address_room(&socket, &mut wait)?;
+        let mut from = message.wants_address().then_some(SocketName::EMPTY);
+        let mut ancillary = Ancillary::new();
+        let size = socket.receive_message(room, from.as_mut(), &mut ancillary, &mut wait)?;
+        let (from, ancillary) = (from.as_ref(), &mut ancillary);
+        let with_descriptors = socket.receives_descriptors();
+        message.deliver_alone(Delivery { size, from, ancillary, with_descriptors })
     })
 }
 
@@ -166,105 +181,27 @@ pub unsafe extern "C" fn udsock_recv_batch(
     })
 }
 
-/// The caller's array.
-struct Messages {
-    first: *mut u8,
-    stride: usize,
-    count: usize,
+/// A message of the caller's, as it was when the call began, and where it is.
+struct Message {
+    place: *mut udsock_message,
+    content: udsock_message,
 }
 
-impl Messages {
-    /// The caller promises an array of this many elements, each of the size that it
-    /// begins with, which stays in place during the call.
-    unsafe fn new(first: *mut udsock_message, count: usize) -> Result<Self> {
-        if count == 0 {
+impl Message {
+    /// The caller promises NULL or a message of the size that it begins with, which stays in
+    /// place during the call.
+    unsafe fn read(place: *mut udsock_message) -> Result<Self> {
+        // SAFETY: the caller passes NULL, or a message with its size.
+        let content = unsafe { argument::options(place) }?.ok_or(Error::INVALID)?;
+        if (content.size as usize) < SMALLEST || content.reserved != 0 {
             return Err(Error::INVALID);
         }
-        // SAFETY: there is a first element, and it begins with its size.
-        let known = unsafe { argument::options(first) }?.ok_or(Error::INVALID)?;
-        let stride = known.size as usize;
-        // No version of the struct is shorter than this one.
-        if stride < size_of::<udsock_message>() || !stride.is_multiple_of(8) {
-            return Err(Error::INVALID);
-        }
-        let whole = stride.checked_mul(count).ok_or(Error::INVALID)?;
-        isize::try_from(whole).map_err(|_| Error::INVALID)?;
-        Ok(Self { first: first.cast(), stride, count })
+        argument::known_flags(content.flags, UDSOCK_TRUNCATED | UDSOCK_FDS_LOST)?;
+        Ok(Self { place, content })
     }
 
-    fn place(&self, index: usize) -> *mut udsock_message {
-        debug_assert!(index < self.count);
-        self.first.wrapping_add(index * self.stride).cast()
-    }
-
-    fn read(&self, index: usize) -> Result<udsock_message> {
-        // SAFETY: the element is in the caller's array and begins with its size.
-        let message = unsafe { argument::options(self.place(index)) }?.ok_or(Error::INVALID)?;
-        argument::known_flags(message.flags, UDSOCK_TRUNCATED | UDSOCK_FDS_LOST)?;
-        if message.size as usize != self.stride {
-            return Err(Error::INVALID);
-        }
-        Ok(message)
-    }
-
-    fn update(&self, index: usize, change: impl FnOnce(&mut udsock_message)) {
-        let place = self.place(index);
-        // SAFETY: the element is in the caller's array, which has room for whole ones.
-        unsafe {
-            let mut message = place.read_unaligned();
-            change(&mut message);
-            place.write_unaligned(message);
-        }
-    }
-
-    fn check_room(&self) -> Result<()> {
-        (0..self.count.min(crate::sys::BATCH)).try_for_each(|index| {
-            let message = self.read(index)?;
-            argument::incoming(message.data, message.data_capacity)?;
-            // SAFETY: nothing is read or written yet.
-            unsafe { descriptors(&message, message.descriptors_capacity) }?;
-            TextRoom::optional(message.address, message.address_capacity).map(drop)
-        })
-    }
-
-    /// Another thread may have taken the message that was looked at; then this one came
-    /// instead, and must not be lost for its address.
-    fn accept_without_address(&self) {
-        self.update(0, |message| {
-            let Ok(Some(room)) = TextRoom::optional(message.address, message.address_capacity)
-            else {
-                return;
-            };
-            if message.result == in_result(Err(Error::OUT_OF_RANGE)) {
-                message.result = in_result(Ok(message.data_size.min(message.data_capacity)));
-                message.address_size = 0;
-                // SAFETY: the caller passes room for `address_capacity` bytes.
-                let _ = unsafe { room.write(c"") };
-            }
-        });
-    }
-
-    /// Of one message: whether the sender's address will fit, before it is taken.
-    fn check_address_room(&self, socket: &Socket, wait: &mut Wait) -> Result<()> {
-        let message = self.read(0)?;
-        let small = message.address_capacity <= address::NAME_TEXT_MAX;
-        if message.address.is_null() || !small {
-            return Ok(());
-        }
-        let mut from = SocketName::EMPTY;
-        socket.next_sender(&mut from, wait)?;
-        let fits = address::text_of(&from).count_bytes() < message.address_capacity;
-        if fits { Ok(()) } else { Err(Error::OUT_OF_RANGE) }
-    }
-}
-
-impl Outbox<'static> for Messages {
-    fn count(&self) -> usize {
-        self.count
-    }
-
-    fn message(&self, index: usize) -> Result<Outgoing<'static>> {
-        let message = self.read(index)?;
+    fn outgoing(&self) -> Result<Outgoing<'static>> {
+        let message = &self.content;
         if message.flags & UDSOCK_TRUNCATED != 0 {
             // Its length is that of what was received, and not of what is here.
             return Err(Error::INVALID);
@@ -280,15 +217,159 @@ impl Outbox<'static> for Messages {
             }
         };
         // SAFETY: the caller passes as many descriptors.
-        let descriptors = unsafe { descriptors(&message, message.descriptors_count) }?;
+        let descriptors = unsafe { descriptors(message, message.descriptors_count) }?;
         if descriptors.len() > UDSOCK_MAX_DESCRIPTORS {
             return Err(Error::INVALID);
         }
         Ok(Outgoing { buffer, to, descriptors })
     }
 
+    /// Where the bytes go, after a look at all the room that there is.
+    fn room(&self) -> Result<Buffer<'static>> {
+        let message = &self.content;
+        // SAFETY: nothing is read or written yet.
+        unsafe { descriptors(message, message.descriptors_capacity) }?;
+        TextRoom::optional(message.address, message.address_capacity)?;
+        argument::incoming(message.data, message.data_capacity)
+    }
+
+    fn wants_address(&self) -> bool {
+        !self.content.address.is_null()
+    }
+
+    /// Whether the sender's address will fit, before the message is taken.
+    fn check_address_room(&self, socket: &Socket, wait: &mut Wait) -> Result<()> {
+        let capacity = self.content.address_capacity;
+        if !self.wants_address() || capacity > address::NAME_TEXT_MAX {
+            return Ok(());
+        }
+        let mut from = SocketName::EMPTY;
+        socket.next_sender(&mut from, wait)?;
+        let fits = address::text_of(&from).count_bytes() < capacity;
+        if fits { Ok(()) } else { Err(Error::OUT_OF_RANGE) }
+    }
+
+    /// Fails if the sender's address does not fit; all the rest has been delivered then.
+    fn deliver(&mut self, delivery: Delivery<'_>) -> Result<usize> {
+        let Delivery { size, from, ancillary, with_descriptors } = delivery;
+        let message = &mut self.content;
+        let from = from.map_or(Cow::Borrowed(c""), address::text_of);
+        let room = if with_descriptors { message.descriptors_capacity } else { 0 };
+        let mut lost_descriptors = ancillary.is_cut();
+        message.descriptors_count = 0;
+        let Sender { credentials, pidfd } = ancillary.take(|descriptor| {
+            if message.descriptors_count == room {
+                // Dropping it closes it.
+                lost_descriptors = true;
+                return;
+            }
+            let place = message.descriptors.wrapping_add(message.descriptors_count);
+            // SAFETY: the caller passes room for `descriptors_capacity` of them.
+            unsafe { place.write_unaligned(descriptor.into_raw_fd()) };
+            message.descriptors_count += 1;
+        });
+        let fits = size.min(message.data_capacity);
+        message.data_size = size;
+        message.flags = if fits < size { UDSOCK_TRUNCATED } else { 0 };
+        message.flags |= if lost_descriptors { UDSOCK_FDS_LOST } else { 0 };
+        message.credentials = sender(credentials);
+        // Dropping one that there is no field for closes it.
+        message.pidfd = match pidfd {
+            Ok(pidfd) if message.size as usize > SMALLEST => pidfd.into_raw_fd(),
+            Ok(_) => code_of(Error::NO_DATA),
+            Err(error) => code_of(error),
+        };
+        message.address_size = from.count_bytes();
+        let written = match TextRoom::optional(message.address, message.address_capacity) {
+            // SAFETY: the caller passes room for `address_capacity` bytes.
+            Ok(Some(room)) => unsafe { room.write(&from) }.map(drop),
+            none => none.map(drop),
+        };
+        written.map(|()| fits)
+    }
+
+    /// For a message that came alone. Its address fits; but another thread may have taken
+    /// the message that was looked at, and this one came instead: it must not be lost.
+    fn deliver_alone(mut self, delivery: Delivery<'_>) -> Result<i64> {
+        let size = self.deliver(delivery).unwrap_or_else(|_| {
+            let message = &mut self.content;
+            message.address_size = 0;
+            if let Ok(Some(room)) = TextRoom::optional(message.address, message.address_capacity) {
+                // SAFETY: the caller passes room for `address_capacity` bytes.
+                let _ = unsafe { room.write(c"") };
+            }
+            message.data_size.min(message.data_capacity)
+        });
+        self.settle(Ok(size));
+        Ok(count(size))
+    }
+
+    fn settle(mut self, result: Result<usize>) {
+        self.content.result = in_result(result);
+        let size = size_of::<udsock_message>().min(self.content.size as usize);
+        // SAFETY: the caller's message has as many bytes, and that many were read from there.
+        unsafe {
+            let content = (&raw const self.content).cast::<u8>();
+            ptr::copy_nonoverlapping(content, self.place.cast(), size);
+        }
+    }
+}
+
+/// The caller's array.
+struct Messages {
+    first: *mut u8,
+    stride: usize,
+    count: usize,
+}
+
+impl Messages {
+    /// The caller promises an array of this many elements, each of the size that it
+    /// begins with, which stays in place during the call.
+    unsafe fn new(first: *mut udsock_message, count: usize) -> Result<Self> {
+        if count == 0 {
+            return Err(Error::INVALID);
+        }
+        // SAFETY: there is a first element, and it begins with its size.
+        let stride = unsafe { Message::read(first) }?.content.size as usize;
+        if !stride.is_multiple_of(8) {
+            return Err(Error::INVALID);
+        }
+        let whole = stride.checked_mul(count).ok_or(Error::INVALID)?;
+        isize::try_from(whole).map_err(|_| Error::INVALID)?;
+        Ok(Self { first: first.cast(), stride, count })
+    }
+
+    fn read(&self, index: usize) -> Result<Message> {
+        debug_assert!(index < self.count);
+        // SAFETY: the element is in the caller's array and begins with its size.
+        let message =
+            unsafe { Message::read(self.first.wrapping_add(index * self.stride).cast()) }?;
+        if message.content.size as usize != self.stride {
+            return Err(Error::INVALID);
+        }
+        Ok(message)
+    }
+
+    fn check_room(&self) -> Result<()> {
+        (0..self.count.min(crate::sys::BATCH))
+            .try_for_each(|index| self.read(index)?.room().map(drop))
+    }
+}
+
+impl Outbox<'static> for Messages {
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn message(&self, index: usize) -> Result<Outgoing<'static>> {
+        self.read(index)?.outgoing()
+    }
+
     fn settle(&mut self, index: usize, result: Result<usize>) {
-        self.update(index, |message| message.result = in_result(result));
+        let element = self.first.wrapping_add(index * self.stride);
+        let place = element.wrapping_add(offset_of!(udsock_message, result)).cast::<i32>();
+        // SAFETY: the element is in the caller's array, and every version has this field.
+        unsafe { place.write_unaligned(in_result(result)) };
     }
 }
 
@@ -298,39 +379,14 @@ impl Inbox<'static> for Messages {
     }
 
     fn room(&self, index: usize) -> Buffer<'static> {
-        self.read(index)
-            .map_or(Buffer::EMPTY, |message| Buffer::from_raw(message.data, message.data_capacity))
+        self.read(index).and_then(|message| message.room()).unwrap_or(Buffer::EMPTY)
     }
 
-    fn deliver(&mut self, index: usize, delivery: Delivery) {
-        let Delivery { size, from, ancillary, mut lost_descriptors } = delivery;
-        let from = address::text_of(&from);
-        self.update(index, |message| {
-            let fits = size.min(message.data_capacity);
-            message.data_size = size;
-            message.descriptors_count = 0;
-            for descriptor in ancillary.descriptors {
-                if message.descriptors_count == message.descriptors_capacity {
-                    // Dropping it closes it.
-                    lost_descriptors = true;
-                    continue;
-                }
-                let place = message.descriptors.wrapping_add(message.descriptors_count);
-                // SAFETY: the caller passes room for `descriptors_capacity` of them.
-                unsafe { place.write_unaligned(descriptor.into_raw_fd()) };
-                message.descriptors_count += 1;
-            }
-            message.flags = if fits < size { UDSOCK_TRUNCATED } else { 0 };
-            message.flags |= if lost_descriptors { UDSOCK_FDS_LOST } else { 0 };
-            message.credentials = sender(ancillary.credentials);
-            message.address_size = from.count_bytes();
-            let written = match TextRoom::optional(message.address, message.address_capacity) {
-                // SAFETY: the caller passes room for `address_capacity` bytes.
-                Ok(Some(room)) => unsafe { room.write(&from) }.map(drop),
-                none => none.map(drop),
-            };
-            message.result = in_result(written.map(|()| fits));
-        });
+    fn deliver(&mut self, index: usize, delivery: Delivery<'_>) {
+        if let Ok(mut message) = self.read(index) {
+            let result = message.deliver(delivery);
+            message.settle(result);
+        }
     }
 }
 

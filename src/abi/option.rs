@@ -49,6 +49,12 @@ pub const UDSOCK_OPTION_READABLE_BYTES: u32 = 10;
 /// file.
 pub const UDSOCK_OPTION_OWNS_FILE: u32 = 11;
 
+/// Option: 1 if udsock_recv_message and udsock_recv_batch are to get a descriptor for the
+/// process that sent each message (SO_PASSPIDFD), in its field pidfd. Accepted connections
+/// have it from their server. The kernel gives a socket without a name one of its own, as
+/// with UDSOCK_OPTION_RECEIVE_CREDENTIALS. -ENOPROTOOPT: the kernel is older than Linux 6.5.
+pub const UDSOCK_OPTION_RECEIVE_PIDFD: u32 = 12;
+
 /// Reads an option: its value, 0 or above. -ENOPROTOOPT: there is no such option.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_get_option(s: udsock_t, option: u32) -> i64 {
@@ -76,6 +82,7 @@ fn known(option: u32) -> Result<SocketOption> {
         UDSOCK_OPTION_RECEIVE_BUFFER => Ok(SocketOption::ReceiveBuffer),
         UDSOCK_OPTION_RECEIVE_FDS => Ok(SocketOption::ReceiveDescriptors),
         UDSOCK_OPTION_RECEIVE_CREDENTIALS => Ok(SocketOption::ReceiveCredentials),
+        UDSOCK_OPTION_RECEIVE_PIDFD => Ok(SocketOption::ReceivePidfd),
         UDSOCK_OPTION_REFUSED => Ok(SocketOption::Refused),
         UDSOCK_OPTION_MAX_PER_UID => Ok(SocketOption::MaxPerUid),
         UDSOCK_OPTION_LISTENING => Ok(SocketOption::Listening),

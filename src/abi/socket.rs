@@ -128,9 +128,9 @@ impl From<Credentials> for udsock_credentials {
     }
 }
 
-// SAFETY: numbers and pointers: all zero is a value.
+// SAFETY: numbers and pointers: any bytes are a value.
 unsafe impl Sized32 for udsock_bind_options {}
-// SAFETY: numbers and pointers: all zero is a value.
+// SAFETY: numbers and pointers: any bytes are a value.
 unsafe impl Sized32 for udsock_connect_options {}
 
 /// A new socket, without a name or a peer. `kind`: UDSOCK_STREAM, UDSOCK_DGRAM or

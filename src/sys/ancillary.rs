@@ -1,40 +1,54 @@
 //! What goes beside a message: descriptors and credentials (cmsg(3)).
 
-use std::mem::{MaybeUninit, size_of, size_of_val};
+use std::mem::{MaybeUninit, size_of, size_of_val, zeroed};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 use super::Credentials;
+use crate::error::{Error, Result};
 
 /// As many descriptors as the kernel passes with one message (SCM_MAX_FD).
 pub(crate) const MOST_DESCRIPTORS: usize = 253;
 
-/// Room for all that can come beside one message: 253 descriptors, credentials, a time
-/// stamp. With less, the kernel would drop something.
-#[repr(C, align(8))]
-#[derive(Clone, Copy)]
-pub(crate) struct Control(MaybeUninit<[u8; Control::SIZE]>);
-
-/// What came beside a message.
+/// What goes beside one message. Descriptors that came and were not taken are closed when
+/// this is dropped.
+#[repr(C)]
 pub(crate) struct Ancillary {
-    pub(crate) descriptors: Vec<OwnedFd>,
-    pub(crate) credentials: Option<Credentials>,
+    /// How much of the room the kernel has filled.
+    filled: usize,
     /// Something came that there was no room, or no right, for.
-    pub(crate) is_cut: bool,
+    is_cut: bool,
+    room: Room,
+}
+
+/// Who sent a message.
+pub(crate) struct Sender {
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) pidfd: Result<OwnedFd>,
+}
+
+/// Room for all that can come: 253 descriptors, credentials, a pidfd, a time stamp. With less, the
+/// kernel would drop something.
+#[repr(C, align(8))]
+struct Room(MaybeUninit<[u8; Room::SIZE]>);
+
+impl Room {
+    const SIZE: usize = 1152;
 }
 
 /// Not in the libc crate.
 const SCM_PIDFD: i32 = 4;
 
 impl Ancillary {
-    pub(crate) const NONE: Self =
-        Self { descriptors: Vec::new(), credentials: None, is_cut: false };
-}
+    /// No constant: to copy one would write over all the room.
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self { room: Room(MaybeUninit::uninit()), filled: 0, is_cut: false }
+    }
 
-impl Control {
-    const SIZE: usize = 1152;
-
-    pub(crate) const EMPTY: Self = Self(MaybeUninit::uninit());
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
 
     /// Descriptors to send, at most [`MOST_DESCRIPTORS`]. With none the header stays as it is.
     pub(super) fn send(&mut self, header: &mut libc::msghdr, descriptors: &[RawFd]) {
@@ -43,12 +57,12 @@ impl Control {
             return;
         }
         let size = size_of_val(descriptors) as u32;
-        header.msg_control = self.0.as_mut_ptr().cast();
+        header.msg_control = self.room.0.as_mut_ptr().cast();
         // SAFETY: the room is for as many descriptors, and aligned; the first header lies
         // within it, with its data behind it.
         unsafe {
             let space = libc::CMSG_SPACE(size) as usize;
-            self.0.as_mut_ptr().cast::<u8>().write_bytes(0, space);
+            self.room.0.as_mut_ptr().cast::<u8>().write_bytes(0, space);
             header.msg_controllen = space as _;
             let first = libc::CMSG_FIRSTHDR(header);
             (*first).cmsg_level = libc::SOL_SOCKET;
@@ -59,19 +73,35 @@ impl Control {
         }
     }
 
-    /// Room for what comes.
-    pub(super) fn receive(&mut self, header: &mut libc::msghdr) {
-        header.msg_control = self.0.as_mut_ptr().cast();
-        header.msg_controllen = Self::SIZE as _;
+    /// Lends the kernel the room. What came before and was not taken is closed.
+    pub(super) fn lend(&mut self, header: &mut libc::msghdr) {
+        self.close_rest();
+        header.msg_control = self.room.0.as_mut_ptr().cast();
+        header.msg_controllen = Room::SIZE as _;
     }
 
-    /// What has come. Each descriptor that the kernel has put here is owned from now on.
-    /// Only once for each message.
-    pub(super) fn take(header: &libc::msghdr) -> Ancillary {
-        let mut found =
-            Ancillary { is_cut: header.msg_flags & libc::MSG_CTRUNC != 0, ..Ancillary::NONE };
+    /// What has come is owned from now on.
+    pub(super) fn own(&mut self, header: &libc::msghdr) {
+        self.filled = header.msg_controllen;
+        self.is_cut = header.msg_flags & libc::MSG_CTRUNC != 0;
+    }
+
+    #[inline(always)]
+    fn close_rest(&mut self) {
+        if self.filled > 0 {
+            self.take(drop);
+        }
+    }
+
+    /// Hands out every descriptor that came, and says who sent the message, if that came.
+    pub(crate) fn take(&mut self, mut descriptor: impl FnMut(OwnedFd)) -> Sender {
+        let mut sender = Sender { credentials: None, pidfd: Err(Error::NO_DATA) };
+        // SAFETY: a msghdr is numbers and pointers; all zero is an empty one.
+        let mut header: libc::msghdr = unsafe { zeroed() };
+        header.msg_control = self.room.0.as_mut_ptr().cast();
+        header.msg_controllen = std::mem::take(&mut self.filled);
         // SAFETY: the kernel has filled in as much as msg_controllen says, in whole headers.
-        let mut next = unsafe { libc::CMSG_FIRSTHDR(header) };
+        let mut next = unsafe { libc::CMSG_FIRSTHDR(&raw const header) };
         while !next.is_null() {
             // SAFETY: not NULL, so it lies within what was filled in.
             let (entry, data) = unsafe { (*next, libc::CMSG_DATA(next)) };
@@ -80,29 +110,38 @@ impl Control {
             match (entry.cmsg_level, entry.cmsg_type) {
                 (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
                     for index in 0..size / size_of::<RawFd>() {
-                        // SAFETY: the data has so many descriptors, which were made for us.
-                        let fd = unsafe {
+                        // SAFETY: the data has so many descriptors, which were made for us,
+                        // and `filled` is 0 now: they are not looked at again.
+                        descriptor(unsafe {
                             OwnedFd::from_raw_fd(data.cast::<RawFd>().add(index).read_unaligned())
-                        };
-                        found.descriptors.push(fd);
+                        });
                     }
                 }
                 (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) if size >= size_of::<libc::ucred>() => {
                     // SAFETY: the data is a ucred.
-                    let sender = unsafe { data.cast::<libc::ucred>().read_unaligned() };
-                    found.credentials =
-                        Some(Credentials { pid: sender.pid, uid: sender.uid, gid: sender.gid });
+                    let who = unsafe { data.cast::<libc::ucred>().read_unaligned() };
+                    sender.credentials =
+                        Some(Credentials { pid: who.pid, uid: who.uid, gid: who.gid });
                 }
-                // Whoever set the socket up may have asked for it; here it is nobody's.
                 (libc::SOL_SOCKET, SCM_PIDFD) if size >= size_of::<RawFd>() => {
-                    // SAFETY: the data is a descriptor, which was made for us.
-                    drop(unsafe { OwnedFd::from_raw_fd(data.cast::<RawFd>().read_unaligned()) });
+                    // SAFETY: the data is a number.
+                    sender.pidfd = match unsafe { data.cast::<RawFd>().read_unaligned() } {
+                        // SAFETY: it was made for us, as the others.
+                        fd @ 0.. => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+                        errno => Err(Error::System(-errno)),
+                    };
                 }
                 _ => {}
             }
             // SAFETY: within the same header's control buffer.
-            next = unsafe { libc::CMSG_NXTHDR(header, next) };
+            next = unsafe { libc::CMSG_NXTHDR(&raw const header, next) };
         }
-        found
+        sender
+    }
+}
+
+impl Drop for Ancillary {
+    fn drop(&mut self) {
+        self.close_rest();
     }
 }

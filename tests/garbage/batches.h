@@ -133,6 +133,13 @@ static void check_message(thread *t, const udsock_message *message, const char *
         if ((fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0) fail(t, "%d is not close-on-exec", fd);
         close(fd);
     }
+    if (message->pidfd >= 0) {
+        if ((fcntl(message->pidfd, F_GETFD) & FD_CLOEXEC) == 0) fail(t, "the pidfd");
+        close(message->pidfd);
+    } else if (message->pidfd != -ENODATA && message->pidfd != -ESRCH
+               && message->pidfd != -EMFILE) {
+        fail(t, "the pidfd is %s", udsock_error_name(message->pidfd));
+    }
     if (!is_untouched(data + filled, ROOM - filled)) fail(t, "data beyond %zu", filled);
     if (message->result == -ERANGE) {
         if (message->address == NULL || message->address_size < message->address_capacity) {
@@ -153,6 +160,7 @@ static void call_recv_batch(thread *t) {
     int32_t *descriptors = canaries(batch.count * UDSOCK_MAX_DESCRIPTORS * sizeof *descriptors);
     if (percent(t, 30)) udsock_set_option(s, UDSOCK_OPTION_RECEIVE_FDS, percent(t, 80));
     if (percent(t, 30)) udsock_set_option(s, UDSOCK_OPTION_RECEIVE_CREDENTIALS, percent(t, 50));
+    if (percent(t, 20)) udsock_set_option(s, UDSOCK_OPTION_RECEIVE_PIDFD, percent(t, 50));
     char *data = canaries(batch.count * ROOM);
     char *names = canaries(batch.count * NAME_ROOM);
     for (size_t i = 0; i < batch.count; i++) {

@@ -29,6 +29,8 @@ pub struct Came {
     pub descriptors: Vec<OwnedFd>,
     pub flags: u32,
     pub sender: (i32, u32, u32),
+    /// The process that sent it, or why it is not told.
+    pub pidfd: Result<OwnedFd, i32>,
     pub result: i64,
 }
 
@@ -89,6 +91,10 @@ fn came((mut data, descriptors): (Vec<u8>, Vec<RawFd>), message: &udsock_message
         descriptors: taken.iter().map(|fd| received(*fd)).collect(),
         flags: message.flags,
         sender: (who.pid, who.uid, who.gid),
+        pidfd: match message.pidfd {
+            fd @ 0.. => Ok(received(fd)),
+            code => Err(code),
+        },
         result: message.result.into(),
     }
 }

@@ -27,5 +27,6 @@ mod descriptors;
 mod interop;
 mod limits;
 mod lost;
+mod pidfds;
 mod rows;
 mod storm;
