@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::{env, fs};
 
 /// The header's sections, in the order in which a reader wants them.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "error",
     "socket",
     "open",
@@ -20,6 +20,7 @@ const SECTIONS: [&str; 13] = [
     "address",
     "inspection",
     "cleanup",
+    "poller",
     "version",
 ];
 
@@ -68,7 +69,8 @@ fn main() {
         let file = abi.join(section).with_extension("rs");
         let text = declarations(&file);
         let rule = "-".repeat(72);
-        write!(header, "\n/* {rule}\n * {}\n */\n\n{text}", title(&file).trim()).unwrap();
+        let title = comment(title(&file).trim());
+        write!(header, "\n/* {rule}\n{}\n{text}", title.trim_start_matches("/*\n")).unwrap();
         WARNINGS.check(&header);
     }
     header.push_str(BOTTOM);

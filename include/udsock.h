@@ -925,6 +925,207 @@ int64_t udsock_cleanup(void);
 int32_t udsock_cleanup_on_signal(int32_t signo);
 
 /* ------------------------------------------------------------------------
+ * Many sockets, few calls
+ *
+ * A poller waits for many sockets at once. One call brings what happened to many of them,
+ * with their data; one call sends answers to many of them. An echo server:
+ *
+ *     udsock_t poller = udsock_poller_create(NULL);
+ *     udsock_poller_add(poller, server, 0, 0);
+ *     for (;;) {
+ *         int64_t n = udsock_poller_wait(poller, events, 256, arena, sizeof arena,
+ *                                        UDSOCK_FOREVER);
+ *         size_t answers = 0;
+ *         for (int64_t i = 0; i < n; i++) {
+ *             if (events[i].kind == UDSOCK_EVENT_RECEIVED)
+ *                 items[answers++] = (udsock_outgoing){.socket = events[i].socket,
+ *                     .offset = events[i].offset, .length = events[i].length};
+ *             else if (events[i].kind == UDSOCK_EVENT_ENDED ||
+ *                      events[i].kind == UDSOCK_EVENT_FAILED)
+ *                 udsock_close(events[i].socket);
+ *         }
+ *         udsock_poller_send(poller, items, answers, arena, sizeof arena);
+ *     }
+ */
+
+/**
+ * Poller flag, for udsock_poller_add: the socket is only reported as UDSOCK_EVENT_READY,
+ * and the program calls what it likes (udsock_recv_message for descriptors, say).
+ */
+#define UDSOCK_POLLER_READINESS 1
+
+/**
+ * Event: a server has accepted a connection, which is a member of the poller now: `socket`
+ * is its handle. `token` is the server's, and the connection's own from now on;
+ * udsock_poller_add gives it another.
+ */
+#define UDSOCK_EVENT_ACCEPTED 1
+
+/**
+ * Event: `length` bytes of a stream, or a message, are at `offset` in the arena. A datagram
+ * from a socket with a name has that at `address_offset`, with a NUL behind it. `code` is
+ * -EMSGSIZE if the message was larger than the whole arena (the rest is gone), -ERANGE if
+ * the address did not fit beside it, else 0.
+ */
+#define UDSOCK_EVENT_RECEIVED 2
+
+/**
+ * Event: an item for this socket was refused (-EAGAIN), and everything that was kept for it
+ * is out now: go on.
+ */
+#define UDSOCK_EVENT_DRAINED 3
+
+/**
+ * Event: the peer sends no more. It may still be answered. Closing the socket is up to the
+ * program.
+ */
+#define UDSOCK_EVENT_ENDED 4
+
+/**
+ * Event: the socket failed, as `code` says, and is no member any more; closing it is up to
+ * the program. But a server for which there was no descriptor (-EMFILE, say) stays: that is
+ * told once, and it is tried again after pauses.
+ */
+#define UDSOCK_EVENT_FAILED 5
+
+/**
+ * Event: there is something to receive or to accept, or the end. Told for as long as it is
+ * so.
+ */
+#define UDSOCK_EVENT_READY 6
+
+/** Flag of an item: once it and everything before it is out, the sending side is shut down. */
+#define UDSOCK_THEN_SHUTDOWN 1
+
+/** Flag of an item: once it and everything before it is out, the socket is closed. */
+#define UDSOCK_THEN_CLOSE 2
+
+/** What is special about a poller. */
+typedef struct udsock_poller_options {
+    /** sizeof(udsock_poller_options). */
+    uint32_t size;
+    /** 0. */
+    uint32_t flags;
+    /** How many bytes are kept at most for one socket that does not take them. 0: 1 MiB. */
+    uint64_t send_limit;
+    /** How many bytes of a stream one event brings at most. 0: 64 KiB. */
+    uint64_t receive_size;
+} udsock_poller_options;
+
+/** What happened to a socket. */
+typedef struct udsock_event {
+    /** Its handle. */
+    udsock_t socket;
+    /** What the program gave udsock_poller_add for it. */
+    uint64_t token;
+    /** UDSOCK_EVENT_... */
+    uint32_t kind;
+    /** 0, or an error code. */
+    int32_t code;
+    /** Where its data is in the arena. */
+    uint32_t offset;
+    /** How many bytes that is. */
+    uint32_t length;
+    /** Where the sender's address is in the arena. */
+    uint32_t address_offset;
+    /** Its length without the NUL; 0: none. */
+    uint32_t address_length;
+} udsock_event;
+
+/** Something to send. */
+typedef struct udsock_outgoing {
+    /** Through this member. */
+    udsock_t socket;
+    /** Where the data is, behind base. */
+    uint32_t offset;
+    /** How many bytes that is. */
+    uint32_t length;
+    /** Where the address to send to is, behind base. */
+    uint32_t address_offset;
+    /** Its length without a NUL; 0: where the socket is connected to. */
+    uint32_t address_length;
+    /** UDSOCK_THEN_SHUTDOWN or UDSOCK_THEN_CLOSE, or 0. */
+    uint32_t flags;
+    /** 0. */
+    uint32_t reserved;
+    /** Out: its length if it was taken, or an error code. */
+    int64_t result;
+} udsock_outgoing;
+
+/**
+ * A poller without members. It takes three descriptors. udsock_close closes it, and leaves
+ * its members open. After fork it is the parent's alone: in the child every call but
+ * udsock_close gets -EBADF.
+ */
+UDSOCK_MUST_USE udsock_t udsock_poller_create(const udsock_poller_options *options);
+
+/**
+ * Adds a socket; one that is in it already gets this token and these flags. A server is
+ * accepted from, and its connections are added; the others are received from. A server may
+ * be in many pollers, one a thread; of those one that waits is woken for each connection.
+ *
+ * -EBUSY: it is in another poller, and not a server. -ENOTSOCK: it is a poller. -ENOSPC,
+ * -ENOMEM: the kernel watches no more.
+ */
+int32_t udsock_poller_add(udsock_t poller, udsock_t s, uint64_t token, uint32_t flags);
+
+/**
+ * Takes a socket out; what was kept for it is dropped. udsock_close does so by itself.
+ * -ENOENT: it is no member.
+ */
+int32_t udsock_poller_remove(udsock_t poller, udsock_t s);
+
+/**
+ * Waits until something happens to a member: how many events. Data is put into the arena,
+ * in the order of the events; it stays until the next wait with this arena. A message that
+ * does not fit any more comes first in the next call. With no arena (`arena_size` 0) nothing
+ * is received, and UDSOCK_EVENT_READY says that something is there. Of an arena of more than
+ * 4 GiB only these are used.
+ *
+ * 0: nothing had happened and `timeout_ms` is 0, or udsock_poller_wake ended the wait.
+ * -EINVAL: no capacity. Of threads that wait on the same poller each gets other events.
+ */
+int64_t udsock_poller_wait(udsock_t poller,
+                           udsock_event *events,
+                           size_t events_capacity,
+                           void *arena,
+                           size_t arena_size,
+                           int32_t timeout_ms);
+
+/**
+ * Sends items, each through its socket, without waiting: how many were taken. `base` is what
+ * their offsets count from (the arena, say); it may be used again when this returns. An item
+ * is taken whole, sent or kept, or not at all: then its `result` is an error, and no other
+ * socket's items are harmed. An error only if none was taken: the first one's. Items for one
+ * socket keep their order; those of a stream leave together.
+ *
+ * As long as something is kept for a connection nothing is received from it.
+ *
+ * Each result: -EAGAIN: so much is kept that this item would exceed send_limit; so do all
+ * later ones of this connection in the call; UDSOCK_EVENT_DRAINED says when to go on.
+ * -ENOENT: no member. -EPIPE: the peer is gone, or an item before had a flag. -EINVAL: it
+ * lies beyond base. -EOPNOTSUPP: an address, and not a datagram socket. Others: as
+ * udsock_send and udsock_send_to.
+ */
+int64_t udsock_poller_send(udsock_t poller,
+                           udsock_outgoing *items,
+                           size_t items_count,
+                           const void *base,
+                           size_t base_size);
+
+/**
+ * Ends a wait on the poller, which returns 0 if nothing else has happened. If nobody waits
+ * it ends the next one. Many before one wait count once. From any thread.
+ */
+int32_t udsock_poller_wake(udsock_t poller);
+
+/**
+ * A descriptor that is readable when udsock_poller_wait would find something, to be watched
+ * by another loop: then wait with `timeout_ms` 0. It is borrowed: do not close it.
+ */
+int32_t udsock_poller_fd(udsock_t poller);
+
+/* ------------------------------------------------------------------------
  * Version
  */
 

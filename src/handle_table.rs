@@ -215,6 +215,11 @@ impl<T, const FIRST: usize> HandleTable<T, FIRST> {
     }
 }
 
+/// A small number that no other open handle has: for tables of one's own.
+pub(crate) fn slot_of(handle: i64) -> usize {
+    (handle as u64 & INDEX_MASK) as usize
+}
+
 fn handle_of(index: usize, generation: u32) -> i64 {
     ((u64::from(generation) << INDEX_BITS) | index as u64) as i64
 }
@@ -226,14 +231,20 @@ pub(crate) struct Vacancy<'a, T, const FIRST: usize> {
 }
 
 impl<T, const FIRST: usize> Vacancy<'_, T, FIRST> {
+    /// The handle that filling it will make valid.
+    pub(crate) fn handle(&self) -> i64 {
+        let state = self.table.slot(self.index).state.load(Ordering::Relaxed);
+        handle_of(self.index, generation_of(state))
+    }
+
     pub(crate) fn fill(self, value: T) -> NonZeroI64 {
         let slot = self.table.slot(self.index);
         // SAFETY: the vacancy was popped by this thread alone, and its state is
         // not open: no one else reads or writes the value until the store below.
         slot.value.with_mut(|place| unsafe { (*place).write(value) });
+        let handle = self.handle();
         let state = slot.state.load(Ordering::Relaxed);
         slot.state.store(state | OPEN, Ordering::Release);
-        let handle = handle_of(self.index, generation_of(state));
         std::mem::forget(self);
         NonZeroI64::new(handle).expect("generations start above 0")
     }

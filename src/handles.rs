@@ -1,39 +1,111 @@
-//! The one table of this process: every open socket, by its handle.
+//! The one table of this process: every open socket, and whatever else has a handle.
 
+use std::any::Any;
+use std::ops::Deref;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::error::{Error, Failure, Result};
-use crate::handle_table::{HandleTable, InUse};
+use crate::handle_table::{HandleTable, InUse, Vacancy};
 use crate::socket::Socket;
 use crate::sys::Credentials;
 use crate::wait::Wait;
 
-static HANDLES: LazyLock<HandleTable<Socket>> = LazyLock::new(HandleTable::new);
+static HANDLES: LazyLock<HandleTable<Object>> = LazyLock::new(HandleTable::new);
+
+/// What has a handle.
+enum Object {
+    Socket(Socket),
+    Other(Box<dyn Other>),
+}
+
+/// What else than a socket can have a handle: something that watches sockets.
+pub(crate) trait Other: Any + Send + Sync {
+    /// Ends every wait.
+    fn close(&self);
+
+    /// Takes its descriptor away from whoever still waits on it.
+    fn take_away(&self) -> Result<()>;
+
+    /// This socket is about to be closed, or given away.
+    fn forget(&self, socket: i64, fd: BorrowedFd<'_>);
+}
 
 /// A socket in use.
-pub(crate) type SocketInUse = InUse<'static, Socket>;
+pub(crate) struct SocketInUse(InUse<'static, Object>);
+
+impl Deref for SocketInUse {
+    type Target = Socket;
+
+    #[inline(always)]
+    fn deref(&self) -> &Socket {
+        match &*self.0 {
+            Object::Socket(socket) => socket,
+            Object::Other(_) => unreachable!("looking it up has checked what it is"),
+        }
+    }
+}
+
+/// Something else in use.
+pub(crate) struct OtherInUse(InUse<'static, Object>);
+
+impl OtherInUse {
+    /// As what it is. `None`: it is something else.
+    pub(crate) fn downcast<T: Other>(&self) -> Option<&T> {
+        let other: &dyn Any = self.other();
+        other.downcast_ref()
+    }
+
+    fn other(&self) -> &dyn Other {
+        match &*self.0 {
+            Object::Other(other) => &**other,
+            Object::Socket(_) => unreachable!("looking it up has checked what it is"),
+        }
+    }
+}
 
 /// The socket with this handle, which stays open while the result is kept.
+#[inline(always)]
 pub(crate) fn get(handle: i64) -> Result<SocketInUse> {
-    HANDLES.get(handle).ok_or(Error::BAD_HANDLE)
+    let object = HANDLES.get(handle).ok_or(Error::BAD_HANDLE)?;
+    match &*object {
+        Object::Socket(_) => Ok(SocketInUse(object)),
+        Object::Other(_) => Err(Error::NOT_A_SOCKET),
+    }
+}
+
+/// What has this handle and is not a socket.
+pub(crate) fn get_other(handle: i64) -> Result<OtherInUse> {
+    let object = HANDLES.get(handle).ok_or(Error::BAD_HANDLE)?;
+    match &*object {
+        Object::Other(_) => Ok(OtherInUse(object)),
+        Object::Socket(_) => Err(Error::INVALID),
+    }
 }
 
 /// Makes a socket and gives it a handle. The handle's place comes first: nothing
 /// that was made (or accepted) is lost for want of one.
 pub(crate) fn open<E: From<Error>>(make: impl FnOnce() -> Result<Socket, E>) -> Result<i64, E> {
-    let place = HANDLES.vacancy().ok_or(Error::TOO_MANY_HANDLES)?;
-    Ok(place.fill(make()?).get())
+    let place = vacancy()?;
+    Ok(place.fill(Object::Socket(make()?)).get())
 }
 
 pub(crate) fn open_pair(make: impl FnOnce() -> Result<[Socket; 2]>) -> Result<[i64; 2]> {
-    let places = [HANDLES.vacancy(), HANDLES.vacancy()];
-    let [Some(first), Some(second)] = places else {
-        return Err(Error::TOO_MANY_HANDLES);
-    };
+    let (first, second) = (vacancy()?, vacancy()?);
     let [one, other] = make()?;
-    Ok([first.fill(one).get(), second.fill(other).get()])
+    Ok([first.fill(Object::Socket(one)).get(), second.fill(Object::Socket(other)).get()])
+}
+
+/// Makes something else, which is told its handle.
+pub(crate) fn open_other<T: Other>(make: impl FnOnce(i64) -> Result<T>) -> Result<i64> {
+    let place = vacancy()?;
+    let other = make(place.handle())?;
+    Ok(place.fill(Object::Other(Box::new(other))).get())
+}
+
+fn vacancy() -> Result<Vacancy<'static, Object, 64>> {
+    HANDLES.vacancy().ok_or(Error::TOO_MANY_HANDLES)
 }
 
 pub(crate) fn accept(server: i64, wait: &mut Wait) -> Result<i64> {
@@ -51,6 +123,13 @@ pub(crate) fn accept_with_peer(server: i64, wait: &mut Wait) -> Result<(i64, Cre
         Ok::<_, Error>(client)
     })?;
     Ok((handle, peer.ok_or(Error::NO_DATA)?))
+}
+
+/// One attempt to accept. `None`: a client was refused.
+pub(crate) fn accept_once(server: &Socket) -> Result<Option<i64>> {
+    let place = vacancy()?;
+    let client = server.accept_once()?;
+    Ok(client.map(|client| place.fill(Object::Socket(client)).get()))
 }
 
 /// Takes over a descriptor, if no socket of ours has it already.
@@ -71,39 +150,67 @@ pub(crate) fn adopt(fd: BorrowedFd<'_>) -> Result<i64, Failure> {
 /// have been woken and leave; but one may be stopped by a debugger, or may exist only in
 /// the process that this one was forked from.
 pub(crate) fn close(handle: i64) -> Result<()> {
-    let socket = HANDLES.close(handle).ok_or(Error::BAD_HANDLE)?;
-    let result = socket.close();
-    if !wait_for_others(&socket) {
+    let object = HANDLES.close(handle).ok_or(Error::BAD_HANDLE)?;
+    let result = match &*object {
+        Object::Socket(socket) => {
+            unwatch(handle, socket);
+            socket.close()
+        }
+        Object::Other(other) => {
+            other.close();
+            Ok(())
+        }
+    };
+    if !wait_for_others(&object) {
         // If even this fails, the last one to leave closes it.
-        let _ = socket.take_away();
+        let _ = match &*object {
+            Object::Socket(socket) => socket.take_away(),
+            Object::Other(other) => other.take_away(),
+        };
     }
     result
 }
 
 /// Ends the handle and hands out its descriptor.
 pub(crate) fn release(handle: i64) -> Result<RawFd> {
-    let socket = HANDLES.close(handle).ok_or(Error::BAD_HANDLE)?;
-    socket.end_waits();
-    wait_for_others(&socket);
-    let fd = match socket.take() {
-        Ok(socket) => socket.into_fd(),
-        Err(still_in_use) => still_in_use.take_copy()?,
+    get(handle)?;
+    let object = HANDLES.close(handle).ok_or(Error::BAD_HANDLE)?;
+    let object = SocketInUse(object);
+    unwatch(handle, &object);
+    object.end_waits();
+    wait_for_others(&object.0);
+    let fd = match object.0.take() {
+        Ok(Object::Socket(socket)) => socket.into_fd(),
+        Ok(Object::Other(_)) => unreachable!("a handle never becomes another object's"),
+        Err(still_in_use) => SocketInUse(still_in_use).take_copy()?,
     };
     Ok(fd.into_raw_fd())
 }
 
+/// Nobody watches it from now on.
+fn unwatch(handle: i64, socket: &Socket) {
+    for watcher in socket.end_watching() {
+        if let Ok(watcher) = get_other(watcher) {
+            watcher.other().forget(handle, socket.fd());
+        }
+    }
+}
+
 /// Every open socket, with its handle. Async-signal-safe, once it has been called.
 pub(crate) fn all() -> impl Iterator<Item = (i64, SocketInUse)> {
-    HANDLES.iter()
+    HANDLES.iter().filter_map(|(handle, object)| match &*object {
+        Object::Socket(_) => Some((handle, SocketInUse(object))),
+        Object::Other(_) => None,
+    })
 }
 
 const LEAVE_TIME: Duration = Duration::from_millis(100);
 
 /// Whether the others have left in time.
-fn wait_for_others(socket: &SocketInUse) -> bool {
+fn wait_for_others(object: &InUse<'static, Object>) -> bool {
     let mut pause = Duration::from_micros(10);
     let mut waited = Duration::ZERO;
-    while !socket.is_alone() {
+    while !object.is_alone() {
         if waited >= LEAVE_TIME {
             return false;
         }

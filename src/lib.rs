@@ -39,6 +39,7 @@ mod option;
 mod owner;
 mod parents;
 mod peer;
+mod poller;
 mod private_names;
 mod segments;
 mod server;

@@ -69,12 +69,7 @@ impl Socket {
         self.never_block()?;
         for refused in 1.. {
             let client = self.next_client(wait)?;
-            let admitted = match self.access().filter(|access| access.asks()) {
-                None => Some(None),
-                Some(access) => access.admit(client.as_fd()).map(Some),
-            };
-            if let Some(place) = admitted {
-                let client = self.accepted(client, place)?;
+            if let Some(client) = self.admit(client)? {
                 if let Some(known) = known_as(&client) {
                     return Ok((client, known));
                 }
@@ -91,6 +86,23 @@ impl Socket {
             }
         }
         unreachable!("the count goes on for ever")
+    }
+
+    /// One attempt, for a server that never blocks. `None`: a client was refused.
+    pub(crate) fn accept_once(&self) -> Result<Option<Self>> {
+        self.admit(sys::accept(self.fd())?)
+    }
+
+    /// `None`: refused, and counted.
+    fn admit(&self, client: OwnedFd) -> Result<Option<Self>> {
+        let place = match self.access().filter(|access| access.asks()) {
+            None => None,
+            Some(access) => match access.admit(client.as_fd()) {
+                None => return Ok(None),
+                place => place,
+            },
+        };
+        self.accepted(client, place).map(Some)
     }
 
     fn next_client(&self, wait: &mut Wait) -> Result<OwnedFd> {

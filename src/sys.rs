@@ -4,8 +4,7 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_char, c_int, c_void};
-use std::marker::PhantomData;
+use std::ffi::{CStr, c_char, c_int};
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
@@ -15,15 +14,20 @@ use crate::error::{Error, Result};
 
 mod accounts;
 mod ancillary;
+mod epoll;
 mod files;
 mod identity;
+mod memory;
 mod netlink;
 mod process;
 
 pub(crate) use accounts::{group_id, user_id};
 pub(crate) use ancillary::{Ancillary, MOST_DESCRIPTORS, Sender};
+pub(crate) use epoll::*;
 pub(crate) use files::*;
 pub(crate) use identity::*;
+pub use memory::Buffer;
+pub(crate) use memory::Spill;
 pub(crate) use netlink::unix_diag;
 pub(crate) use process::*;
 
@@ -66,38 +70,6 @@ pub(crate) fn errno_name(errno: i32) -> &'static CStr {
 
 pub(crate) fn errno_text(errno: i32) -> &'static CStr {
     static_text(strerrordesc_np(errno), c"Unknown error")
-}
-
-// ---- the caller's memory
-
-/// A stretch of the caller's memory, an iovec. It is only ever handed to the
-/// kernel, which checks it; Rust never looks inside.
-#[repr(transparent)]
-#[derive(Clone, Copy)]
-pub struct Buffer<'a>(libc::iovec, PhantomData<&'a [u8]>);
-
-impl Buffer<'_> {
-    pub(crate) const EMPTY: Self =
-        Self(libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }, PhantomData);
-
-    /// For the boundary: whatever the caller said.
-    pub(crate) fn from_raw(data: *const c_void, size: usize) -> Self {
-        Self(libc::iovec { iov_base: data.cast_mut(), iov_len: size }, PhantomData)
-    }
-
-    pub(crate) fn size(&self) -> usize {
-        self.0.iov_len
-    }
-
-    pub(crate) fn is_null(&self) -> bool {
-        self.0.iov_base.is_null()
-    }
-
-    /// What is left behind the first `count` bytes.
-    pub(crate) fn skip(&self, count: usize) -> Self {
-        let count = count.min(self.size());
-        Self::from_raw(self.0.iov_base.cast::<u8>().wrapping_add(count).cast(), self.size() - count)
-    }
 }
 
 // ---- names
@@ -150,6 +122,12 @@ impl SocketName {
 
     fn as_ptr(&self) -> *const libc::sockaddr {
         (&raw const self.address).cast()
+    }
+}
+
+impl PartialEq for SocketName {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes().eq(other.bytes())
     }
 }
 
@@ -300,7 +278,7 @@ pub(crate) fn send(
     if let ([buffer], None) = (buffers, to) {
         // SAFETY: the kernel checks the caller's memory itself (EFAULT).
         return check_size(unsafe {
-            libc::send(fd, buffer.0.iov_base, buffer.0.iov_len, SEND_FLAGS)
+            libc::send(fd, buffer.as_iovec().iov_base, buffer.as_iovec().iov_len, SEND_FLAGS)
         });
     }
     let header = header_of(buffers, to);
@@ -347,7 +325,7 @@ pub(crate) fn receive_message(
 #[inline(always)]
 pub(crate) fn receive(fd: BorrowedFd<'_>, buffers: &[Buffer<'_>], flags: i32) -> Result<usize> {
     if let [buffer] = buffers {
-        let Buffer(memory, _) = buffer;
+        let memory = buffer.as_iovec();
         let flags = RECEIVE_FLAGS | flags;
         // SAFETY: the caller lent this memory for writing; the kernel checks it.
         return check_size(unsafe {
@@ -553,10 +531,11 @@ pub(crate) fn raise(eventfd: BorrowedFd<'_>) {
     unsafe { libc::write(eventfd.as_raw_fd(), (&raw const one).cast(), 8) };
 }
 
-pub(crate) fn lower(eventfd: BorrowedFd<'_>) {
+/// Makes an eventfd, or a timer that has run out, unreadable. Whether it was readable.
+pub(crate) fn lower(fd: BorrowedFd<'_>) -> bool {
     let mut count: u64 = 0;
     // SAFETY: there is room for eight bytes.
-    unsafe { libc::read(eventfd.as_raw_fd(), (&raw mut count).cast(), 8) };
+    unsafe { libc::read(fd.as_raw_fd(), (&raw mut count).cast(), 8) == 8 }
 }
 
 /// ppoll(2): what happened to each (descriptor, events), 0 if the time ran out.

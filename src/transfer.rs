@@ -110,9 +110,10 @@ impl Socket {
         }
     }
 
-    /// One attempt. `shut_down`: poll has said that nothing more will come.
+    /// One attempt: the true size of what came. `shut_down`: poll has said that nothing more
+    /// will come.
     #[inline(always)]
-    fn receive_now(
+    pub(crate) fn receive_now(
         &self,
         buffers: &[Buffer<'_>],
         from: Option<&mut SocketName>,

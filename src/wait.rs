@@ -185,7 +185,7 @@ impl Wait {
     }
 
     /// `None`: forever.
-    fn time_left(&mut self) -> Result<Option<Duration>> {
+    pub(crate) fn time_left(&mut self) -> Result<Option<Duration>> {
         let milliseconds = match self.timeout {
             Timeout::Forever => return Ok(None),
             Timeout::Milliseconds(milliseconds) => milliseconds,
@@ -208,7 +208,7 @@ impl Wait {
 }
 
 /// Whether the reading side is shut down, without waiting.
-fn is_shut(fd: BorrowedFd<'_>) -> Result<bool> {
+pub(crate) fn is_shut(fd: BorrowedFd<'_>) -> Result<bool> {
     let [revents] = sys::poll([(Some(fd), libc::POLLRDHUP)], Some(Duration::ZERO))?;
     Ok(revents & libc::POLLRDHUP != 0)
 }

@@ -83,4 +83,6 @@ pub mod inspection;
 
 pub mod cleanup;
 
+pub mod poller;
+
 pub mod version;

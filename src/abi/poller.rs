@@ -1,0 +1,390 @@
+//! Many sockets, few calls
+//!
+//! A poller waits for many sockets at once. One call brings what happened to many of them,
+//! with their data; one call sends answers to many of them. An echo server:
+//!
+//!     udsock_t poller = udsock_poller_create(NULL);
+//!     udsock_poller_add(poller, server, 0, 0);
+//!     for (;;) {
+//!         int64_t n = udsock_poller_wait(poller, events, 256, arena, sizeof arena,
+//!                                        UDSOCK_FOREVER);
+//!         size_t answers = 0;
+//!         for (int64_t i = 0; i < n; i++) {
+//!             if (events[i].kind == UDSOCK_EVENT_RECEIVED)
+//!                 items[answers++] = (udsock_outgoing){.socket = events[i].socket,
+//!                     .offset = events[i].offset, .length = events[i].length};
+//!             else if (events[i].kind == UDSOCK_EVENT_ENDED ||
+//!                      events[i].kind == UDSOCK_EVENT_FAILED)
+//!                 udsock_close(events[i].socket);
+//!         }
+//!         udsock_poller_send(poller, items, answers, arena, sizeof arena);
+//!     }
+
+use std::ffi::{CStr, CString, c_void};
+use std::mem::size_of;
+
+use super::argument::{self, Sized32};
+use super::guard::{code_of, count, guard};
+use super::socket::udsock_t;
+use crate::address::Address;
+use crate::error::{Error, Failure, Result};
+use crate::handles;
+use crate::poller::{Event, EventKind, Item, Items, Limits, Poller, Report, Round, Then};
+use crate::sys::Buffer;
+use crate::wait::Wait;
+
+/// Poller flag, for udsock_poller_add: the socket is only reported as UDSOCK_EVENT_READY,
+/// and the program calls what it likes (udsock_recv_message for descriptors, say).
+pub const UDSOCK_POLLER_READINESS: u32 = 1;
+
+/// Event: a server has accepted a connection, which is a member of the poller now: `socket`
+/// is its handle. `token` is the server's, and the connection's own from now on;
+/// udsock_poller_add gives it another.
+pub const UDSOCK_EVENT_ACCEPTED: u32 = 1;
+
+/// Event: `length` bytes of a stream, or a message, are at `offset` in the arena. A datagram
+/// from a socket with a name has that at `address_offset`, with a NUL behind it. `code` is
+/// -EMSGSIZE if the message was larger than the whole arena (the rest is gone), -ERANGE if
+/// the address did not fit beside it, else 0.
+pub const UDSOCK_EVENT_RECEIVED: u32 = 2;
+
+/// Event: an item for this socket was refused (-EAGAIN), and everything that was kept for it
+/// is out now: go on.
+pub const UDSOCK_EVENT_DRAINED: u32 = 3;
+
+/// Event: the peer sends no more. It may still be answered. Closing the socket is up to the
+/// program.
+pub const UDSOCK_EVENT_ENDED: u32 = 4;
+
+/// Event: the socket failed, as `code` says, and is no member any more; closing it is up to
+/// the program. But a server for which there was no descriptor (-EMFILE, say) stays: that is
+/// told once, and it is tried again after pauses.
+pub const UDSOCK_EVENT_FAILED: u32 = 5;
+
+/// Event: there is something to receive or to accept, or the end. Told for as long as it is
+/// so.
+pub const UDSOCK_EVENT_READY: u32 = 6;
+
+/// Flag of an item: once it and everything before it is out, the sending side is shut down.
+pub const UDSOCK_THEN_SHUTDOWN: u32 = 1;
+
+/// Flag of an item: once it and everything before it is out, the socket is closed.
+pub const UDSOCK_THEN_CLOSE: u32 = 2;
+
+/// What is special about a poller.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct udsock_poller_options {
+    /// sizeof(udsock_poller_options).
+    pub size: u32,
+    /// 0.
+    pub flags: u32,
+    /// How many bytes are kept at most for one socket that does not take them. 0: 1 MiB.
+    pub send_limit: u64,
+    /// How many bytes of a stream one event brings at most. 0: 64 KiB.
+    pub receive_size: u64,
+}
+
+// SAFETY: numbers: any bytes are a value.
+unsafe impl Sized32 for udsock_poller_options {}
+
+/// What happened to a socket.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct udsock_event {
+    /// Its handle.
+    pub socket: udsock_t,
+    /// What the program gave udsock_poller_add for it.
+    pub token: u64,
+    /// UDSOCK_EVENT_...
+    pub kind: u32,
+    /// 0, or an error code.
+    pub code: i32,
+    /// Where its data is in the arena.
+    pub offset: u32,
+    /// How many bytes that is.
+    pub length: u32,
+    /// Where the sender's address is in the arena.
+    pub address_offset: u32,
+    /// Its length without the NUL; 0: none.
+    pub address_length: u32,
+}
+
+/// Something to send.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct udsock_outgoing {
+    /// Through this member.
+    pub socket: udsock_t,
+    /// Where the data is, behind base.
+    pub offset: u32,
+    /// How many bytes that is.
+    pub length: u32,
+    /// Where the address to send to is, behind base.
+    pub address_offset: u32,
+    /// Its length without a NUL; 0: where the socket is connected to.
+    pub address_length: u32,
+    /// UDSOCK_THEN_SHUTDOWN or UDSOCK_THEN_CLOSE, or 0.
+    pub flags: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Out: its length if it was taken, or an error code.
+    pub result: i64,
+}
+
+const _: () = assert!(size_of::<udsock_event>() == 40 && size_of::<udsock_outgoing>() == 40);
+
+const DEFAULT_LIMITS: Limits = Limits { send: 1 << 20, receive: 1 << 16 };
+
+/// A poller without members. It takes three descriptors. udsock_close closes it, and leaves
+/// its members open. After fork it is the parent's alone: in the child every call but
+/// udsock_close gets -EBADF.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_poller_create(options: *const udsock_poller_options) -> udsock_t {
+    guard(|| {
+        // SAFETY: the caller passes a struct with its size, or NULL.
+        let limits = match unsafe { argument::options(options) }? {
+            None => DEFAULT_LIMITS,
+            Some(options) => {
+                argument::known_flags(options.flags, 0)?;
+                Limits {
+                    send: limit(options.send_limit, DEFAULT_LIMITS.send)?,
+                    receive: limit(options.receive_size, DEFAULT_LIMITS.receive)?,
+                }
+            }
+        };
+        handles::open_other(|handle| Poller::create(handle, limits))
+    })
+}
+
+/// Adds a socket; one that is in it already gets this token and these flags. A server is
+/// accepted from, and its connections are added; the others are received from. A server may
+/// be in many pollers, one a thread; of those one that waits is woken for each connection.
+///
+/// -EBUSY: it is in another poller, and not a server. -ENOTSOCK: it is a poller. -ENOSPC,
+/// -ENOMEM: the kernel watches no more.
+#[unsafe(no_mangle)]
+pub extern "C" fn udsock_poller_add(poller: udsock_t, s: udsock_t, token: u64, flags: u32) -> i32 {
+    guard(|| {
+        let flags = argument::known_flags(flags, UDSOCK_POLLER_READINESS)?;
+        with(poller, |poller| poller.add(s, token, flags != 0).map(|()| 0))
+    })
+}
+
+/// Takes a socket out; what was kept for it is dropped. udsock_close does so by itself.
+/// -ENOENT: it is no member.
+#[unsafe(no_mangle)]
+pub extern "C" fn udsock_poller_remove(poller: udsock_t, s: udsock_t) -> i32 {
+    guard(|| with(poller, |poller| poller.remove(s).map(|()| 0)))
+}
+
+/// Waits until something happens to a member: how many events. Data is put into the arena,
+/// in the order of the events; it stays until the next wait with this arena. A message that
+/// does not fit any more comes first in the next call. With no arena (`arena_size` 0) nothing
+/// is received, and UDSOCK_EVENT_READY says that something is there. Of an arena of more than
+/// 4 GiB only these are used.
+///
+/// 0: nothing had happened and `timeout_ms` is 0, or udsock_poller_wake ended the wait.
+/// -EINVAL: no capacity. Of threads that wait on the same poller each gets other events.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_poller_wait(
+    poller: udsock_t,
+    events: *mut udsock_event,
+    events_capacity: usize,
+    arena: *mut c_void,
+    arena_size: usize,
+    timeout_ms: i32,
+) -> i64 {
+    guard(|| {
+        let mut wait = Wait::new(argument::timeout(timeout_ms)?);
+        // The caller passes room for `arena_size` bytes.
+        let arena = argument::outgoing(arena, arena_size)?;
+        let events = Events::new(events, events_capacity)?;
+        with(poller, |poller| poller.wait(&mut Round::new(events, arena), &mut wait).map(count))
+    })
+}
+
+/// Sends items, each through its socket, without waiting: how many were taken. `base` is what
+/// their offsets count from (the arena, say); it may be used again when this returns. An item
+/// is taken whole, sent or kept, or not at all: then its `result` is an error, and no other
+/// socket's items are harmed. An error only if none was taken: the first one's. Items for one
+/// socket keep their order; those of a stream leave together.
+///
+/// As long as something is kept for a connection nothing is received from it.
+///
+/// Each result: -EAGAIN: so much is kept that this item would exceed send_limit; so do all
+/// later ones of this connection in the call; UDSOCK_EVENT_DRAINED says when to go on.
+/// -ENOENT: no member. -EPIPE: the peer is gone, or an item before had a flag. -EINVAL: it
+/// lies beyond base. -EOPNOTSUPP: an address, and not a datagram socket. Others: as
+/// udsock_send and udsock_send_to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_poller_send(
+    poller: udsock_t,
+    items: *mut udsock_outgoing,
+    items_count: usize,
+    base: *const c_void,
+    base_size: usize,
+) -> i64 {
+    guard(|| {
+        let base = argument::outgoing(base, base_size)?;
+        let mut items = OutgoingItems::new(items, items_count, base)?;
+        with(poller, |poller| poller.send(&mut items).map(count))
+    })
+}
+
+/// Ends a wait on the poller, which returns 0 if nothing else has happened. If nobody waits
+/// it ends the next one. Many before one wait count once. From any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn udsock_poller_wake(poller: udsock_t) -> i32 {
+    guard(|| with(poller, |poller| poller.wake().map(|()| 0)))
+}
+
+/// A descriptor that is readable when udsock_poller_wait would find something, to be watched
+/// by another loop: then wait with `timeout_ms` 0. It is borrowed: do not close it.
+#[unsafe(no_mangle)]
+pub extern "C" fn udsock_poller_fd(poller: udsock_t) -> i32 {
+    guard(|| with(poller, |poller| poller.raw_fd()))
+}
+
+fn with<T>(poller: udsock_t, body: impl FnOnce(&Poller) -> Result<T>) -> Result<T> {
+    body(handles::get_other(poller)?.downcast().ok_or(Error::INVALID)?)
+}
+
+fn limit(bytes: u64, default: usize) -> Result<usize> {
+    match isize::try_from(bytes) {
+        Ok(0) => Ok(default),
+        Ok(bytes) => Ok(bytes as usize),
+        Err(_) => Err(Error::INVALID),
+    }
+}
+
+/// The caller's room for events.
+struct Events {
+    first: *mut udsock_event,
+    capacity: usize,
+}
+
+impl Events {
+    fn new(first: *mut udsock_event, capacity: usize) -> Result<Self> {
+        check_array(first, capacity)?;
+        if capacity == 0 { Err(Error::INVALID) } else { Ok(Self { first, capacity }) }
+    }
+}
+
+impl Report for Events {
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn write(&mut self, index: usize, event: Event) {
+        debug_assert!(index < self.capacity);
+        let event = udsock_event {
+            socket: event.socket,
+            token: event.token,
+            kind: number_of(event.kind),
+            code: event.error.map_or(0, code_of),
+            offset: event.data.offset,
+            length: event.data.length,
+            address_offset: event.address.offset,
+            address_length: event.address.length,
+        };
+        // SAFETY: the caller passes room for `capacity` events.
+        unsafe { self.first.wrapping_add(index).write_unaligned(event) };
+    }
+}
+
+fn number_of(kind: EventKind) -> u32 {
+    match kind {
+        EventKind::Accepted => UDSOCK_EVENT_ACCEPTED,
+        EventKind::Received => UDSOCK_EVENT_RECEIVED,
+        EventKind::Drained => UDSOCK_EVENT_DRAINED,
+        EventKind::Ended => UDSOCK_EVENT_ENDED,
+        EventKind::Failed => UDSOCK_EVENT_FAILED,
+        EventKind::Ready => UDSOCK_EVENT_READY,
+    }
+}
+
+/// The caller's items, and what they point into.
+struct OutgoingItems {
+    first: *mut udsock_outgoing,
+    count: usize,
+    base: Buffer<'static>,
+}
+
+impl OutgoingItems {
+    fn new(first: *mut udsock_outgoing, count: usize, base: Buffer<'static>) -> Result<Self> {
+        check_array(first, count)?;
+        // Items are counted in 32 bits.
+        if u32::try_from(count).is_err() {
+            Err(Error::INVALID)
+        } else {
+            Ok(Self { first, count, base })
+        }
+    }
+
+    fn read(&self, index: usize) -> udsock_outgoing {
+        debug_assert!(index < self.count);
+        // SAFETY: the caller passes `count` items.
+        unsafe { self.first.wrapping_add(index).read_unaligned() }
+    }
+
+    fn part(&self, offset: u32, length: u32) -> Result<Buffer<'static>> {
+        self.base.part(offset as usize, length as usize).ok_or(Error::INVALID)
+    }
+}
+
+impl Items<'static> for OutgoingItems {
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn socket(&self, index: usize) -> i64 {
+        self.read(index).socket
+    }
+
+    fn item(&self, index: usize) -> Result<Item<'static>> {
+        let item = self.read(index);
+        let then = match item.flags {
+            0 => Then::Stay,
+            UDSOCK_THEN_SHUTDOWN => Then::Shutdown,
+            UDSOCK_THEN_CLOSE => Then::Close,
+            _ => return Err(Error::INVALID),
+        };
+        if item.reserved != 0 {
+            return Err(Error::INVALID);
+        }
+        let data = match item.length {
+            0 => Buffer::EMPTY,
+            length => self.part(item.offset, length)?,
+        };
+        let to = match item.address_length {
+            0 => None,
+            length => {
+                let mut text = Vec::new();
+                self.part(item.address_offset, length)?.copy_to(&mut text);
+                let text = CString::new(text).map_err(|_| Error::INVALID)?;
+                Some(destination(&text)?)
+            }
+        };
+        Ok(Item { data, to, then })
+    }
+
+    fn settle(&mut self, index: usize, result: Result<usize>) {
+        let mut item = self.read(index);
+        item.result = result.map_or_else(|error| code_of(error).into(), count);
+        // SAFETY: the caller passes `count` items.
+        unsafe { self.first.wrapping_add(index).write_unaligned(item) };
+    }
+}
+
+fn destination(text: &CStr) -> Result<crate::address::Destination> {
+    let to = Address::parse(text).and_then(|address| address.destination());
+    to.map_err(|failure: Failure| failure.error())
+}
+
+/// Not NULL, unless it is empty, and no larger than memory is.
+fn check_array<T>(first: *mut T, count: usize) -> Result<()> {
+    let size = count.checked_mul(size_of::<T>()).and_then(|size| isize::try_from(size).ok());
+    if size.is_none() || (first.is_null() && count > 0) { Err(Error::INVALID) } else { Ok(()) }
+}

@@ -1,0 +1,407 @@
+//! Many sockets, few calls: one wait brings what happened to many of them, with their data,
+//! and one send takes answers for many of them.
+//!
+//! Everything is level-triggered: what is not taken in one round is told in the next. So
+//! nothing is queued here but what the kernel does not remember (answers that found no room,
+//! and a message that was received and did not fit).
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+use crate::handles::{self, Other, SocketInUse};
+use crate::socket::Socket;
+use crate::sys::{self, Ready, Spill};
+use crate::wait::Wait;
+
+mod input;
+mod kept;
+mod member;
+mod output;
+mod round;
+
+use input::Held;
+pub(crate) use member::Then;
+use member::{Member, Members, Role};
+use output::Turns;
+pub(crate) use output::{Item, Items};
+pub(crate) use round::{Event, EventKind, Report, Round};
+
+/// How much of a connection at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// May wait for its way out, in bytes.
+    pub(crate) send: usize,
+    /// Is received, in bytes.
+    pub(crate) receive: usize,
+}
+
+pub(crate) struct Poller {
+    handle: i64,
+    /// Which process it is: its epoll would be a forked child's, too, its state would not.
+    forks: u32,
+    epoll: OwnedFd,
+    /// Readable from a wake-up to the end of a wait; for ever, once it is closed.
+    wake: OwnedFd,
+    /// Readable when a pause is over.
+    clock: OwnedFd,
+    limits: Limits,
+    closed: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    members: Members,
+    /// Who was ready when there was no room left, and for what. They come first in the next
+    /// round: else those before them could keep them waiting for ever.
+    left: Vec<(i64, u32)>,
+    held: Option<Held>,
+    spill: Spill,
+    turns: Turns,
+    /// Who is left alone until when.
+    pauses: Vec<(Instant, i64)>,
+    /// To be closed once nothing is locked.
+    closing: Vec<i64>,
+}
+
+/// Handles are larger.
+const WAKE: u64 = 1;
+const CLOCK: u64 = 2;
+
+impl Poller {
+    pub(crate) fn create(handle: i64, limits: Limits) -> Result<Self> {
+        let poller = Self {
+            handle,
+            forks: sys::forks()?,
+            epoll: sys::epoll()?,
+            wake: sys::eventfd()?,
+            clock: sys::timer()?,
+            limits,
+            closed: AtomicBool::new(false),
+            state: Mutex::default(),
+        };
+        sys::watch(poller.epoll(), poller.wake.as_fd(), sys::READABLE, WAKE)?;
+        sys::watch(poller.epoll(), poller.clock.as_fd(), sys::READABLE, CLOCK)?;
+        Ok(poller)
+    }
+
+    /// A socket, or another token or way for one that is here already.
+    pub(crate) fn add(&self, socket: i64, token: u64, only_readiness: bool) -> Result<()> {
+        let found = handles::get(socket)?;
+        let role = Role::of(&found)?;
+        if role == Role::Server {
+            found.never_block()?;
+        }
+        let mut state = self.lock()?;
+        let mut member = match state.members.remove(socket) {
+            Some(member) if member.role == role => member,
+            Some(member) => {
+                self.unwatch(&member, &found);
+                Member::new(socket, role)
+            }
+            None => {
+                found.begin_watching(self.handle, role == Role::Server)?;
+                Member::new(socket, role)
+            }
+        };
+        (member.token, member.only_readiness) = (token, only_readiness);
+        self.watch(&mut state, member, &found)
+    }
+
+    /// Takes the member in, watched for what interests it. If that fails nobody watches it.
+    fn watch(&self, state: &mut State, mut member: Member, socket: &Socket) -> Result<()> {
+        let result = self.follow(&mut member, socket.fd()).and_then(|()| {
+            let handle = member.socket;
+            let is_watched = member.watched != 0;
+            state.members.insert(member).map(drop).inspect_err(|_| {
+                if is_watched {
+                    let _ = sys::unwatch(self.epoll(), socket.fd());
+                }
+                debug_assert_ne!(handle, 0);
+            })
+        });
+        result.inspect_err(|_| socket.stop_watching(self.handle))
+    }
+
+    pub(crate) fn remove(&self, socket: i64) -> Result<()> {
+        let found = handles::get(socket)?;
+        let mut state = self.lock()?;
+        self.leave(&mut state, socket, &found).ok_or(Error::NOT_FOUND)
+    }
+
+    /// `None`: it was no member.
+    fn leave(&self, state: &mut State, handle: i64, socket: &Socket) -> Option<()> {
+        let member = state.members.remove(handle)?;
+        self.unwatch(&member, socket);
+        socket.stop_watching(self.handle);
+        Some(())
+    }
+
+    fn unwatch(&self, member: &Member, socket: &Socket) {
+        if member.watched != 0 {
+            let _ = sys::unwatch(self.epoll(), socket.fd());
+        }
+    }
+
+    /// Asks the kernel for what interests the member now.
+    fn follow(&self, member: &mut Member, fd: BorrowedFd<'_>) -> Result<()> {
+        let wanted = member.interest();
+        let number = member.socket as u64;
+        match member.watched {
+            watched if watched == wanted => return Ok(()),
+            0 => sys::watch(self.epoll(), fd, wanted, number)?,
+            _ if wanted == 0 => sys::unwatch(self.epoll(), fd)?,
+            _ => sys::watch_for(self.epoll(), fd, wanted, number)?,
+        }
+        member.watched = wanted;
+        Ok(())
+    }
+
+    /// Waits until something happens, and reports what did: how much. 0: it was woken, or
+    /// was not to wait.
+    pub(crate) fn wait(
+        &self,
+        round: &mut Round<'_, impl Report>,
+        wait: &mut Wait,
+    ) -> Result<usize> {
+        let mut ready = Ready::new();
+        loop {
+            let mut state = self.lock()?;
+            let all_served = self.serve_left(&mut state, round);
+            self.unlock(state);
+            if !all_served || !round.has_room() {
+                return Ok(round.count());
+            }
+            let has_some = round.count() > 0;
+            let time = match has_some || wait.is_none() {
+                true => Some(Duration::ZERO),
+                false => wait.time_left()?,
+            };
+            match ready.wait(self.epoll(), round.room(), time) {
+                Err(_) if has_some => return Ok(round.count()),
+                result => result?,
+            }
+            let mut state = self.lock()?;
+            let mut woken = false;
+            for (number, events) in ready.iter() {
+                match number {
+                    WAKE => woken |= self.take_wake(),
+                    CLOCK => self.end_pauses(&mut state),
+                    handle => {
+                        let served = self.serve(&mut state, handle as i64, events, round);
+                        if !served && state.left.try_reserve(1).is_ok() {
+                            // (Without memory the kernel tells again, if perhaps not first.)
+                            state.left.push((handle as i64, events));
+                        }
+                    }
+                }
+            }
+            self.unlock(state);
+            if round.count() > 0 || woken || wait.is_none() {
+                return Ok(round.count());
+            }
+        }
+    }
+
+    /// What the last round had no room for; whether this one had.
+    fn serve_left(&self, state: &mut State, round: &mut Round<'_, impl Report>) -> bool {
+        if let Some(held) = state.held.take() {
+            self.deliver_held(state, held, round);
+        }
+        let mut left = std::mem::take(&mut state.left);
+        let served = left
+            .iter()
+            .take_while(|(handle, events)| self.serve(state, *handle, *events, round))
+            .count();
+        left.drain(..served);
+        state.left = left;
+        state.left.is_empty()
+    }
+
+    /// Does for a socket what its events ask for. Whether there was room to.
+    fn serve(
+        &self,
+        state: &mut State,
+        handle: i64,
+        events: u32,
+        round: &mut Round<'_, impl Report>,
+    ) -> bool {
+        let (Ok(socket), Some(member)) = (handles::get(handle), state.members.get_mut(handle))
+        else {
+            // It has been closed or removed meanwhile.
+            return true;
+        };
+        if !round.has_room() {
+            return false;
+        }
+        if member.kept.is_some() && events & !sys::READABLE != 0 {
+            self.flush(state, &socket, handle, round);
+        }
+        let Some(member) = state.members.get_mut(handle) else {
+            return true;
+        };
+        let is_asked = member.watched & sys::READABLE != 0 && events & !sys::WRITABLE != 0;
+        match member.role {
+            _ if !is_asked => true,
+            // Telling that all is out took the last room.
+            _ if !round.has_room() => false,
+            role if member.only_readiness || (role != Role::Server && !round.has_arena()) => {
+                round.report(Event::new(EventKind::Ready, handle, member.token));
+                true
+            }
+            Role::Server => self.accept(state, &socket, handle, round),
+            Role::Connection | Role::Datagram => {
+                self.receive(state, &socket, handle, events & sys::SHUT != 0, round)
+            }
+        }
+    }
+
+    /// Leaves a member alone for a while.
+    fn pause(&self, state: &mut State, handle: i64, time: Duration) {
+        if state.pauses.try_reserve(1).is_ok() {
+            state.pauses.push((Instant::now() + time, handle));
+        }
+        self.set_clock(state);
+    }
+
+    fn set_clock(&self, state: &State) {
+        let now = Instant::now();
+        let next = state.pauses.iter().map(|(end, _)| end.saturating_duration_since(now)).min();
+        // It can't fail: the clock is a timer, and the time is one.
+        let _ = sys::set_timer(self.clock.as_fd(), next);
+    }
+
+    /// Goes on with those whose pause is over.
+    fn end_pauses(&self, state: &mut State) {
+        sys::lower(self.clock.as_fd());
+        let now = Instant::now();
+        let mut pauses = std::mem::take(&mut state.pauses);
+        let over = pauses.extract_if(.., |(end, _)| *end <= now).map(|(_, handle)| handle);
+        let over: Vec<i64> = over.collect();
+        pauses.append(&mut state.pauses);
+        state.pauses = pauses;
+        for handle in over {
+            if let Ok(socket) = handles::get(handle) {
+                self.end_pause(state, &socket, handle);
+            }
+        }
+        self.set_clock(state);
+    }
+
+    fn end_pause(&self, state: &mut State, socket: &SocketInUse, handle: i64) {
+        let Some(member) = state.members.get_mut(handle) else {
+            return;
+        };
+        match &mut member.kept {
+            None if member.role != Role::Server => {}
+            None => {
+                member.at_rest = false;
+                if self.follow(member, socket.fd()).is_err() {
+                    member.at_rest = true;
+                    self.pause(state, handle, input::STARVED_PAUSE);
+                }
+            }
+            Some(kept) => {
+                kept.is_pausing = false;
+                let _ = self.flush_quietly(state, socket, handle);
+            }
+        }
+    }
+
+    /// Ends a wait, now or the next one.
+    pub(crate) fn wake(&self) -> Result<()> {
+        self.check()?;
+        sys::raise(self.wake.as_fd());
+        Ok(())
+    }
+
+    /// Whether there was a wake-up, which nobody else gets then.
+    fn take_wake(&self) -> bool {
+        let woken = sys::lower(self.wake.as_fd());
+        if self.closed.load(Ordering::Acquire) {
+            // That one is for everybody.
+            sys::raise(self.wake.as_fd());
+        }
+        woken
+    }
+
+    /// Readable when a wait would find something.
+    pub(crate) fn raw_fd(&self) -> Result<RawFd> {
+        self.check()?;
+        Ok(self.epoll.as_raw_fd())
+    }
+
+    fn epoll(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+
+    /// Whether it is open, and this process's.
+    fn check(&self) -> Result<()> {
+        if !self.is_ours() {
+            return Err(Error::BAD_HANDLE);
+        }
+        if self.closed.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(()) }
+    }
+
+    fn is_ours(&self) -> bool {
+        sys::forks() == Ok(self.forks)
+    }
+
+    /// In a forked child somebody could have it locked who does not exist there.
+    fn lock(&self) -> Result<MutexGuard<'_, State>> {
+        self.check()?;
+        Ok(self.locked())
+    }
+
+    fn locked(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// And does what can't be done under the lock.
+    fn unlock(&self, mut state: MutexGuard<'_, State>) {
+        if state.closing.is_empty() {
+            return;
+        }
+        let closing = std::mem::take(&mut state.closing);
+        drop(state);
+        for handle in closing {
+            let _ = handles::close(handle);
+        }
+    }
+}
+
+impl Other for Poller {
+    fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        if !self.is_ours() {
+            return;
+        }
+        sys::raise(self.wake.as_fd());
+        let state = self.locked();
+        for handle in state.members.sockets() {
+            if let Ok(socket) = handles::get(handle) {
+                socket.stop_watching(self.handle);
+            }
+        }
+    }
+
+    fn take_away(&self) -> Result<()> {
+        let nothing = sys::open_path(c"/", 0)?;
+        sys::replace(self.epoll(), nothing.as_fd())
+    }
+
+    fn forget(&self, socket: i64, fd: BorrowedFd<'_>) {
+        if !self.is_ours() {
+            return;
+        }
+        // Others may have the same open file: then closing alone would not end it.
+        if let Some(member) = self.locked().members.remove(socket)
+            && member.watched != 0
+        {
+            let _ = sys::unwatch(self.epoll(), fd);
+        }
+    }
+}

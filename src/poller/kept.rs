@@ -1,0 +1,181 @@
+//! What a poller has taken for sending and could not send yet.
+
+use std::collections::VecDeque;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use crate::address::Destination;
+use crate::error::{Error, Result};
+use crate::sys::{self, Buffer, SocketName};
+
+const FIRST_PAUSE: Duration = Duration::from_micros(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+
+pub(super) struct Kept {
+    queue: Queue,
+    /// How much memory it takes.
+    size: usize,
+    /// Until the next attempt, where the kernel does not say when there is room.
+    pause: Duration,
+    /// Such a pause is under way.
+    pub(super) is_pausing: bool,
+}
+
+enum Queue {
+    Bytes(VecDeque<u8>),
+    Messages(VecDeque<Message>),
+}
+
+struct Message {
+    bytes: Vec<u8>,
+    /// `None`: where the socket is connected to.
+    to: Option<Destination>,
+}
+
+impl Message {
+    fn name(&self) -> Option<&SocketName> {
+        self.to.as_ref().map(AsRef::as_ref)
+    }
+
+    fn size(&self) -> usize {
+        self.bytes.len() + size_of::<Self>()
+    }
+}
+
+impl Kept {
+    pub(super) fn bytes() -> Self {
+        Self::new(Queue::Bytes(VecDeque::new()))
+    }
+
+    pub(super) fn messages() -> Self {
+        Self::new(Queue::Messages(VecDeque::new()))
+    }
+
+    fn new(queue: Queue) -> Self {
+        Self { queue, size: 0, pause: FIRST_PAUSE, is_pausing: false }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        match &self.queue {
+            Queue::Bytes(bytes) => bytes.is_empty(),
+            Queue::Messages(messages) => messages.is_empty(),
+        }
+    }
+
+    /// Whether there is room for an item of that size. For a first one there always is.
+    pub(super) fn has_room(&self, size: usize, limit: usize) -> bool {
+        self.is_empty() || self.size.saturating_add(size) <= limit
+    }
+
+    /// Whether poll tells when it can go on.
+    pub(super) fn waits_for_room(&self) -> bool {
+        match &self.queue {
+            Queue::Bytes(_) => true,
+            Queue::Messages(messages) => messages.iter().any(|message| message.to.is_none()),
+        }
+    }
+
+    /// Whether only another attempt tells.
+    pub(super) fn waits_for_attempts(&self) -> bool {
+        match &self.queue {
+            Queue::Bytes(_) => false,
+            Queue::Messages(messages) => messages.iter().any(|message| message.to.is_some()),
+        }
+    }
+
+    /// The pause before the next attempt; the one after it is longer.
+    pub(super) fn next_pause(&mut self) -> Duration {
+        let pause = self.pause;
+        self.pause = LONGEST_PAUSE.min(pause * 2);
+        pause
+    }
+
+    /// Whether a message to there would overtake one that is kept.
+    pub(super) fn is_before(&self, to: Option<&SocketName>) -> bool {
+        match &self.queue {
+            Queue::Bytes(_) => true,
+            Queue::Messages(messages) => messages.iter().any(|message| message.name() == to),
+        }
+    }
+
+    pub(super) fn push(&mut self, data: Buffer<'_>, to: Option<Destination>) -> Result<()> {
+        match &mut self.queue {
+            Queue::Bytes(bytes) => {
+                bytes.try_reserve(data.size()).map_err(|_| Error::NO_MEMORY)?;
+                data.copy_to(bytes);
+                self.size += data.size();
+            }
+            Queue::Messages(messages) => {
+                let mut bytes = Vec::new();
+                bytes.try_reserve_exact(data.size()).map_err(|_| Error::NO_MEMORY)?;
+                messages.try_reserve(1).map_err(|_| Error::NO_MEMORY)?;
+                data.copy_to(&mut bytes);
+                let message = Message { bytes, to };
+                self.size += message.size();
+                messages.push_back(message);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what can be sent. What fails can fail for all (a connection's), or for one
+    /// receiver, whose message is then dropped as if it had got there too late.
+    pub(super) fn flush(&mut self, fd: BorrowedFd<'_>, is_connection: bool) -> Result<()> {
+        let before = self.size;
+        let result = match &mut self.queue {
+            Queue::Bytes(bytes) => flush_bytes(bytes, fd),
+            Queue::Messages(messages) => flush_messages(messages, fd, is_connection),
+        };
+        self.size = match &self.queue {
+            Queue::Bytes(bytes) => bytes.len(),
+            Queue::Messages(messages) => messages.iter().map(Message::size).sum(),
+        };
+        if self.size < before {
+            self.pause = FIRST_PAUSE;
+        }
+        result
+    }
+}
+
+fn flush_bytes(bytes: &mut VecDeque<u8>, fd: BorrowedFd<'_>) -> Result<()> {
+    while !bytes.is_empty() {
+        let (front, back) = bytes.as_slices();
+        match sys::send(fd, &[Buffer::of(front), Buffer::of(back)], None) {
+            Ok(size) => drop(bytes.drain(..size)),
+            Err(Error::WOULD_BLOCK) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn flush_messages(
+    messages: &mut VecDeque<Message>,
+    fd: BorrowedFd<'_>,
+    is_connection: bool,
+) -> Result<()> {
+    let mut full: Vec<SocketName> = Vec::new();
+    let mut result = Ok(());
+    let mut stopped = false;
+    messages.retain(|message| {
+        let name = message.name();
+        if stopped || name.is_some_and(|name| full.contains(name)) {
+            return true;
+        }
+        match sys::send(fd, &[Buffer::of(&message.bytes)], name) {
+            Err(Error::WOULD_BLOCK) => {
+                match name {
+                    Some(name) => full.push(*name),
+                    None => stopped = true,
+                }
+                true
+            }
+            Err(error) if is_connection => {
+                (result, stopped) = (Err(error), true);
+                false
+            }
+            _ => false,
+        }
+    });
+    result
+}

@@ -1,0 +1,129 @@
+//! A socket in a poller, and what the poller knows of it.
+
+use super::kept::Kept;
+use crate::error::{Error, Result};
+use crate::handle_table::slot_of;
+use crate::socket::{Kind, Socket};
+use crate::sys;
+
+/// What a poller does with a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Accepts from it.
+    Server,
+    /// Receives from it, but not while answers wait for their way out.
+    Connection,
+    /// Receives from it. Whom its answers wait for is not who sends.
+    Datagram,
+}
+
+impl Role {
+    pub(super) fn of(socket: &Socket) -> Result<Self> {
+        Ok(match socket.kind() {
+            Kind::Datagram => Self::Datagram,
+            _ if socket.is_listening()? => Self::Server,
+            _ => Self::Connection,
+        })
+    }
+}
+
+/// What is to happen once everything that was sent is out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    Stay,
+    Shutdown,
+    Close,
+}
+
+pub(super) struct Member {
+    /// 0: nobody is here.
+    pub(super) socket: i64,
+    pub(super) token: u64,
+    /// What has been taken for sending and is not out yet.
+    pub(super) kept: Option<Box<Kept>>,
+    /// What the kernel has been asked to tell.
+    pub(super) watched: u32,
+    /// While items are sent: its turn's number, counted from 1.
+    pub(super) turn: u32,
+    pub(super) role: Role,
+    pub(super) then: Then,
+    /// The program is told that it is ready, and does the rest.
+    pub(super) only_readiness: bool,
+    /// Nothing more is to be received from it: its end has been told, or (a server) there is
+    /// a pause.
+    pub(super) at_rest: bool,
+    /// What was sent did not get out, and never will.
+    pub(super) is_lost: bool,
+    /// An item was refused, and nobody told when to go on; or (a server) a failure was told,
+    /// and since then nothing better.
+    pub(super) is_refusing: bool,
+}
+
+impl Member {
+    const NOBODY: Self = Self {
+        socket: 0,
+        token: 0,
+        kept: None,
+        watched: 0,
+        turn: 0,
+        role: Role::Connection,
+        then: Then::Stay,
+        only_readiness: false,
+        at_rest: false,
+        is_lost: false,
+        is_refusing: false,
+    };
+
+    pub(super) fn new(socket: i64, role: Role) -> Self {
+        Self { socket, role, ..Self::NOBODY }
+    }
+
+    /// What the kernel is to tell of it.
+    pub(super) fn interest(&self) -> u32 {
+        let can_send = self.kept.as_ref().is_some_and(|kept| kept.waits_for_room());
+        match self.role {
+            Role::Server if self.at_rest => 0,
+            Role::Server => sys::READABLE | sys::EXCLUSIVE,
+            Role::Connection if can_send => sys::WRITABLE,
+            // Even then the kernel would tell a hang-up, for ever.
+            Role::Connection if self.at_rest => sys::ONCE,
+            Role::Connection => sys::READABLE,
+            Role::Datagram => {
+                let send = if can_send { sys::WRITABLE } else { 0 };
+                let receive = if self.at_rest { sys::ONCE } else { sys::READABLE | sys::SHUT };
+                send | receive
+            }
+        }
+    }
+}
+
+/// The members of a poller, each at its handle's slot.
+#[derive(Default)]
+pub(super) struct Members(Vec<Member>);
+
+impl Members {
+    pub(super) fn get_mut(&mut self, socket: i64) -> Option<&mut Member> {
+        self.0.get_mut(slot_of(socket)).filter(|member| member.socket == socket)
+    }
+
+    /// Instead of whoever had the slot before.
+    pub(super) fn insert(&mut self, member: Member) -> Result<&mut Member> {
+        let slot = slot_of(member.socket);
+        if slot >= self.0.len() {
+            let more = slot + 1 - self.0.len();
+            self.0.try_reserve(more).map_err(|_| Error::NO_MEMORY)?;
+            self.0.resize_with(slot + 1, || Member::NOBODY);
+        }
+        self.0[slot] = member;
+        Ok(&mut self.0[slot])
+    }
+
+    pub(super) fn remove(&mut self, socket: i64) -> Option<Member> {
+        self.get_mut(socket).map(|member| std::mem::replace(member, Member::NOBODY))
+    }
+
+    /// The handle of each.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = i64> {
+        self.0.iter().map(|member| member.socket).filter(|&socket| socket != 0)
+    }
+}

@@ -1,0 +1,155 @@
+//! Waiting for many descriptors: epoll(7), and the timer and the fork that come with it.
+
+use std::mem::{MaybeUninit, zeroed};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::ptr;
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::{check, own};
+use crate::error::{Error, Result};
+
+pub(crate) const READABLE: u32 = libc::EPOLLIN as u32;
+pub(crate) const WRITABLE: u32 = libc::EPOLLOUT as u32;
+/// Of the peer's sending side, or of one's own receiving side.
+pub(crate) const SHUT: u32 = libc::EPOLLRDHUP as u32;
+/// Of many that wait for the same descriptor only some are woken. Can't be changed later.
+pub(crate) const EXCLUSIVE: u32 = libc::EPOLLEXCLUSIVE as u32;
+
+/// Tells each event when it comes, and not as long as it lasts.
+pub(crate) const ONCE: u32 = libc::EPOLLET as u32;
+
+pub(crate) fn epoll() -> Result<OwnedFd> {
+    // SAFETY: no pointers.
+    own(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })
+}
+
+/// From now on these events are told, with this number. `EXISTS`: they are already.
+pub(crate) fn watch(
+    epoll: BorrowedFd<'_>,
+    fd: BorrowedFd<'_>,
+    events: u32,
+    number: u64,
+) -> Result<()> {
+    control(epoll, libc::EPOLL_CTL_ADD, fd, events, number)
+}
+
+/// Of what is watched already.
+pub(crate) fn watch_for(
+    epoll: BorrowedFd<'_>,
+    fd: BorrowedFd<'_>,
+    events: u32,
+    number: u64,
+) -> Result<()> {
+    control(epoll, libc::EPOLL_CTL_MOD, fd, events, number)
+}
+
+pub(crate) fn unwatch(epoll: BorrowedFd<'_>, fd: BorrowedFd<'_>) -> Result<()> {
+    control(epoll, libc::EPOLL_CTL_DEL, fd, 0, 0)
+}
+
+fn control(
+    epoll: BorrowedFd<'_>,
+    operation: i32,
+    fd: BorrowedFd<'_>,
+    events: u32,
+    number: u64,
+) -> Result<()> {
+    let mut event = libc::epoll_event { events, u64: number };
+    // SAFETY: the event lives through the call.
+    check(unsafe { libc::epoll_ctl(epoll.as_raw_fd(), operation, fd.as_raw_fd(), &raw mut event) })
+        .map(drop)
+}
+
+/// What is ready: at most this many at a time.
+pub(crate) struct Ready {
+    events: [MaybeUninit<libc::epoll_event>; Ready::MOST],
+    count: usize,
+}
+
+impl Ready {
+    pub(crate) const MOST: usize = 256;
+
+    pub(crate) fn new() -> Self {
+        Self { events: [const { MaybeUninit::uninit() }; Self::MOST], count: 0 }
+    }
+
+    /// Each one's number, and what happened to it.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u32)> {
+        self.events[..self.count].iter().map(|event| {
+            // SAFETY: the kernel has filled in `count` of them.
+            let event = unsafe { event.assume_init() };
+            (event.u64, event.events)
+        })
+    }
+
+    /// Waits until something is ready, and at most `most` are. With none the time ran out.
+    pub(crate) fn wait(
+        &mut self,
+        epoll: BorrowedFd<'_>,
+        most: usize,
+        timeout: Option<Duration>,
+    ) -> Result<()> {
+        self.count = 0;
+        let most = most.clamp(1, Self::MOST) as i32;
+        // Rounded up: never early.
+        let milliseconds = timeout.map_or(-1, |time| {
+            i32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
+        });
+        // SAFETY: there is room for MOST events.
+        let count = check(unsafe {
+            libc::epoll_wait(epoll.as_raw_fd(), self.events.as_mut_ptr().cast(), most, milliseconds)
+        })?;
+        self.count = count as usize;
+        Ok(())
+    }
+}
+
+/// A descriptor that becomes readable when its time has come (timerfd_create(2)).
+pub(crate) fn timer() -> Result<OwnedFd> {
+    let flags = libc::TFD_CLOEXEC | libc::TFD_NONBLOCK;
+    // SAFETY: no pointers.
+    own(unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) })
+}
+
+/// In so long from now it is readable, and not before. `None`: never.
+pub(crate) fn set_timer(timer: BorrowedFd<'_>, time: Option<Duration>) -> Result<()> {
+    // SAFETY: numbers; all zero disarms.
+    let mut setting: libc::itimerspec = unsafe { zeroed() };
+    if let Some(time) = time {
+        let time = time.max(Duration::from_nanos(1));
+        setting.it_value.tv_sec = time.as_secs() as libc::time_t;
+        setting.it_value.tv_nsec = time.subsec_nanos() as _;
+    }
+    // SAFETY: the setting lives through the call; the old one is not wanted.
+    check(unsafe {
+        libc::timerfd_settime(timer.as_raw_fd(), 0, &raw const setting, ptr::null_mut())
+    })
+    .map(drop)
+}
+
+/// How often this process was forked from another since the first call. What a process
+/// shares with the one that it was forked from it can so tell from what is its own, without
+/// a system call.
+pub(crate) fn forks() -> Result<u32> {
+    static FORKS: AtomicU32 = AtomicU32::new(0);
+    static COUNTED: Once = Once::new();
+    extern "C" fn count() {
+        FORKS.fetch_add(1, Ordering::Relaxed);
+    }
+    unsafe extern "C" {
+        fn pthread_atfork(
+            prepare: Option<extern "C" fn()>,
+            parent: Option<extern "C" fn()>,
+            child: Option<extern "C" fn()>,
+        ) -> libc::c_int;
+    }
+    let mut result = 0;
+    // SAFETY: a function that is there as long as the library is.
+    COUNTED.call_once(|| result = unsafe { pthread_atfork(None, None, Some(count)) });
+    if result != 0 {
+        return Err(Error::System(result));
+    }
+    Ok(FORKS.load(Ordering::Relaxed))
+}

@@ -1,0 +1,96 @@
+//! Memory that the kernel reads and writes: the caller's, and our own for what does not
+//! fit there.
+
+use std::ffi::c_void;
+use std::marker::PhantomData;
+use std::ptr;
+
+use crate::error::{Error, Result};
+
+/// A stretch of the caller's memory, an iovec. It is only ever handed to the
+/// kernel, which checks it; Rust never looks inside.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct Buffer<'a>(libc::iovec, PhantomData<&'a [u8]>);
+
+impl Buffer<'_> {
+    pub(crate) const EMPTY: Self =
+        Self(libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }, PhantomData);
+
+    /// For the boundary: whatever the caller said.
+    pub(crate) fn from_raw(data: *const c_void, size: usize) -> Self {
+        Self(libc::iovec { iov_base: data.cast_mut(), iov_len: size }, PhantomData)
+    }
+
+    /// To send from. (The kernel only reads.)
+    pub(crate) fn of(bytes: &[u8]) -> Buffer<'_> {
+        Buffer::from_raw(bytes.as_ptr().cast(), bytes.len())
+    }
+
+    pub(super) fn as_iovec(&self) -> &libc::iovec {
+        &self.0
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.0.iov_len
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        self.0.iov_base.is_null()
+    }
+
+    /// At most so many bytes of it.
+    pub(crate) fn first(&self, count: usize) -> Self {
+        Self::from_raw(self.0.iov_base, count.min(self.size()))
+    }
+
+    /// The bytes from one place on.
+    pub(crate) fn part(&self, offset: usize, count: usize) -> Option<Self> {
+        let end = offset.checked_add(count)?;
+        (end <= self.size()).then(|| self.skip(offset).first(count))
+    }
+
+    /// Copies the bytes.
+    pub(crate) fn copy_to(&self, out: &mut impl for<'b> Extend<&'b u8>) {
+        if self.is_null() {
+            return;
+        }
+        // SAFETY: the caller lent this memory, and leaves it alone during the call.
+        out.extend(unsafe { std::slice::from_raw_parts(self.0.iov_base.cast(), self.size()) });
+    }
+
+    /// Writes the bytes at its beginning, as far as there is room.
+    pub(crate) fn write(&self, bytes: &[u8]) {
+        let count = bytes.len().min(self.size());
+        // SAFETY: the caller lent this memory for writing, and no more than it is written.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.0.iov_base.cast(), count) };
+    }
+
+    /// What is left behind the first `count` bytes.
+    pub(crate) fn skip(&self, count: usize) -> Self {
+        let count = count.min(self.size());
+        Self::from_raw(self.0.iov_base.cast::<u8>().wrapping_add(count).cast(), self.size() - count)
+    }
+}
+
+/// Room for the rest of a message that turns out larger than the room that there was.
+#[derive(Default)]
+pub(crate) struct Spill(Vec<u8>);
+
+impl Spill {
+    /// No message of a Unix socket is larger.
+    const SIZE: usize = 4_263_616;
+
+    /// Memory that was never written takes up none.
+    pub(crate) fn buffer(&mut self) -> Result<Buffer<'static>> {
+        self.0.try_reserve_exact(Self::SIZE).map_err(|_| Error::NO_MEMORY)?;
+        Ok(Buffer::from_raw(self.0.as_ptr().cast(), Self::SIZE))
+    }
+
+    /// What the kernel has written there.
+    pub(crate) fn written(&self, count: usize) -> &[u8] {
+        assert!(count <= self.0.capacity());
+        // SAFETY: the kernel has written `count` bytes there.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr(), count) }
+    }
+}
