@@ -763,6 +763,15 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
 #define UDSOCK_OPTION_RECEIVE_BUFFER 3
 
 /**
+ * Option: for how many microseconds at most a wait to receive or to accept tries again and
+ * again before it sleeps, 0 to 1000000. To wake a thread that sleeps takes longer than most
+ * answers do. The default is 50, and 0 where this process may use one core only. A wait
+ * tries only where that has paid lately, so it costs no more than a few hundredths of what
+ * sleeping would; 0 turns it off. Accepted connections have it from their server.
+ */
+#define UDSOCK_OPTION_SPIN_US 4
+
+/**
  * Option: 1 if udsock_recv_message and udsock_recv_batch are to take descriptors that come
  * with messages. 0, the default: a peer that sends some gets EPERM (Linux 6.16), or, with
  * an older kernel, they are closed and UDSOCK_FDS_LOST says so. Accepted connections have
@@ -819,7 +828,8 @@ int64_t udsock_get_option(udsock_t s, uint32_t option);
 /**
  * Sets an option. -ENOPROTOOPT: there is no such option, or it can only be read.
  * -EINVAL: the value is out of range: 1 to 2^31 - 1 for buffers, 0 to 2^32 - 1 for
- * UDSOCK_OPTION_MAX_PER_UID, 0 or 1 for what is on or off.
+ * UDSOCK_OPTION_MAX_PER_UID, 0 to 1000000 for UDSOCK_OPTION_SPIN_US, 0 or 1 for what is on or
+ * off.
  */
 int32_t udsock_set_option(udsock_t s, uint32_t option, int64_t value);
 

@@ -46,6 +46,7 @@ mod server;
 mod sleepers;
 mod socket;
 mod socket_file;
+mod spin;
 mod sync;
 mod sys;
 mod transfer;

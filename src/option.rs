@@ -18,6 +18,7 @@ pub(crate) enum SocketOption {
     Listening,
     ReadableBytes,
     OwnsFile,
+    SpinMicroseconds,
 }
 
 impl Socket {
@@ -32,6 +33,9 @@ impl Socket {
             SocketOption::ReceiveDescriptors => self.receives_descriptors().into(),
             SocketOption::ReceiveCredentials => sys::option(self.fd(), libc::SO_PASSCRED)?,
             SocketOption::ReceivePidfd => sys::option(self.fd(), sys::SO_PASSPIDFD)?,
+            SocketOption::SpinMicroseconds => {
+                return Ok(self.spin().limit().as_micros() as i64);
+            }
             SocketOption::Kind => self.kind().number() as i32,
             SocketOption::SendBuffer => sys::option(self.fd(), libc::SO_SNDBUF)?,
             SocketOption::ReceiveBuffer => sys::option(self.fd(), libc::SO_RCVBUF)?,
@@ -49,6 +53,11 @@ impl Socket {
                 self.make_access()?.set_most_per_user(most);
                 return Ok(());
             }
+            SocketOption::SpinMicroseconds => {
+                let limit = u32::try_from(value).ok().filter(|limit| *limit <= MOST_SPIN);
+                self.spin().set_limit(limit.ok_or(Error::INVALID)?);
+                return Ok(());
+            }
             SocketOption::ReceiveDescriptors => return self.receive_descriptors(switch(value)?),
             SocketOption::ReceiveCredentials => {
                 return sys::set_option(self.fd(), libc::SO_PASSCRED, switch(value)?.into());
@@ -64,6 +73,9 @@ impl Socket {
         sys::set_option(self.fd(), name, size)
     }
 }
+
+/// A second, in microseconds.
+const MOST_SPIN: u32 = 1_000_000;
 
 fn switch(value: i64) -> Result<bool> {
     match value {

@@ -306,7 +306,7 @@ impl Poller {
             }
             Some(kept) => {
                 kept.is_pausing = false;
-                let _ = self.flush_quietly(state, socket, handle);
+                self.flush_quietly(state, socket, handle);
             }
         }
     }

@@ -12,6 +12,7 @@ use crate::address::{self, Address};
 use crate::directory::Lock;
 use crate::error::{Error, Failure, LiveServer, Result};
 use crate::socket_file::{FileOptions, SocketFile};
+use crate::spin::Spin;
 use crate::sys::{self, SocketName};
 use crate::wait::{Interrupt, Readiness, Wait};
 
@@ -76,6 +77,7 @@ pub(crate) struct Socket {
     /// Which has opened it; a forked child has a copy.
     process: u32,
     interrupt: Interrupt,
+    spin: Spin,
     /// Where it is bound, as it was given. The connections that a server accepts
     /// share its.
     local: OnceLock<Arc<CString>>,
@@ -122,6 +124,7 @@ impl Socket {
         let mut connection = Self::own(fd, self.kind)?;
         connection.local.clone_from(&self.local);
         connection.place = place;
+        connection.spin.set_like(&self.spin);
         // The kernel's own settings are inherited, too.
         *connection.receives_descriptors.get_mut() = self.receives_descriptors();
         Ok(connection)
@@ -157,6 +160,7 @@ impl Socket {
             before,
             process: sys::process_id(),
             interrupt: Interrupt::default(),
+            spin: Spin::default(),
             local: OnceLock::new(),
             remote: Mutex::new(None),
             access: OnceLock::new(),
@@ -361,7 +365,12 @@ impl Socket {
         readiness: Readiness,
         attempt: impl FnMut(bool) -> Result<T>,
     ) -> Result<T> {
-        wait.until(self.fd(), &self.interrupt, readiness, attempt)
+        wait.until(self.fd(), &self.interrupt, &self.spin, readiness, attempt)
+    }
+
+    /// How long its waits try before they sleep.
+    pub(crate) fn spin(&self) -> &Spin {
+        &self.spin
     }
 
     /// Fails once another thread has closed it.

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::sleepers::{Alarm, Sleepers};
+use crate::spin::{Spin, Spinning};
 use crate::sys;
 
 /// How long a call may take.
@@ -90,11 +91,19 @@ pub(crate) struct Wait {
     deadline: Option<Instant>,
     wakes: u32,
     pause: Duration,
+    phase: Phase,
+}
+
+/// How a wait goes: it may spin first.
+enum Phase {
+    Begin,
+    Spin(Spinning),
+    Sleep,
 }
 
 impl Wait {
     pub(crate) fn new(timeout: Timeout) -> Self {
-        Self { timeout, deadline: None, wakes: 0, pause: FIRST_PAUSE }
+        Self { timeout, deadline: None, wakes: 0, pause: FIRST_PAUSE, phase: Phase::Begin }
     }
 
     /// Attempts until it is done, fails, or the wait ends. The attempt is told
@@ -108,6 +117,7 @@ impl Wait {
         &mut self,
         fd: BorrowedFd<'_>,
         interrupt: &Interrupt,
+        spin: &Spin,
         readiness: Readiness,
         mut attempt: impl FnMut(bool) -> Result<T>,
     ) -> Result<T> {
@@ -118,10 +128,41 @@ impl Wait {
                 Err(error) => error,
                 done => {
                     self.wakes = 0;
+                    if !matches!(self.phase, Phase::Begin) {
+                        self.end(spin);
+                    }
                     return done;
                 }
             };
-            shut_down = self.once(fd, interrupt, before, readiness, error)?;
+            if error == Error::WOULD_BLOCK && self.spins(spin, readiness) {
+                continue;
+            }
+            shut_down = self.once(fd, interrupt, spin, before, readiness, error)?;
+        }
+    }
+
+    /// Whether to make another attempt at once, as a wait begins with where it is of use.
+    #[cold]
+    fn spins(&mut self, spin: &Spin, readiness: Readiness) -> bool {
+        let is_reading = matches!(readiness, Readiness::Readable | Readiness::ReadableOrShut);
+        match &self.phase {
+            Phase::Begin if is_reading && !self.is_none() => {
+                self.phase = spin.begin().map_or(Phase::Sleep, Phase::Spin);
+            }
+            Phase::Spin(spinning) if !spinning.goes_on() => {
+                spin.end(spinning, false);
+                self.phase = Phase::Sleep;
+            }
+            _ => {}
+        }
+        matches!(self.phase, Phase::Spin(_))
+    }
+
+    /// What was waited for has come.
+    #[cold]
+    fn end(&mut self, spin: &Spin) {
+        if let Phase::Spin(spinning) = std::mem::replace(&mut self.phase, Phase::Begin) {
+            spin.end(&spinning, true);
         }
     }
 
@@ -132,11 +173,13 @@ impl Wait {
         &mut self,
         fd: BorrowedFd<'_>,
         interrupt: &Interrupt,
+        spin: &Spin,
         before: u32,
         readiness: Readiness,
         error: Error,
     ) -> Result<bool> {
         if error != Error::WOULD_BLOCK {
+            self.end(spin);
             // The descriptor may have been taken away under the attempt.
             return Err(if interrupt.is_closed() { Error::Closed } else { error });
         }
@@ -309,7 +352,9 @@ mod tests {
 
     fn wait(timeout: Timeout, readiness: Readiness, interrupt: &Interrupt) -> Result<()> {
         let [socket, _peer] = sys::socketpair(libc::SOCK_STREAM)?;
-        Wait::new(timeout).until(socket.as_fd(), interrupt, readiness, |_| Err(Error::WOULD_BLOCK))
+        Wait::new(timeout).until(socket.as_fd(), interrupt, &Spin::default(), readiness, |_| {
+            Err(Error::WOULD_BLOCK)
+        })
     }
 
     #[test]
@@ -335,6 +380,7 @@ mod tests {
         let result: Result<()> = Wait::new(Timeout::Milliseconds(200)).until(
             socket.as_fd(),
             &Interrupt::default(),
+            &Spin::default(),
             Readiness::Writable,
             |_| {
                 attempts += 1;
@@ -360,6 +406,7 @@ mod tests {
         let result = Wait::new(Timeout::Milliseconds(20_000)).until(
             socket.as_fd(),
             &interrupt,
+            &Spin::default(),
             Readiness::Readable,
             |_| {
                 if std::mem::replace(&mut woken, true) {

@@ -18,6 +18,13 @@ pub const UDSOCK_OPTION_SEND_BUFFER: u32 = 2;
 /// the sender's buffer, so it changes little.
 pub const UDSOCK_OPTION_RECEIVE_BUFFER: u32 = 3;
 
+/// Option: for how many microseconds at most a wait to receive or to accept tries again and
+/// again before it sleeps, 0 to 1000000. To wake a thread that sleeps takes longer than most
+/// answers do. The default is 50, and 0 where this process may use one core only. A wait
+/// tries only where that has paid lately, so it costs no more than a few hundredths of what
+/// sleeping would; 0 turns it off. Accepted connections have it from their server.
+pub const UDSOCK_OPTION_SPIN_US: u32 = 4;
+
 /// Option: 1 if udsock_recv_message and udsock_recv_batch are to take descriptors that come
 /// with messages. 0, the default: a peer that sends some gets EPERM (Linux 6.16), or, with
 /// an older kernel, they are closed and UDSOCK_FDS_LOST says so. Accepted connections have
@@ -66,7 +73,8 @@ pub extern "C" fn udsock_get_option(s: udsock_t, option: u32) -> i64 {
 
 /// Sets an option. -ENOPROTOOPT: there is no such option, or it can only be read.
 /// -EINVAL: the value is out of range: 1 to 2^31 - 1 for buffers, 0 to 2^32 - 1 for
-/// UDSOCK_OPTION_MAX_PER_UID, 0 or 1 for what is on or off.
+/// UDSOCK_OPTION_MAX_PER_UID, 0 to 1000000 for UDSOCK_OPTION_SPIN_US, 0 or 1 for what is on or
+/// off.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_set_option(s: udsock_t, option: u32, value: i64) -> i32 {
     guard(|| {
@@ -87,6 +95,7 @@ fn known(option: u32) -> Result<SocketOption> {
         UDSOCK_OPTION_MAX_PER_UID => Ok(SocketOption::MaxPerUid),
         UDSOCK_OPTION_LISTENING => Ok(SocketOption::Listening),
         UDSOCK_OPTION_READABLE_BYTES => Ok(SocketOption::ReadableBytes),
+        UDSOCK_OPTION_SPIN_US => Ok(SocketOption::SpinMicroseconds),
         UDSOCK_OPTION_OWNS_FILE => Ok(SocketOption::OwnsFile),
         _ => Err(Error::NO_SUCH_OPTION),
     }
