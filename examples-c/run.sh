@@ -171,6 +171,19 @@ for kind in stream seqpacket; do
     gone echo.sock
 done
 
+for kind in stream seqpacket; do
+    title "Echo for many clients in one thread, over a $kind socket"
+    start echo_many $kind many.sock
+    await echo_many serving
+    start_loop echo_client $kind many.sock
+    await_loop
+    show echo_client $kind many.sock
+    touch enough
+    finish loop
+    stop echo_many
+    gone many.sock
+done
+
 title "Datagrams that are answered, at a file of the client's own and at a kernel-picked name"
 start datagram_server datagram.sock
 await datagram_server serving

@@ -170,20 +170,15 @@ impl Poller {
         let mut ready = Ready::new();
         loop {
             let mut state = self.lock()?;
-            let all_served = self.serve_left(&mut state, round);
+            self.serve_left(&mut state, round);
             self.unlock(state);
-            if !all_served || !round.has_room() {
+            if round.count() > 0 {
+                // Nobody's turn comes twice: no call brings data and, behind it, the end, at
+                // which a program closes.
                 return Ok(round.count());
             }
-            let has_some = round.count() > 0;
-            let time = match has_some || wait.is_none() {
-                true => Some(Duration::ZERO),
-                false => wait.time_left()?,
-            };
-            match ready.wait(self.epoll(), round.room(), time) {
-                Err(_) if has_some => return Ok(round.count()),
-                result => result?,
-            }
+            let time = if wait.is_none() { Some(Duration::ZERO) } else { wait.time_left()? };
+            ready.wait(self.epoll(), round.room(), time)?;
             let mut state = self.lock()?;
             let mut woken = false;
             for (number, events) in ready.iter() {
@@ -206,8 +201,8 @@ impl Poller {
         }
     }
 
-    /// What the last round had no room for; whether this one had.
-    fn serve_left(&self, state: &mut State, round: &mut Round<'_, impl Report>) -> bool {
+    /// What the last round had no room for.
+    fn serve_left(&self, state: &mut State, round: &mut Round<'_, impl Report>) {
         if let Some(held) = state.held.take() {
             self.deliver_held(state, held, round);
         }
@@ -218,7 +213,6 @@ impl Poller {
             .count();
         left.drain(..served);
         state.left = left;
-        state.left.is_empty()
     }
 
     /// Does for a socket what its events ask for. Whether there was room to.

@@ -181,7 +181,8 @@ pub extern "C" fn udsock_poller_remove(poller: udsock_t, s: udsock_t) -> i32 {
 
 /// Waits until something happens to a member: how many events. Data is put into the arena,
 /// in the order of the events; it stays until the next wait with this arena. A message that
-/// does not fit any more comes first in the next call. With no arena (`arena_size` 0) nothing
+/// does not fit any more comes first in the next call. No call brings data of a socket and,
+/// behind it, its end: so answer first, and close when the end comes. With no arena (`arena_size` 0) nothing
 /// is received, and UDSOCK_EVENT_READY says that something is there. Of an arena of more than
 /// 4 GiB only these are used.
 ///

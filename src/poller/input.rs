@@ -123,7 +123,7 @@ impl Poller {
         round: &mut Round<'_, impl Report>,
     ) -> bool {
         let most = if socket.kind() == Kind::Datagram { MOST_DATAGRAMS } else { 1 };
-        for _ in 0..most {
+        for received in 0..most {
             if !round.has_room() || round.rest().size() == 0 || state.held.is_some() {
                 return false;
             }
@@ -134,6 +134,8 @@ impl Poller {
             match result {
                 Ok(()) => {}
                 Err(Error::WOULD_BLOCK | Error::INTERRUPTED) => break,
+                // It is told in the next round, as it lasts.
+                Err(Error::End) if received > 0 => break,
                 Err(Error::End) => {
                     self.end(state, socket, handle, round);
                     break;
