@@ -83,7 +83,7 @@ int main(int argc, char **argv)
     pthread_t thread;
     if (server < 0 || poller < 0 || udsock_poller_add(poller, server, 0, 0) < 0 ||
         pthread_create(&thread, NULL, serve, NULL) != 0) {
-        fprintf(stderr, "echo_many: %s\n", server < 0 ? err.message : "no descriptor or thread left");
+        fprintf(stderr, "echo_many: %s\n", server < 0 ? err.message : "no descriptor or no thread");
         udsock_close(server);
         return 1;
     }

@@ -40,8 +40,8 @@ pub(crate) struct Limits {
 
 pub(crate) struct Poller {
     handle: i64,
-    /// Which process it is: its epoll would be a forked child's, too, its state would not.
-    forks: u32,
+    /// Whose it is: a forked child has the same epoll, but a state of its own.
+    process: u32,
     epoll: OwnedFd,
     /// Readable from a wake-up to the end of a wait; for ever, once it is closed.
     wake: OwnedFd,
@@ -75,7 +75,7 @@ impl Poller {
     pub(crate) fn create(handle: i64, limits: Limits) -> Result<Self> {
         let poller = Self {
             handle,
-            forks: sys::forks()?,
+            process: sys::process_id(),
             epoll: sys::epoll()?,
             wake: sys::eventfd()?,
             clock: sys::timer()?,
@@ -341,7 +341,7 @@ impl Poller {
     }
 
     fn is_ours(&self) -> bool {
-        sys::forks() == Ok(self.forks)
+        self.process == sys::process_id()
     }
 
     /// In a forked child somebody could have it locked who does not exist there.

@@ -28,9 +28,8 @@ const LONGEST_REST: u16 = 4096;
 static PURSE: AtomicI64 = AtomicI64::new(CREDIT);
 
 /// Where one core is all there is, nothing can come while this one is busy.
-static IS_WORTHWHILE: LazyLock<bool> = LazyLock::new(|| {
-    std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)
-});
+static IS_WORTHWHILE: LazyLock<bool> =
+    LazyLock::new(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1));
 
 /// What one socket has learned.
 #[derive(Default)]

@@ -1,14 +1,12 @@
-//! Waiting for many descriptors: epoll(7), and the timer and the fork that come with it.
+//! Waiting for many descriptors: epoll(7), and a timer to wait for among them.
 
 use std::mem::{MaybeUninit, zeroed};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
-use std::sync::Once;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::{check, own};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 pub(crate) const READABLE: u32 = libc::EPOLLIN as u32;
 pub(crate) const WRITABLE: u32 = libc::EPOLLOUT as u32;
@@ -127,29 +125,4 @@ pub(crate) fn set_timer(timer: BorrowedFd<'_>, time: Option<Duration>) -> Result
         libc::timerfd_settime(timer.as_raw_fd(), 0, &raw const setting, ptr::null_mut())
     })
     .map(drop)
-}
-
-/// How often this process was forked from another since the first call. What a process
-/// shares with the one that it was forked from it can so tell from what is its own, without
-/// a system call.
-pub(crate) fn forks() -> Result<u32> {
-    static FORKS: AtomicU32 = AtomicU32::new(0);
-    static COUNTED: Once = Once::new();
-    extern "C" fn count() {
-        FORKS.fetch_add(1, Ordering::Relaxed);
-    }
-    unsafe extern "C" {
-        fn pthread_atfork(
-            prepare: Option<extern "C" fn()>,
-            parent: Option<extern "C" fn()>,
-            child: Option<extern "C" fn()>,
-        ) -> libc::c_int;
-    }
-    let mut result = 0;
-    // SAFETY: a function that is there as long as the library is.
-    COUNTED.call_once(|| result = unsafe { pthread_atfork(None, None, Some(count)) });
-    if result != 0 {
-        return Err(Error::System(result));
-    }
-    Ok(FORKS.load(Ordering::Relaxed))
 }

@@ -4,12 +4,61 @@ use std::ffi::{CStr, CString};
 use std::fs;
 use std::mem::{MaybeUninit, zeroed};
 use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use super::check;
 use crate::error::Result;
 
+/// Asks the kernel only once: every process, however it was forked, begins with a note that
+/// says nothing.
 pub(crate) fn process_id() -> u32 {
-    std::process::id()
+    let Some(note) = note() else {
+        return std::process::id();
+    };
+    match note.load(Ordering::Relaxed) {
+        0 => {
+            let id = std::process::id();
+            note.store(id, Ordering::Relaxed);
+            id
+        }
+        id => id,
+    }
+}
+
+/// A number in memory that the kernel wipes when this process forks (madvise(2),
+/// MADV_WIPEONFORK, Linux 4.14). `None`: it can't.
+fn note() -> Option<&'static AtomicU32> {
+    static NOTE: AtomicPtr<AtomicU32> = AtomicPtr::new(ptr::null_mut());
+    let mut note = NOTE.load(Ordering::Acquire);
+    if note.is_null() {
+        note = make_note();
+        // (Two that do so at once leave a page behind. No lock: a child could be forked with
+        // one that nobody in it will ever open.)
+        NOTE.store(note, Ordering::Release);
+    }
+    // SAFETY: a page of zeros that is never unmapped, or the address that stands for none.
+    (note != NO_NOTE).then(|| unsafe { &*note })
+}
+
+/// No page is there.
+const NO_NOTE: *mut AtomicU32 = ptr::without_provenance_mut(align_of::<AtomicU32>());
+
+fn make_note() -> *mut AtomicU32 {
+    const SIZE: usize = 4096;
+    let (access, kind) =
+        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: new memory, at an address of the kernel's choice.
+    let page = unsafe { libc::mmap(ptr::null_mut(), SIZE, access, kind, -1, 0) };
+    if page == libc::MAP_FAILED {
+        return NO_NOTE;
+    }
+    // SAFETY: this very page.
+    if unsafe { libc::madvise(page, SIZE, libc::MADV_WIPEONFORK) } != 0 {
+        // SAFETY: as above; nobody knows of it.
+        unsafe { libc::munmap(page, SIZE) };
+        return NO_NOTE;
+    }
+    page.cast()
 }
 
 pub(crate) const UID_MAP: &str = "/proc/self/uid_map";

@@ -1,0 +1,228 @@
+"""Workloads of two parties: a server and a client that are processes of their own.
+
+The programs are in pairs/; pair.h says what they do. And the tables that call_cost.c and
+descriptor_cost.c print about two ends in one thread.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import tempfile
+from contextlib import nullcontext
+from functools import partial
+from typing import Callable, Optional
+
+from harness import (BENCHES, CORES, ONE_CORE, TWO_CORES, Process, Row, Sample, Unavailable,
+                     busy_loops, compile_c, compile_go, compile_libuv, compile_ours,
+                     compile_rust, cores_of, placements, tool)
+
+SOURCES = BENCHES / "pairs"
+EVERY_KIND = {"stream", "seqpacket", "dgram"}
+
+# A contender's name, how its program is made, and which kinds of socket it has.
+PROGRAMS: dict[str, tuple[Callable[[], list], set[str]]] = {
+    "raw": (lambda: [compile_c(SOURCES / "raw.c", "pair_raw")], EVERY_KIND | {"tcp"}),
+    "ours": (lambda: [compile_ours(SOURCES / "ours.c", "pair_ours")], EVERY_KIND),
+    "rust std": (lambda: [compile_rust(SOURCES / "std.rs", "pair_std")], {"stream", "dgram"}),
+    "Go": (lambda: [compile_go(SOURCES / "pair.go", "pair_go")], EVERY_KIND),
+    "libuv": (lambda: [compile_libuv(SOURCES / "uv.c", "pair_uv")], {"stream"}),
+    "Python": (lambda: [sys.executable, SOURCES / "pair.py"], EVERY_KIND),
+    "Node": (lambda: [tool("node"), SOURCES / "pair.mjs"], {"stream"}),
+}
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+class Pair:
+    """A contender: how long an operation takes two processes, in microseconds."""
+
+    FIRST_COUNT = 50
+
+    def __init__(self, command: list, work: str, kind: str, size: int, placement: str,
+                 seconds: float, scale: float = 1e-3, busy: bool = False):
+        self.command, self.work, self.kind, self.size = command, work, kind, size
+        self.cores = cores_of(placement)
+        self.seconds = seconds
+        self.scale = scale  # From nanoseconds an operation to the row's unit.
+        self.busy = busy
+        self.count: Optional[int] = None
+
+    def __call__(self) -> Sample:
+        with busy_loops() if self.busy else nullcontext():
+            if self.count is None:
+                self.count = self.count_that_takes(self.seconds)
+            server, client = self.run(self.count)
+        cpu = server["cpu_ns_per_operation"] + client["cpu_ns_per_operation"]
+        return Sample(client["ns_per_operation"] * self.scale, cpu * self.scale)
+
+    def count_that_takes(self, seconds: float) -> int:
+        """Contenders differ by a factor of a hundred: each gets as many as fill its sample.
+        The first ones are slow, so only what took a fair part of that time counts."""
+        count = self.FIRST_COUNT
+        while True:
+            wanted = seconds * 1e9 / self.run(count)[1]["ns_per_operation"]
+            if count >= wanted / 4:
+                return max(int(wanted), 1)
+            count = int(wanted / 2)
+
+    def run(self, count: int) -> tuple[dict[str, float], dict[str, float]]:
+        with tempfile.TemporaryDirectory(prefix="bench.") as folder:
+            address = free_port() if self.kind == "tcp" else f"{folder}/s"
+            words = [self.work, self.kind, self.size, count, address]
+            with Process([*self.command, "server", *words], [self.cores[0]]) as server:
+                server.expect("ready")
+                with Process([*self.command, "client", *words], [self.cores[1]]) as client:
+                    figures = client.figures()
+                    return server.figures(), figures
+
+
+class Programs:
+    """The commands of the contenders that can be built here, and why the others can't."""
+
+    def __init__(self, seconds: float):
+        self.seconds = seconds  # How long a sample takes.
+        self.commands: dict[str, list] = {}
+        self.missing: dict[str, str] = {}
+        for name, (make, _) in PROGRAMS.items():
+            try:
+                self.commands[name] = make()
+            except Unavailable as reason:
+                self.missing[name] = str(reason)
+
+    def of_kind(self, kind: str) -> list[str]:
+        return [name for name in self.commands if kind in PROGRAMS[name][1]]
+
+    def missing_of_kind(self, kind: str) -> dict[str, str]:
+        return {name: reason for name, reason in self.missing.items()
+                if kind in PROGRAMS[name][1]}
+
+    def pair(self, name: str, *what, **options) -> Pair:
+        return Pair(self.commands[name], *what, self.seconds, **options)
+
+
+def name_of_size(size: int) -> str:
+    for unit, name in ((1 << 20, "MiB"), (1 << 10, "KiB")):
+        if size >= unit:
+            return f"{size // unit} {name}"
+    return f"{size} B"
+
+
+def pair_row(programs: Programs, workload: str, work: str, kind: str, size: int,
+             placement: str, *, case: str, scale: float = 1e-3, unit: str = "us",
+             busy: bool = False, **options) -> Row:
+    contenders = {
+        name: programs.pair(name, work, kind, size, placement, scale=scale, busy=busy)
+        for name in programs.of_kind(kind)}
+    return Row(workload, case, unit, contenders, missing=programs.missing_of_kind(kind),
+               **options)
+
+
+def round_trips(programs: Programs) -> list[Row]:
+    goals = {TWO_CORES: 0.12, ONE_CORE: 1.00}
+    busy_goals = {TWO_CORES: 0.2, ONE_CORE: 1.02}
+    row = partial(pair_row, programs, "round trip", "round_trip")
+    rows = []
+    for kind in ("stream", "seqpacket", "dgram"):
+        for size in (64, 4096):
+            for placement in placements():
+                has_goal = (kind, size) == ("stream", 64)
+                rows.append(row(kind, size, placement, chart=has_goal,
+                                goal=goals[placement] if has_goal else None,
+                                case=f"{kind} {name_of_size(size)}, {placement}"))
+    for placement in placements():
+        rows.append(row("stream", 64, placement, goal=busy_goals[placement], busy=True,
+                        case=f"stream 64 B, {placement}, a busy loop on each core"))
+    return rows
+
+
+def transfers(programs: Programs) -> list[Row]:
+    if TWO_CORES not in placements():
+        return []
+    return [pair_row(programs, "throughput", "transfer", "stream", size, TWO_CORES,
+                     scale=1e3 / size, unit="us/MB", goal=1.00, chart=size == 65536,
+                     case=f"stream, writes of {name_of_size(size)}, {TWO_CORES}")
+            for size in (65536, 1 << 20)]
+
+
+MANY_DATAGRAMS = ("On a dgram ours is udsock_send_batch and udsock_recv_batch, 64 messages a call. "
+                  "The receiver is open to all: its queue holds net.unix.max_dgram_qlen messages.")
+MANY_ON_A_STREAM = "On a stream ours is udsock_poller_send, 64 items a call. Receivers read 64 KiB."
+
+
+def small_messages(programs: Programs) -> list[Row]:
+    """Ours many in a call, and for comparison one in a call, as all the others."""
+    rows = []
+    for kind, goal, note in (("dgram", 0.77, MANY_DATAGRAMS), ("stream", 0.12, MANY_ON_A_STREAM)):
+        for placement in placements():
+            has_goal = placement == TWO_CORES
+            row = pair_row(programs, "small messages one way", "transfer", kind, 256, placement,
+                           goal=goal if has_goal else None, chart=has_goal,
+                           note=note, case=f"{kind} 256 B, {placement}")
+            row.contenders["ours singly"] = row.contenders["ours"]
+            row.contenders["ours"] = programs.pair("ours", "batch", kind, 256, placement)
+            rows.append(row)
+    return rows
+
+
+def connect_cycles(programs: Programs) -> list[Row]:
+    goals = {ONE_CORE: 1.05, TWO_CORES: 0.6}
+    rows = []
+    for placement in placements():
+        row = pair_row(programs, "connect cycle", "connect", "stream", 5, placement,
+                       goal=goals[placement], chart=True, case=f"stream 5 B, {placement}",
+                       note="Connect, 5 bytes there, 5 bytes back, close.")
+        row.contenders["raw TCP"] = programs.pair("raw", "connect", "tcp", 5, placement)
+        rows.append(row)
+    return rows
+
+
+class Table:
+    """A program that measures all its ways side by side and prints a line a case, with the
+    figures of the ways in columns. A run of it gives every one of them a sample."""
+
+    def __init__(self, name: str, columns: tuple[str, ...]):
+        self.program = compile_ours(BENCHES / f"{name}.c", name)
+        self.columns = columns
+        self.samples: dict[tuple[str, str], list[float]] = {}
+
+    def take(self, case: str, column: str) -> float:
+        if not self.samples.get((case, column)):
+            self.run()
+        return self.samples[case, column].pop(0)
+
+    def run(self) -> None:
+        with Process([self.program], [CORES[0]]) as process:
+            _, *lines = process.output().splitlines()
+        for line in lines:
+            words = line.split()
+            case = " ".join(word for word in words if word[0].isalpha())
+            figures = [float(word) for word in words if word[0].isdigit()]
+            for column, figure in zip(self.columns, figures):
+                self.samples.setdefault((case, column), []).append(figure)
+
+    def row(self, workload: str, case: str, **options) -> Row:
+        contenders = {column: partial(self.take, case, column) for column in self.columns}
+        return Row(workload, case, "ns", contenders, rounds=3, **options)
+
+
+def one_thread() -> list[Row]:
+    descriptors = Table("descriptor_cost", ("raw", "ours"))
+    calls = Table("call_cost", ("raw", "recvmsg", "ours"))
+    rows = [descriptors.row("descriptor passing", "one descriptor a message", goal=1.05,
+                            note="Sent, received and closed in one thread.")]
+    for kind in ("stream", "seqpacket", "dgram"):
+        rows.append(calls.row("a send and a receive", kind,
+                              note="64 bytes, in one thread. To tell an empty message from the "
+                                   "end on a seqpacket takes recvmsg(2)."))
+    return rows
+
+
+def rows(quick: bool) -> list[Row]:
+    programs = Programs(seconds=0.03 if quick else 0.2)
+    return [*round_trips(programs), *transfers(programs), *small_messages(programs),
+            *connect_cycles(programs), *one_thread()]

@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""Builds and runs the benchmarks side by side, and prints a table a workload.
+
+A whole run writes benches/RESULTS.md and benches/results.svg, too. It takes Python 3.9, a C
+compiler and cargo; whatever else is not installed is left out, and the tables say so.
+
+    python3 benches/run.py                        everything
+    python3 benches/run.py --quick                everything once, to see that it works
+    python3 benches/run.py "round trip" connect   the workloads whose names contain these
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+
+import calls
+import echo
+import pairs
+import report
+from harness import BENCHES, CORES, Failure, Result, Row, Unavailable, library, measure
+
+ROUNDS = 9
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only workloads with this name")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"default: {ROUNDS}")
+    parser.add_argument("--quick", action="store_true", help="one round of short samples")
+    parser.add_argument("--list", action="store_true", help="names the workloads, runs none")
+    parser.add_argument("--write", action="store_true",
+                        help="write RESULTS.md and results.svg whatever was run")
+    return parser.parse_args()
+
+
+class Progress:
+    """A line that is overwritten; where there is no terminal, nothing."""
+
+    def __init__(self, total: int):
+        self.start = time.monotonic()
+        self.done, self.total = 0, total
+
+    def __call__(self, text: str) -> None:
+        if sys.stderr.isatty():
+            seconds = time.monotonic() - self.start
+            line = f"[{self.done}/{self.total}, {seconds:.0f} s] {text}"
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r\033[K{line[:width]}", end="", file=sys.stderr, flush=True)
+
+    def row_is_done(self, row: Row) -> None:
+        self.done += 1
+        if not sys.stderr.isatty():
+            seconds = time.monotonic() - self.start
+            print(f"[{self.done}/{self.total}, {seconds:.0f} s] {row.workload}, {row.case}",
+                  file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        if sys.stderr.isatty():
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def wanted_rows(names: list[str], quick: bool) -> list[Row]:
+    rows = [row for module in (pairs, echo, calls) for row in module.rows(quick)]
+    wanted = [row for row in rows
+              if not names or any(name.lower() in row.workload.lower() for name in names)]
+    if not wanted:
+        sys.exit(f"no workload has such a name; there are: {', '.join(workloads(rows))}")
+    return wanted
+
+
+def workloads(rows: list[Row]) -> list[str]:
+    return list(dict.fromkeys(row.workload for row in rows))
+
+
+def run(rows: list[Row], rounds: int) -> list[Result]:
+    """Prints each workload's tables as soon as it is through."""
+    progress = Progress(len(rows))
+    results: list[Result] = []
+    for workload in workloads(rows):
+        group = []
+        for row in (row for row in rows if row.workload == workload):
+            group.append(measure(row, rounds, progress))
+            progress.row_is_done(row)
+        progress.clear()
+        print(report.text_of(group), flush=True)
+        results += group
+    return results
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    try:
+        library()
+        rows = wanted_rows(arguments.names, arguments.quick)
+    except (Failure, Unavailable) as reason:
+        sys.exit(f"the benchmarks can't be built: {reason}")
+    if arguments.list:
+        print("\n".join(workloads(rows)))
+        return
+    rounds = 1 if arguments.quick else arguments.rounds
+    results = run(rows, rounds)
+    remarks = [] if len(CORES) > 1 else ["One CPU only: nothing is measured on two cores."]
+    print("", *remarks, report.as_text(report.goals_table(results)), sep="\n")
+    if arguments.write or not (arguments.names or arguments.quick):
+        (BENCHES / "RESULTS.md").write_text(report.markdown_of(results, rounds, remarks))
+        (BENCHES / "results.svg").write_text(report.svg_of(results))
+
+
+if __name__ == "__main__":
+    main()
