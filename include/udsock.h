@@ -655,7 +655,7 @@ int64_t udsock_send_message(udsock_t s, udsock_message *message, int32_t timeout
 int64_t udsock_recv_message(udsock_t s, udsock_message *message, int32_t timeout_ms);
 
 /**
- * Sends many messages, up to 64 in one system call: how many went. Each one's `result`
+ * Sends many messages, up to 16 in one system call: how many went. Each one's `result`
  * is its length or its own error, and one that fails does not hold up the others. If
  * time runs out, a signal comes or the handle is closed, the rest have that as their
  * result. An error only if none went: the first one's. On a stream the messages follow
@@ -671,7 +671,7 @@ int64_t udsock_send_batch(udsock_t s,
 
 /**
  * Waits for a message and receives it together with those that are there already, up
- * to 64 in one call: how many came. Each one's `result` is the number of bytes at data,
+ * to 64 in one call (16 datagrams): how many came. Each one's `result` is the number of bytes at data,
  * or -ERANGE if the sender's address did not fit (address_size says its length); data and
  * descriptors have come all the same.
  * UDSOCK_TRUNCATED marks those that were larger than their room. Elements beyond the
@@ -1088,7 +1088,8 @@ int32_t udsock_poller_remove(udsock_t poller, udsock_t s);
 /**
  * Waits until something happens to a member: how many events. Data is put into the arena,
  * in the order of the events; it stays until the next wait with this arena. A message that
- * does not fit any more comes first in the next call. With no arena (`arena_size` 0) nothing
+ * does not fit any more comes first in the next call. No call brings data of a socket and,
+ * behind it, its end: so answer first, and close when the end comes. With no arena (`arena_size` 0) nothing
  * is received, and UDSOCK_EVENT_READY says that something is there. Of an arena of more than
  * 4 GiB only these are used.
  *

@@ -1,12 +1,17 @@
 //! Many messages in one call.
 
+use std::ops::Range;
 use std::os::fd::RawFd;
+use std::sync::atomic::Ordering;
 
 use crate::address::Destination;
 use crate::error::{Error, Result};
 use crate::socket::{Kind, Socket};
 use crate::sys::{self, Ancillary, BATCH, Buffer, Incoming, Received, SocketName};
-use crate::wait::Wait;
+use crate::wait::{Timeout, Wait};
+
+/// How many messages one call receives at most.
+pub(crate) const MOST: usize = 64;
 
 /// A message to send.
 pub(crate) struct Outgoing<'a> {
@@ -155,19 +160,43 @@ impl Socket {
     }
 
     /// Waits for a message and takes with it those that are there already. An error
-    /// or the end only if it comes first; otherwise the next call tells it.
+    /// or the end only if it comes first; otherwise the next call tells it (as the kernel, or
+    /// what is kept for the end, does).
     pub(crate) fn receive_batch<'a>(
         &self,
         inbox: &mut impl Inbox<'a>,
         wait: &mut Wait,
     ) -> Result<usize> {
-        let count = inbox.count().min(BATCH);
+        let most = inbox.count().min(MOST);
+        let mut came = self.receive_some(inbox, 0..BATCH.min(most), wait)?;
+        let mut wait = Wait::new(Timeout::Milliseconds(0));
+        // An error that a datagram socket tells is gone when it is told.
+        while self.kind() != Kind::Datagram && came.is_multiple_of(BATCH) && came < most {
+            match self.receive_some(inbox, came..most.min(came + BATCH), &mut wait) {
+                Ok(more) => came += more,
+                Err(error) => {
+                    let reset = error == Error::CONNECTION_RESET;
+                    self.reset_is_due().fetch_or(reset, Ordering::Relaxed);
+                    break;
+                }
+            }
+        }
+        Ok(came)
+    }
+
+    /// The same in one system call, into these places.
+    fn receive_some<'a>(
+        &self,
+        inbox: &mut impl Inbox<'a>,
+        places: Range<usize>,
+        wait: &mut Wait,
+    ) -> Result<usize> {
         let mut messages = [const {
             Incoming { buffer: Buffer::EMPTY, from: SocketName::EMPTY, received: Received::NOTHING }
         }; BATCH];
-        let messages = &mut messages[..count];
-        let mut beside = sys::ancillaries(count);
-        for (index, message) in messages.iter_mut().enumerate() {
+        let messages = &mut messages[..places.len()];
+        let mut beside = sys::ancillaries(places.len());
+        for (index, message) in places.clone().zip(messages.iter_mut()) {
             message.buffer = inbox.room(index);
         }
         let flags = if self.kind() == Kind::Stream { 0 } else { sys::TRUE_SIZE };
@@ -188,7 +217,7 @@ impl Socket {
             return Err(self.end());
         }
         let with_descriptors = self.receives_descriptors();
-        for (index, (message, ancillary)) in messages[..came].iter().zip(&mut beside).enumerate() {
+        for ((index, message), ancillary) in places.zip(&messages[..came]).zip(&mut beside) {
             let (size, from) = (message.received.size, Some(&message.from));
             inbox.deliver(index, Delivery { size, from, ancillary, with_descriptors });
         }

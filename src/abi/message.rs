@@ -135,7 +135,7 @@ pub unsafe extern "C" fn udsock_recv_message(
     })
 }
 
-/// Sends many messages, up to 64 in one system call: how many went. Each one's `result`
+/// Sends many messages, up to 16 in one system call: how many went. Each one's `result`
 /// is its length or its own error, and one that fails does not hold up the others. If
 /// time runs out, a signal comes or the handle is closed, the rest have that as their
 /// result. An error only if none went: the first one's. On a stream the messages follow
@@ -159,7 +159,7 @@ pub unsafe extern "C" fn udsock_send_batch(
 }
 
 /// Waits for a message and receives it together with those that are there already, up
-/// to 64 in one call: how many came. Each one's `result` is the number of bytes at data,
+/// to 64 in one call (16 datagrams): how many came. Each one's `result` is the number of bytes at data,
 /// or -ERANGE if the sender's address did not fit (address_size says its length); data and
 /// descriptors have come all the same.
 /// UDSOCK_TRUNCATED marks those that were larger than their room. Elements beyond the
@@ -351,7 +351,7 @@ impl Messages {
     }
 
     fn check_room(&self) -> Result<()> {
-        (0..self.count.min(crate::sys::BATCH))
+        (0..self.count.min(crate::batch::MOST))
             .try_for_each(|index| self.read(index)?.room().map(drop))
     }
 }

@@ -142,3 +142,28 @@ fn what_came_with_a_message_whose_sender_has_no_room_is_handed_over_or_reported(
     }
     assert!(pipe.is_alone());
 }
+
+/// However many system calls a batch takes: what they find behind the last message is told
+/// by the next call.
+#[test]
+fn what_lies_behind_the_messages_of_a_batch_is_told_later() {
+    for count in [15, 16, 17, 48, 63, 64, 65] {
+        let (ours, peer) = open_pair(UDSOCK_SEQPACKET);
+        assert_eq!(ours.send(b"never read", 0), 10);
+        for index in 0..count {
+            assert_eq!(peer.send(&[index], 0), 1);
+        }
+        drop(peer);
+        let mut came = Vec::new();
+        let last = loop {
+            match recv_batch(&ours, &[Room(8, 0); 100], 0) {
+                Ok(batch) => came.extend(batch.iter().map(|message| message.data[0])),
+                Err(error) => break error,
+            }
+        };
+        assert!(came.iter().copied().eq(0..count), "{count}: {came:?}");
+        assert_eq!(last, no(libc::ECONNRESET), "{count}");
+        let end = recv_batch(&ours, &[Room(8, 0); 100], 0).unwrap_err();
+        assert_eq!(end, i64::from(UDSOCK_EOF), "{count}");
+    }
+}
