@@ -112,18 +112,14 @@ impl Poller {
     }
 
     /// Takes the member in, watched for what interests it. If that fails nobody watches it.
-    fn watch(&self, state: &mut State, mut member: Member, socket: &Socket) -> Result<()> {
-        let result = self.follow(&mut member, socket.fd()).and_then(|()| {
-            let handle = member.socket;
-            let is_watched = member.watched != 0;
-            state.members.insert(member).map(drop).inspect_err(|_| {
-                if is_watched {
-                    let _ = sys::unwatch(self.epoll(), socket.fd());
-                }
-                debug_assert_ne!(handle, 0);
-            })
-        });
-        result.inspect_err(|_| socket.stop_watching(self.handle))
+    fn watch(&self, state: &mut State, member: Member, socket: &Socket) -> Result<()> {
+        let handle = member.socket;
+        let result =
+            state.members.insert(member).and_then(|member| self.follow(member, socket.fd()));
+        result.inspect_err(|_| {
+            state.members.remove(handle);
+            socket.stop_watching(self.handle);
+        })
     }
 
     pub(crate) fn remove(&self, socket: i64) -> Result<()> {

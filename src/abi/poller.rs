@@ -209,8 +209,8 @@ pub unsafe extern "C" fn udsock_poller_wait(
 /// Sends items, each through its socket, without waiting: how many were taken. `base` is what
 /// their offsets count from (the arena, say); it may be used again when this returns. An item
 /// is taken whole, sent or kept, or not at all: then its `result` is an error, and no other
-/// socket's items are harmed. An error only if none was taken: the first one's. Items for one
-/// socket keep their order; those of a stream leave together.
+/// socket's items are harmed. Items for one socket keep their order; those of a stream leave
+/// together.
 ///
 /// As long as something is kept for a connection nothing is received from it.
 ///

@@ -4,21 +4,29 @@ use std::ffi::c_char;
 
 use super::guard::guard;
 
+const VERSION: u32 = number(env!("CARGO_PKG_VERSION").as_bytes());
+
 /// The version of the library that is loaded: major * 10000 + minor * 100 + patch.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_version() -> u32 {
-    guard(|| {
-        let mut parts = [0; 3];
-        for (part, text) in parts.iter_mut().zip(env!("CARGO_PKG_VERSION").split('.')) {
-            *part = text.parse().unwrap_or(0);
-        }
-        let [major, minor, patch] = parts;
-        Ok(major * 10_000 + minor * 100 + patch)
-    })
+    guard(|| Ok(VERSION))
 }
 
 /// The same as text: "0.1.0". A static string.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_version_string() -> *const c_char {
     guard(|| Ok(concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()))
+}
+
+/// Of three numbers with points between them.
+const fn number(text: &[u8]) -> u32 {
+    let (mut whole, mut part, mut index) = (0, 0, 0);
+    while index < text.len() {
+        match text[index] {
+            b'.' => (whole, part) = ((whole + part) * 100, 0),
+            digit => part = part * 10 + (digit - b'0') as u32,
+        }
+        index += 1;
+    }
+    whole + part
 }

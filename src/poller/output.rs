@@ -47,10 +47,10 @@ const NONE: u32 = u32::MAX;
 const PARTS: usize = 64;
 
 impl Poller {
-    /// Sends or keeps: how many items were taken. An error only if none was: the first one's.
+    /// Sends or keeps: how many items were taken.
     pub(crate) fn send<'a>(&self, items: &mut impl Items<'a>) -> Result<usize> {
         let mut state = self.lock()?;
-        let mut taken = Taken { items, count: 0, first_error: None };
+        let mut taken = Taken { items, count: 0 };
         let mut turns = std::mem::take(&mut state.turns);
         let arranged = turns.arrange(&mut state, &mut taken);
         for turn in &turns.turns {
@@ -66,8 +66,7 @@ impl Poller {
         }
         state.turns = turns;
         self.unlock(state);
-        arranged?;
-        taken.first_error.filter(|_| taken.count == 0).map_or(Ok(taken.count), Err)
+        arranged.map(|()| taken.count)
     }
 
     fn take_turn<'a>(
@@ -215,15 +214,11 @@ impl Iterator for Chain<'_> {
 struct Taken<'b, I> {
     items: &'b mut I,
     count: usize,
-    first_error: Option<Error>,
 }
 
 impl<'a, I: Items<'a>> Taken<'_, I> {
     fn settle(&mut self, index: usize, result: Result<usize>) {
-        match result {
-            Ok(_) => self.count += 1,
-            Err(error) => drop(self.first_error.get_or_insert(error)),
-        }
+        self.count += usize::from(result.is_ok());
         self.items.settle(index, result);
     }
 }
@@ -240,55 +235,75 @@ struct Sender<'b> {
 impl Sender<'_> {
     /// Of a stream as many items as possible go in one call.
     fn send_bytes<'a>(&mut self, chain: &mut Chain<'_>, taken: &mut Taken<'_, impl Items<'a>>) {
-        while let Some(index) = chain.peek() {
-            if let Err(error) = self.check() {
-                chain.for_each(|index| taken.settle(index, Err(error)));
-                return;
+        while let Some(index) = chain.next() {
+            let item = self.check().and_then(|()| taken.items.item(index));
+            match item.and_then(without_address) {
+                Err(error) => taken.settle(index, Err(error)),
+                Ok(item) if self.member.kept.is_some() => {
+                    let result = self.keep(item);
+                    taken.settle(index, result);
+                }
+                // As most are.
+                Ok(item) if chain.peek().is_none() || item.then != Then::Stay => {
+                    self.send_parts(&[item.data], &[(index, item.then)], taken);
+                }
+                Ok(item) => self.send_with_next(index, &item, chain, taken),
             }
-            if self.member.kept.is_some() {
-                chain.next();
-                let item = taken.items.item(index).and_then(without_address);
-                let result = item.and_then(|item| self.keep(item));
-                taken.settle(index, result);
-                continue;
-            }
-            let mut indexes = [0; PARTS];
-            let mut parts = [Buffer::EMPTY; PARTS];
-            let mut thens = [Then::Stay; PARTS];
-            let mut count = 0;
-            while count < PARTS
-                && (count == 0 || thens[count - 1] == Then::Stay)
-                && let Some(index) = chain.next()
-            {
-                match taken.items.item(index).and_then(without_address) {
-                    Err(error) => taken.settle(index, Err(error)),
-                    Ok(item) => {
-                        (indexes[count], parts[count]) = (index, item.data);
-                        thens[count] = item.then;
-                        count += 1;
-                    }
+        }
+    }
+
+    /// This item, and those behind it that can go in the same call.
+    fn send_with_next<'a>(
+        &mut self,
+        index: usize,
+        item: &Item<'a>,
+        chain: &mut Chain<'_>,
+        taken: &mut Taken<'_, impl Items<'a>>,
+    ) {
+        let mut parts = [Buffer::EMPTY; PARTS];
+        let mut fates = [(0, Then::Stay); PARTS];
+        (parts[0], fates[0]) = (item.data, (index, item.then));
+        let mut count = 1;
+        while count < PARTS
+            && fates[count - 1].1 == Then::Stay
+            && let Some(index) = chain.next()
+        {
+            match taken.items.item(index).and_then(without_address) {
+                Err(error) => taken.settle(index, Err(error)),
+                Ok(item) => {
+                    (parts[count], fates[count]) = (item.data, (index, item.then));
+                    count += 1;
                 }
             }
-            let parts = &parts[..count];
-            let sent = match parts.iter().all(|part| part.size() == 0) {
-                true => Ok(0),
-                false => sys::send(self.socket.fd(), parts, None),
+        }
+        self.send_parts(&parts[..count], &fates[..count], taken);
+    }
+
+    /// Sends items in one call, each with its number and what is to happen then.
+    fn send_parts<'a>(
+        &mut self,
+        parts: &[Buffer<'_>],
+        fates: &[(usize, Then)],
+        taken: &mut Taken<'_, impl Items<'a>>,
+    ) {
+        let sent = match parts.iter().all(|part| part.size() == 0) {
+            true => Ok(0),
+            false => sys::send(self.socket.fd(), parts, None),
+        };
+        let mut sent = match sent {
+            Err(Error::WOULD_BLOCK) => Ok(0),
+            sent => sent,
+        };
+        for (part, &(index, then)) in parts.iter().zip(fates) {
+            let result = match &mut sent {
+                Err(error) => Err(*error),
+                Ok(sent) => {
+                    let gone = part.size().min(*sent);
+                    *sent -= gone;
+                    self.sent_part(*part, gone, then)
+                }
             };
-            let mut sent = match sent {
-                Err(Error::WOULD_BLOCK) => Ok(0),
-                sent => sent,
-            };
-            for ((&index, part), &then) in indexes.iter().zip(parts).zip(&thens) {
-                let result = match &mut sent {
-                    Err(error) => Err(*error),
-                    Ok(sent) => {
-                        let gone = part.size().min(*sent);
-                        *sent -= gone;
-                        self.sent_part(*part, gone, then)
-                    }
-                };
-                taken.settle(index, result);
-            }
+            taken.settle(index, result);
         }
     }
 
@@ -317,6 +332,7 @@ impl Sender<'_> {
 
     /// For later, if there is room.
     fn keep(&mut self, item: Item<'_>) -> Result<usize> {
+        self.check()?;
         let size = item.data.size();
         let is_stream = self.socket.kind() == Kind::Stream;
         let kept = self.member.kept.get_or_insert_with(|| {
@@ -340,8 +356,9 @@ impl Sender<'_> {
                 return;
             }
             let mut batch: [Option<(usize, Item<'a>)>; sys::BATCH] = [const { None }; _];
-            let mut count = 0;
+            let (mut count, mut then) = (0, Then::Stay);
             while count < sys::BATCH
+                && then == Then::Stay
                 && self.member.then == Then::Stay
                 && let Some(index) = chain.next()
             {
@@ -356,7 +373,7 @@ impl Sender<'_> {
                         taken.settle(index, result);
                     }
                     Ok(item) => {
-                        self.member.then = item.then;
+                        then = item.then;
                         batch[count] = Some((index, item));
                         count += 1;
                     }
@@ -383,7 +400,8 @@ impl Sender<'_> {
             match self.send_some(&batch[done..], &mut sizes) {
                 Ok(count) => {
                     for (place, size) in batch[done..][..count].iter().zip(&sizes) {
-                        if let Some((index, _)) = place {
+                        if let Some((index, item)) = place {
+                            self.member.then = item.then;
                             taken.settle(*index, Ok(*size));
                         }
                     }
