@@ -2,8 +2,8 @@
  * What a call through the ABI costs over the raw system call: a send and a receive of
  * 64 bytes on a pair of sockets, in one thread.
  *
- *     call_cost                                 a table of times, each way in turn
- *     call_cost raw|recvmsg|ours KIND ROUNDS    just the calls, to count instructions
+ *     call_cost          a table of times, each way in turn
+ *     call_cost count    rounds of raw and ours for callgrind to count
  *
  * "recvmsg" is the raw yardstick for seqpacket: recv(2) can't tell an empty message
  * from the end, so a program that wants to know needs recvmsg(2) and something that
@@ -12,8 +12,7 @@
 #define _GNU_SOURCE
 #include <sys/socket.h>
 
-#include "timing.h"
-#include "udsock.h"
+#include "compare.h"
 
 enum { SIZE = 64 };
 
@@ -100,7 +99,7 @@ static double difference(const double longer[SAMPLES], const double shorter[SAMP
     return median(differences);
 }
 
-static void measure(int kind)
+static void measure_kind(int kind)
 {
     static double samples[WAY_COUNT][SAMPLES];
     union ends ends[WAY_COUNT];
@@ -120,34 +119,41 @@ static void measure(int kind)
            difference(samples[OURS], samples[RAW]), difference(samples[OURS], samples[RECVMSG]));
 }
 
-static int usage(void)
+static void once_raw(void *ends)
 {
-    fprintf(stderr, "usage: call_cost [raw|recvmsg|ours stream|seqpacket|dgram ROUNDS]\n");
-    return 2;
+    run_raw(ends, 1);
+}
+
+static void once_ours(void *ends)
+{
+    run_ours(ends, 1);
+}
+
+static void count_kind(int kind)
+{
+    union ends raw, ours;
+    open_raw(KINDS[kind].number, &raw);
+    open_ours(KINDS[kind].number, &ours);
+    const struct work work = {
+        .name = KINDS[kind].name, .operations = 1,
+        .raw = {.context = &raw, .run = once_raw}, .ours = {.context = &ours, .run = once_ours},
+    };
+    count(&work);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc == 1) {
+    int counts = argc == 2 && strcmp(argv[1], "count") == 0;
+    if (argc != 1 && !counts) {
+        fprintf(stderr, "usage: call_cost [count]\n");
+        return 2;
+    }
+    if (!counts) {
         stay_on_this_core();
         printf("%-10s %8s %8s %8s %10s %14s\n", "ns a pair", "raw", "recvmsg", "ours",
                "ours - raw", "ours - recvmsg");
-        for (int kind = 0; kind < KIND_COUNT; kind++)
-            measure(kind);
-        return 0;
     }
-    if (argc != 4)
-        return usage();
-    int way = 0, kind = 0;
-    while (way < WAY_COUNT && strcmp(WAYS[way].name, argv[1]) != 0)
-        way++;
-    while (kind < KIND_COUNT && strcmp(KINDS[kind].name, argv[2]) != 0)
-        kind++;
-    long rounds = strtol(argv[3], NULL, 10);
-    if (way == WAY_COUNT || kind == KIND_COUNT || rounds <= 0)
-        return usage();
-    union ends ends;
-    WAYS[way].open(KINDS[kind].number, &ends);
-    WAYS[way].run(&ends, rounds);
+    for (int kind = 0; kind < KIND_COUNT; kind++)
+        (counts ? count_kind : measure_kind)(kind);
     return 0;
 }

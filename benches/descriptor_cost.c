@@ -3,18 +3,17 @@
  * recvmsg(2): sent and received on a pair of streams, in one thread, and the descriptor
  * that came closed by close(2).
  *
- *     descriptor_cost                     a table of times, each way in turn
- *     descriptor_cost raw|ours ROUNDS     just the calls, to count instructions
+ *     descriptor_cost          a table of times, each way in turn
+ *     descriptor_cost count    rounds for callgrind to count
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "timing.h"
-#include "udsock.h"
+#include "compare.h"
 
-enum { SIZE = 64, RAW = 0, OURS, WAY_COUNT };
+enum { SIZE = 64 };
 
 /* The descriptor that is passed. */
 static int passed;
@@ -87,55 +86,26 @@ static int receive_ours(void)
     return descriptor;
 }
 
-static const struct {
-    const char *name;
-    void (*send)(void);
-    int (*receive)(void);
-} WAYS[] = {{"raw", send_raw, receive_raw}, {"ours", send_ours, receive_ours}};
-
-static void run(int way, long rounds)
+static void pass_raw(void *unused)
 {
-    while (rounds-- > 0) {
-        WAYS[way].send();
-        require(close(WAYS[way].receive()) == 0, "close");
-    }
+    (void)unused;
+    send_raw();
+    require(close(receive_raw()) == 0, "close");
 }
 
-static void measure(void)
+static void pass_ours(void *unused)
 {
-    static double samples[WAY_COUNT][SAMPLES], ratios[SAMPLES];
-    for (int way = 0; way < WAY_COUNT; way++)
-        run(way, ROUNDS_PER_SAMPLE);
-    for (int i = 0; i < SAMPLES; i++) {
-        for (int way = 0; way < WAY_COUNT; way++) {
-            double start = now();
-            run(way, ROUNDS_PER_SAMPLE);
-            samples[way][i] = (now() - start) / ROUNDS_PER_SAMPLE;
-        }
-        /* Sample by sample: what disturbed both alike cancels. */
-        ratios[i] = samples[OURS][i] / samples[RAW][i];
-    }
-    printf("%-24s %8s %8s %10s\n", "ns a message", "raw", "ours", "ours / raw");
-    printf("%-24s %8.1f %8.1f %10.3f\n", "one descriptor a message", median(samples[RAW]),
-           median(samples[OURS]), median(ratios));
+    (void)unused;
+    send_ours();
+    require(close(receive_ours()) == 0, "close");
 }
 
 int main(int argc, char **argv)
 {
+    const struct work work = {
+        .name = "one descriptor a message", .operations = 1,
+        .raw = {.run = pass_raw}, .ours = {.run = pass_ours},
+    };
     open_ends();
-    if (argc == 1) {
-        stay_on_this_core();
-        measure();
-        return 0;
-    }
-    int way = 0;
-    while (argc == 3 && way < WAY_COUNT && strcmp(WAYS[way].name, argv[1]) != 0)
-        way++;
-    long rounds = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
-    if (way == WAY_COUNT || rounds <= 0) {
-        fprintf(stderr, "usage: descriptor_cost [raw|ours ROUNDS]\n");
-        return 2;
-    }
-    run(way, rounds);
-    return 0;
+    return side_by_side("ns a message", &work, 1, argc, argv);
 }

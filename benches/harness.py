@@ -78,6 +78,7 @@ class Result:
     row: Row
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)  # Who of the missing should not be.
 
     def figure(self, name: str) -> float:
         return statistics.median(sample.figure for sample in self.samples[name])
@@ -118,6 +119,8 @@ def measure(row: Row, rounds: int, progress: Callable[[str], None] = lambda text
                 sample = row.contenders[name]()
             except (Unavailable, Failure) as reason:
                 result.missing[name] = str(reason)
+                if isinstance(reason, Failure):
+                    result.failed.append(name)
                 if name == row.yardstick:
                     result.samples.clear()
                     return result

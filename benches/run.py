@@ -2,7 +2,8 @@
 """Builds and runs the benchmarks side by side, and prints a table a workload.
 
 A whole run writes benches/RESULTS.md and benches/results.svg, too. It takes Python 3.9, a C
-compiler and cargo; whatever else is not installed is left out, and the tables say so.
+compiler and cargo; whatever else is not installed is left out, and the tables say so. What is
+there and fails makes the exit status 1.
 
     python3 benches/run.py                        everything
     python3 benches/run.py --quick                everything once, to see that it works
@@ -12,7 +13,9 @@ compiler and cargo; whatever else is not installed is left out, and the tables s
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
+import subprocess
 import sys
 import time
 
@@ -20,7 +23,8 @@ import calls
 import echo
 import pairs
 import report
-from harness import BENCHES, CORES, Failure, Result, Row, Unavailable, library, measure
+from harness import (BENCHES, CORES, TARGET, Failure, Result, Row, Unavailable, library, measure,
+                     tool)
 
 ROUNDS = 9
 
@@ -90,6 +94,40 @@ def run(rows: list[Row], rounds: int) -> list[Result]:
     return results
 
 
+INSTRUCTIONS = """
+## Instructions
+
+What the same work takes in user space, counted by valgrind in one thread: the same on every run,
+so the tests compare it to instructions.txt.
+"""
+
+
+def instructions_table() -> list[list[str]]:
+    """What run.sh counts, as the report's tables are."""
+    tool("valgrind")
+    done = subprocess.run(["sh", BENCHES / "run.sh", "instructions"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True,
+                          env={**os.environ, "CARGO_TARGET_DIR": str(TARGET)})
+    if done.returncode != 0:
+        raise Failure("\n".join(["run.sh instructions", done.stderr.strip()]))
+    _, _, *rows = done.stdout.splitlines()
+    return [["", "raw", "ours", "ours - raw"], *(row.rsplit(maxsplit=3) for row in rows)]
+
+
+def failures_of(results: list[Result]) -> list[str]:
+    return [f"{result.row.workload}, {result.row.case}: {name}: {result.missing[name]}"
+            for result in results for name in result.failed]
+
+
+def write_down(results: list[Result], rounds: int, remarks: list[str],
+               instructions: list[list[str]]) -> None:
+    text = report.markdown_of(results, rounds, remarks)
+    if instructions:
+        text += f"{INSTRUCTIONS}\n{report.as_markdown(instructions)}\n"
+    (BENCHES / "RESULTS.md").write_text(text)
+    (BENCHES / "results.svg").write_text(report.svg_of(results))
+
+
 def main() -> None:
     arguments = parse_arguments()
     try:
@@ -103,10 +141,22 @@ def main() -> None:
     rounds = 1 if arguments.quick else arguments.rounds
     results = run(rows, rounds)
     remarks = [] if len(CORES) > 1 else ["One CPU only: nothing is measured on two cores."]
-    print("", *remarks, report.as_text(report.goals_table(results)), sep="\n")
+    failures = failures_of(results)
+    instructions = []
+    if arguments.write or not arguments.names:
+        try:
+            instructions = instructions_table()
+        except Unavailable as reason:
+            remarks.append(f"Instructions are not counted: {reason}.")
+        except Failure as reason:
+            failures.append(str(reason))
+    for table in filter(None, (report.goals_table(results), instructions)):
+        print("", report.as_text(table), sep="\n")
+    print("", *remarks, sep="\n")
     if arguments.write or not (arguments.names or arguments.quick):
-        (BENCHES / "RESULTS.md").write_text(report.markdown_of(results, rounds, remarks))
-        (BENCHES / "results.svg").write_text(report.svg_of(results))
+        write_down(results, rounds, remarks, instructions)
+    if failures:
+        sys.exit("\n".join(["These failed:", *failures]))
 
 
 if __name__ == "__main__":

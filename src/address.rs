@@ -112,29 +112,28 @@ fn unescape(text: &[u8]) -> Result<Vec<u8>, Failure> {
 
 /// The text of a name that came from the kernel. An unnamed socket's is empty.
 pub(crate) fn text_of(name: &SocketName) -> Cow<'static, CStr> {
-    let mut bytes = name.bytes().peekable();
-    if bytes.peek().is_none() {
-        return c"".into();
-    }
-    let mut text = Vec::with_capacity(NAME_TEXT_MAX + 1);
-    match bytes.peek() {
-        None => {}
-        Some(0) => {
+    let mut text = Vec::new();
+    match name.bytes() {
+        [] => return c"".into(),
+        [0, name @ ..] => {
+            text.reserve_exact(NAME_TEXT_MAX + 1);
             text.push(b'@');
-            for byte in bytes.skip(1) {
+            for byte in name {
                 match byte {
                     0 => text.extend_from_slice(br"\0"),
                     b'\\' => text.extend_from_slice(br"\\"),
-                    b' '..=b'~' => text.push(byte),
+                    b' '..=b'~' => text.push(*byte),
                     _ => text.extend_from_slice(format!("\\x{byte:02x}").as_bytes()),
                 }
             }
         }
-        Some(b'@') => {
-            text.extend_from_slice(b"./");
-            text.extend(bytes);
+        path => {
+            // So that it reads back as a path.
+            let prefix: &[u8] = if path[0] == b'@' { b"./" } else { b"" };
+            text.reserve_exact(prefix.len() + path.len() + 1);
+            text.extend_from_slice(prefix);
+            text.extend_from_slice(path);
         }
-        Some(_) => text.extend(bytes),
     }
     CString::new(text).expect("NULs are escaped in names and end paths").into()
 }

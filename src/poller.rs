@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::handles::{self, Other, SocketInUse};
+use crate::handles::{self, Other};
 use crate::socket::Socket;
 use crate::sys::{self, Ready, Spill};
 use crate::wait::Wait;
@@ -63,6 +63,9 @@ struct State {
     turns: Turns,
     /// Who is left alone until when.
     pauses: Vec<(Instant, i64)>,
+    /// The clock has run out because something is left over from the last round: who waits
+    /// for the descriptor of the poller does not see that otherwise.
+    is_ringing: bool,
     /// To be closed once nothing is locked.
     closing: Vec<i64>,
 }
@@ -180,14 +183,8 @@ impl Poller {
             for (number, events) in ready.iter() {
                 match number {
                     WAKE => woken |= self.take_wake(),
-                    CLOCK => self.end_pauses(&mut state),
-                    handle => {
-                        let served = self.serve(&mut state, handle as i64, events, round);
-                        if !served && state.left.try_reserve(1).is_ok() {
-                            // (Without memory the kernel tells again, if perhaps not first.)
-                            state.left.push((handle as i64, events));
-                        }
-                    }
+                    CLOCK => self.end_pauses(&mut state, round),
+                    handle => self.serve_or_leave(&mut state, handle as i64, events, round),
                 }
             }
             self.unlock(state);
@@ -200,18 +197,40 @@ impl Poller {
     /// What the last round had no room for.
     fn serve_left(&self, state: &mut State, round: &mut Round<'_, impl Report>) {
         if let Some(held) = state.held.take() {
-            self.deliver_held(state, held, round);
+            return self.deliver_held(state, held, round);
         }
         let mut left = std::mem::take(&mut state.left);
         let served = left
             .iter()
-            .take_while(|(handle, events)| self.serve(state, *handle, *events, round))
+            .take_while(|(handle, events)| {
+                // Whether it is still ready the kernel tells.
+                let is_told = state
+                    .members
+                    .get_mut(*handle)
+                    .is_some_and(|member| member.tells_readiness(round.has_arena()));
+                is_told || self.serve(state, *handle, *events, round)
+            })
             .count();
         left.drain(..served);
+        left.append(&mut state.left);
         state.left = left;
     }
 
-    /// Does for a socket what its events ask for. Whether there was room to.
+    fn serve_or_leave(
+        &self,
+        state: &mut State,
+        handle: i64,
+        events: u32,
+        round: &mut Round<'_, impl Report>,
+    ) {
+        let served = self.serve(state, handle, events, round);
+        // (Without memory the kernel tells again, if perhaps not first.)
+        if !served && state.left.try_reserve(1).is_ok() {
+            state.left.push((handle, events));
+        }
+    }
+
+    /// Does for a socket what its events ask for. Whether it has had its turn.
     fn serve(
         &self,
         state: &mut State,
@@ -233,15 +252,22 @@ impl Poller {
         let Some(member) = state.members.get_mut(handle) else {
             return true;
         };
-        let is_asked = member.watched & sys::READABLE != 0 && events & !sys::WRITABLE != 0;
-        match member.role {
-            _ if !is_asked => true,
-            // Telling that all is out took the last room.
-            _ if !round.has_room() => false,
-            role if member.only_readiness || (role != Role::Server && !round.has_arena()) => {
-                round.report(Event::new(EventKind::Ready, handle, member.token));
-                true
+        let is_readable = member.watched & sys::READABLE != 0 && events & !sys::WRITABLE != 0;
+        if !is_readable && !member.is_lost {
+            return true;
+        }
+        // Telling that all is out may have taken the last room.
+        if !round.has_room() {
+            return false;
+        }
+        if member.tells_readiness(round.has_arena()) {
+            match member.is_lost {
+                true => self.fail(state, &socket, handle, Error::BROKEN_PIPE, round),
+                false => round.report(Event::new(EventKind::Ready, handle, member.token)),
             }
+            return true;
+        }
+        match member.role {
             Role::Server => self.accept(state, &socket, handle, round),
             Role::Connection | Role::Datagram => {
                 self.receive(state, &socket, handle, events & sys::SHUT != 0, round)
@@ -258,45 +284,44 @@ impl Poller {
     }
 
     fn set_clock(&self, state: &State) {
-        let now = Instant::now();
-        let next = state.pauses.iter().map(|(end, _)| end.saturating_duration_since(now)).min();
+        let next = match state.is_ringing {
+            true => Some(Duration::ZERO),
+            false => {
+                let now = Instant::now();
+                state.pauses.iter().map(|(end, _)| end.saturating_duration_since(now)).min()
+            }
+        };
         // It can't fail: the clock is a timer, and the time is one.
         let _ = sys::set_timer(self.clock.as_fd(), next);
     }
 
     /// Goes on with those whose pause is over.
-    fn end_pauses(&self, state: &mut State) {
-        sys::lower(self.clock.as_fd());
+    fn end_pauses(&self, state: &mut State, round: &mut Round<'_, impl Report>) {
         let now = Instant::now();
         let mut pauses = std::mem::take(&mut state.pauses);
-        let over = pauses.extract_if(.., |(end, _)| *end <= now).map(|(_, handle)| handle);
-        let over: Vec<i64> = over.collect();
+        let over = pauses.extract_if(.., |(end, _)| *end <= now);
+        for (_, handle) in over {
+            self.end_pause(state, handle, round);
+        }
         pauses.append(&mut state.pauses);
         state.pauses = pauses;
-        for handle in over {
-            if let Ok(socket) = handles::get(handle) {
-                self.end_pause(state, &socket, handle);
-            }
-        }
         self.set_clock(state);
     }
 
-    fn end_pause(&self, state: &mut State, socket: &SocketInUse, handle: i64) {
-        let Some(member) = state.members.get_mut(handle) else {
+    fn end_pause(&self, state: &mut State, handle: i64, round: &mut Round<'_, impl Report>) {
+        let (Ok(socket), Some(member)) = (handles::get(handle), state.members.get_mut(handle))
+        else {
             return;
         };
-        match &mut member.kept {
-            None if member.role != Role::Server => {}
-            None => {
-                member.at_rest = false;
-                if self.follow(member, socket.fd()).is_err() {
-                    member.at_rest = true;
-                    self.pause(state, handle, input::STARVED_PAUSE);
-                }
-            }
-            Some(kept) => {
-                kept.is_pausing = false;
-                self.flush_quietly(state, socket, handle);
+        if let Some(kept) = &mut member.kept {
+            kept.is_pausing = false;
+            return self.serve_or_leave(state, handle, sys::WRITABLE, round);
+        }
+        if member.role == Role::Server {
+            member.at_rest = false;
+            if self.follow(member, socket.fd()).is_err() {
+                member.at_rest = true;
+                self.pause(state, handle, input::STARVED_PAUSE);
             }
         }
     }
@@ -352,6 +377,11 @@ impl Poller {
 
     /// And does what can't be done under the lock.
     fn unlock(&self, mut state: MutexGuard<'_, State>) {
+        let is_left = state.held.is_some() || !state.left.is_empty();
+        if is_left != state.is_ringing {
+            state.is_ringing = is_left;
+            self.set_clock(&state);
+        }
         if state.closing.is_empty() {
             return;
         }

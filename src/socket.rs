@@ -233,7 +233,7 @@ impl Socket {
     }
 
     fn has_name(&self) -> Result<bool> {
-        Ok(sys::local_name(self.fd())?.bytes().next().is_some())
+        Ok(!sys::local_name(self.fd())?.bytes().is_empty())
     }
 
     pub(crate) fn shutdown(&self, side: Side) -> Result<()> {

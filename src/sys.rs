@@ -91,9 +91,9 @@ impl SocketName {
     /// request for a name that the kernel picks.
     pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
         let mut name = Self::EMPTY;
-        for (to, from) in name.address.sun_path.get_mut(..bytes.len())?.iter_mut().zip(bytes) {
-            *to = *from as c_char;
-        }
+        let room = name.address.sun_path.get_mut(..bytes.len())?;
+        // SAFETY: a slice of as many bytes as are copied, whatever the sign of their type.
+        unsafe { room.as_mut_ptr().cast::<u8>().copy_from(bytes.as_ptr(), bytes.len()) };
         // A path is passed with its NUL where there is room, as everyone does.
         let is_path = bytes.first().is_some_and(|&first| first != 0);
         let end = if is_path { Self::MAX.min(bytes.len() + 1) } else { bytes.len() };
@@ -111,13 +111,18 @@ impl SocketName {
     };
 
     /// A path without its NUL, or an abstract name with its leading NUL.
-    pub(crate) fn bytes(&self) -> impl Iterator<Item = u8> + '_ {
+    pub(crate) fn bytes(&self) -> &[u8] {
         // The kernel may answer with more than it was given (a path of 108 bytes
         // without NUL is said to have 109): never believe it beyond the struct.
         let length = (self.length as usize).saturating_sub(PATH_OFFSET).min(Self::MAX);
-        let is_path = self.address.sun_path[0] != 0;
-        let bytes = self.address.sun_path[..length].iter().map(|&byte| byte as u8);
-        bytes.take_while(move |&byte| !is_path || byte != 0)
+        // SAFETY: as many bytes, whatever the sign of their type.
+        let bytes: &[u8] =
+            unsafe { std::slice::from_raw_parts(self.address.sun_path.as_ptr().cast(), length) };
+        match bytes {
+            // A path ends at its NUL.
+            [first, ..] if *first != 0 => bytes.split(|&byte| byte == 0).next().unwrap_or(bytes),
+            _ => bytes,
+        }
     }
 
     fn as_ptr(&self) -> *const libc::sockaddr {
@@ -127,7 +132,7 @@ impl SocketName {
 
 impl PartialEq for SocketName {
     fn eq(&self, other: &Self) -> bool {
-        self.bytes().eq(other.bytes())
+        self.bytes() == other.bytes()
     }
 }
 

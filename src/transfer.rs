@@ -92,6 +92,13 @@ impl Socket {
         Ok(())
     }
 
+    /// How many bytes a message can have; the kernel needs some of the buffer for itself.
+    pub(crate) fn largest_message(&self) -> Result<usize> {
+        const OVERHEAD: i32 = 32;
+        let buffer = sys::option(self.fd(), libc::SO_SNDBUF)?;
+        Ok(usize::try_from(buffer - OVERHEAD).unwrap_or(0))
+    }
+
     /// What to wait for when a send finds no room.
     pub(crate) fn readiness_to_send(&self, named: bool) -> Result<Readiness> {
         match (self.kind(), named) {

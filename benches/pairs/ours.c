@@ -157,11 +157,11 @@ static void send_items(const struct task *task, udsock_t s, char *buffer, long c
     must(udsock_poller_add(poller, s, 0, 0), "udsock_poller_add");
     while (count > 0) {
         size_t batch = count < BATCH ? (size_t)count : BATCH;
-        int64_t taken = udsock_poller_send(poller, items, batch, buffer, task->size);
-        if (taken == -EAGAIN)
+        int64_t taken = must(udsock_poller_send(poller, items, batch, buffer, task->size),
+                             "udsock_poller_send");
+        count -= taken;
+        if ((size_t)taken < batch)
             wait_for(poller, UDSOCK_EVENT_DRAINED, buffer, read_size(task));
-        else
-            count -= must(taken, "udsock_poller_send");
     }
     wait_for(poller, UDSOCK_EVENT_RECEIVED, buffer, read_size(task));
     must(udsock_close(poller), "udsock_close");

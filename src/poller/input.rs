@@ -125,7 +125,8 @@ impl Poller {
         let most = if socket.kind() == Kind::Datagram { MOST_DATAGRAMS } else { 1 };
         for received in 0..most {
             if !round.has_room() || round.rest().size() == 0 || state.held.is_some() {
-                return false;
+                // Who has had something has had its turn.
+                return received > 0;
             }
             let result = match socket.kind() {
                 Kind::Stream => self.receive_bytes(state, socket, handle, round),
@@ -133,7 +134,10 @@ impl Poller {
             };
             match result {
                 Ok(()) => {}
-                Err(Error::WOULD_BLOCK | Error::INTERRUPTED) => break,
+                Err(Error::WOULD_BLOCK) => {
+                    self.fail_if_lost(state, socket, handle, received, round);
+                    break;
+                }
                 // It is told in the next round, as it lasts.
                 Err(Error::End) if received > 0 => break,
                 Err(Error::End) => {
@@ -146,7 +150,8 @@ impl Poller {
                 }
             }
         }
-        true
+        // Who is lost stays in line until that has been told.
+        !state.members.get_mut(handle).is_some_and(|member| member.is_lost)
     }
 
     fn receive_bytes(
@@ -185,8 +190,6 @@ impl Poller {
             room.first(size).copy_to(&mut bytes);
             bytes.extend_from_slice(rest);
             state.held = Some(Held { socket: handle, bytes, address });
-            // Who waits for the descriptor of the poller does not see what is held.
-            self.wake()?;
             return Ok(());
         }
         self.deliver(state, handle, size, &address, round);
@@ -223,12 +226,31 @@ impl Poller {
         held: Held,
         round: &mut Round<'_, impl Report>,
     ) {
-        let Held { socket, bytes, address } = held;
-        if state.members.get_mut(socket).is_none() {
+        let Held { socket, ref bytes, ref address } = held;
+        let Some(member) = state.members.get_mut(socket) else {
+            return;
+        };
+        if member.tells_readiness(round.has_arena()) {
+            round.report(Event::new(EventKind::Ready, socket, member.token));
+            state.held = Some(held);
             return;
         }
-        round.rest().write(&bytes);
-        self.deliver(state, socket, bytes.len(), &address, round);
+        round.rest().write(bytes);
+        self.deliver(state, socket, bytes.len(), address, round);
+    }
+
+    /// That answers were lost is told once what the peer had sent has been.
+    fn fail_if_lost(
+        &self,
+        state: &mut State,
+        socket: &Socket,
+        handle: i64,
+        received: usize,
+        round: &mut Round<'_, impl Report>,
+    ) {
+        if received == 0 && state.members.get_mut(handle).is_some_and(|member| member.is_lost) {
+            self.fail(state, socket, handle, Error::BROKEN_PIPE, round);
+        }
     }
 
     /// The peer sends no more. It may still be answered.

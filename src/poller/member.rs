@@ -78,6 +78,11 @@ impl Member {
         Self { socket, role, ..Self::NOBODY }
     }
 
+    /// Whether the program is told, and does the rest. Without an arena nothing is received.
+    pub(super) fn tells_readiness(&self, has_arena: bool) -> bool {
+        self.only_readiness || (self.role != Role::Server && !has_arena)
+    }
+
     /// What the kernel is to tell of it.
     pub(super) fn interest(&self) -> u32 {
         let can_send = self.kept.as_ref().is_some_and(|kept| kept.waits_for_room());
@@ -85,12 +90,12 @@ impl Member {
             Role::Server if self.at_rest => 0,
             Role::Server => sys::READABLE | sys::EXCLUSIVE,
             Role::Connection if can_send => sys::WRITABLE,
-            // Even then the kernel would tell a hang-up, for ever.
-            Role::Connection if self.at_rest => sys::ONCE,
+            // Not even a hang-up, which would be told for ever.
+            Role::Connection if self.at_rest => 0,
             Role::Connection => sys::READABLE,
             Role::Datagram => {
                 let send = if can_send { sys::WRITABLE } else { 0 };
-                let receive = if self.at_rest { sys::ONCE } else { sys::READABLE | sys::SHUT };
+                let receive = if self.at_rest { 0 } else { sys::READABLE | sys::SHUT };
                 send | receive
             }
         }

@@ -96,11 +96,11 @@ impl Poller {
         if member.kept.as_ref().is_some_and(|kept| kept.is_empty()) {
             member.kept = None;
         }
-        let _ = self.follow(member, socket.fd());
+        let is_watched = self.follow(member, socket.fd()).is_ok();
         match &mut member.kept {
             Some(kept) => {
-                if kept.waits_for_attempts() && !kept.is_pausing {
-                    kept.is_pausing = true;
+                let needs_attempts = kept.waits_for_attempts() || !is_watched;
+                if needs_attempts && !std::mem::replace(&mut kept.is_pausing, true) {
                     let time = kept.next_pause();
                     self.pause(state, handle, time);
                 }
@@ -108,7 +108,10 @@ impl Poller {
             None => match std::mem::replace(&mut member.then, Then::Stay) {
                 Then::Stay => {}
                 Then::Shutdown => drop(socket.shutdown(Side::Write)),
-                Then::Close => state.closing.push(handle),
+                Then::Close => {
+                    self.leave(state, handle, socket);
+                    state.closing.push(handle);
+                }
             },
         }
     }
@@ -141,10 +144,10 @@ impl Poller {
             return;
         };
         if kept.flush(socket.fd(), member.role == Role::Connection).is_err() {
-            // What came before is told first, and then that it failed.
             member.kept = None;
-            member.is_lost = true;
-            // The end may have been told already, but not this.
+            // If the program wants to know: what came before is told first, and then this, even
+            // if the end has been.
+            member.is_lost = member.then != Then::Close;
             member.at_rest = false;
         }
         self.after_sending(state, handle, socket);
@@ -343,6 +346,10 @@ impl Sender<'_> {
             self.member.is_refusing = true;
             return Err(Error::WOULD_BLOCK);
         }
+        if !is_stream && size > self.socket.largest_message()? {
+            // Later nobody could be told.
+            return Err(Error::MESSAGE_SIZE);
+        }
         kept.push(item.data, item.to)?;
         self.member.then = item.then;
         Ok(size)
@@ -350,37 +357,73 @@ impl Sender<'_> {
 
     /// Each item is a message; many go in one call.
     fn send_messages<'a>(&mut self, chain: &mut Chain<'_>, taken: &mut Taken<'_, impl Items<'a>>) {
-        while chain.peek().is_some() {
-            if let Err(error) = self.check() {
-                chain.for_each(|index| taken.settle(index, Err(error)));
-                return;
+        while let Some(index) = chain.next() {
+            let item = self.check().and_then(|()| self.message(index, taken));
+            match item {
+                Err(error) => taken.settle(index, Err(error)),
+                Ok(item) if self.must_wait(&item) => {
+                    let result = self.keep(item);
+                    taken.settle(index, result);
+                }
+                // As most are.
+                Ok(item) if chain.peek().is_none() || item.then != Then::Stay => {
+                    let result = self.send_message(item);
+                    taken.settle(index, result);
+                }
+                Ok(item) => self.send_with_next_messages(index, item, chain, taken),
             }
-            let mut batch: [Option<(usize, Item<'a>)>; sys::BATCH] = [const { None }; _];
-            let (mut count, mut then) = (0, Then::Stay);
-            while count < sys::BATCH
-                && then == Then::Stay
-                && self.member.then == Then::Stay
-                && let Some(index) = chain.next()
-            {
-                let item = taken.items.item(index).and_then(|item| {
-                    self.socket.readiness_to_send(item.to.is_some())?;
-                    Ok(item)
-                });
-                match item {
-                    Err(error) => taken.settle(index, Err(error)),
-                    Ok(item) if self.must_wait(&item) => {
-                        let result = self.keep(item);
-                        taken.settle(index, result);
-                    }
-                    Ok(item) => {
-                        then = item.then;
-                        batch[count] = Some((index, item));
-                        count += 1;
-                    }
+        }
+    }
+
+    fn message<'a>(&self, index: usize, taken: &Taken<'_, impl Items<'a>>) -> Result<Item<'a>> {
+        let item = taken.items.item(index)?;
+        self.socket.readiness_to_send(item.to.is_some())?;
+        Ok(item)
+    }
+
+    /// One alone.
+    fn send_message(&mut self, item: Item<'_>) -> Result<usize> {
+        let to = item.to.as_ref().map(AsRef::as_ref);
+        match sys::send(self.socket.fd(), &[item.data], to) {
+            Ok(size) => {
+                self.member.then = item.then;
+                Ok(size)
+            }
+            Err(Error::WOULD_BLOCK) => self.keep(item),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// This one, and those behind it that can go in the same call.
+    fn send_with_next_messages<'a>(
+        &mut self,
+        index: usize,
+        item: Item<'a>,
+        chain: &mut Chain<'_>,
+        taken: &mut Taken<'_, impl Items<'a>>,
+    ) {
+        let mut batch: [Option<(usize, Item<'a>)>; sys::BATCH] = [const { None }; _];
+        let (mut count, mut then) = (1, item.then);
+        batch[0] = Some((index, item));
+        while count < sys::BATCH
+            && then == Then::Stay
+            && self.member.then == Then::Stay
+            && let Some(index) = chain.next()
+        {
+            match self.message(index, taken) {
+                Err(error) => taken.settle(index, Err(error)),
+                Ok(item) if self.must_wait(&item) => {
+                    let result = self.keep(item);
+                    taken.settle(index, result);
+                }
+                Ok(item) => {
+                    then = item.then;
+                    batch[count] = Some((index, item));
+                    count += 1;
                 }
             }
-            self.send_batch(&mut batch[..count], taken);
         }
+        self.send_batch(&mut batch[..count], taken);
     }
 
     /// So as not to overtake.
@@ -437,11 +480,6 @@ impl Sender<'_> {
         sizes: &mut [usize; sys::BATCH],
     ) -> Result<usize> {
         let fd = self.socket.fd();
-        let name = |item: &Item<'_>| item.to.as_ref().map(|to| to.name);
-        if let [Some((_, item))] = batch {
-            sizes[0] = sys::send(fd, &[item.data], name(item).as_ref())?;
-            return Ok(1);
-        }
         const NOTHING: sys::Outgoing<'_> =
             sys::Outgoing { buffer: Buffer::EMPTY, to: None, descriptors: &[] };
         let mut calls = [NOTHING; sys::BATCH];

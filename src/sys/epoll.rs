@@ -15,9 +15,6 @@ pub(crate) const SHUT: u32 = libc::EPOLLRDHUP as u32;
 /// Of many that wait for the same descriptor only some are woken. Can't be changed later.
 pub(crate) const EXCLUSIVE: u32 = libc::EPOLLEXCLUSIVE as u32;
 
-/// Tells each event when it comes, and not as long as it lasts.
-pub(crate) const ONCE: u32 = libc::EPOLLET as u32;
-
 pub(crate) fn epoll() -> Result<OwnedFd> {
     // SAFETY: no pointers.
     own(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })

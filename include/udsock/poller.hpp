@@ -1,0 +1,290 @@
+/* Many sockets, few calls. */
+
+#ifndef UDSOCK_POLLER_HPP
+#define UDSOCK_POLLER_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "../udsock.h"
+#include "buffer.hpp"
+#include "error.hpp"
+#include "socket.hpp"
+#include "timeout.hpp"
+
+namespace udsock {
+
+enum class event_kind : std::uint32_t {
+    accepted = UDSOCK_EVENT_ACCEPTED,
+    received = UDSOCK_EVENT_RECEIVED,
+    drained = UDSOCK_EVENT_DRAINED,
+    ended = UDSOCK_EVENT_ENDED,
+    failed = UDSOCK_EVENT_FAILED,
+    ready = UDSOCK_EVENT_READY,
+};
+
+/** What a poller does with a socket that is added to it. */
+enum class interest : std::uint32_t {
+    /** It accepts or receives. */
+    data = 0,
+    /** It only tells that something is there. */
+    readiness = UDSOCK_POLLER_READINESS,
+};
+
+/** What happened to a socket: udsock_event. */
+class event : private udsock_event {
+public:
+    event() noexcept : udsock_event()
+    {
+    }
+
+    event_kind kind() const noexcept
+    {
+        return static_cast<event_kind>(udsock_event::kind);
+    }
+
+    /** Nobody owns the handle of a connection that was accepted: stream(event.handle()). */
+    udsock_t handle() const noexcept
+    {
+        return udsock_event::socket;
+    }
+
+    std::uint64_t token() const noexcept
+    {
+        return udsock_event::token;
+    }
+
+    std::error_code code() const noexcept
+    {
+        return {udsock_event::code, category()};
+    }
+
+    /** Its data, in the arena that was given to wait. */
+    const_buffer data(const_buffer arena) const noexcept
+    {
+        return {static_cast<const char *>(arena.data()) + offset, length};
+    }
+
+    /** The sender's address, likewise; empty if it has none. */
+    std::string_view address(const_buffer arena) const noexcept
+    {
+        return {static_cast<const char *>(arena.data()) + address_offset, address_length};
+    }
+
+    /** For C: the first of an array. */
+    udsock_event *raw() noexcept
+    {
+        return this;
+    }
+
+private:
+    friend class outgoing;
+};
+
+/** Something to send: udsock_outgoing. The data is told by where it is behind the base. */
+class outgoing : private udsock_outgoing {
+public:
+    enum class then : std::uint32_t {
+        nothing = 0,
+        shutdown = UDSOCK_THEN_SHUTDOWN,
+        close = UDSOCK_THEN_CLOSE,
+    };
+
+    outgoing() noexcept : udsock_outgoing()
+    {
+    }
+
+    /** `size` bytes that lie so far behind the base. */
+    outgoing(udsock_t member, std::uint32_t behind, std::uint32_t size,
+             then after = then::nothing) noexcept
+        : udsock_outgoing()
+    {
+        udsock_outgoing::socket = member;
+        udsock_outgoing::offset = behind;
+        udsock_outgoing::length = size;
+        udsock_outgoing::flags = static_cast<std::uint32_t>(after);
+    }
+
+    /** What the event brought, back to where it came from: the base is its arena. */
+    explicit outgoing(const event &came) noexcept
+        : outgoing(came.handle(), came.offset, came.length)
+    {
+        to(came.address_offset, came.address_length);
+    }
+
+    /** The address of a datagram, also behind the base. */
+    void to(std::uint32_t behind, std::uint32_t size) noexcept
+    {
+        udsock_outgoing::address_offset = behind;
+        udsock_outgoing::address_length = size;
+    }
+
+    udsock_t handle() const noexcept
+    {
+        return udsock_outgoing::socket;
+    }
+
+    /** Why it was not taken, if it was not. */
+    std::error_code code() const noexcept
+    {
+        const bool taken = udsock_outgoing::result >= 0;
+        return {taken ? 0 : static_cast<int>(udsock_outgoing::result), category()};
+    }
+
+    /** For C: the first of an array. */
+    udsock_outgoing *raw() noexcept
+    {
+        return this;
+    }
+};
+
+static_assert(sizeof(event) == sizeof(udsock_event));
+static_assert(sizeof(outgoing) == sizeof(udsock_outgoing));
+
+/** udsock_poller_options. 0: the default. */
+struct poller_options {
+    std::uint64_t send_limit = 0;
+    std::uint64_t receive_size = 0;
+};
+
+/** Waits for many sockets at once. It does not own them. */
+class poller {
+public:
+    poller(const poller_options &options, error &err) noexcept
+    {
+        udsock_poller_options raw = {};
+        raw.size = sizeof raw;
+        raw.send_limit = options.send_limit;
+        raw.receive_size = options.receive_size;
+        owner_ = socket(err.take("poller", udsock_poller_create(&raw)));
+    }
+
+    /** For the calls of C. */
+    udsock_t handle() const noexcept
+    {
+        return owner_.handle();
+    }
+
+    void close(error &err) noexcept
+    {
+        owner_.close(err);
+    }
+
+    void add(const socket &member, std::uint64_t token, interest what, error &err) noexcept
+    {
+        add(member.handle(), token, what, err);
+    }
+
+    /** For the handle that an event tells. */
+    void add(udsock_t member, std::uint64_t token, interest what, error &err) noexcept
+    {
+        const auto flags = static_cast<std::uint32_t>(what);
+        err.take("poller::add", udsock_poller_add(handle(), member, token, flags));
+    }
+
+    void remove(const socket &member, error &err) noexcept
+    {
+        remove(member.handle(), err);
+    }
+
+    void remove(udsock_t member, error &err) noexcept
+    {
+        err.take("poller::remove", udsock_poller_remove(handle(), member));
+    }
+
+    /** How many events there are. Data comes into the arena. */
+    std::size_t wait(view<event> events, mutable_buffer arena, timeout wait, error &err) noexcept
+    {
+        auto *first = events.size() == 0 ? nullptr : events.data()->raw();
+        return size(err.take("poller::wait",
+                             udsock_poller_wait(handle(), first, events.size(), arena.data(),
+                                                arena.size(), wait.count())));
+    }
+
+    /** How many items were taken. The others' codes say why they were not. */
+    std::size_t send(view<outgoing> items, const_buffer base, error &err) noexcept
+    {
+        auto *first = items.size() == 0 ? nullptr : items.data()->raw();
+        return size(err.take("poller::send", udsock_poller_send(handle(), first, items.size(),
+                                                                base.data(), base.size())));
+    }
+
+    /** Ends a wait. From any thread. */
+    void wake(error &err) noexcept
+    {
+        err.take("poller::wake", udsock_poller_wake(handle()));
+    }
+
+    /** A descriptor for another loop to watch, on loan. -1 if that fails. */
+    int fd(error &err) const noexcept
+    {
+        const auto fd = err.take("poller::fd", udsock_poller_fd(handle()));
+        return err ? -1 : static_cast<int>(fd);
+    }
+
+#ifdef __cpp_exceptions
+    explicit poller(const poller_options &options = {})
+        : poller(detail::throwing([&](error &err) { return poller(options, err); }))
+    {
+    }
+
+    void close()
+    {
+        detail::throwing([&](error &err) { close(err); });
+    }
+
+    void add(const socket &member, std::uint64_t token = 0, interest what = interest::data)
+    {
+        add(member.handle(), token, what);
+    }
+
+    void add(udsock_t member, std::uint64_t token = 0, interest what = interest::data)
+    {
+        detail::throwing([&](error &err) { add(member, token, what, err); });
+    }
+
+    void remove(const socket &member)
+    {
+        remove(member.handle());
+    }
+
+    void remove(udsock_t member)
+    {
+        detail::throwing([&](error &err) { remove(member, err); });
+    }
+
+    std::size_t wait(view<event> events, mutable_buffer arena, timeout wait = forever)
+    {
+        return detail::throwing([&](error &err) { return this->wait(events, arena, wait, err); });
+    }
+
+    std::size_t send(view<outgoing> items, const_buffer base)
+    {
+        return detail::throwing([&](error &err) { return send(items, base, err); });
+    }
+
+    void wake()
+    {
+        detail::throwing([&](error &err) { wake(err); });
+    }
+
+    int fd() const
+    {
+        return detail::throwing([&](error &err) { return fd(err); });
+    }
+#endif
+
+private:
+    static std::size_t size(std::int64_t count) noexcept
+    {
+        return static_cast<std::size_t>(count);
+    }
+
+    socket owner_;
+};
+
+} // namespace udsock
+
+#endif

@@ -1,0 +1,94 @@
+//! Many pollers that share a server, one a thread.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use crate::calls::*;
+use crate::support::*;
+
+const POLLERS: usize = 4;
+
+/// Serves until it is told to end: echoes, closes, and counts who came in.
+fn serve(poller: &Poller, over: &AtomicBool, served: &Mutex<Vec<udsock_t>>) {
+    while !over.load(Ordering::Relaxed) {
+        for event in poller.wait(LONG).expect("it is woken in the end") {
+            let socket = event.socket;
+            match event.kind {
+                UDSOCK_EVENT_ACCEPTED => served.lock().unwrap().push(socket),
+                UDSOCK_EVENT_RECEIVED => {
+                    let answer = Item { socket, data: &event.data, to: "", flags: 0 };
+                    assert_eq!(poller.send(&[answer]).0, 1);
+                }
+                UDSOCK_EVENT_ENDED => assert_eq!(udsock_close(socket), 0),
+                _ => panic!("{event:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn every_connection_goes_to_exactly_one() {
+    let clients = repeat("UDSOCK_POLLER_SHARE_COUNT", 200) as usize;
+    for kind in CONNECTED_KINDS {
+        let dir = Dir::new();
+        let path = dir.path("s");
+        let server = open_server(kind, &path);
+        let pollers: Vec<_> = (0..POLLERS).map(|_| Poller::new()).collect();
+        for (number, poller) in pollers.iter().enumerate() {
+            assert_eq!(poller.add(&server, number as u64), 0);
+        }
+        let over = AtomicBool::new(false);
+        let served: Vec<_> = pollers.iter().map(|_| Mutex::new(Vec::new())).collect();
+        let next = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for (poller, served) in pollers.iter().zip(&served) {
+                scope.spawn(|| serve(poller, &over, served));
+            }
+            let load: Vec<_> = (0..3)
+                .map(|_| {
+                    scope.spawn(|| {
+                        while next.fetch_add(1, Ordering::Relaxed) < clients {
+                            let client = open_client(kind, &path);
+                            for _ in 0..3 {
+                                assert_eq!(client.send(b"echo", LONG), 4);
+                                assert_eq!(client.recv(LONG).as_deref(), Ok(&b"echo"[..]));
+                            }
+                        }
+                    })
+                })
+                .collect();
+            let results: Vec<_> = load.into_iter().map(|thread| thread.join()).collect();
+            over.store(true, Ordering::Relaxed);
+            pollers.iter().for_each(|poller| assert_eq!(poller.wake(), 0));
+            assert!(results.iter().all(Result::is_ok));
+        });
+        let all: Vec<_> = served.iter().flat_map(|one| one.lock().unwrap().clone()).collect();
+        assert_eq!(all.len(), clients, "kind {kind}");
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), clients);
+    }
+}
+
+#[test]
+fn one_that_leaves_the_server_alone_leaves_it_to_the_others() {
+    for kind in CONNECTED_KINDS {
+        let dir = Dir::new();
+        let path = dir.path("s");
+        let server = open_server(kind, &path);
+        let (one, two, three) = (Poller::new(), Poller::new(), Poller::new());
+        assert_eq!([&one, &two, &three].map(|poller| poller.add(&server, 1)), [0; 3]);
+        assert_eq!(one.remove(&server), 0);
+        assert_eq!(two.close(), 0);
+        let _client = open_client(kind, &path);
+        one.is_quiet();
+        let event = three.next();
+        assert_eq!(event.kind, UDSOCK_EVENT_ACCEPTED);
+        let connection = Sock(event.socket);
+        is(one.add(&connection, 2), libc::EBUSY);
+        assert_eq!(one.add(&server, 2), 0);
+        assert_eq!(server.close(), 0);
+        is(one.remove(&server), libc::EBADF);
+        [&one, &three].into_iter().for_each(Poller::is_quiet);
+    }
+}
