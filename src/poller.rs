@@ -336,7 +336,7 @@ impl Poller {
     /// Whether there was a wake-up, which nobody else gets then.
     fn take_wake(&self) -> bool {
         let woken = sys::lower(self.wake.as_fd());
-        if self.closed.load(Ordering::Acquire) {
+        if self.is_closed() {
             // That one is for everybody.
             sys::raise(self.wake.as_fd());
         }
@@ -358,7 +358,11 @@ impl Poller {
         if !self.is_ours() {
             return Err(Error::BAD_HANDLE);
         }
-        if self.closed.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(()) }
+        if self.is_closed() { Err(Error::Closed) } else { Ok(()) }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     fn is_ours(&self) -> bool {
@@ -368,7 +372,9 @@ impl Poller {
     /// In a forked child somebody could have it locked who does not exist there.
     fn lock(&self) -> Result<MutexGuard<'_, State>> {
         self.check()?;
-        Ok(self.locked())
+        let state = self.locked();
+        // Now that nobody else can, closing has been seen, or will see what is done.
+        if self.is_closed() { Err(Error::Closed) } else { Ok(state) }
     }
 
     fn locked(&self) -> MutexGuard<'_, State> {

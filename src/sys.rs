@@ -27,7 +27,7 @@ pub(crate) use epoll::*;
 pub(crate) use files::*;
 pub(crate) use identity::*;
 pub use memory::Buffer;
-pub(crate) use memory::Spill;
+pub(crate) use memory::{LARGEST_MESSAGE, Spill};
 pub(crate) use netlink::unix_diag;
 pub(crate) use process::*;
 

@@ -96,7 +96,7 @@ impl Socket {
     pub(crate) fn largest_message(&self) -> Result<usize> {
         const OVERHEAD: i32 = 32;
         let buffer = sys::option(self.fd(), libc::SO_SNDBUF)?;
-        Ok(usize::try_from(buffer - OVERHEAD).unwrap_or(0))
+        Ok(usize::try_from(buffer - OVERHEAD).unwrap_or(0).min(sys::LARGEST_MESSAGE))
     }
 
     /// What to wait for when a send finds no room.

@@ -11,6 +11,9 @@ use std::{fs, ptr, thread};
 
 use support::*;
 
+#[path = "abi/pollers.rs"]
+mod pollers;
+
 #[test]
 fn echo_over_every_kind_with_a_connection() {
     for kind in CONNECTED_KINDS {

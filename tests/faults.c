@@ -25,12 +25,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "faults/poller.h"
 #include "udsock.h"
 
 enum { SECONDS_BEFORE_IT_HANGS = 30, CLIENT_TIMEOUT_MS = 5000 };
 
 /* The one call that faults hit; what it needs is made before, without faults. */
-enum call { OPEN, LISTEN, CLOSE };
+enum call { OPEN, LISTEN, CLOSE, POLL };
 
 static const char USER[] = "daemon";
 
@@ -55,6 +56,8 @@ static const struct scenario {
     { "parents", OPEN, UDSOCK_STREAM, 0, { .flags = UDSOCK_MAKE_PARENTS } },
     { "listen", LISTEN, UDSOCK_STREAM, 0, { .flags = UDSOCK_REPLACE } },
     { "close", CLOSE, UDSOCK_STREAM, 0, { .mode = 0 } },
+    { "poller", POLL, UDSOCK_STREAM, 0, { .mode = 0 } },
+    { "poller-seqpacket", POLL, UDSOCK_SEQPACKET, 0, { .mode = 0 } },
 };
 
 static void must(int success, const char *what) {
@@ -95,10 +98,11 @@ static udsock_t prepared(const struct scenario *scenario, const char *path) {
         s = udsock_create(scenario->kind);
         must(udsock_bind(s, path, &scenario->options, NULL) == 0, "bind");
     }
-    if (scenario->call == CLOSE) {
+    if (scenario->call == CLOSE || scenario->call == POLL) {
         s = udsock_open_server(scenario->kind, path, &scenario->options, NULL);
     }
     must(s >= 0, "prepare");
+    if (scenario->call == POLL) must(prepare_visit(scenario->kind, path), "prepare a visit");
     return s;
 }
 
@@ -107,6 +111,7 @@ static int64_t call(const struct scenario *scenario, const char *path, udsock_t 
     switch (scenario->call) {
     case LISTEN: return udsock_listen(s, 0);
     case CLOSE: return udsock_close(s);
+    case POLL: return serve_visit(s);
     case OPEN: break;
     }
     return udsock_open_server(scenario->kind, path, &scenario->options, err);
@@ -173,7 +178,8 @@ int main(int argc, char **argv) {
     if (err.code != 0) printf("code %d\nmessage %s\n", err.code, err.message);
     if (scenario.call != CLOSE) {
         const udsock_t server = scenario.call == OPEN ? result : s;
-        if (result >= 0) check_server(&scenario, path, server);
+        if (scenario.call == POLL) end_visit(result);
+        else if (result >= 0) check_server(&scenario, path, server);
         if (server >= 0 && udsock_close(server) != 0) puts("wrong close");
     }
     const int after = count_descriptors();

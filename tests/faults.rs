@@ -1,5 +1,5 @@
-//! Every system call that makes, takes over or removes a socket file fails once, with each
-//! errno that it plausibly has: strace injects them. The library's call says what happened
+//! Every system call that makes, takes over or removes a socket file, or that serves clients
+//! through a poller, fails once, with each errno that it plausibly has: strace injects them. The library's call says what happened
 //! or succeeds all the same, and either way nothing is left behind, no descriptor is lost,
 //! and no live server is displaced that should not be. All errnos of every call, and not one
 //! of them in turn, with UDSOCK_FAULTS_WHOLE=1.
@@ -156,6 +156,17 @@ fn a_server_in_directories_that_it_makes() {
 fn a_bound_server_replaces_a_live_one_when_it_listens() {
     const TEST: &str = "a_bound_server_replaces_a_live_one_when_it_listens";
     prove(TEST, &Scenario { tells: None, ..Scenario::occupied("listen") });
+}
+
+#[test]
+fn a_poller_serves() {
+    prove("a_poller_serves", &Scenario { tells: None, ..Scenario::new("poller") });
+}
+
+#[test]
+fn a_poller_serves_messages() {
+    const TEST: &str = "a_poller_serves_messages";
+    prove(TEST, &Scenario { tells: None, ..Scenario::new("poller-seqpacket") });
 }
 
 #[test]

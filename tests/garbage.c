@@ -15,6 +15,7 @@
 #include <signal.h>
 
 #include "garbage/batches.h"
+#include "garbage/pollers.h"
 #include "garbage/sockets.h"
 
 static uint32_t any_option(thread *t) {
@@ -167,7 +168,10 @@ static void (*const CALLS[])(thread *) = {
     call_sendv, call_recvv, call_send_to, call_recv_from, call_send_batch, call_recv_batch,
     call_get_option, call_set_option, call_local_address, call_remote_address, call_cleanup,
     call_words, call_meet, call_meet, remove_file, call_disown, call_inspect,
-    call_cleanup_on_signal, call_activated, call_peer, call_allow,
+    call_cleanup_on_signal, call_activated, call_peer, call_allow, call_poller_create,
+    call_poller_add, call_poller_add, call_poller_add, call_poller_remove, call_poller_wait,
+    call_poller_wait, call_poller_wait, call_poller_send, call_poller_send, call_poller_wake,
+    call_poller_fd,
 };
 
 /* ---- all of it */
@@ -228,6 +232,7 @@ int main(int argc, char **argv) {
     }
     for (int i = 0; i < count; i++) pthread_join(threads[i], NULL);
     for (int i = 0; i < KEPT; i++) udsock_close(kept[i]);
+    for (int i = 0; i < POLLERS; i++) udsock_close(pollers[i]);
 
     const int after = count_descriptors(&eventfds);
     if (eventfds - eventfds_before > count || after - before != eventfds - eventfds_before) {

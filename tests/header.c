@@ -72,6 +72,32 @@ FIELD(udsock_inspection, process_uid, 28, 4);
 FIELD(udsock_inspection, device, 32, 8);
 FIELD(udsock_inspection, inode, 40, 8);
 
+SIZE(udsock_poller_options, 24);
+FIELD(udsock_poller_options, size, 0, 4);
+FIELD(udsock_poller_options, flags, 4, 4);
+FIELD(udsock_poller_options, send_limit, 8, 8);
+FIELD(udsock_poller_options, receive_size, 16, 8);
+
+SIZE(udsock_event, 40);
+FIELD(udsock_event, socket, 0, 8);
+FIELD(udsock_event, token, 8, 8);
+FIELD(udsock_event, kind, 16, 4);
+FIELD(udsock_event, code, 20, 4);
+FIELD(udsock_event, offset, 24, 4);
+FIELD(udsock_event, length, 28, 4);
+FIELD(udsock_event, address_offset, 32, 4);
+FIELD(udsock_event, address_length, 36, 4);
+
+SIZE(udsock_outgoing, 40);
+FIELD(udsock_outgoing, socket, 0, 8);
+FIELD(udsock_outgoing, offset, 8, 4);
+FIELD(udsock_outgoing, length, 12, 4);
+FIELD(udsock_outgoing, address_offset, 16, 4);
+FIELD(udsock_outgoing, address_length, 20, 4);
+FIELD(udsock_outgoing, flags, 24, 4);
+FIELD(udsock_outgoing, reserved, 28, 4);
+FIELD(udsock_outgoing, result, 32, 8);
+
 /* ---- constants */
 
 #define VALUE(name, value) _Static_assert(name == (value), #name " has another value")
@@ -111,6 +137,15 @@ VALUE(UDSOCK_ABSENT, 0);
 VALUE(UDSOCK_LIVE, 1);
 VALUE(UDSOCK_STALE, 2);
 VALUE(UDSOCK_NOT_A_SOCKET, 3);
+VALUE(UDSOCK_POLLER_READINESS, 1);
+VALUE(UDSOCK_EVENT_ACCEPTED, 1);
+VALUE(UDSOCK_EVENT_RECEIVED, 2);
+VALUE(UDSOCK_EVENT_DRAINED, 3);
+VALUE(UDSOCK_EVENT_ENDED, 4);
+VALUE(UDSOCK_EVENT_FAILED, 5);
+VALUE(UDSOCK_EVENT_READY, 6);
+VALUE(UDSOCK_THEN_SHUTDOWN, 1);
+VALUE(UDSOCK_THEN_CLOSE, 2);
 
 /* ---- calls: that each assignment compiles and links is the test */
 
@@ -182,6 +217,18 @@ int64_t (*const local_address)(udsock_t s, char *buffer, size_t size) = udsock_l
 int64_t (*const remote_address)(udsock_t s, char *buffer, size_t size) = udsock_remote_address;
 int32_t (*const inspect)(const char *address, udsock_inspection *out,
                          udsock_error *err) = udsock_inspect;
+udsock_t (*const poller_create)(const udsock_poller_options *options) = udsock_poller_create;
+int32_t (*const poller_add)(udsock_t poller, udsock_t s, uint64_t token,
+                            uint32_t flags) = udsock_poller_add;
+int32_t (*const poller_remove)(udsock_t poller, udsock_t s) = udsock_poller_remove;
+int64_t (*const poller_wait)(udsock_t poller, udsock_event *events, size_t events_capacity,
+                             void *arena, size_t arena_size,
+                             int32_t timeout_ms) = udsock_poller_wait;
+int64_t (*const poller_send)(udsock_t poller, udsock_outgoing *items, size_t items_count,
+                             const void *base, size_t base_size) = udsock_poller_send;
+int32_t (*const poller_wake)(udsock_t poller) = udsock_poller_wake;
+int32_t (*const poller_fd)(udsock_t poller) = udsock_poller_fd;
+
 int64_t (*const cleanup)(void) = udsock_cleanup;
 int32_t (*const cleanup_on_signal)(int32_t signo) = udsock_cleanup_on_signal;
 const char *(*const error_name)(int64_t code) = udsock_error_name;

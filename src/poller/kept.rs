@@ -15,6 +15,8 @@ pub(super) struct Kept {
     queue: Queue,
     /// How much memory it takes.
     size: usize,
+    /// The kernel had no memory for it, and does not tell when it has.
+    is_starved: bool,
     /// Until the next attempt, where the kernel does not say when there is room.
     pause: Duration,
     /// Such a pause is under way.
@@ -52,7 +54,7 @@ impl Kept {
     }
 
     fn new(queue: Queue) -> Self {
-        Self { queue, size: 0, pause: FIRST_PAUSE, is_pausing: false }
+        Self { queue, size: 0, is_starved: false, pause: FIRST_PAUSE, is_pausing: false }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -70,6 +72,7 @@ impl Kept {
     /// Whether poll tells when it can go on.
     pub(super) fn waits_for_room(&self) -> bool {
         match &self.queue {
+            _ if self.is_starved => false,
             Queue::Bytes(_) => true,
             Queue::Messages(messages) => messages.iter().any(|message| message.to.is_none()),
         }
@@ -78,6 +81,7 @@ impl Kept {
     /// Whether only another attempt tells.
     pub(super) fn waits_for_attempts(&self) -> bool {
         match &self.queue {
+            _ if self.is_starved => true,
             Queue::Bytes(_) => false,
             Queue::Messages(messages) => messages.iter().any(|message| message.to.is_some()),
         }
@@ -133,8 +137,14 @@ impl Kept {
         if self.size < before {
             self.pause = FIRST_PAUSE;
         }
-        result
+        self.is_starved = result.is_err_and(is_passing);
+        if self.is_starved { Ok(()) } else { result }
     }
+}
+
+/// Another attempt may well succeed.
+fn is_passing(error: Error) -> bool {
+    matches!(error, Error::NO_BUFFERS | Error::NO_MEMORY | Error::INTERRUPTED)
 }
 
 fn flush_bytes(bytes: &mut VecDeque<u8>, fd: BorrowedFd<'_>) -> Result<()> {
@@ -170,9 +180,9 @@ fn flush_messages(
                 }
                 true
             }
-            Err(error) if is_connection => {
+            Err(error) if is_connection || is_passing(error) => {
                 (result, stopped) = (Err(error), true);
-                false
+                true
             }
             _ => false,
         }

@@ -90,6 +90,7 @@ impl Member {
             Role::Server if self.at_rest => 0,
             Role::Server => sys::READABLE | sys::EXCLUSIVE,
             Role::Connection if can_send => sys::WRITABLE,
+            Role::Connection if self.kept.is_some() => 0,
             // Not even a hang-up, which would be told for ever.
             Role::Connection if self.at_rest => 0,
             Role::Connection => sys::READABLE,

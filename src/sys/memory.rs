@@ -73,18 +73,18 @@ impl Buffer<'_> {
     }
 }
 
+/// No message of a Unix socket is larger, whatever its buffer.
+pub(crate) const LARGEST_MESSAGE: usize = 4_263_616;
+
 /// Room for the rest of a message that turns out larger than the room that there was.
 #[derive(Default)]
 pub(crate) struct Spill(Vec<u8>);
 
 impl Spill {
-    /// No message of a Unix socket is larger.
-    const SIZE: usize = 4_263_616;
-
     /// Memory that was never written takes up none.
     pub(crate) fn buffer(&mut self) -> Result<Buffer<'static>> {
-        self.0.try_reserve_exact(Self::SIZE).map_err(|_| Error::NO_MEMORY)?;
-        Ok(Buffer::from_raw(self.0.as_ptr().cast(), Self::SIZE))
+        self.0.try_reserve_exact(LARGEST_MESSAGE).map_err(|_| Error::NO_MEMORY)?;
+        Ok(Buffer::from_raw(self.0.as_ptr().cast(), LARGEST_MESSAGE))
     }
 
     /// What the kernel has written there.

@@ -40,8 +40,9 @@ static int64_t check_timed(thread *t, int32_t timeout, int64_t result) {
 
 /* ---- handles, which all threads share */
 
-enum { KEPT = 96, GRAVES = 256 };
+enum { KEPT = 96, POLLERS = 8, GRAVES = 256 };
 static _Atomic udsock_t kept[KEPT];
+static _Atomic udsock_t pollers[POLLERS];
 static _Atomic udsock_t graves[GRAVES];
 
 static void bury(thread *t, udsock_t handle) {
@@ -54,14 +55,19 @@ static void close_quietly(thread *t, udsock_t handle) {
     bury(t, handle);
 }
 
-/* A new handle goes among the others, and the one whose place it takes is closed. */
-static void keep(thread *t, udsock_t handle) {
+/* A new handle goes to that place, and the one which has it is closed. */
+static void keep_at(thread *t, _Atomic udsock_t *place, udsock_t handle) {
     if (handle < 0) return;
     if (handle <= UINT32_MAX || handle >= INT64_C(1) << 53) {
         fail(t, "%lld is no handle", (long long)handle);
     }
-    udsock_t former = atomic_exchange(&kept[below(t, KEPT)], handle);
+    udsock_t former = atomic_exchange(place, handle);
     if (former != 0) close_quietly(t, former);
+}
+
+/* It goes among the others. */
+static void keep(thread *t, udsock_t handle) {
+    keep_at(t, &kept[below(t, KEPT)], handle);
 }
 
 static udsock_t dead(thread *t, udsock_t handle) {
@@ -89,6 +95,8 @@ static udsock_t any_handle(thread *t) {
         return (udsock_t)((uint64_t)some * 2);
     case 7:
         return (udsock_t)number(t);
+    case 8:
+        return pollers[below(t, POLLERS)];
     default:
         return some;
     }

@@ -4,7 +4,7 @@
 #![allow(dead_code, unused_imports, reason = "each test file uses its part")]
 
 use std::ffi::{CStr, CString, c_char};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -41,10 +41,16 @@ pub struct Dir(PathBuf);
 impl Dir {
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = env::temp_dir().join(format!("udsock-test-{}-{count}", std::process::id()));
-        fs::create_dir(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-        Self(path)
+        loop {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let path = env::temp_dir().join(format!("udsock-test-{}-{count}", std::process::id()));
+            match fs::create_dir(&path) {
+                Ok(()) => return Self(path),
+                // An earlier process of this number was killed.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => panic!("{path:?}: {error}"),
+            }
+        }
     }
 
     pub fn path(&self, name: &str) -> String {
