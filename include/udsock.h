@@ -333,7 +333,8 @@ int32_t udsock_connect(udsock_t s,
  * Shuts one side of the connection or both; the handle stays open. `how`: UDSOCK_READ,
  * UDSOCK_WRITE or both, else -EINVAL. It acts on the socket itself, so also on copies
  * of it in other processes. A server that was shut down accepts no more (-EINVAL) and
- * can't be revived. -ENOTCONN: a stream or seqpacket socket without a peer.
+ * can't be revived. A socket without a peer can be shut down, too: that
+ * side stays shut when it gets one.
  */
 int32_t udsock_shutdown(udsock_t s, uint32_t how);
 
@@ -570,7 +571,8 @@ int64_t udsock_recv_from(udsock_t s,
 /**
  * A message, and all that goes with it. Sending reads data_size, descriptors_count and
  * address; receiving reads the capacities and writes the sizes and counts, so that what
- * was received can be sent on as it is. Set size, and what is not used to 0.
+ * was received can be sent on as it is. Set size, and what is not used to 0. What only
+ * receiving writes means nothing before: a pid, uid or pidfd of 0 is nobody's then.
  */
 typedef struct udsock_message {
     /**

@@ -5,9 +5,10 @@
  *     udsock::stream_server server("/tmp/echo.sock");
  *     for (;;) {
  *         udsock::stream peer = server.accept();
+ *         udsock::error gone;
  *         char buffer[4096];
- *         while (auto n = peer.recv(buffer))
- *             peer.send_all({buffer, *n});
+ *         while (auto n = peer.recv(buffer, udsock::forever, gone))
+ *             peer.send_all({buffer, *n}, udsock::forever, gone);
  *     }
  *
  *     udsock::stream client("/tmp/echo.sock");
@@ -48,5 +49,6 @@
 #include "udsock/poller.hpp"
 #include "udsock/inspection.hpp"
 #include "udsock/cleanup.hpp"
+#include "udsock/version.hpp"
 
 #endif

@@ -25,15 +25,11 @@ namespace detail {
 template <class Container>
 using element = std::remove_pointer_t<decltype(std::data(std::declval<Container &>()))>;
 
-template <class T>
-inline constexpr bool is_byte =
-    sizeof(T) == 1 && (std::is_integral_v<T> || std::is_same_v<std::remove_cv_t<T>, std::byte>)
-    && !std::is_same_v<std::remove_cv_t<T>, bool>;
+template <class T, class... Types>
+inline constexpr bool is_one_of = (std::is_same_v<std::remove_cv_t<T>, Types> || ...);
 
-/** sizeof(void) is no error but an extension, so ask first. */
 template <class T>
-inline constexpr bool is_bytes = std::conditional_t<std::is_void_v<T>, std::false_type,
-    std::bool_constant<is_byte<std::conditional_t<std::is_void_v<T>, int, T>>>>::value;
+inline constexpr bool is_byte = is_one_of<T, char, signed char, unsigned char, std::byte>;
 
 } // namespace detail
 
@@ -104,7 +100,7 @@ public:
     }
 
     template <class Bytes,
-              class = std::enable_if_t<detail::is_bytes<detail::element<Bytes>>
+              class = std::enable_if_t<detail::is_byte<detail::element<Bytes>>
                                        && !std::is_const_v<detail::element<Bytes>>>>
     mutable_buffer(Bytes &&bytes) noexcept : mutable_buffer(std::data(bytes), std::size(bytes))
     {
@@ -156,7 +152,7 @@ public:
     const_buffer(char (&array)[Size]) = delete;
 
     template <class Bytes,
-              class = std::enable_if_t<detail::is_bytes<detail::element<Bytes>>
+              class = std::enable_if_t<detail::is_byte<detail::element<Bytes>>
                                        && !std::is_convertible_v<Bytes, const char *>>>
     const_buffer(const Bytes &bytes) noexcept : const_buffer(std::data(bytes), std::size(bytes))
     {

@@ -1,10 +1,9 @@
-/* Socket files that are removed when the process ends; and the library's version. */
+/* Socket files that are removed when the process ends. */
 
 #ifndef UDSOCK_CLEANUP_HPP
 #define UDSOCK_CLEANUP_HPP
 
 #include <cstddef>
-#include <string_view>
 
 #include "../udsock.h"
 #include "error.hpp"
@@ -34,12 +33,6 @@ inline void cleanup_on_signal(int signo)
     detail::throwing([&](error &err) { cleanup_on_signal(signo, err); });
 }
 #endif
-
-/** The version of the library that is loaded: "0.1.0". */
-inline std::string_view version() noexcept
-{
-    return udsock_version_string();
-}
 
 } // namespace udsock
 

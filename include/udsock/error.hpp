@@ -92,6 +92,12 @@ public:
         return raw_.message[0] != '\0' ? raw_.message : udsock_error_text(raw_.code);
     }
 
+    /** The code's name: "EADDRINUSE", "UDSOCK_EOF"; "OK" for none. */
+    const char *name() const noexcept
+    {
+        return udsock_error_name(raw_.code);
+    }
+
     /** How many bytes send_all or recv_exact had moved: go on from there. */
     std::size_t transferred() const noexcept
     {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "../udsock.h"
@@ -159,6 +160,11 @@ public:
         raw.send_limit = options.send_limit;
         raw.receive_size = options.receive_size;
         owner_ = socket(err.take("poller", udsock_poller_create(&raw)));
+    }
+
+    explicit operator bool() const noexcept
+    {
+        return static_cast<bool>(owner_);
     }
 
     /** For the calls of C. */

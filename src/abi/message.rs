@@ -32,7 +32,8 @@ const _: () = assert!(UDSOCK_MAX_DESCRIPTORS == crate::sys::MOST_DESCRIPTORS);
 
 /// A message, and all that goes with it. Sending reads data_size, descriptors_count and
 /// address; receiving reads the capacities and writes the sizes and counts, so that what
-/// was received can be sent on as it is. Set size, and what is not used to 0.
+/// was received can be sent on as it is. Set size, and what is not used to 0. What only
+/// receiving writes means nothing before: a pid, uid or pidfd of 0 is nobody's then.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct udsock_message {

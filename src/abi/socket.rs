@@ -257,7 +257,8 @@ pub unsafe extern "C" fn udsock_connect(
 /// Shuts one side of the connection or both; the handle stays open. `how`: UDSOCK_READ,
 /// UDSOCK_WRITE or both, else -EINVAL. It acts on the socket itself, so also on copies
 /// of it in other processes. A server that was shut down accepts no more (-EINVAL) and
-/// can't be revived. -ENOTCONN: a stream or seqpacket socket without a peer.
+/// can't be revived. A socket without a peer can be shut down, too: that
+/// side stays shut when it gets one.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_shutdown(s: udsock_t, how: u32) -> i32 {
     const BOTH: u32 = UDSOCK_READ | UDSOCK_WRITE;
