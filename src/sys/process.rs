@@ -9,6 +9,12 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use super::check;
 use crate::error::Result;
 
+/// How many processors this machine has at work.
+pub(crate) fn processors() -> i64 {
+    // SAFETY: it takes a number and gives one.
+    unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }
+}
+
 /// Asks the kernel only once: every process, however it was forked, begins with a note that
 /// says nothing.
 pub(crate) fn process_id() -> u32 {
