@@ -3,13 +3,11 @@
 mod support;
 use support::*;
 
-#[path = "faults/strace.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod strace;
+#[path = "support/traced.rs"]
+mod traced;
 
-use std::process::Stdio;
+use std::thread;
 use std::time::Duration;
-use std::{env, fs, thread};
 
 const A_SECOND: i64 = 1_000_000;
 
@@ -46,13 +44,11 @@ fn connections_have_it_from_their_server() {
     }
 }
 
-/// A receive that nothing comes for, with this spin: how often the kernel was asked. `None`:
-/// strace can't tell, or this is the process that it looks at.
+/// A receive that nothing comes for, with this spin: how often the kernel was asked.
 fn attempts(test: &str, microseconds: i64) -> Option<usize> {
-    const TRACED: &str = "UDSOCK_TEST_IS_TRACED";
-    if let Some(microseconds) = env::var_os(TRACED) {
+    let log = traced::log_of(test, || {
         let (socket, peer) = pair(UDSOCK_STREAM);
-        assert_eq!(set(&socket, microseconds.to_str().unwrap().parse().unwrap()), 0);
+        assert_eq!(set(&socket, microseconds), 0);
         let sender = thread::spawn(move || {
             thread::sleep(Duration::from_millis(100));
             assert_eq!(peer.send(b"late", 0), 4);
@@ -60,22 +56,7 @@ fn attempts(test: &str, microseconds: i64) -> Option<usize> {
         });
         assert_eq!(socket.recv(FOREVER).as_deref(), Ok(&b"late"[..]));
         drop(sender.join().unwrap());
-        return None;
-    }
-    if !strace::works(test) {
-        return None;
-    }
-    let dir = Dir::new();
-    let log = dir.path("log");
-    let status = strace::command(&log, None)
-        .arg(env::current_exe().expect("this program"))
-        .args([test, "--exact", "--test-threads=1"])
-        .env(TRACED, microseconds.to_string())
-        .stdout(Stdio::null())
-        .status()
-        .expect("strace is here");
-    assert!(status.success(), "{test}: {status}");
-    let log = fs::read_to_string(log).expect("strace writes a log");
+    })?;
     Some(log.lines().filter(|line| line.contains("recvfrom(")).count())
 }
 

@@ -1,36 +1,14 @@
 //! Items for one stream leave together: what the kernel is asked, strace tells.
 
-use std::process::Stdio;
-use std::{env, fs};
-
 use crate::calls::*;
-use crate::strace;
 use crate::support::*;
+use crate::traced;
 use crate::waiting::fill;
 
-const TRACED: &str = "UDSOCK_TEST_IS_TRACED";
-
-/// Runs the calling test again under strace, where it does this between two marks: the
-/// system calls that send there. `None`: strace can't; or this is that other process.
+/// The system calls that send between the marks of the calling test. `None`: strace can't
+/// tell; or this is the process that it looks at.
 fn sends_of(test: &str, body: impl FnOnce()) -> Option<Vec<String>> {
-    if env::var_os(TRACED).is_some() {
-        body();
-        return None;
-    }
-    if !strace::works(test) {
-        return None;
-    }
-    let dir = Dir::new();
-    let log = dir.path("log");
-    let status = strace::command(&log, None)
-        .arg(env::current_exe().expect("this program"))
-        .args([test, "--exact", "--test-threads=1"])
-        .env(TRACED, "1")
-        .stdout(Stdio::null())
-        .status()
-        .expect("strace is here");
-    assert!(status.success(), "{test}: {status}");
-    let log = fs::read_to_string(log).expect("strace writes a log");
+    let log = traced::log_of(test, body)?;
     let between =
         log.split_once("/udsock-begin").and_then(|(_, rest)| rest.split_once("/udsock-end"));
     let (calls, _) = between.unwrap_or_else(|| panic!("no marks:\n{log}"));

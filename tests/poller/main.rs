@@ -23,9 +23,8 @@ mod processes;
 #[path = "../kernel_rows/raw.rs"]
 #[allow(dead_code, reason = "its own test file uses the rest")]
 mod raw;
-#[path = "../faults/strace.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod strace;
+#[path = "../support/traced.rs"]
+mod traced;
 #[path = "../support/waiting.rs"]
 mod waiting;
 
