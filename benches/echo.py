@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Callable
 
-from harness import (BENCHES, Failure, Process, Row, Unavailable, compile_c, compile_go,
+from harness import (BENCHES, ROOT, Failure, Process, Row, Unavailable, compile_c, compile_go,
                      compile_libuv, compile_ours, cores_of, library, node_with_koffi, placements,
                      tool)
 
@@ -31,11 +31,19 @@ def python_with_uvloop() -> str:
     return sys.executable
 
 
+def python_binding(program: str) -> list:
+    """A program over bindings/python, in this checkout and with this build of the library."""
+    variables = [f"PYTHONPATH={ROOT / 'bindings/python/src'}", f"UDSOCK_LIBRARY={library()}"]
+    return [tool("env"), *variables, sys.executable, SOURCES / program]
+
+
 # How each server is started; its last argument is the address.
 SERVERS: dict[str, Callable[[], list]] = {
     "raw": lambda: [compile_c(SOURCES / "raw.c", "echo_raw")],
     "ours": lambda: [compile_ours(SOURCES / "ours.c", "echo_ours")],
     "ours from Python": lambda: [sys.executable, SOURCES / "server.py", library()],
+    "Poller in Python": lambda: python_binding("udsock_poller.py"),
+    "asyncio over ours": lambda: python_binding("udsock_asyncio.py"),
     "ours from Node": lambda: [node_with_koffi(), SOURCES / "server.mjs", library()],
     "libuv": lambda: [compile_libuv(SOURCES / "uv.c", "echo_uv")],
     "Go": lambda: [compile_go(SOURCES / "server.go", "echo_go")],
@@ -92,6 +100,7 @@ def rows(quick: bool) -> list[Row]:
             missing = dict.fromkeys(SERVERS, "too few descriptors (ulimit -Hn)")
         result.append(Row(
             "echo server", f"{connections:,} connections", "us", contenders, missing=missing,
-            goal=1.05, goals={"ours from Python": 1.2, "ours from Node": 1.2}, chart=True,
+            goal=1.05, goals={"ours from Python": 1.2, "Poller in Python": 1.2,
+                               "asyncio over ours": 2.0, "ours from Node": 1.2}, chart=True,
             note=f"The server's CPU time a request of 64 bytes; {BUSY} are on the way at a time."))
     return result

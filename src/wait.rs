@@ -97,7 +97,8 @@ pub(crate) struct Wait {
 /// How a wait goes: it may spin first.
 enum Phase {
     Begin,
-    Wait(Option<Spinning>),
+    Spin(Spinning),
+    Sleep,
 }
 
 impl Wait {
@@ -144,29 +145,24 @@ impl Wait {
     #[cold]
     fn spins(&mut self, spin: &Spin, readiness: Readiness) -> bool {
         let is_reading = matches!(readiness, Readiness::Readable | Readiness::ReadableOrShut);
-        match &mut self.phase {
-            Phase::Begin if is_reading && self.timeout != Timeout::Milliseconds(0) => {
-                let spinning = spin.begin();
-                let spins = spinning.as_ref().is_some_and(Spinning::spins);
-                self.phase = Phase::Wait(spinning);
-                spins
+        match &self.phase {
+            Phase::Begin if is_reading && !self.is_none() => {
+                self.phase = spin.begin().map_or(Phase::Sleep, Phase::Spin);
             }
-            Phase::Wait(Some(spinning)) if spinning.spins() => {
-                let goes_on = spinning.goes_on();
-                if !goes_on {
-                    spin.give_up(spinning);
-                }
-                goes_on
+            Phase::Spin(spinning) if !spinning.goes_on() => {
+                spin.end(spinning, false);
+                self.phase = Phase::Sleep;
             }
-            _ => false,
+            _ => {}
         }
+        matches!(self.phase, Phase::Spin(_))
     }
 
     /// What was waited for has come.
     #[cold]
     fn end(&mut self, spin: &Spin) {
-        if let Phase::Wait(Some(spinning)) = std::mem::replace(&mut self.phase, Phase::Begin) {
-            spin.end(&spinning);
+        if let Phase::Spin(spinning) = std::mem::replace(&mut self.phase, Phase::Begin) {
+            spin.end(&spinning, true);
         }
     }
 
