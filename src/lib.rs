@@ -52,3 +52,4 @@ mod sys;
 mod transfer;
 mod unix_diag;
 mod wait;
+mod watchers;

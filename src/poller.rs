@@ -20,14 +20,17 @@ mod input;
 mod kept;
 mod member;
 mod output;
+mod pauses;
 mod round;
+mod sender;
+mod turns;
 
 use input::Held;
 pub(crate) use member::Then;
 use member::{Member, Members, Role};
-use output::Turns;
 pub(crate) use output::{Item, Items};
 pub(crate) use round::{Event, EventKind, Report, Round};
+use turns::Turns;
 
 /// How much of a connection at a time.
 #[derive(Clone, Copy, Debug)]
@@ -271,57 +274,6 @@ impl Poller {
             Role::Server => self.accept(state, &socket, handle, round),
             Role::Connection | Role::Datagram => {
                 self.receive(state, &socket, handle, events & sys::SHUT != 0, round)
-            }
-        }
-    }
-
-    /// Leaves a member alone for a while.
-    fn pause(&self, state: &mut State, handle: i64, time: Duration) {
-        if state.pauses.try_reserve(1).is_ok() {
-            state.pauses.push((Instant::now() + time, handle));
-        }
-        self.set_clock(state);
-    }
-
-    fn set_clock(&self, state: &State) {
-        let next = match state.is_ringing {
-            true => Some(Duration::ZERO),
-            false => {
-                let now = Instant::now();
-                state.pauses.iter().map(|(end, _)| end.saturating_duration_since(now)).min()
-            }
-        };
-        // It can't fail: the clock is a timer, and the time is one.
-        let _ = sys::set_timer(self.clock.as_fd(), next);
-    }
-
-    /// Goes on with those whose pause is over.
-    fn end_pauses(&self, state: &mut State, round: &mut Round<'_, impl Report>) {
-        let now = Instant::now();
-        let mut pauses = std::mem::take(&mut state.pauses);
-        let over = pauses.extract_if(.., |(end, _)| *end <= now);
-        for (_, handle) in over {
-            self.end_pause(state, handle, round);
-        }
-        pauses.append(&mut state.pauses);
-        state.pauses = pauses;
-        self.set_clock(state);
-    }
-
-    fn end_pause(&self, state: &mut State, handle: i64, round: &mut Round<'_, impl Report>) {
-        let (Ok(socket), Some(member)) = (handles::get(handle), state.members.get_mut(handle))
-        else {
-            return;
-        };
-        if let Some(kept) = &mut member.kept {
-            kept.is_pausing = false;
-            return self.serve_or_leave(state, handle, sys::WRITABLE, round);
-        }
-        if member.role == Role::Server {
-            member.at_rest = false;
-            if self.follow(member, socket.fd()).is_err() {
-                member.at_rest = true;
-                self.pause(state, handle, input::STARVED_PAUSE);
             }
         }
     }

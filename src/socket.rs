@@ -4,7 +4,7 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::access::{Access, Place};
@@ -15,6 +15,7 @@ use crate::socket_file::{FileOptions, SocketFile};
 use crate::spin::Spin;
 use crate::sys::{self, SocketName};
 use crate::wait::{Interrupt, Readiness, Wait};
+use crate::watchers::Watchers;
 
 /// The three kinds of Unix socket, by Linux's own numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,18 +91,11 @@ pub(crate) struct Socket {
     /// What the service manager calls it.
     activation_name: OnceLock<CString>,
     /// The pollers that it is in, by their handles.
-    watchers: Mutex<Watchers>,
+    watchers: Watchers,
     receives_descriptors: AtomicBool,
     read_is_shut: AtomicBool,
     /// The peer's reset has been seen, and is told after what it sent before.
     reset_is_due: AtomicBool,
-}
-
-#[derive(Default)]
-struct Watchers {
-    handles: Vec<i64>,
-    /// Nobody can begin any more.
-    ended: bool,
 }
 
 impl Socket {
@@ -165,7 +159,7 @@ impl Socket {
             remote: Mutex::new(None),
             access: OnceLock::new(),
             place: None,
-            watchers: Mutex::default(),
+            watchers: Watchers::default(),
             receives_descriptors: AtomicBool::new(false),
             activation_name: OnceLock::new(),
             read_is_shut: AtomicBool::new(false),
@@ -382,42 +376,19 @@ impl Socket {
         wait.breathe(&self.interrupt)
     }
 
-    /// This one watches it from now on. Only what all may do at once (accepting, that is) has
-    /// more than one watcher.
+    /// This one watches it from now on.
     pub(crate) fn begin_watching(&self, watcher: i64, shared: bool) -> Result<()> {
-        let mut watchers = self.watchers();
-        let Watchers { handles, ended } = &mut *watchers;
-        if *ended {
-            return Err(Error::BAD_HANDLE);
-        }
-        if handles.contains(&watcher) {
-            return Ok(());
-        }
-        if !shared && !handles.is_empty() {
-            return Err(Error::BUSY);
-        }
-        handles.try_reserve_exact(1).map_err(|_| Error::NO_MEMORY)?;
-        handles.push(watcher);
-        Ok(())
+        self.watchers.begin(watcher, shared)
     }
 
     pub(crate) fn stop_watching(&self, watcher: i64) {
-        self.watchers().handles.retain(|&handle| handle != watcher);
+        self.watchers.stop(watcher);
     }
 
     /// Nobody can watch it from now on. Who did has to be told. (In a forked child nobody
     /// does: the watchers are the parent's.)
     pub(crate) fn end_watching(&self) -> Vec<i64> {
-        if self.process != sys::process_id() {
-            return Vec::new();
-        }
-        let mut watchers = self.watchers();
-        watchers.ended = true;
-        std::mem::take(&mut watchers.handles)
-    }
-
-    fn watchers(&self) -> MutexGuard<'_, Watchers> {
-        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
+        if self.process == sys::process_id() { self.watchers.end() } else { Vec::new() }
     }
 
     /// What it asks of its clients, if it asks anything.

@@ -1,0 +1,292 @@
+//! One socket's turn to send.
+
+use super::Limits;
+use super::kept::Kept;
+use super::member::{Member, Role, Then};
+use super::output::{Item, Items};
+use super::turns::{Chain, Taken};
+use crate::error::{Error, Result};
+use crate::socket::{Kind, Side, Socket};
+use crate::sys::{self, Buffer};
+
+/// How many items go in one call at most.
+const PARTS: usize = 64;
+
+/// One socket's turn.
+pub(super) struct Sender<'b> {
+    pub(super) member: &'b mut Member,
+    pub(super) socket: &'b Socket,
+    pub(super) limits: Limits,
+    /// An item was refused; nothing may overtake it.
+    pub(super) is_full: bool,
+}
+
+impl Sender<'_> {
+    /// Of a stream as many items as possible go in one call.
+    pub(super) fn send_bytes<'a>(
+        &mut self,
+        chain: &mut Chain<'_>,
+        taken: &mut Taken<'_, impl Items<'a>>,
+    ) {
+        while let Some(index) = chain.next() {
+            let item = self.check().and_then(|()| taken.items.item(index));
+            match item.and_then(without_address) {
+                Err(error) => taken.settle(index, Err(error)),
+                Ok(item) if self.member.kept.is_some() => {
+                    let result = self.keep(item);
+                    taken.settle(index, result);
+                }
+                // As most are.
+                Ok(item) if chain.peek().is_none() || item.then != Then::Stay => {
+                    self.send_parts(&[item.data], &[(index, item.then)], taken);
+                }
+                Ok(item) => self.send_with_next(index, &item, chain, taken),
+            }
+        }
+    }
+
+    /// This item, and those behind it that can go in the same call.
+    fn send_with_next<'a>(
+        &mut self,
+        index: usize,
+        item: &Item<'a>,
+        chain: &mut Chain<'_>,
+        taken: &mut Taken<'_, impl Items<'a>>,
+    ) {
+        let mut parts = [Buffer::EMPTY; PARTS];
+        let mut fates = [(0, Then::Stay); PARTS];
+        (parts[0], fates[0]) = (item.data, (index, item.then));
+        let mut count = 1;
+        while count < PARTS
+            && fates[count - 1].1 == Then::Stay
+            && let Some(index) = chain.next()
+        {
+            match taken.items.item(index).and_then(without_address) {
+                Err(error) => taken.settle(index, Err(error)),
+                Ok(item) => {
+                    (parts[count], fates[count]) = (item.data, (index, item.then));
+                    count += 1;
+                }
+            }
+        }
+        self.send_parts(&parts[..count], &fates[..count], taken);
+    }
+
+    /// Sends items in one call, each with its number and what is to happen then.
+    fn send_parts<'a>(
+        &mut self,
+        parts: &[Buffer<'_>],
+        fates: &[(usize, Then)],
+        taken: &mut Taken<'_, impl Items<'a>>,
+    ) {
+        let sent = match parts.iter().all(|part| part.size() == 0) {
+            true => Ok(0),
+            false => sys::send(self.socket.fd(), parts, None),
+        };
+        let mut sent = match sent {
+            Err(Error::WOULD_BLOCK) => Ok(0),
+            sent => sent,
+        };
+        for (part, &(index, then)) in parts.iter().zip(fates) {
+            let result = match &mut sent {
+                Err(error) => Err(*error),
+                Ok(sent) => {
+                    let gone = part.size().min(*sent);
+                    *sent -= gone;
+                    self.sent_part(*part, gone, then)
+                }
+            };
+            taken.settle(index, result);
+        }
+    }
+
+    /// The rest of an item of which so much has gone is kept.
+    fn sent_part(&mut self, data: Buffer<'_>, gone: usize, then: Then) -> Result<usize> {
+        if gone == data.size() && self.member.kept.is_none() {
+            self.member.then = then;
+            return Ok(gone);
+        }
+        let result = self.keep(Item { data: data.skip(gone), to: None, then });
+        if result.is_err() && gone > 0 {
+            // Half an item is on its way: nothing can follow it.
+            self.member.is_lost = true;
+            let _ = self.socket.shutdown(Side::Both);
+        }
+        result.map(|_| data.size())
+    }
+
+    /// Whether anything can follow what was sent before.
+    fn check(&self) -> Result<()> {
+        if self.member.then != Then::Stay {
+            return Err(Error::BROKEN_PIPE);
+        }
+        if self.is_full { Err(Error::WOULD_BLOCK) } else { Ok(()) }
+    }
+
+    /// For later, if there is room.
+    fn keep(&mut self, item: Item<'_>) -> Result<usize> {
+        self.check()?;
+        let size = item.data.size();
+        let is_stream = self.socket.kind() == Kind::Stream;
+        let kept = self.member.kept.get_or_insert_with(|| {
+            Box::new(if is_stream { Kept::bytes() } else { Kept::messages() })
+        });
+        if !kept.has_room(size, self.limits.send) {
+            self.is_full = self.member.role == Role::Connection;
+            self.member.is_refusing = true;
+            return Err(Error::WOULD_BLOCK);
+        }
+        if !is_stream && size > self.socket.largest_message()? {
+            // Later nobody could be told.
+            return Err(Error::MESSAGE_SIZE);
+        }
+        kept.push(item.data, item.to)?;
+        self.member.then = item.then;
+        Ok(size)
+    }
+
+    /// Each item is a message; many go in one call.
+    pub(super) fn send_messages<'a>(
+        &mut self,
+        chain: &mut Chain<'_>,
+        taken: &mut Taken<'_, impl Items<'a>>,
+    ) {
+        while let Some(index) = chain.next() {
+            let item = self.check().and_then(|()| self.message(index, taken));
+            match item {
+                Err(error) => taken.settle(index, Err(error)),
+                Ok(item) if self.must_wait(&item) => {
+                    let result = self.keep(item);
+                    taken.settle(index, result);
+                }
+                // As most are.
+                Ok(item) if chain.peek().is_none() || item.then != Then::Stay => {
+                    let result = self.send_message(item);
+                    taken.settle(index, result);
+                }
+                Ok(item) => self.send_with_next_messages(index, item, chain, taken),
+            }
+        }
+    }
+
+    fn message<'a>(&self, index: usize, taken: &Taken<'_, impl Items<'a>>) -> Result<Item<'a>> {
+        let item = taken.items.item(index)?;
+        self.socket.readiness_to_send(item.to.is_some())?;
+        Ok(item)
+    }
+
+    /// One alone.
+    fn send_message(&mut self, item: Item<'_>) -> Result<usize> {
+        let to = item.to.as_ref().map(AsRef::as_ref);
+        match sys::send(self.socket.fd(), &[item.data], to) {
+            Ok(size) => {
+                self.member.then = item.then;
+                Ok(size)
+            }
+            Err(Error::WOULD_BLOCK) => self.keep(item),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// This one, and those behind it that can go in the same call.
+    fn send_with_next_messages<'a>(
+        &mut self,
+        index: usize,
+        item: Item<'a>,
+        chain: &mut Chain<'_>,
+        taken: &mut Taken<'_, impl Items<'a>>,
+    ) {
+        let mut batch: [Option<(usize, Item<'a>)>; sys::BATCH] = [const { None }; _];
+        let (mut count, mut then) = (1, item.then);
+        batch[0] = Some((index, item));
+        while count < sys::BATCH
+            && then == Then::Stay
+            && self.member.then == Then::Stay
+            && let Some(index) = chain.next()
+        {
+            match self.message(index, taken) {
+                Err(error) => taken.settle(index, Err(error)),
+                Ok(item) if self.must_wait(&item) => {
+                    let result = self.keep(item);
+                    taken.settle(index, result);
+                }
+                Ok(item) => {
+                    then = item.then;
+                    batch[count] = Some((index, item));
+                    count += 1;
+                }
+            }
+        }
+        self.send_batch(&mut batch[..count], taken);
+    }
+
+    /// So as not to overtake.
+    fn must_wait(&self, item: &Item<'_>) -> bool {
+        let to = item.to.as_ref().map(AsRef::as_ref);
+        self.is_full || self.member.kept.as_ref().is_some_and(|kept| kept.is_before(to))
+    }
+
+    fn send_batch<'a>(
+        &mut self,
+        batch: &mut [Option<(usize, Item<'a>)>],
+        taken: &mut Taken<'_, impl Items<'a>>,
+    ) {
+        let mut done = 0;
+        while done < batch.len() {
+            let mut sizes = [0; sys::BATCH];
+            match self.send_some(&batch[done..], &mut sizes) {
+                Ok(count) => {
+                    for (place, size) in batch[done..][..count].iter().zip(&sizes) {
+                        if let Some((index, item)) = place {
+                            self.member.then = item.then;
+                            taken.settle(*index, Ok(*size));
+                        }
+                    }
+                    done += count;
+                }
+                Err(error) => {
+                    if let Some((index, item)) = batch[done].take() {
+                        let result = match error {
+                            Error::WOULD_BLOCK => self.keep(item),
+                            error => Err(error),
+                        };
+                        taken.settle(index, result);
+                    }
+                    done += 1;
+                    // What is behind one that is kept may have to wait, too.
+                    while done < batch.len()
+                        && batch[done].as_ref().is_some_and(|(_, item)| self.must_wait(item))
+                        && let Some((index, item)) = batch[done].take()
+                    {
+                        let result = self.keep(item);
+                        taken.settle(index, result);
+                        done += 1;
+                    }
+                }
+            }
+        }
+    }
+
+    /// How many went in one call; an error is the first one's.
+    fn send_some(
+        &self,
+        batch: &[Option<(usize, Item<'_>)>],
+        sizes: &mut [usize; sys::BATCH],
+    ) -> Result<usize> {
+        let fd = self.socket.fd();
+        const NOTHING: sys::Outgoing<'_> =
+            sys::Outgoing { buffer: Buffer::EMPTY, to: None, descriptors: &[] };
+        let mut calls = [NOTHING; sys::BATCH];
+        let filled = calls.iter_mut().zip(batch.iter().flatten()).map(|(call, (_, item))| {
+            call.buffer = item.data;
+            call.to = item.to.as_ref().map(AsRef::as_ref);
+        });
+        let count = filled.count();
+        sys::send_batch(fd, &calls[..count], sizes)
+    }
+}
+
+/// The kernel would ignore it.
+fn without_address(item: Item<'_>) -> Result<Item<'_>> {
+    if item.to.is_some() { Err(Error::NOT_SUPPORTED) } else { Ok(item) }
+}

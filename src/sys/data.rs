@@ -1,0 +1,235 @@
+//! Sending and receiving: never waiting, never raising SIGPIPE.
+
+use std::ffi::c_int;
+use std::mem::{size_of, zeroed};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::ptr;
+
+use super::{Ancillary, Buffer, SocketName, check, check_size};
+use crate::error::Result;
+
+const SEND_FLAGS: c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+
+const RECEIVE_FLAGS: c_int = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
+
+/// For receives: say a message's true size, even if it is larger than the buffer.
+pub(crate) const TRUE_SIZE: i32 = libc::MSG_TRUNC;
+/// For receives: leave the message where it is.
+pub(crate) const PEEK: i32 = libc::MSG_PEEK;
+
+/// What a receive found.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Received {
+    pub(crate) size: usize,
+    /// The message came with something beside its bytes.
+    pub(crate) has_ancillary: bool,
+}
+
+impl Received {
+    pub(crate) const NOTHING: Self = Self { size: 0, has_ancillary: false };
+
+    /// Where no room was given for ancillary data the kernel says that there was some.
+    fn of(size: usize, header: &libc::msghdr) -> Self {
+        let is_cut = header.msg_flags & libc::MSG_CTRUNC != 0;
+        let came = !header.msg_control.is_null() && header.msg_controllen > 0;
+        Self { size, has_ancillary: is_cut || came }
+    }
+}
+
+/// To a name, or where the socket is connected to.
+pub(crate) fn send(
+    fd: BorrowedFd<'_>,
+    buffers: &[Buffer<'_>],
+    to: Option<&SocketName>,
+) -> Result<usize> {
+    let fd = fd.as_raw_fd();
+    if let ([buffer], None) = (buffers, to) {
+        // SAFETY: the kernel checks the caller's memory itself (EFAULT).
+        return check_size(unsafe {
+            libc::send(fd, buffer.as_iovec().iov_base, buffer.as_iovec().iov_len, SEND_FLAGS)
+        });
+    }
+    let header = header_of(buffers, to);
+    // SAFETY: header points to names and buffers that live through the call.
+    check_size(unsafe { libc::sendmsg(fd, &raw const header, SEND_FLAGS) })
+}
+
+/// A message to send.
+#[derive(Clone, Copy)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) buffer: Buffer<'a>,
+    /// `None`: where the socket is connected to.
+    pub(crate) to: Option<&'a SocketName>,
+    pub(crate) descriptors: &'a [RawFd],
+}
+
+/// With descriptors beside it.
+pub(crate) fn send_message(fd: BorrowedFd<'_>, message: &Outgoing<'_>) -> Result<usize> {
+    let mut ancillary = Ancillary::new();
+    let mut header = header_of(std::slice::from_ref(&message.buffer), message.to);
+    ancillary.send(&mut header, message.descriptors);
+    // SAFETY: header points to a name, a buffer and ancillary data that live through the
+    // call.
+    check_size(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const header, SEND_FLAGS) })
+}
+
+/// With all that comes beside it, and the name of who sent it, if that is wanted. Never
+/// with PEEK: it would make descriptors each time.
+pub(crate) fn receive_message(
+    fd: BorrowedFd<'_>,
+    buffer: Buffer<'_>,
+    from: Option<&mut SocketName>,
+    ancillary: &mut Ancillary,
+    flags: i32,
+) -> Result<Received> {
+    let mut header = header_of(std::slice::from_ref(&buffer), None);
+    ancillary.lend(&mut header);
+    let received = receive_header(fd, &mut header, from, flags)?;
+    ancillary.own(&header);
+    Ok(received)
+}
+
+/// Without a name, and without knowing of ancillary data: the quickest.
+#[inline(always)]
+pub(crate) fn receive(fd: BorrowedFd<'_>, buffers: &[Buffer<'_>], flags: i32) -> Result<usize> {
+    if let [buffer] = buffers {
+        let memory = buffer.as_iovec();
+        let flags = RECEIVE_FLAGS | flags;
+        // SAFETY: the caller lent this memory for writing; the kernel checks it.
+        return check_size(unsafe {
+            libc::recv(fd.as_raw_fd(), memory.iov_base, memory.iov_len, flags)
+        });
+    }
+    receive_from(fd, buffers, None, flags).map(|got| got.size)
+}
+
+/// With the name of who sent it, if that is wanted.
+pub(crate) fn receive_from(
+    fd: BorrowedFd<'_>,
+    buffers: &[Buffer<'_>],
+    from: Option<&mut SocketName>,
+    flags: i32,
+) -> Result<Received> {
+    receive_header(fd, &mut header_of(buffers, None), from, flags)
+}
+
+#[inline(always)]
+fn receive_header(
+    fd: BorrowedFd<'_>,
+    header: &mut libc::msghdr,
+    from: Option<&mut SocketName>,
+    flags: i32,
+) -> Result<Received> {
+    let mut length = None;
+    if let Some(from) = from {
+        header.msg_name = (&raw mut from.address).cast();
+        header.msg_namelen = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+        length = Some(&mut from.length);
+    }
+    // SAFETY: header points to what its owners keep through the call: a name, buffers, room
+    // for ancillary data.
+    let size = check_size(unsafe {
+        libc::recvmsg(fd.as_raw_fd(), ptr::from_mut(header), RECEIVE_FLAGS | flags)
+    })?;
+    if let Some(length) = length {
+        *length = header.msg_namelen;
+    }
+    Ok(Received::of(size, header))
+}
+
+fn header_of(buffers: &[Buffer<'_>], to: Option<&SocketName>) -> libc::msghdr {
+    // SAFETY: a msghdr is numbers and pointers; all zero is an empty one.
+    let mut header: libc::msghdr = unsafe { zeroed() };
+    if let Some(name) = to {
+        header.msg_name = name.as_ptr().cast_mut().cast();
+        header.msg_namelen = name.length;
+    }
+    header.msg_iov = buffers.as_ptr().cast_mut().cast();
+    header.msg_iovlen = buffers.len() as _;
+    header
+}
+
+/// How many messages go through one system call. More would save little, and where a queue
+/// holds no more (ten datagrams, as Linux comes) be prepared in vain.
+pub(crate) const BATCH: usize = 16;
+
+/// Sends messages in one call. How many went; `sent` says how much of each. An error only
+/// if the first did not go.
+pub(crate) fn send_batch(
+    fd: BorrowedFd<'_>,
+    messages: &[Outgoing<'_>],
+    sent: &mut [usize; BATCH],
+) -> Result<usize> {
+    let mut headers = empty_headers();
+    let has_descriptors = messages.iter().any(|message| !message.descriptors.is_empty());
+    let mut beside = ancillaries(if has_descriptors { messages.len() } else { 0 });
+    for (index, (header, message)) in headers.iter_mut().zip(messages).enumerate() {
+        header.msg_hdr = header_of(std::slice::from_ref(&message.buffer), message.to);
+        if let Some(ancillary) = beside.get_mut(index) {
+            ancillary.send(&mut header.msg_hdr, message.descriptors);
+        }
+    }
+    let count = messages.len().min(BATCH) as u32;
+    // SAFETY: `count` headers are filled in; they point into `messages` and `beside`.
+    let done = check(unsafe {
+        libc::sendmmsg(fd.as_raw_fd(), headers.as_mut_ptr(), count, SEND_FLAGS as _)
+    })? as usize;
+    for (size, header) in sent.iter_mut().zip(&headers[..done]) {
+        *size = header.msg_len as usize;
+    }
+    Ok(done)
+}
+
+/// A message that was received in a batch.
+pub(crate) struct Incoming<'a> {
+    pub(crate) buffer: Buffer<'a>,
+    pub(crate) from: SocketName,
+    pub(crate) received: Received,
+}
+
+/// Receives messages, each with the name it came from and what comes beside it, in one
+/// call.
+pub(crate) fn receive_batch(
+    fd: BorrowedFd<'_>,
+    messages: &mut [Incoming<'_>],
+    beside: &mut [Ancillary],
+    flags: i32,
+) -> Result<usize> {
+    let mut headers = empty_headers();
+    for ((header, message), ancillary) in
+        headers.iter_mut().zip(messages.iter_mut()).zip(beside.iter_mut())
+    {
+        header.msg_hdr = header_of(std::slice::from_ref(&message.buffer), None);
+        header.msg_hdr.msg_name = (&raw mut message.from.address).cast();
+        header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+        ancillary.lend(&mut header.msg_hdr);
+    }
+    let count = messages.len().min(beside.len()).min(BATCH) as u32;
+    // SAFETY: `count` headers are filled in; they point into `messages` and `beside`.
+    // NULL: no timeout, which would only be looked at between messages.
+    let done = check(unsafe {
+        libc::recvmmsg(
+            fd.as_raw_fd(),
+            headers.as_mut_ptr(),
+            count,
+            (RECEIVE_FLAGS | flags) as _,
+            ptr::null_mut(),
+        )
+    })? as usize;
+    for ((message, ancillary), header) in messages.iter_mut().zip(beside).zip(&headers[..done]) {
+        message.from.length = header.msg_hdr.msg_namelen;
+        message.received = Received::of(header.msg_len as usize, &header.msg_hdr);
+        ancillary.own(&header.msg_hdr);
+    }
+    Ok(done)
+}
+
+/// What goes beside that many messages.
+pub(crate) fn ancillaries(count: usize) -> Vec<Ancillary> {
+    (0..count.min(BATCH)).map(|_| Ancillary::new()).collect()
+}
+
+fn empty_headers() -> [libc::mmsghdr; BATCH] {
+    // SAFETY: an mmsghdr is numbers and pointers; all zero is an empty one.
+    unsafe { zeroed() }
+}
