@@ -5,8 +5,8 @@
 //! path that begins with `@` is written `./@...`, so that every text reads back as
 //! the name it came from.
 
-use std::borrow::Cow;
 use std::ffi::{CStr, CString};
+use std::ops::Deref;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::error::{Error, Failure, Result};
@@ -110,32 +110,65 @@ fn unescape(text: &[u8]) -> Result<Vec<u8>, Failure> {
     Ok(name)
 }
 
-/// The text of a name that came from the kernel. An unnamed socket's is empty.
-pub(crate) fn text_of(name: &SocketName) -> Cow<'static, CStr> {
-    let mut text = Vec::new();
+/// A name that came from the kernel, as text. It needs no memory but its own.
+pub(crate) enum NameText {
+    Unnamed,
+    Named(Text),
+}
+
+pub(crate) struct Text {
+    bytes: [u8; NAME_TEXT_MAX + 1],
+    length: usize,
+}
+
+impl Text {
+    fn push(&mut self, bytes: &[u8]) {
+        self.bytes[self.length..self.length + bytes.len()].copy_from_slice(bytes);
+        self.length += bytes.len();
+    }
+}
+
+impl Deref for NameText {
+    type Target = CStr;
+
+    fn deref(&self) -> &CStr {
+        match self {
+            Self::Unnamed => c"",
+            Self::Named(text) => CStr::from_bytes_with_nul(&text.bytes[..=text.length])
+                .expect("NULs are escaped in names and end paths"),
+        }
+    }
+}
+
+/// The text that reads back as the same name; empty if there is none.
+pub(crate) fn text_of(name: &SocketName) -> NameText {
+    let mut text = Text { bytes: [0; _], length: 0 };
     match name.bytes() {
-        [] => return c"".into(),
+        [] => return NameText::Unnamed,
         [0, name @ ..] => {
-            text.reserve_exact(NAME_TEXT_MAX + 1);
-            text.push(b'@');
+            text.push(b"@");
             for byte in name {
                 match byte {
-                    0 => text.extend_from_slice(br"\0"),
-                    b'\\' => text.extend_from_slice(br"\\"),
-                    b' '..=b'~' => text.push(*byte),
-                    _ => text.extend_from_slice(format!("\\x{byte:02x}").as_bytes()),
+                    0 => text.push(br"\0"),
+                    b'\\' => text.push(br"\\"),
+                    b' '..=b'~' => text.push(&[*byte]),
+                    _ => text.push(&[b'\\', b'x', digit(byte >> 4), digit(byte & 15)]),
                 }
             }
         }
         path => {
-            // So that it reads back as a path.
-            let prefix: &[u8] = if path[0] == b'@' { b"./" } else { b"" };
-            text.reserve_exact(prefix.len() + path.len() + 1);
-            text.extend_from_slice(prefix);
-            text.extend_from_slice(path);
+            if path[0] == b'@' {
+                // So that it reads back as a path.
+                text.push(b"./");
+            }
+            text.push(path);
         }
     }
-    CString::new(text).expect("NULs are escaped in names and end paths").into()
+    NameText::Named(text)
+}
+
+fn digit(value: u8) -> u8 {
+    b"0123456789abcdef"[usize::from(value)]
 }
 
 /// The directory of a path and the name in it.

@@ -325,7 +325,7 @@ impl Socket {
     pub(crate) fn local_address(&self) -> Result<CString> {
         match self.local.get() {
             Some(text) => Ok(CString::clone(text)),
-            None => sys::local_name(self.fd()).map(|name| address::text_of(&name).into_owned()),
+            None => sys::local_name(self.fd()).map(|name| address::text_of(&name).to_owned()),
         }
     }
 
@@ -333,7 +333,7 @@ impl Socket {
     pub(crate) fn remote_address(&self) -> Result<CString> {
         let name = sys::remote_name(self.fd())?;
         let given = self.remote.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(given.clone().unwrap_or_else(|| address::text_of(&name).into_owned()))
+        Ok(given.clone().unwrap_or_else(|| address::text_of(&name).to_owned()))
     }
 
     pub(crate) fn set_remote_address(&self, text: &CStr) {

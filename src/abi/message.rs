@@ -1,6 +1,5 @@
 //! Messages, many in one call
 
-use std::borrow::Cow;
 use std::ffi::{c_char, c_void};
 use std::mem::{offset_of, size_of};
 use std::os::fd::IntoRawFd;
@@ -9,7 +8,7 @@ use std::ptr;
 use super::argument::{self, Sized32, TextRoom};
 use super::guard::{code_of, count, guard};
 use super::socket::{udsock_credentials, udsock_t};
-use crate::address::{self, Address};
+use crate::address::{self, Address, NameText};
 use crate::batch::{Delivery, Inbox, Outbox, Outgoing};
 use crate::error::{Error, Failure, Result};
 use crate::handles;
@@ -254,7 +253,7 @@ impl Message {
     fn deliver(&mut self, delivery: Delivery<'_>) -> Result<usize> {
         let Delivery { size, from, ancillary, with_descriptors } = delivery;
         let message = &mut self.content;
-        let from = from.map_or(Cow::Borrowed(c""), address::text_of);
+        let from = from.map_or(NameText::Unnamed, address::text_of);
         let room = if with_descriptors { message.descriptors_capacity } else { 0 };
         let mut lost_descriptors = ancillary.is_cut();
         message.descriptors_count = 0;

@@ -1,11 +1,11 @@
 //! What comes in: connections, bytes, messages, ends.
 
-use std::borrow::Cow;
+use std::ffi::CStr;
 use std::time::Duration;
 
 use super::member::{Member, Role};
 use super::{Event, EventKind, Poller, Report, Round, State};
-use crate::address;
+use crate::address::{self, NameText};
 use crate::error::{Error, Result};
 use crate::handles;
 use crate::socket::{Kind, Socket};
@@ -23,7 +23,7 @@ pub(super) const STARVED_PAUSE: Duration = Duration::from_millis(20);
 pub(super) struct Held {
     socket: i64,
     bytes: Vec<u8>,
-    address: Cow<'static, std::ffi::CStr>,
+    address: NameText,
 }
 
 impl Poller {
@@ -202,7 +202,7 @@ impl Poller {
         state: &mut State,
         handle: i64,
         size: usize,
-        address: &std::ffi::CStr,
+        address: &CStr,
         round: &mut Round<'_, impl Report>,
     ) {
         let token = state.members.get_mut(handle).map_or(0, |member| member.token);

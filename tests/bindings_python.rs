@@ -1,0 +1,161 @@
+//! The Python package: its own tests, its types, `CPython`'s tests of sockets over it, and
+//! its wheel.
+
+mod support;
+use support::*;
+
+#[path = "support/c_library.rs"]
+mod c_library;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// Where the package is.
+fn package() -> PathBuf {
+    c_library::source("bindings/python")
+}
+
+fn in_target(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+/// A command's output, words together, or what it complained of.
+fn run(command: &mut Command) -> Result<String, String> {
+    let Output { status, stdout, stderr } =
+        command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    let said = String::from_utf8_lossy(&stdout).into_owned();
+    if status.success() {
+        return Ok(said);
+    }
+    Err(format!("{command:?}: {status}\n{said}\n{}", String::from_utf8_lossy(&stderr)))
+}
+
+/// One line about what ran, past the runner's capture.
+fn report(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// An environment of Python's, made anew.
+fn environment(place: &Path) -> Result<(), String> {
+    let _ = fs::remove_dir_all(place);
+    run(Command::new("python3").args(["-m", "venv"]).arg(place)).map(drop)
+}
+
+/// The Python that has what the tests need, installed if it is not there.
+fn python(test: &str) -> Option<PathBuf> {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let python = PYTHON.get_or_init(|| {
+        let place = in_target("python-tests");
+        let python = place.join("bin/python");
+        let wanted = fs::read_to_string(package().join("tests/requirements.txt"))
+            .expect("the requirements are there");
+        let installed = place.join("installed.txt");
+        if fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
+            return Ok(python);
+        }
+        environment(&place)?;
+        let mut install = Command::new(&python);
+        install.args(["-m", "pip", "install", "--quiet", "--requirement"]);
+        run(install.arg(package().join("tests/requirements.txt")))?;
+        fs::write(&installed, &wanted).expect("the target directory can be written");
+        Ok(python)
+    });
+    match python {
+        Ok(python) => Some(python.clone()),
+        Err(reason) => {
+            lacks(test, reason);
+            None
+        }
+    }
+}
+
+/// A Python that finds the package in the checkout, and the library that was just built.
+fn over_checkout(python: &Path) -> Command {
+    let mut command = Command::new(python);
+    command
+        .current_dir(package())
+        .env("UDSOCK_LIBRARY", c_library::directory().join("libudsock.so"))
+        .env("PYTHONPATH", package().join("src"))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+#[test]
+fn its_own_tests_pass() {
+    let Some(python) = python("its_own_tests_pass") else { return };
+    let mut pytest = over_checkout(&python);
+    pytest.args(["-m", "pytest", "--quiet", "-p", "no:cacheprovider"]);
+    pytest.arg("--basetemp").arg(in_target("pytest"));
+    let said = run(&mut pytest).unwrap_or_else(|complaint| panic!("{complaint}"));
+    report(&format!("pytest: {}", said.lines().last().unwrap_or_default()));
+}
+
+#[test]
+fn its_types_are_right() {
+    let Some(python) = python("its_types_are_right") else { return };
+    let mut mypy = over_checkout(&python);
+    mypy.args(["-m", "mypy", "--strict", "--cache-dir"]).arg(in_target("mypy"));
+    let said = run(&mut mypy).unwrap_or_else(|complaint| panic!("{complaint}"));
+    report(&format!("mypy --strict: {}", said.trim()));
+}
+
+#[test]
+fn the_standard_librarys_tests_pass_over_it() {
+    const TEST: &str = "the_standard_librarys_tests_pass_over_it";
+    let Some(python) = python(TEST) else { return };
+    if run(over_checkout(&python).args(["-c", "import test.test_socket"])).is_err() {
+        return lacks(TEST, "this Python comes without its tests");
+    }
+    let program = package().join("tests/run_test_socket.py");
+    // The tests make their files where they are run.
+    let place = in_target("test-socket");
+    fs::create_dir_all(&place).expect("the target directory can be written");
+    let said = run(over_checkout(&python).current_dir(place).arg(program))
+        .unwrap_or_else(|complaint| panic!("{complaint}"));
+    said.lines().filter(|line| line.starts_with("test_socket")).for_each(report);
+}
+
+#[test]
+fn the_wheel_needs_no_checkout() {
+    const TEST: &str = "the_wheel_needs_no_checkout";
+    if !has(TEST, "python3") {
+        return;
+    }
+    let place = in_target("python-installed");
+    if let Err(reason) = environment(&place) {
+        return lacks(TEST, &reason);
+    }
+    let python = place.join("bin/python");
+    let target = c_library::directory().parent().expect("cargo's layout");
+    let mut install = Command::new(&python);
+    install
+        .args(["-m", "pip", "install", "--quiet"])
+        .arg(package())
+        .env_remove("UDSOCK_LIBRARY")
+        .env("CARGO", env!("CARGO"))
+        .env("CARGO_TARGET_DIR", target);
+    // What cargo has built for this test is there already.
+    if c_library::directory().ends_with("debug") {
+        install.env("UDSOCK_BUILD_PROFILE", "dev");
+    }
+    match run(&mut install) {
+        Ok(_) => {}
+        Err(complaint) if complaint.contains("No matching distribution found for hatchling") => {
+            return lacks(TEST, &complaint);
+        }
+        Err(complaint) => panic!("{complaint}"),
+    }
+    let dir = Dir::new();
+    let mut program = Command::new(&python);
+    program
+        .arg(package().join("tests/installed.py"))
+        .arg(dir.path("socket"))
+        .current_dir("/")
+        .env_remove("UDSOCK_LIBRARY")
+        .env_remove("PYTHONPATH");
+    let said = run(&mut program).unwrap_or_else(|complaint| panic!("{complaint}"));
+    report(said.trim());
+}
