@@ -176,7 +176,9 @@ static void make_addresses(void) {
     for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) add_address(OTHERS[i]);
     add_long_address("", 255);
     add_long_address("", 256);
-    add_long_address("@", 107);
+    /* The longest there can be, and no other process's. */
+    snprintf(text, sizeof text, "@%d-", (int)getpid());
+    add_long_address(text, 107 - (strlen(text) - 1));
 
     struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "sink" };
     sink = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
