@@ -967,6 +967,20 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
 #define UDSOCK_POLLER_READINESS 1
 
 /**
+ * Poller flag: also while something is kept for a connection it is received from. Else a
+ * client that does not read its answers can't have more made; but two ends that both send
+ * much before they receive would wait for each other. A server's connections have it from
+ * the server. UDSOCK_EVENT_ENDED may come before all is out.
+ */
+#define UDSOCK_POLLER_DUPLEX 2
+
+/**
+ * Poller flag: nothing is received (or accepted) for now; what is kept goes on its way.
+ * udsock_poller_add without it goes on.
+ */
+#define UDSOCK_POLLER_PAUSED 4
+
+/**
  * Event: a server has accepted a connection, which is a member of the poller now: `socket`
  * is its handle. `token` is the server's, and the connection's own from now on;
  * udsock_poller_add gives it another.
@@ -1112,7 +1126,8 @@ int64_t udsock_poller_wait(udsock_t poller,
  * socket's items are harmed. Items for one socket keep their order; those of a stream leave
  * together.
  *
- * As long as something is kept for a connection nothing is received from it.
+ * As long as something is kept for a connection nothing is received from it, but with
+ * UDSOCK_POLLER_DUPLEX.
  *
  * Each result: -EAGAIN: so much is kept that this item would exceed send_limit; so do all
  * later ones of this connection in the call; UDSOCK_EVENT_DRAINED says when to go on.

@@ -26,7 +26,7 @@ mod sender;
 mod turns;
 
 use input::Held;
-pub(crate) use member::Then;
+pub(crate) use member::{Manner, Then};
 use member::{Member, Members, Role};
 pub(crate) use output::{Item, Items};
 pub(crate) use round::{Event, EventKind, Report, Round};
@@ -95,7 +95,7 @@ impl Poller {
     }
 
     /// A socket, or another token or way for one that is here already.
-    pub(crate) fn add(&self, socket: i64, token: u64, only_readiness: bool) -> Result<()> {
+    pub(crate) fn add(&self, socket: i64, token: u64, manner: Manner) -> Result<()> {
         let found = handles::get(socket)?;
         let role = Role::of(&found)?;
         if role == Role::Server {
@@ -113,7 +113,7 @@ impl Poller {
                 Member::new(socket, role)
             }
         };
-        (member.token, member.only_readiness) = (token, only_readiness);
+        (member.token, member.manner) = (token, manner);
         self.watch(&mut state, member, &found)
     }
 

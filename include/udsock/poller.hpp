@@ -32,7 +32,17 @@ enum class interest : std::uint32_t {
     data = 0,
     /** It only tells that something is there. */
     readiness = UDSOCK_POLLER_READINESS,
+    /** It receives also while something is kept for it. */
+    duplex = UDSOCK_POLLER_DUPLEX,
+    /** It does neither for now. */
+    paused = UDSOCK_POLLER_PAUSED,
 };
+
+constexpr interest operator|(interest one, interest other) noexcept
+{
+    return static_cast<interest>(static_cast<std::uint32_t>(one) |
+                                 static_cast<std::uint32_t>(other));
+}
 
 /** What happened to a socket: udsock_event. */
 class event : private udsock_event {

@@ -29,13 +29,23 @@ use super::socket::udsock_t;
 use crate::address::Address;
 use crate::error::{Error, Failure, Result};
 use crate::handles;
-use crate::poller::{Event, EventKind, Item, Items, Limits, Poller, Report, Round, Then};
+use crate::poller::{Event, EventKind, Item, Items, Limits, Manner, Poller, Report, Round, Then};
 use crate::sys::Buffer;
 use crate::wait::Wait;
 
 /// Poller flag, for udsock_poller_add: the socket is only reported as UDSOCK_EVENT_READY,
 /// and the program calls what it likes (udsock_recv_message for descriptors, say).
 pub const UDSOCK_POLLER_READINESS: u32 = 1;
+
+/// Poller flag: also while something is kept for a connection it is received from. Else a
+/// client that does not read its answers can't have more made; but two ends that both send
+/// much before they receive would wait for each other. A server's connections have it from
+/// the server. UDSOCK_EVENT_ENDED may come before all is out.
+pub const UDSOCK_POLLER_DUPLEX: u32 = 2;
+
+/// Poller flag: nothing is received (or accepted) for now; what is kept goes on its way.
+/// udsock_poller_add without it goes on.
+pub const UDSOCK_POLLER_PAUSED: u32 = 4;
 
 /// Event: a server has accepted a connection, which is a member of the poller now: `socket`
 /// is its handle. `token` is the server's, and the connection's own from now on;
@@ -167,8 +177,14 @@ pub unsafe extern "C" fn udsock_poller_create(options: *const udsock_poller_opti
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_poller_add(poller: udsock_t, s: udsock_t, token: u64, flags: u32) -> i32 {
     guard(|| {
-        let flags = argument::known_flags(flags, UDSOCK_POLLER_READINESS)?;
-        with(poller, |poller| poller.add(s, token, flags != 0).map(|()| 0))
+        let known = UDSOCK_POLLER_READINESS | UDSOCK_POLLER_DUPLEX | UDSOCK_POLLER_PAUSED;
+        let flags = argument::known_flags(flags, known)?;
+        let manner = Manner {
+            only_readiness: flags & UDSOCK_POLLER_READINESS != 0,
+            is_duplex: flags & UDSOCK_POLLER_DUPLEX != 0,
+            is_paused: flags & UDSOCK_POLLER_PAUSED != 0,
+        };
+        with(poller, |poller| poller.add(s, token, manner).map(|()| 0))
     })
 }
 
@@ -212,7 +228,8 @@ pub unsafe extern "C" fn udsock_poller_wait(
 /// socket's items are harmed. Items for one socket keep their order; those of a stream leave
 /// together.
 ///
-/// As long as something is kept for a connection nothing is received from it.
+/// As long as something is kept for a connection nothing is received from it, but with
+/// UDSOCK_POLLER_DUPLEX.
 ///
 /// Each result: -EAGAIN: so much is kept that this item would exceed send_limit; so do all
 /// later ones of this connection in the call; UDSOCK_EVENT_DRAINED says when to go on.

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::time::Duration;
 
-use super::member::{Member, Role};
+use super::member::{Manner, Member, Role};
 use super::{Event, EventKind, Poller, Report, Round, State};
 use crate::address::{self, NameText};
 use crate::error::{Error, Result};
@@ -78,10 +78,11 @@ impl Poller {
             return Ok(());
         };
         member.is_refusing = false;
-        let token = member.token;
+        let (token, is_duplex) = (member.token, member.manner.is_duplex);
+        let manner = Manner { is_duplex, ..Manner::default() };
         let result = handles::get(client).and_then(|socket| {
             socket.begin_watching(self.handle, false)?;
-            let member = Member { token, ..Member::new(client, Role::Connection) };
+            let member = Member { token, manner, ..Member::new(client, Role::Connection) };
             self.watch(state, member, &socket)
         });
         match result {

@@ -35,6 +35,17 @@ pub(crate) enum Then {
     Close,
 }
 
+/// How a program wants a member to be treated.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manner {
+    /// The program is told that it is ready, and does the rest.
+    pub(crate) only_readiness: bool,
+    /// It is received from also while something is kept for it.
+    pub(crate) is_duplex: bool,
+    /// Nothing is received from it for now.
+    pub(crate) is_paused: bool,
+}
+
 pub(super) struct Member {
     /// 0: nobody is here.
     pub(super) socket: i64,
@@ -47,8 +58,7 @@ pub(super) struct Member {
     pub(super) turn: u32,
     pub(super) role: Role,
     pub(super) then: Then,
-    /// The program is told that it is ready, and does the rest.
-    pub(super) only_readiness: bool,
+    pub(super) manner: Manner,
     /// Nothing more is to be received from it: its end has been told, or (a server) there is
     /// a pause.
     pub(super) at_rest: bool,
@@ -68,7 +78,7 @@ impl Member {
         turn: 0,
         role: Role::Connection,
         then: Then::Stay,
-        only_readiness: false,
+        manner: Manner { only_readiness: false, is_duplex: false, is_paused: false },
         at_rest: false,
         is_lost: false,
         is_refusing: false,
@@ -80,26 +90,25 @@ impl Member {
 
     /// Whether the program is told, and does the rest. Without an arena nothing is received.
     pub(super) fn tells_readiness(&self, has_arena: bool) -> bool {
-        self.only_readiness || (self.role != Role::Server && !has_arena)
+        self.manner.only_readiness || (self.role != Role::Server && !has_arena)
     }
 
     /// What the kernel is to tell of it.
     pub(super) fn interest(&self) -> u32 {
-        let can_send = self.kept.as_ref().is_some_and(|kept| kept.waits_for_room());
-        match self.role {
-            Role::Server if self.at_rest => 0,
-            Role::Server => sys::READABLE | sys::EXCLUSIVE,
-            Role::Connection if can_send => sys::WRITABLE,
-            Role::Connection if self.kept.is_some() => 0,
+        let kept = self.kept.as_deref();
+        let send = match kept {
+            Some(kept) if kept.waits_for_room() => sys::WRITABLE,
+            _ => 0,
+        };
+        let receive = match self.role {
             // Not even a hang-up, which would be told for ever.
-            Role::Connection if self.at_rest => 0,
+            _ if self.at_rest || self.manner.is_paused => 0,
+            Role::Server => sys::READABLE | sys::EXCLUSIVE,
+            Role::Connection if kept.is_some() && !self.manner.is_duplex => 0,
             Role::Connection => sys::READABLE,
-            Role::Datagram => {
-                let send = if can_send { sys::WRITABLE } else { 0 };
-                let receive = if self.at_rest { 0 } else { sys::READABLE | sys::SHUT };
-                send | receive
-            }
-        }
+            Role::Datagram => sys::READABLE | sys::SHUT,
+        };
+        send | receive
     }
 }
 

@@ -36,6 +36,7 @@ mod addresses;
 mod bounds;
 mod closing;
 mod coalesced;
+mod duplex;
 mod failed;
 mod fair;
 mod forked;
