@@ -111,6 +111,7 @@ fn unescape(text: &[u8]) -> Result<Vec<u8>, Failure> {
 }
 
 /// A name that came from the kernel, as text. It needs no memory but its own.
+#[expect(clippy::large_enum_variant, reason = "it is never kept for long")]
 pub(crate) enum NameText {
     Unnamed,
     Named(Text),

@@ -2,6 +2,8 @@
 
 #[path = "support/c_library.rs"]
 mod c_library;
+#[path = "support/node_binding.rs"]
+mod node_binding;
 mod support;
 
 use std::io::Write;
@@ -9,13 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
 
-use support::{has, lacks};
+use node_binding::run;
+use support::has;
 
 const NAME: &str = "bindings_node";
-
-/// What is copied of the binding; npm installs the rest beside it.
-const PARTS: [&str; 7] =
-    ["lib", "test", "types", "npm", "package.json", "package-lock.json", ".npmrc"];
 
 /// For when something hangs. (The long proofs take that long.)
 const GUARD_SECONDS: &str = "3600";
@@ -26,7 +25,7 @@ fn the_binding_passes_its_own_tests() {
         return;
     }
     let library = c_library::directory().join("libudsock.so");
-    let Some(copy) = installed() else {
+    let Some(copy) = node_binding::installed(NAME) else {
         return;
     };
     let (are_right, said) = run(Command::new(copy.join("node_modules/.bin/tsc"))
@@ -49,35 +48,6 @@ fn the_binding_passes_its_own_tests() {
     io::stderr().write_all(summary.as_bytes()).expect("standard error can be written");
 }
 
-/// A copy of the binding with everything that npm installs; `None`: it can't be had here.
-fn installed() -> Option<PathBuf> {
-    let binding = c_library::source("bindings/node");
-    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bindings-node");
-    fs::create_dir_all(&copy).expect("the directory can be written");
-    for part in PARTS {
-        let to = copy.join(part);
-        if to.is_dir() {
-            fs::remove_dir_all(&to).expect("an old copy can be removed");
-        }
-        let (is_copied, said) = run(Command::new("cp").arg("-R").args([binding.join(part), to]));
-        assert!(is_copied, "{said}");
-    }
-    let lock = fs::read(binding.join("package-lock.json")).expect("the lock file is there");
-    let stamp = copy.join("installed");
-    if fs::read(&stamp).is_ok_and(|last| last == lock) {
-        return Some(copy);
-    }
-    let (is_installed, said) = run(Command::new("npm")
-        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-        .current_dir(&copy));
-    if !is_installed {
-        lacks(NAME, &format!("npm ci: {}", said.trim().lines().last().unwrap_or_default()));
-        return None;
-    }
-    fs::write(&stamp, lock).expect("the directory can be written");
-    Some(copy)
-}
-
 fn test_files(copy: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(copy.join("test")).expect("the tests are there");
     let paths = entries.map(|entry| entry.expect("it can be read").path());
@@ -98,11 +68,4 @@ fn failures(said: &str) -> String {
         is_failure
     });
     lines.collect::<Vec<_>>().join("\n")
-}
-
-/// Whether it succeeded, and what it said.
-fn run(command: &mut Command) -> (bool, String) {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }

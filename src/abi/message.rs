@@ -275,7 +275,9 @@ impl Message {
         message.credentials = sender(credentials);
         // Dropping one that there is no field for closes it.
         message.pidfd = match pidfd {
-            Ok(pidfd) if message.size as usize > SMALLEST => pidfd.into_raw_fd(),
+            Ok(pidfd) if message.size as usize >= SMALLEST + size_of::<i32>() => {
+                pidfd.into_raw_fd()
+            }
             Ok(_) => code_of(Error::NO_DATA),
             Err(error) => code_of(error),
         };

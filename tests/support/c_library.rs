@@ -95,11 +95,17 @@ pub fn directory() -> &'static Path {
     })
 }
 
-/// Builds a C program with the static library.
+/// Builds a program in C, or in C++, with the static library.
 pub fn build(program: &str, from: &Path, flags: &[&str]) -> PathBuf {
     let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join(program);
     let library = directory().join("libudsock.a");
-    compile(&output, flags, &[from, &library]).unwrap_or_else(|message| panic!("{message}"));
+    let runtime = Path::new(if from.extension().is_some_and(|end| end == "cpp") {
+        "-lstdc++"
+    } else {
+        "-lm"
+    });
+    compile(&output, flags, &[from, &library, runtime])
+        .unwrap_or_else(|message| panic!("{message}"));
     output
 }
 

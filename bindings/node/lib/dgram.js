@@ -1,0 +1,301 @@
+'use strict';
+// Datagram sockets, with dgram.Socket's events and methods. Where those have a port there is
+// none: it is 0, and may be left out.
+
+const { AsyncResource } = require('node:async_hooks');
+const { EventEmitter } = require('node:events');
+const { calls } = require('./library.js');
+const { CONNECT, EAGAIN, EDESTADDRREQ, KIND, OPTION } = require('./constants.js');
+const {
+  check, checkAddress, checkFunction, coded, errorBuffer, failure, invalidArgument,
+} = require('./errors.js');
+const { currentLoop } = require('./loop.js');
+const { closeAll, numbersOf, receiveMessage } = require('./message.js');
+const { Outbox } = require('./outbox.js');
+const handles = require('./handle.js');
+
+class DatagramSocket extends EventEmitter {
+  #options;
+  #handle;
+  #state = 'unbound';
+  #remoteAddress;
+  #isRef = true;
+  #hasFile = false;
+  #outbox;
+  /** To be sent once it is bound. */
+  #early = [];
+  #stopWatchingSignal;
+
+  type = 'dgram';
+  context = new AsyncResource('UdsockDatagrams');
+
+  constructor(options = {}, listener) {
+    super();
+    if (typeof options === 'string') options = { type: options };
+    if (options.type !== 'dgram') throw invalidArgument('type', "'dgram'", options.type);
+    this.#options = options;
+    this.#handle = handles.own(check(calls.create(KIND.dgram), 'socket'));
+    const { receiveDescriptors, receiveCredentials, sendBufferSize, recvBufferSize } = options;
+    if (receiveDescriptors) handles.setOption(this.#handle, OPTION.RECEIVE_FDS, 1);
+    if (receiveCredentials) handles.setOption(this.#handle, OPTION.RECEIVE_CREDENTIALS, 1);
+    if (sendBufferSize) this.setSendBufferSize(sendBufferSize);
+    if (recvBufferSize) this.setRecvBufferSize(recvBufferSize);
+    this.#outbox = new Outbox(this.#handle, this.context, (error) => this.emit('error', error));
+    if (listener) this.on('message', listener);
+    if (options.signal) this.#follow(options.signal);
+  }
+
+  #follow(signal) {
+    const abort = () => this.close();
+    if (signal.aborted) return process.nextTick(abort);
+    signal.addEventListener('abort', abort, { once: true });
+    this.#stopWatchingSignal = () => signal.removeEventListener('abort', abort);
+  }
+
+  // ---- binding
+
+  /** `([address][, callback])`, `(port, address[, callback])` or `(options[, callback])`. */
+  bind(...args) {
+    this.#checkOpen();
+    if (this.#state !== 'unbound') {
+      throw coded(Error, 'ERR_SOCKET_ALREADY_BOUND', 'Socket is already bound');
+    }
+    const callback = args.findLast((argument) => typeof argument === 'function');
+    const given = args.find((argument) => typeof argument === 'object' && argument !== null);
+    const text = args.find((argument) => typeof argument === 'string');
+    const options = given ?? { address: text };
+    if (callback) this.once('listening', callback);
+    // "@": a name that the kernel picks, so that answers arrive.
+    this.#bind(checkAddress(options.address ?? options.path ?? '@', 'address'), options);
+    return this;
+  }
+
+  #bind(address, options) {
+    this.#state = 'binding';
+    this.#hasFile = !address.startsWith('@');
+    const details = errorBuffer();
+    const then = (result) => {
+      if (this.#state === 'closed') return;
+      if (result < 0) {
+        this.#state = 'unbound';
+        const error = failure(result, 'bind', address, details);
+        process.nextTick(() => this.emit('error', error));
+        for (const { callback } of this.#early.splice(0)) callback?.(error);
+        return;
+      }
+      this.#startReceiving();
+      process.nextTick(() => {
+        if (this.#state === 'bound') this.emit('listening');
+      });
+      for (const { part, callback } of this.#early.splice(0)) this.#outbox.add(part, callback);
+    };
+    handles.bind(this.#handle, address, handles.bindOptions(options), details, then);
+  }
+
+  #startReceiving() {
+    this.#state = 'bound';
+    const { receiveDescriptors, receiveCredentials } = this.#options;
+    currentLoop().add(this, receiveDescriptors || receiveCredentials);
+    if (this.#isRef) currentLoop().hold();
+  }
+
+  // ---- receiving
+
+  onReceived(data, address) {
+    this.emit('message', data, { address, family: 'unix', port: 0, size: data.length });
+  }
+
+  onReady() {
+    const message = receiveMessage(this.#handle);
+    if (message === EAGAIN) return;
+    if (typeof message === 'number') return this.emit('error', failure(message, 'recvmsg'));
+    const { data, address, info } = message;
+    const rinfo = { address, family: 'unix', port: 0, size: data.length, ...info };
+    if (!this.emit('message', data, rinfo)) closeAll(info.fds);
+  }
+
+  /** The end that one's own shutdown makes: nobody else shuts a datagram socket. */
+  onEnded() {}
+
+  onFailed(code) {
+    currentLoop().forget(this);
+    if (this.#isRef) currentLoop().release();
+    this.#state = 'failed';
+    this.emit('error', failure(code, 'recvmsg'));
+  }
+
+  // ---- sending
+
+  /**
+   * `(message[, offset, length][, port][, address][, callback])`; `message` may be an array of
+   * parts. An object with `fds` in the address's place passes descriptors:
+   * `{ address, fds }`.
+   */
+  send(message, ...args) {
+    this.#checkOpen();
+    const callback = args.findLast((argument) => typeof argument === 'function');
+    const numbers = args.filter((argument) => typeof argument === 'number');
+    const target = args.find((argument) => typeof argument === 'string' || isOptions(argument));
+    const { address, fds } = typeof target === 'object' ? target : { address: target };
+    if (address === undefined && this.#remoteAddress === undefined) {
+      throw failure(EDESTADDRREQ, 'send');
+    }
+    let data = toBuffer(message);
+    if (numbers.length >= 2) data = slice(data, numbers[0], numbers[1]);
+    const part = { data, to: address === undefined ? '' : checkAddress(address, 'address') };
+    if (fds) part.fds = numbersOf(fds);
+    if (this.#state === 'unbound' && this.#remoteAddress === undefined) this.#bind('@', {});
+    if (this.#state === 'binding') this.#early.push({ part, callback });
+    else this.#outbox.add(part, callback);
+  }
+
+  /** `(address[, callback])` or `(port, address[, callback])`. */
+  connect(...args) {
+    this.#checkOpen();
+    const address = args.find((argument) => typeof argument === 'string');
+    const callback = args.findLast((argument) => typeof argument === 'function');
+    checkAddress(address, 'address');
+    if (this.#state === 'unbound') this.#bind('@', {});
+    const details = errorBuffer();
+    const options = { size: 24, flags: CONNECT.DONT_WAIT };
+    const result = calls.connect(this.#handle, address, options, details);
+    process.nextTick(() => {
+      if (this.#state === 'closed') return;
+      if (result < 0) {
+        const error = failure(result, 'connect', address, details);
+        if (callback) callback(error);
+        else this.emit('error', error);
+        return;
+      }
+      if (callback) this.once('connect', callback);
+      this.emit('connect');
+    });
+    if (result >= 0) this.#remoteAddress = address;
+  }
+
+  // ---- the end
+
+  close(callback) {
+    this.#checkOpen();
+    if (callback !== undefined) {
+      checkFunction(callback, 'callback');
+      this.once('close', callback);
+    }
+    if (this.#state === 'bound') {
+      currentLoop().remove(this);
+      if (this.#isRef) currentLoop().release();
+    }
+    this.#state = 'closed';
+    this.#stopWatchingSignal?.();
+    this.#outbox.stop();
+    const emit = () => process.nextTick(() => this.emit('close'));
+    if (this.#hasFile) {
+      handles.closeWithFile(this.#handle).then(emit);
+    } else {
+      handles.close(this.#handle);
+      emit();
+    }
+    return this;
+  }
+
+  async [Symbol.asyncDispose]() {
+    if (this.#state === 'closed') return;
+    const closed = new Promise((resolve) => this.once('close', resolve));
+    this.close();
+    await closed;
+  }
+
+  #checkOpen() {
+    if (this.#state === 'closed') {
+      throw coded(Error, 'ERR_SOCKET_DGRAM_NOT_RUNNING', 'Not running');
+    }
+    return this.#handle;
+  }
+
+  // ---- properties
+
+  get handle() {
+    return this.#state === 'closed' ? undefined : this.#handle;
+  }
+
+  address() {
+    const address = handles.localAddress(this.#checkOpen()) ?? '';
+    return { address, family: 'unix', port: 0 };
+  }
+
+  remoteAddress() {
+    this.#checkOpen();
+    if (this.#remoteAddress === undefined) {
+      throw coded(Error, 'ERR_SOCKET_DGRAM_NOT_CONNECTED', 'Not connected');
+    }
+    return { address: this.#remoteAddress, family: 'unix', port: 0 };
+  }
+
+  ref() {
+    return this.#setRef(true);
+  }
+
+  unref() {
+    return this.#setRef(false);
+  }
+
+  #setRef(isRef) {
+    if (isRef !== this.#isRef) {
+      this.#isRef = isRef;
+      if (this.#state === 'bound' && isRef) currentLoop().hold();
+      else if (this.#state === 'bound') currentLoop().release();
+    }
+    return this;
+  }
+
+  getSendBufferSize() {
+    return check(calls.get_option(this.#checkOpen(), OPTION.SEND_BUFFER), 'getsockopt');
+  }
+
+  setSendBufferSize(size) {
+    handles.setOption(this.#checkOpen(), OPTION.SEND_BUFFER, size);
+  }
+
+  getRecvBufferSize() {
+    return check(calls.get_option(this.#checkOpen(), OPTION.RECEIVE_BUFFER), 'getsockopt');
+  }
+
+  setRecvBufferSize(size) {
+    handles.setOption(this.#checkOpen(), OPTION.RECEIVE_BUFFER, size);
+  }
+
+  getSendQueueSize() {
+    return this.#outbox.size;
+  }
+
+  getSendQueueCount() {
+    return this.#outbox.count;
+  }
+}
+
+function isOptions(argument) {
+  return typeof argument === 'object' && argument !== null;
+}
+
+function toBuffer(message) {
+  if (typeof message === 'string') return Buffer.from(message);
+  if (Array.isArray(message)) return Buffer.concat(message.map(toBuffer));
+  if (ArrayBuffer.isView(message)) {
+    return Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+  }
+  const expected = 'of type string or an instance of Buffer, TypedArray or DataView';
+  throw invalidArgument('msg', expected, message);
+}
+
+function slice(data, offset, length) {
+  if (offset > data.length || offset + length > data.length || offset < 0 || length < 0) {
+    throw coded(RangeError, 'ERR_BUFFER_OUT_OF_BOUNDS', 'offset or length is out of bounds');
+  }
+  return data.subarray(offset, offset + length);
+}
+
+function createSocket(options, listener) {
+  return new DatagramSocket(options, listener);
+}
+
+module.exports = { DatagramSocket, createSocket };

@@ -1,0 +1,20 @@
+import udsock from './index.js';
+
+export default udsock;
+export const {
+  Connection,
+  DatagramSocket,
+  Poller,
+  Server,
+  Socket,
+  cleanup,
+  cleanupOnSignal,
+  connect,
+  createConnection,
+  createServer,
+  createSocket,
+  inspect,
+  pair,
+  promises,
+  version,
+} = udsock;

@@ -1,0 +1,32 @@
+'use strict';
+// What is at an address, without being noticed there.
+
+const { inPool, calls } = require('./library.js');
+const { KIND_NAME } = require('./constants.js');
+const { check, checkAddress, errorBuffer } = require('./errors.js');
+
+const SIZE = 48;
+const STATES = ['absent', 'live', 'stale', 'not a socket'];
+const UNKNOWN = 2 ** 32 - 1;
+
+async function inspect(path) {
+  checkAddress(path);
+  const details = errorBuffer();
+  const out = Buffer.alloc(SIZE);
+  out.writeUInt32LE(SIZE, 0);
+  check(await inPool(calls.inspect, path, out, details), 'inspect', path, details);
+  const known = (value, unknown) => (value === unknown ? undefined : value);
+  return {
+    state: STATES[out.readUInt32LE(4)],
+    type: KIND_NAME[out.readUInt32LE(8)],
+    mode: out.readUInt32LE(12),
+    uid: known(out.readUInt32LE(16), UNKNOWN),
+    gid: known(out.readUInt32LE(20), UNKNOWN),
+    pid: known(out.readInt32LE(24), 0),
+    processUid: known(out.readUInt32LE(28), UNKNOWN),
+    device: out.readBigUInt64LE(32),
+    inode: out.readBigUInt64LE(40),
+  };
+}
+
+module.exports = { inspect };

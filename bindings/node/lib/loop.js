@@ -1,0 +1,201 @@
+'use strict';
+// What drives all sockets of a thread: one poller of the library, whose descriptor Node's loop
+// watches. A round of the loop takes one call, however many sockets have something to tell.
+
+const koffi = require('koffi');
+const { calls } = require('./library.js');
+const { EVENT, READINESS } = require('./constants.js');
+const { check } = require('./errors.js');
+const handles = require('./handle.js');
+
+const EVENTS = 256;
+const EVENT_SIZE = 40;
+const EVENT_WORDS = EVENT_SIZE / 4;
+const HIGH = 2 ** 32;
+
+// The largest message that the kernel takes, and an address: none is ever cut.
+const ARENA_SIZE = 4352 * 1024;
+
+/**
+ * Calls back for a member, in the asynchronous context that it was made in. What it throws is said
+ * where Node looks for it, and the others go on.
+ */
+function guarded(member, callback, ...args) {
+  try {
+    if (member === undefined) callback(...args);
+    else member.context.runInAsyncScope(callback, undefined, ...args);
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
+    });
+  }
+}
+
+// Node's loop still runs while it shuts down, and koffi would call into what is no more.
+const watches = new Set();
+
+process.on('exit', () => {
+  for (const handle of watches) handle.close();
+  handles.closeAll();
+});
+
+/**
+ * Calls back in the loop's phase for immediates whenever a descriptor is ready: koffi calls from
+ * the phase before, where nobody would run the promises and ticks that follow.
+ */
+function watch(fd, interest, callback) {
+  let isDue = false;
+  let isOpen = true;
+  const run = () => {
+    isDue = false;
+    if (isOpen) callback();
+  };
+  const handle = koffi.node.poll(fd, interest, () => {
+    if (isDue) return;
+    isDue = true;
+    setImmediate(run);
+  });
+  watches.add(handle);
+  return {
+    ref: () => handle.ref(),
+    unref: () => handle.unref(),
+    close() {
+      isOpen = false;
+      if (watches.delete(handle)) handle.close();
+    },
+  };
+}
+
+class Loop {
+  #poller;
+  #watch;
+  #events = new Uint32Array(EVENTS * EVENT_WORDS);
+  #arena = Buffer.allocUnsafeSlow(ARENA_SIZE);
+  /** By token. */
+  #members = [];
+  #freeTokens = [];
+  #holds = 0;
+  #deferred = [];
+  #isDispatching = false;
+
+  constructor() {
+    this.#poller = handles.own(check(calls.poller_create(null), 'poller_create'));
+    const fd = check(calls.poller_fd(this.#poller), 'poller_fd');
+    this.#watch = watch(fd, { readable: true }, () => this.#dispatch());
+    this.#watch.unref();
+  }
+
+  get poller() {
+    return this.#poller;
+  }
+
+  /**
+   * Receives (or accepts) for a member, which has a `handle`, a `context` and the methods that
+   * its events call. With `onlyReadiness` it is told `onReady`, and receives by itself.
+   */
+  add(member, onlyReadiness = false) {
+    const token = this.#freeTokens.pop() ?? this.#members.length;
+    const flags = onlyReadiness ? READINESS : 0;
+    const result = calls.poller_add(this.#poller, member.handle, token, flags);
+    if (result < 0) {
+      this.#freeTokens.push(token);
+      check(result, 'poller_add');
+    }
+    this.#members[token] = member;
+    member.token = token;
+  }
+
+  remove(member) {
+    calls.poller_remove(this.#poller, member.handle);
+    this.forget(member);
+  }
+
+  /** For a member that has left the poller by itself. */
+  forget(member) {
+    this.#members[member.token] = undefined;
+    this.#freeTokens.push(member.token);
+    member.token = -1;
+  }
+
+  /** Keeps the process alive until it is released as often. */
+  hold() {
+    if (this.#holds++ === 0) this.#watch.ref();
+  }
+
+  release() {
+    if (--this.#holds === 0) this.#watch.unref();
+  }
+
+  /** Calls `member.flush()` when this turn's callbacks have run. */
+  defer(member) {
+    if (this.#deferred.push(member) === 1 && !this.#isDispatching) {
+      process.nextTick(() => this.#flush());
+    }
+  }
+
+  #flush() {
+    while (this.#deferred.length > 0) {
+      const members = this.#deferred;
+      this.#deferred = [];
+      for (const member of members) guarded(member, flush, member);
+    }
+  }
+
+  #dispatch() {
+    const events = this.#events;
+    const count = calls.poller_wait(this.#poller, events, EVENTS, this.#arena, ARENA_SIZE, 0);
+    check(count, 'poller_wait');
+    this.#isDispatching = true;
+    for (let i = 0, at = 0; i < count; i++, at += EVENT_WORDS) {
+      const handle = events[at + 1] * HIGH + events[at];
+      const member = this.#members[events[at + 2]];
+      guarded(member, deliver, this.#arena, events, at, handle, member);
+    }
+    this.#isDispatching = false;
+    this.#flush();
+  }
+}
+
+function flush(member) {
+  member.flush();
+}
+
+function deliver(arena, events, at, handle, member) {
+  const kind = events[at + 4];
+  if (kind === EVENT.ACCEPTED) {
+    // The server may have been closed by a callback before.
+    handles.own(handle);
+    if (member?.onAccepted) member.onAccepted(handle);
+    else handles.close(handle);
+    return;
+  }
+  if (member?.handle !== handle) return;
+  const code = events[at + 5] | 0;
+  switch (kind) {
+    case EVENT.RECEIVED: {
+      const [offset, length] = [events[at + 6], events[at + 7]];
+      const data = Buffer.allocUnsafe(length);
+      arena.copy(data, 0, offset, offset + length);
+      if (events[at + 9] === 0) return member.onReceived(data, '');
+      const address = events[at + 8];
+      return member.onReceived(data, arena.toString('utf8', address, address + events[at + 9]));
+    }
+    case EVENT.DRAINED:
+      return member.onDrained();
+    case EVENT.ENDED:
+      return member.onEnded();
+    case EVENT.FAILED:
+      return member.onFailed(code);
+    case EVENT.READY:
+      return member.onReady();
+  }
+}
+
+let loop;
+
+/** This thread's. */
+function currentLoop() {
+  return (loop ??= new Loop());
+}
+
+module.exports = { currentLoop, watch };

@@ -1,0 +1,55 @@
+// Builds the library for this platform into npm/<platform>, whose package carries it. With a
+// directory as argument it also makes there what is to be published: a tarball of that package
+// and one of udsock, which names the packages of all platforms by their version.
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const binding = fileURLToPath(new URL('..', import.meta.url));
+const root = path.join(binding, '../..');
+
+function run(command, args, cwd) {
+  const stdio = ['ignore', 'pipe', 'inherit'];
+  return execFileSync(command, args, { cwd, encoding: 'utf8', stdio });
+}
+
+function platform() {
+  const { glibcVersionRuntime } = process.report.getReport().header;
+  return `${process.platform}-${process.arch}-${glibcVersionRuntime ? 'gnu' : 'musl'}`;
+}
+
+function buildLibrary() {
+  run('cargo', ['build', '--release', '--lib'], root);
+  const metadata = run('cargo', ['metadata', '--no-deps', '--format-version', '1'], root);
+  const library = path.join(JSON.parse(metadata).target_directory, 'release/libudsock.so');
+  const directory = path.join(binding, 'npm', platform());
+  fs.copyFileSync(library, path.join(directory, 'libudsock.so'));
+  return directory;
+}
+
+/** A package with the platforms' packages by their version, not by where they are in a checkout. */
+function publishable(into) {
+  const copy = fs.mkdtempSync(path.join(into, 'udsock-'));
+  const description = JSON.parse(fs.readFileSync(path.join(binding, 'package.json'), 'utf8'));
+  for (const name of Object.keys(description.optionalDependencies)) {
+    description.optionalDependencies[name] = description.version;
+  }
+  delete description.devDependencies;
+  delete description.scripts;
+  fs.writeFileSync(path.join(copy, 'package.json'), `${JSON.stringify(description, null, 2)}\n`);
+  for (const part of description.files) {
+    fs.cpSync(path.join(binding, part), path.join(copy, part), { recursive: true });
+  }
+  return copy;
+}
+
+const packageOfPlatform = buildLibrary();
+const into = process.argv[2] && path.resolve(process.argv[2]);
+if (into) {
+  fs.mkdirSync(into, { recursive: true });
+  const pack = (directory) => run('npm', ['pack', '--silent', directory], into).trim();
+  const copy = publishable(into);
+  console.log([pack(packageOfPlatform), pack(copy)].join('\n'));
+  fs.rmSync(copy, { recursive: true });
+}

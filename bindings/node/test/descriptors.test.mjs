@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import { test } from 'node:test';
+import { Socket, createSocket, pair, promises } from 'udsock';
+import { GUARD, closed, directory, openDescriptors, text, using } from './support.mjs';
+
+const at = directory();
+fs.writeFileSync(at('file'), 'what is in the file');
+
+const contents = (fd) => {
+  const data = fs.readFileSync(fd, 'utf8');
+  fs.closeSync(fd);
+  return data;
+};
+
+test('over a stream, in order with its data', GUARD, async () => {
+  const [left, right] = pair({ receiveDescriptors: true });
+  const file = await fs.promises.open(at('file'));
+  const events = [];
+  right.on('descriptors', (fds) => events.push(...fds.map(contents)));
+  right.on('data', (data) => events.push(data.toString()));
+  left.write('before ');
+  left.sendDescriptors([file, fs.openSync('/dev/null')], 'with');
+  left.end('after');
+  await once(right, 'end');
+  await file.close();
+  // The kernel may put what came before them into the same chunk.
+  assert.equal(events.join('').replace('what is in the file', ''), 'before withafter');
+  assert.throws(() => left.sendDescriptors([0], ''), { code: 'ERR_INVALID_ARG_TYPE' });
+  assert.throws(() => left.sendDescriptors(['x'], 'x'), { code: 'ERR_INVALID_ARG_TYPE' });
+});
+
+test('a socket is passed, and taken up at the other end', GUARD, async (t) => {
+  const server = await promises.listen(at('pass'), { receiveDescriptors: true }, (peer) => {
+    peer.once('descriptors', ([fd]) => new Socket({ fd }).end('from the other process'));
+    peer.resume();
+  });
+  using(t, server);
+  const client = await promises.connect(at('pass'));
+  const [near, far] = pair();
+  const fd = far.release();
+  client.sendDescriptors([fd], '.', () => fs.closeSync(fd));
+  assert.equal(await text(near), 'from the other process');
+  client.destroy();
+});
+
+test('over seqpacket, with their message', GUARD, async () => {
+  const [left, right] = pair({ type: 'seqpacket', receiveDescriptors: true });
+  const fd = fs.openSync(at('file'));
+  await left.send('first');
+  await left.send('second', { fds: [fd] });
+  await left.send('', { fds: [fd, fd] });
+  left.end();
+  const got = [];
+  for await (const message of right) got.push([message.toString(), message.fds?.map(contents)]);
+  fs.closeSync(fd);
+  const all = 'what is in the file';
+  assert.deepEqual(got.slice(0, 2), [['first', undefined], ['second', [all]]]);
+  // All share one offset, which is at the end by now.
+  assert.deepEqual(got[2], ['', ['', '']]);
+});
+
+test('over datagrams', GUARD, async (t) => {
+  const server = using(t, createSocket({ type: 'dgram', receiveDescriptors: true }));
+  server.bind(at('datagrams'));
+  await once(server, 'listening');
+  const client = using(t, createSocket('dgram'));
+  const fd = fs.openSync(at('file'));
+  client.send('here', { address: at('datagrams'), fds: [fd] }, () => fs.closeSync(fd));
+  const [message, { fds }] = await once(server, 'message');
+  assert.equal(message.toString(), 'here');
+  assert.equal(contents(fds[0]), 'what is in the file');
+});
+
+test('who did not ask gets none; who does not take them leaks none', GUARD, async () => {
+  const before = openDescriptors();
+  const fd = fs.openSync(at('file'));
+  {
+    const [left, right] = pair();
+    right.on('data', () => {});
+    const error = await new Promise((resolve) => {
+      left.on('error', () => {});
+      left.sendDescriptors([fd], 'x', resolve);
+    });
+    // Linux 6.16 tells the sender; older ones drop them.
+    if (error) assert.equal(error.code, 'EPERM');
+    left.destroy();
+    right.destroy();
+    await Promise.all([closed(left), closed(right)]);
+  }
+  {
+    const [left, right] = pair({ receiveDescriptors: true });
+    for (let i = 0; i < 10; i++) left.sendDescriptors([fd, fd], `${i}`);
+    left.end();
+    assert.equal(await text(right), '0123456789');
+    await Promise.all([closed(left.resume()), closed(right)]);
+  }
+  {
+    const [left, right] = pair({ type: 'seqpacket', receiveDescriptors: true });
+    for (let i = 0; i < 10; i++) await left.send(`${i}`, { fds: [fd] });
+    await once(right, 'readable');
+    right.destroy();
+    left.destroy();
+    await Promise.all([closed(left), closed(right)]);
+  }
+  fs.closeSync(fd);
+  assert.equal(openDescriptors(), before);
+});
+
+test('a descriptor of another kind is not taken', GUARD, async () => {
+  const [left, right] = pair({ type: 'seqpacket' });
+  const fd = left.release();
+  assert.throws(() => new Socket({ fd }), { code: 'ERR_INVALID_FD_TYPE' });
+  fs.closeSync(fd);
+  right.destroy();
+  assert.throws(() => new Socket({ fd: 999 }), { code: 'EBADF' });
+  const file = fs.openSync(at('file'));
+  assert.throws(() => new Socket({ fd: file }), { code: 'ENOTSOCK' });
+  fs.closeSync(file);
+});

@@ -1,0 +1,2 @@
+export * from './http.js';
+export * as default from './http.js';

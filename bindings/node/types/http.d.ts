@@ -1,0 +1,30 @@
+/// <reference types="node" />
+
+import * as http from 'node:http';
+import { Address, ListenDescriptorOptions, ListenOptions, Rules, ServerOptions } from './index.js';
+
+/** For requests with `socketPath`. */
+export class Agent extends http.Agent {}
+
+export const globalAgent: Agent;
+
+export class Server extends http.Server {
+  constructor(options?: http.ServerOptions & ServerOptions, listener?: http.RequestListener);
+  constructor(listener?: http.RequestListener);
+  listen(path: Address, listener?: () => void): this;
+  listen(path: Address, backlog: number, listener?: () => void): this;
+  listen(options: ListenOptions | ListenDescriptorOptions, listener?: () => void): this;
+  /** What http.Server takes besides, ports, is an error here. */
+  listen(...args: any[]): this;
+  /** Lets these clients in. The first rule closes the door to everyone else. */
+  allow(rules: Rules): Promise<void>;
+}
+
+export function createServer(listener?: http.RequestListener): Server;
+export function createServer(
+  options: http.ServerOptions & ServerOptions,
+  listener?: http.RequestListener,
+): Server;
+
+export const request: typeof http.request;
+export const get: typeof http.get;

@@ -1,0 +1,468 @@
+/// <reference types="node" />
+
+import { EventEmitter } from 'node:events';
+import { Duplex, DuplexOptions } from 'node:stream';
+
+/** A path, or an abstract name: "@name", with \0, \\ and \xNN for any byte. */
+export type Address = string;
+
+/** An open descriptor, or what has one: a FileHandle, a pidfd's number. */
+export type Descriptor = number | { readonly fd: number };
+
+/** A process, and the user and group it acts for: what the kernel vouches for. */
+export interface Credentials {
+  pid: number;
+  uid: number;
+  gid: number;
+}
+
+/** What a call of the library failed with; `message` says what stood in the way. */
+export interface SocketError extends Error {
+  /** "EADDRINUSE" */
+  code: string;
+  /** Below 0, as everywhere in Node. */
+  errno: number;
+  syscall: string;
+  address?: Address;
+}
+
+/** Who may connect. The first rule closes the door to everyone else. */
+export interface Rules {
+  uids?: readonly number[];
+  gids?: readonly number[];
+  users?: readonly string[];
+  groups?: readonly string[];
+}
+
+export interface BindOptions {
+  /** The file's permission bits, whatever the umask; 0777 less the umask by default. */
+  mode?: number;
+  /** The file's owner: a name or a number. */
+  user?: string | number;
+  group?: string | number;
+  /** Take the path over, from a live server too. */
+  replace?: boolean;
+  /** `false`: leave a dead server's file where it is: EADDRINUSE. */
+  reclaim?: boolean;
+  /** The file stays when the socket is closed. */
+  keepFile?: boolean;
+  /** Make the directories that are missing. */
+  makeParents?: boolean;
+}
+
+interface ReceiveOptions {
+  /** Take descriptors that come with messages. */
+  receiveDescriptors?: boolean;
+  /** Tell who sent each message. */
+  receiveCredentials?: boolean;
+}
+
+interface ConnectedOptions extends ReceiveOptions {
+  /** An open socket's descriptor, which belongs to this one from now on. */
+  fd?: number;
+  allowHalfOpen?: boolean;
+  signal?: AbortSignal;
+  highWaterMark?: number;
+  readableHighWaterMark?: number;
+  writableHighWaterMark?: number;
+}
+
+export interface SocketOptions extends ConnectedOptions {
+  /** Where to put what comes, instead of 'data' events; `false` pauses. */
+  onread?: {
+    buffer: Uint8Array | (() => Uint8Array);
+    callback(size: number, buffer: Uint8Array): boolean | void;
+  };
+}
+
+export interface ConnectOptions extends SocketOptions {
+  path: Address;
+  type?: 'stream';
+  /** An address to bind to first, by which the server knows this client. */
+  localAddress?: Address;
+  /** While there is no server try again; `signal` ends it. */
+  retry?: boolean;
+  /** As setTimeout. */
+  timeout?: number;
+}
+
+export interface SeqpacketConnectOptions extends Omit<ConnectOptions, 'type'> {
+  type: 'seqpacket';
+}
+
+/** What stream and seqpacket connections have in common: net.Socket's methods, and more. */
+declare abstract class ConnectedSocket extends Duplex {
+  connect(path: Address, listener?: () => void): this;
+  readonly connecting: boolean;
+  readonly pending: boolean;
+  readonly readyState: 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed';
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  readonly timeout: number | undefined;
+  readonly localAddress: Address | undefined;
+  readonly remoteAddress: Address | undefined;
+  readonly remoteFamily: 'unix' | undefined;
+  /** Its handle in the C library. */
+  readonly handle: number | undefined;
+  /** The server that accepted it. */
+  readonly server?: Server;
+  address(): { address: Address; family: 'unix' } | Record<string, never>;
+  setTimeout(msecs: number, callback?: () => void): this;
+  destroySoon(): void;
+  ref(): this;
+  unref(): this;
+  /** Gives the descriptor away, which is the caller's to close; this socket is destroyed. */
+  release(): number;
+  peerCredentials(): Credentials;
+  peerGroups(): number[];
+  peerLabel(): string;
+  /** A descriptor for the peer's process, which is the caller's to close. */
+  peerPidfd(): number;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A stream connection, which can stand where a net.Socket stands. */
+export class Socket extends ConnectedSocket {
+  constructor(options?: SocketOptions);
+  connect(options: ConnectOptions, listener?: () => void): this;
+  connect(path: Address, listener?: () => void): this;
+  /** Passes descriptors, which stay open here, along with `data`, of which there must be some. */
+  sendDescriptors(
+    fds: readonly Descriptor[],
+    data: string | Uint8Array,
+    callback?: (error?: Error | null) => void,
+  ): boolean;
+  setNoDelay(noDelay?: boolean): this;
+  setKeepAlive(enable?: boolean, initialDelay?: number): this;
+
+  on(event: 'close', listener: (hadError: boolean) => void): this;
+  on(event: 'connect' | 'ready' | 'end' | 'drain' | 'timeout', listener: () => void): this;
+  on(event: 'data', listener: (data: Buffer) => void): this;
+  on(event: 'descriptors', listener: (fds: number[], info: MessageInfo) => void): this;
+  on(event: 'error', listener: (error: Error) => void): this;
+  on(event: string | symbol, listener: (...args: any[]) => void): this;
+}
+
+export interface MessageInfo {
+  fds: number[];
+  credentials?: Credentials;
+  /** Descriptors came that could not be taken; they are closed. */
+  fdsLost?: boolean;
+}
+
+/** A message, and what came along with it. */
+export type Message = Buffer & Partial<MessageInfo>;
+
+/** A seqpacket connection: a stream of messages. */
+export class Connection extends ConnectedSocket {
+  constructor(options?: ConnectedOptions);
+  connect(options: SeqpacketConnectOptions, listener?: () => void): this;
+  connect(path: Address, listener?: () => void): this;
+  /** Settles when the message has been sent. It may be empty. */
+  send(
+    message: string | Uint8Array,
+    options?: { fds?: readonly Descriptor[] },
+  ): Promise<void>;
+  [Symbol.asyncIterator](): NodeJS.AsyncIterator<Message>;
+
+  on(event: 'close', listener: (hadError: boolean) => void): this;
+  on(event: 'connect' | 'ready' | 'end' | 'drain' | 'timeout', listener: () => void): this;
+  on(event: 'data' | 'message', listener: (message: Message) => void): this;
+  on(event: 'error', listener: (error: Error) => void): this;
+  on(event: string | symbol, listener: (...args: any[]) => void): this;
+}
+
+export interface ServerOptions extends ReceiveOptions {
+  type?: 'stream';
+  allow?: Rules;
+  /** How many connections of one user may be open at once. */
+  maxPerUid?: number;
+  allowHalfOpen?: boolean;
+  pauseOnConnect?: boolean;
+  highWaterMark?: number;
+}
+
+export interface SeqpacketServerOptions extends Omit<ServerOptions, 'type'> {
+  type: 'seqpacket';
+}
+
+export interface ListenOptions extends BindOptions {
+  path: Address;
+  backlog?: number;
+  readableAll?: boolean;
+  writableAll?: boolean;
+  /** Closes the server. */
+  signal?: AbortSignal;
+}
+
+export interface ListenDescriptorOptions {
+  /** A socket that is bound: from a service manager, or a predecessor. */
+  fd: number;
+  backlog?: number;
+  signal?: AbortSignal;
+}
+
+export class Server<T extends Socket | Connection = Socket> extends EventEmitter {
+  constructor(listener?: (connection: T) => void);
+  constructor(
+    options: ServerOptions | SeqpacketServerOptions,
+    listener?: (connection: T) => void,
+  );
+  /** Without an address: a name that the kernel picks. */
+  listen(listener?: () => void): this;
+  listen(path: Address, listener?: () => void): this;
+  listen(path: Address, backlog: number, listener?: () => void): this;
+  listen(options: ListenOptions | ListenDescriptorOptions, listener?: () => void): this;
+  close(callback?: (error?: Error) => void): this;
+  address(): Address | null;
+  getConnections(callback: (error: Error | null, count: number) => void): this;
+  ref(): this;
+  unref(): this;
+  maxConnections?: number;
+  readonly listening: boolean;
+  readonly handle: number | undefined;
+  allow(rules: Rules): Promise<void>;
+  /** How many clients the rules have kept out. */
+  readonly refused: number;
+  /** Whether the path still leads here: not after another server has replaced this one. */
+  readonly ownsFile: boolean;
+  /** Gives its descriptor away, which is the caller's to close. The file stays. */
+  release(): number;
+  /** Leaves the file to a successor: this process will not remove it. */
+  disown(): this;
+  [Symbol.asyncDispose](): Promise<void>;
+
+  on(event: 'close' | 'listening', listener: () => void): this;
+  on(event: 'connection', listener: (connection: T) => void): this;
+  on(event: 'drop', listener: () => void): this;
+  on(event: 'error', listener: (error: Error) => void): this;
+  on(event: string | symbol, listener: (...args: any[]) => void): this;
+}
+
+export function createServer(listener?: (socket: Socket) => void): Server;
+export function createServer(
+  options: SeqpacketServerOptions,
+  listener?: (connection: Connection) => void,
+): Server<Connection>;
+export function createServer(
+  options: ServerOptions,
+  listener?: (socket: Socket) => void,
+): Server;
+
+export function connect(path: Address, listener?: () => void): Socket;
+export function connect(options: SeqpacketConnectOptions, listener?: () => void): Connection;
+export function connect(options: ConnectOptions, listener?: () => void): Socket;
+export { connect as createConnection };
+
+/** Two sockets that are connected with each other. */
+export function pair(options: ConnectedOptions & { type: 'seqpacket' }): [Connection, Connection];
+export function pair(options?: SocketOptions & { type?: 'stream' }): [Socket, Socket];
+
+export interface DatagramSocketOptions extends ReceiveOptions {
+  type: 'dgram';
+  signal?: AbortSignal;
+  sendBufferSize?: number;
+  recvBufferSize?: number;
+}
+
+export interface RemoteInfo extends Partial<MessageInfo> {
+  /** Where an answer goes; '': the sender has no name. */
+  address: Address;
+  family: 'unix';
+  /** Always 0. */
+  port: number;
+  size: number;
+}
+
+type Sent = (error: Error | null, bytes: number) => void;
+type Payload = string | NodeJS.ArrayBufferView | readonly (string | NodeJS.ArrayBufferView)[];
+type Target = Address | { address?: Address; fds: readonly Descriptor[] };
+
+/** A datagram socket, with dgram.Socket's methods. Where those have a port it may be left out. */
+export class DatagramSocket extends EventEmitter {
+  constructor(
+    options: 'dgram' | DatagramSocketOptions,
+    listener?: (message: Buffer, rinfo: RemoteInfo) => void,
+  );
+  readonly type: 'dgram';
+  readonly handle: number | undefined;
+  /** Without an address, to a name that the kernel picks. */
+  bind(callback?: () => void): this;
+  bind(address: Address, callback?: () => void): this;
+  bind(port: number | undefined, address: Address, callback?: () => void): this;
+  bind(options: BindOptions & { address?: Address }, callback?: () => void): this;
+  connect(address: Address, callback?: (error?: Error) => void): void;
+  connect(port: number, address: Address, callback?: (error?: Error) => void): void;
+  send(message: Payload, callback?: Sent): void;
+  send(message: Payload, target: Target, callback?: Sent): void;
+  send(message: Payload, port: number, target?: Target, callback?: Sent): void;
+  send(message: Payload, offset: number, length: number, callback?: Sent): void;
+  send(message: Payload, offset: number, length: number, target: Target, callback?: Sent): void;
+  send(
+    message: Payload,
+    offset: number,
+    length: number,
+    port: number,
+    target?: Target,
+    callback?: Sent,
+  ): void;
+  close(callback?: () => void): this;
+  address(): { address: Address; family: 'unix'; port: number };
+  remoteAddress(): { address: Address; family: 'unix'; port: number };
+  ref(): this;
+  unref(): this;
+  getSendBufferSize(): number;
+  setSendBufferSize(size: number): void;
+  getRecvBufferSize(): number;
+  setRecvBufferSize(size: number): void;
+  getSendQueueSize(): number;
+  getSendQueueCount(): number;
+  [Symbol.asyncDispose](): Promise<void>;
+
+  on(event: 'close' | 'connect' | 'listening', listener: () => void): this;
+  on(event: 'message', listener: (message: Buffer, rinfo: RemoteInfo) => void): this;
+  on(event: 'error', listener: (error: Error) => void): this;
+  on(event: string | symbol, listener: (...args: any[]) => void): this;
+}
+
+export function createSocket(
+  options: 'dgram' | DatagramSocketOptions,
+  listener?: (message: Buffer, rinfo: RemoteInfo) => void,
+): DatagramSocket;
+
+export interface Inspection {
+  /** 'stale': the file of a socket that nobody has open any more. */
+  state: 'absent' | 'live' | 'stale' | 'not a socket';
+  type?: 'stream' | 'dgram' | 'seqpacket';
+  mode: number;
+  uid?: number;
+  gid?: number;
+  /** A process that has it open. */
+  pid?: number;
+  /** Who made the socket. */
+  processUid?: number;
+  device: bigint;
+  inode: bigint;
+}
+
+/** Says what is at an address, without being noticed there. */
+export function inspect(path: Address): Promise<Inspection>;
+
+/** Removes this process's socket files now, as it does at its normal exit: how many. */
+export function cleanup(): number;
+
+/** Lets them be removed also when this signal ends the process. */
+export function cleanupOnSignal(signal: NodeJS.Signals): void;
+
+/** The version of the library that is loaded. */
+export const version: string;
+
+/** What happened, in one round of a poller. Valid until the callback returns. */
+export interface Batch {
+  readonly length: number;
+  /** The handle of the socket that event `i` is about. */
+  socket(i: number): number;
+  token(i: number): number;
+  /** One of Poller.ACCEPTED, RECEIVED, DRAINED, ENDED, FAILED, READY. */
+  kind(i: number): number;
+  /** 0, or an error code. */
+  code(i: number): number;
+  offset(i: number): number;
+  size(i: number): number;
+  /** What was received: a view, to be copied if it is to be kept. */
+  data(i: number): Buffer;
+  /** Who sent a datagram. */
+  address(i: number): Address;
+}
+
+export interface PollerOptions {
+  /** Events in a round, and items in a call. */
+  capacity?: number;
+  /** Bytes that are received in a round. */
+  arenaSize?: number;
+  /** Bytes that are sent in a call. */
+  outputSize?: number;
+  /** Bytes that are kept for a socket that does not take them. */
+  sendLimit?: number;
+  /** Bytes of a stream that one event brings. */
+  receiveSize?: number;
+}
+
+/** The fast path: many events and many answers a call. Sockets are handles. */
+export class Poller {
+  static readonly ACCEPTED: 1;
+  static readonly RECEIVED: 2;
+  static readonly DRAINED: 3;
+  static readonly ENDED: 4;
+  static readonly FAILED: 5;
+  static readonly READY: 6;
+  static readonly THEN_SHUTDOWN: 1;
+  static readonly THEN_CLOSE: 2;
+  /** `onRefused`: an item was not taken; `code` says why (-EAGAIN: wait for DRAINED). */
+  constructor(options?: PollerOptions, onRefused?: (socket: number, code: number) => void);
+  start(onBatch: (batch: Batch) => void): this;
+  stop(): void;
+  /** One round, without waiting: how many events there were. */
+  poll(): number;
+  listen(
+    path: Address,
+    options?: BindOptions & {
+      type?: 'stream' | 'dgram' | 'seqpacket';
+      token?: number;
+      backlog?: number;
+    },
+  ): Promise<number>;
+  connect(
+    path: Address,
+    options?: {
+      type?: 'stream' | 'dgram' | 'seqpacket';
+      token?: number;
+      localAddress?: Address;
+    },
+  ): number;
+  add(socket: number, token?: number, options?: { readiness?: boolean }): void;
+  remove(socket: number): void;
+  /** Where there is a file to remove that is done when the promise is. */
+  closeSocket(socket: number): Promise<number> | undefined;
+  /** Collected until the callback returns, or until `flush`. */
+  send(socket: number, data: string | Uint8Array, flags?: number): void;
+  sendTo(socket: number, data: string | Uint8Array, address: Address): void;
+  /** Sends what event `i` brought, without a copy. */
+  forward(batch: Batch, i: number, socket?: number, flags?: number): void;
+  flush(): void;
+  ref(): this;
+  unref(): this;
+  /** Its members stay open. */
+  close(): void;
+}
+
+export namespace promises {
+  function connect(
+    path: Address,
+    options?: Omit<ConnectOptions, 'path'>,
+  ): Promise<Socket>;
+  function connect(options: SeqpacketConnectOptions): Promise<Connection>;
+  function connect(options: ConnectOptions): Promise<Socket>;
+  function connect(
+    path: Address,
+    options: Omit<SeqpacketConnectOptions, 'path'>,
+  ): Promise<Connection>;
+
+  function listen(path: Address, listener?: (socket: Socket) => void): Promise<Server>;
+  function listen(
+    path: Address,
+    options: SeqpacketServerOptions & Omit<ListenOptions, 'path'>,
+    listener?: (connection: Connection) => void,
+  ): Promise<Server<Connection>>;
+  function listen(
+    path: Address,
+    options: ServerOptions & Omit<ListenOptions, 'path'>,
+    listener?: (socket: Socket) => void,
+  ): Promise<Server>;
+
+  /** A datagram socket that is bound; without an address, to a name that the kernel picks. */
+  function bind(
+    address?: Address,
+    options?: BindOptions & Omit<DatagramSocketOptions, 'type'>,
+  ): Promise<DatagramSocket>;
+}

@@ -1,0 +1,150 @@
+"""What every socket has: a handle, a descriptor on loan, and a timeout."""
+
+from __future__ import annotations
+
+import errno
+import math
+import select
+import socket
+from operator import index
+from time import monotonic
+from typing import Any, Callable, Optional, TypeVar
+
+from . import _library
+from ._errors import SocketClosed, failure
+from ._library import LONGEST_TIMEOUT, Handle, library
+
+Result = TypeVar("Result")
+
+# A program may put Socket in its place.
+Standard = socket.socket
+
+_EINTR = -errno.EINTR
+_ETIMEDOUT = -errno.ETIMEDOUT
+
+_LOOK_UP = 0.1
+"""So often a wait that the library does not know of looks whether the socket was closed."""
+
+_fd = library.udsock_fd
+
+
+def milliseconds(timeout: Optional[float]) -> int:
+    """A timeout of socket.socket's as the library has it, never shorter."""
+    if timeout is None:
+        return _library.FOREVER
+    return math.ceil(min(timeout * 1000, LONGEST_TIMEOUT))
+
+
+class Endpoint:
+    """A handle of the library, its timeout, and waiting with it."""
+
+    __slots__ = (
+        "_handle",
+        "_kind",
+        "_timeout",
+        "_milliseconds",
+        "_io_refs",
+        "_closed",
+        "__weakref__",
+    )
+
+    _handle: Handle
+    _kind: int
+
+    def _take(self, handle: int, kind: int, timeout: Optional[float]) -> None:
+        self._io_refs = 0
+        self._closed = False
+        self._kind = kind
+        self._timeout = timeout
+        self._milliseconds = milliseconds(timeout)
+        self._handle = Handle(handle)
+
+    @property
+    def handle(self) -> int:
+        """The library's number for this socket (a udsock_t). -1: it was closed."""
+        return self._handle.value
+
+    def fileno(self) -> int:
+        """The descriptor, on loan, for select and its like. -1: the socket was closed."""
+        fd: int = _fd(self._handle)
+        return fd if fd >= 0 else -1
+
+    # ---- Time
+
+    def settimeout(self, value: Optional[float]) -> None:
+        """None: wait as long as it takes. 0: do not wait."""
+        if value is not None:
+            value = float(value if isinstance(value, (int, float)) else index(value))
+            if math.isnan(value):
+                raise ValueError("Invalid value NaN (not a number)")
+            if value < 0:
+                raise ValueError("Timeout value out of range")
+        self._timeout = value
+        self._milliseconds = milliseconds(value)
+
+    def gettimeout(self) -> Optional[float]:
+        return self._timeout
+
+    timeout = property(gettimeout, doc="The timeout in seconds; None: none.")
+
+    def setblocking(self, flag: bool) -> None:
+        self.settimeout(None if flag else 0.0)
+
+    def getblocking(self) -> bool:
+        return self._timeout != 0.0
+
+    # ---- Waiting
+
+    def _wait(self, limit: int, call: Callable[..., int], *arguments: Any) -> int:
+        """The call's result. A signal's handler runs, and then the call goes on.
+
+        `limit`: in milliseconds, the socket's own or 0.
+        """
+        if limit <= 0:
+            while True:
+                result = call(self._handle, *arguments, limit)
+                if result != _EINTR:
+                    return result
+        end = monotonic() + (self._timeout or 0.0)
+        while True:
+            result = call(self._handle, *arguments, limit)
+            if result != _EINTR and result != _ETIMEDOUT:
+                return result
+            limit = milliseconds(end - monotonic())
+            if limit <= 0:
+                return _ETIMEDOUT
+
+    def _raw(self, act: Callable[[socket.socket], Result]) -> Result:
+        """What only the standard library's socket does, done once to a copy of the descriptor."""
+        with self._copy() as raw:
+            return act(raw)
+
+    def _raw_wait(self, events: int, limit: int, act: Callable[[socket.socket], Result]) -> Result:
+        """The same for what may have to wait. `act` must not: MSG_DONTWAIT."""
+        end = None if limit < 0 else monotonic() + (self._timeout or 0.0) * (limit > 0)
+        with self._copy() as raw:
+            poll = select.poll()
+            poll.register(raw, events)
+            while True:
+                try:
+                    return act(raw)
+                except BlockingIOError:
+                    if limit == 0:
+                        raise
+                left = _LOOK_UP if end is None else min(_LOOK_UP, end - monotonic())
+                if left <= 0:
+                    raise failure(_ETIMEDOUT)
+                poll.poll(milliseconds(left))
+                if _fd(self._handle) < 0:
+                    raise SocketClosed(errno.EBADF, "closed by another thread")
+
+    def _copy(self) -> socket.socket:
+        fd = _fd(self._handle)
+        if fd < 0:
+            raise failure(fd)
+        copy = Standard(socket.AF_UNIX, self._kind, 0, fileno=socket.dup(fd))
+        # Only a handle that is still open lent its own descriptor.
+        if _fd(self._handle) != fd:
+            copy.close()
+            raise failure(-errno.EBADF)
+        return copy

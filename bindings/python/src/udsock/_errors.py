@@ -1,0 +1,69 @@
+"""Error codes as exceptions: the OSError subclass that Python has for each errno."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+from typing import Optional, Union
+
+from . import _library
+from ._library import library
+
+FileName = Union[str, bytes, None]
+
+if sys.version_info >= (3, 10):
+    TimedOut = TimeoutError
+else:
+
+    class TimedOut(socket.timeout, TimeoutError):
+        """What a socket raises, and what Python 3.10 made of it."""
+
+
+class EndOfStream(ConnectionError, EOFError):
+    """The peer sends no more. `partial` is what had come before."""
+
+    partial: bytes = b""
+
+
+class SocketClosed(OSError):
+    """Another thread closed the socket while this one was waiting on it; errno is EBADF."""
+
+
+class PanicError(RuntimeError):
+    """A bug in the library, caught at its border. Please report it."""
+
+
+def error_name(code: int) -> str:
+    """The name of a code of the library: "EADDRINUSE", "UDSOCK_EOF"."""
+    name: bytes = library.udsock_error_name(code)
+    return name.decode()
+
+
+def error_text(code: int) -> str:
+    """A code of the library in words: "Address already in use"."""
+    text: bytes = library.udsock_error_text(code)
+    return text.decode()
+
+
+def failure(
+    code: int, message: Optional[_library.Error] = None, filename: FileName = None
+) -> Exception:
+    """The exception for a code below 0, to be raised. `message`: the words there are for it."""
+    text = os.fsdecode(message.message) if message is not None else ""
+    if code == -errno.ETIMEDOUT and not text:
+        timed_out = TimedOut("timed out")
+        timed_out.errno = errno.ETIMEDOUT
+        return timed_out
+    text = text or error_text(code)
+    if code == _library.EOF:
+        return EndOfStream(text)
+    if code == _library.CLOSED:
+        return SocketClosed(errno.EBADF, text)
+    if code == _library.PANIC:
+        return PanicError(text)
+    kind = TimedOut if code == -errno.ETIMEDOUT else OSError
+    if filename is None:
+        return kind(-code, text)
+    return kind(-code, text, filename)

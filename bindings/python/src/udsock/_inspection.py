@@ -1,0 +1,87 @@
+"""What is at an address, and clean-up."""
+
+from __future__ import annotations
+
+from ctypes import byref
+from enum import IntEnum
+from typing import NamedTuple, Optional
+
+from . import _library
+from ._address import Address, from_text, to_text
+from ._errors import failure
+from ._library import int32, library
+
+
+class State(IntEnum):
+    """What is at an address."""
+
+    ABSENT = 0
+    LIVE = 1
+    """A socket that some process has open."""
+    STALE = 2
+    """The file of a socket that nobody has open any more. A bind removes it."""
+    NOT_A_SOCKET = 3
+
+
+class Inspection(NamedTuple):
+    """What is at an address, and who. None: not known, or no file."""
+
+    state: State
+    kind: Optional[int]
+    mode: int
+    """The file's permission bits."""
+    uid: Optional[int]
+    """The file's owner."""
+    gid: Optional[int]
+    pid: Optional[int]
+    """A process that has the socket open."""
+    process_uid: Optional[int]
+    """The user who made the socket."""
+    device: Optional[int]
+    inode: Optional[int]
+
+
+def inspect(address: Address) -> Inspection:
+    """Says what is at an address, and who, without being noticed there."""
+    text = to_text(address)
+    found = _library.Inspection()
+    error = _library.Error()
+    code = library.udsock_inspect(text, byref(found), byref(error))
+    if code < 0:
+        raise failure(code, error, from_text(text))
+    return Inspection(
+        State(found.state),
+        found.kind or None,
+        found.mode,
+        _known(found.uid),
+        _known(found.gid),
+        found.pid or None,
+        _known(found.process_uid),
+        found.device or None,
+        found.inode or None,
+    )
+
+
+def cleanup() -> int:
+    """Removes the files of this process's sockets, which stay open: how many.
+
+    At the interpreter's exit this is done by itself.
+    """
+    count: int = library.udsock_cleanup()
+    if count < 0:
+        raise failure(count)
+    return count
+
+
+def cleanup_on_signal(signal: int) -> None:
+    """Lets the files be removed also when this signal ends the process (SIGTERM, say).
+
+    A signal for which Python has a handler, as for SIGINT, does not end it.
+    """
+    code = library.udsock_cleanup_on_signal(int32(signal))
+    if code < 0:
+        raise failure(code)
+
+
+def _known(number: int) -> Optional[int]:
+    return None if number == _library.UNKNOWN else number

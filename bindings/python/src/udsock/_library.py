@@ -1,0 +1,318 @@
+"""The shared library: where it is, its functions, structs and numbers.
+
+`include/udsock.h` is the manual; the names here are the header's.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from ctypes import (
+    POINTER,
+    Structure,
+    c_char,
+    c_char_p,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
+from operator import index
+from pathlib import Path
+from typing import Any, Optional, Sequence
+
+FILE_NAME = "libudsock.so"
+
+EOF = -4097
+CLOSED = -4098
+PANIC = -4099
+
+FOREVER = -1
+LONGEST_TIMEOUT = 2**31 - 1
+"""In milliseconds, for one call."""
+
+READ = 1
+WRITE = 2
+
+# Bind flags.
+REPLACE = 1
+NO_RECLAIM = 2
+KEEP_FILE = 4
+MAKE_PARENTS = 8
+
+# Connect flags.
+RETRY = 1
+DONT_WAIT = 2
+
+# Message flags.
+TRUNCATED = 1
+FDS_LOST = 2
+MAX_DESCRIPTORS = 253
+
+OPTION_KIND = 1
+OPTION_SEND_BUFFER = 2
+OPTION_RECEIVE_BUFFER = 3
+OPTION_SPIN_US = 4
+OPTION_RECEIVE_FDS = 5
+OPTION_RECEIVE_CREDENTIALS = 6
+OPTION_REFUSED = 7
+OPTION_MAX_PER_UID = 8
+OPTION_LISTENING = 9
+OPTION_READABLE_BYTES = 10
+OPTION_OWNS_FILE = 11
+OPTION_RECEIVE_PIDFD = 12
+
+ADDRESS_SIZE = 4096
+UNKNOWN = 2**32 - 1
+"""A user or group that is not known."""
+
+POLLER_READINESS = 1
+EVENT_ACCEPTED = 1
+EVENT_RECEIVED = 2
+EVENT_DRAINED = 3
+EVENT_ENDED = 4
+EVENT_FAILED = 5
+EVENT_READY = 6
+THEN_SHUTDOWN = 1
+THEN_CLOSE = 2
+
+Handle = c_int64
+"""A `udsock_t`. Made once a socket: it is passed as it is, also without argtypes."""
+
+NO_HANDLE = Handle(-1)
+"""What a closed socket has: every call answers EBADF."""
+
+
+class Sized(Structure):
+    """A struct whose first field is its size."""
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(size=ctypes.sizeof(self), **fields)
+
+
+class Error(Sized):
+    _fields_ = [("size", c_uint32), ("code", c_int32), ("message", c_char * 256)]
+
+
+class Credentials(Structure):
+    _fields_ = [("pid", c_int32), ("uid", c_uint32), ("gid", c_uint32)]
+
+
+class BindOptions(Sized):
+    _fields_ = [
+        ("size", c_uint32),
+        ("flags", c_uint32),
+        ("mode", c_uint32),
+        ("backlog", c_int32),
+        ("user", c_char_p),
+        ("group", c_char_p),
+    ]
+
+
+class ConnectOptions(Sized):
+    _fields_ = [
+        ("size", c_uint32),
+        ("flags", c_uint32),
+        ("timeout_ms", c_int32),
+        ("reserved", c_uint32),
+        ("local_address", c_char_p),
+    ]
+
+
+class Message(Sized):
+    _fields_ = [
+        ("size", c_uint32),
+        ("flags", c_uint32),
+        ("data", c_void_p),
+        ("data_capacity", c_size_t),
+        ("data_size", c_size_t),
+        ("descriptors", POINTER(c_int32)),
+        ("descriptors_capacity", c_size_t),
+        ("descriptors_count", c_size_t),
+        ("address", c_void_p),
+        ("address_capacity", c_size_t),
+        ("address_size", c_size_t),
+        ("credentials", Credentials),
+        ("result", c_int32),
+        ("pidfd", c_int32),
+        ("reserved", c_uint32),
+    ]
+
+
+class Inspection(Sized):
+    _fields_ = [
+        ("size", c_uint32),
+        ("state", c_uint32),
+        ("kind", c_uint32),
+        ("mode", c_uint32),
+        ("uid", c_uint32),
+        ("gid", c_uint32),
+        ("pid", c_int32),
+        ("process_uid", c_uint32),
+        ("device", c_uint64),
+        ("inode", c_uint64),
+    ]
+
+
+class PollerOptions(Sized):
+    _fields_ = [
+        ("size", c_uint32),
+        ("flags", c_uint32),
+        ("send_limit", c_uint64),
+        ("receive_size", c_uint64),
+    ]
+
+
+class Event(Structure):
+    _fields_ = [
+        ("socket", c_int64),
+        ("token", c_uint64),
+        ("kind", c_uint32),
+        ("code", c_int32),
+        ("offset", c_uint32),
+        ("length", c_uint32),
+        ("address_offset", c_uint32),
+        ("address_length", c_uint32),
+    ]
+
+
+class Outgoing(Structure):
+    _fields_ = [
+        ("socket", c_int64),
+        ("offset", c_uint32),
+        ("length", c_uint32),
+        ("address_offset", c_uint32),
+        ("address_length", c_uint32),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
+        ("result", c_int64),
+    ]
+
+
+# What a call takes. None: nothing is declared, because ctypes then costs half as much a
+# call. Such a function is given a Handle, bytes or a ctypes object, and numbers below
+# 2^31, which a register takes as they are; `length` makes larger ones fit.
+_ERROR = POINTER(Error)
+_FUNCTIONS: dict[str, tuple[Any, Optional[Sequence[Any]]]] = {
+    "udsock_error_name": (c_char_p, [c_int64]),
+    "udsock_error_text": (c_char_p, [c_int64]),
+    "udsock_create": (c_int64, [c_uint32]),
+    "udsock_bind": (c_int32, [Handle, c_char_p, POINTER(BindOptions), _ERROR]),
+    "udsock_listen": (c_int32, [Handle, c_int32]),
+    "udsock_accept": (c_int64, None),
+    "udsock_connect": (c_int32, [Handle, c_char_p, POINTER(ConnectOptions), _ERROR]),
+    "udsock_shutdown": (c_int32, [Handle, c_uint32]),
+    "udsock_close": (c_int32, [Handle]),
+    "udsock_open_server": (c_int64, [c_uint32, c_char_p, POINTER(BindOptions), _ERROR]),
+    "udsock_open_client": (c_int64, [c_uint32, c_char_p, POINTER(ConnectOptions), _ERROR]),
+    "udsock_open_datagram": (c_int64, [c_char_p, POINTER(BindOptions), _ERROR]),
+    "udsock_open_pair": (c_int32, [c_uint32, POINTER(c_int64)]),
+    "udsock_adopt": (c_int64, [c_int32, _ERROR]),
+    "udsock_fd": (c_int32, None),
+    "udsock_release": (c_int32, [Handle]),
+    "udsock_disown": (c_int32, [Handle]),
+    "udsock_activated": (c_int64, [POINTER(c_int64), c_size_t, _ERROR]),
+    "udsock_activated_name": (c_int64, [Handle, c_char_p, c_size_t]),
+    "udsock_send": (c_int64, None),
+    "udsock_recv": (c_int64, None),
+    "udsock_send_all": (c_int64, None),
+    "udsock_recv_exact": (c_int64, None),
+    "udsock_sendv": (c_int64, None),
+    "udsock_recvv": (c_int64, None),
+    "udsock_send_to": (c_int64, None),
+    "udsock_recv_from": (c_int64, None),
+    "udsock_send_message": (c_int64, None),
+    "udsock_recv_message": (c_int64, None),
+    "udsock_send_batch": (c_int64, None),
+    "udsock_recv_batch": (c_int64, None),
+    "udsock_peer_credentials": (c_int32, [Handle, POINTER(Credentials)]),
+    "udsock_peer_groups": (c_int64, [Handle, POINTER(c_uint32), c_size_t]),
+    "udsock_peer_pidfd": (c_int32, [Handle]),
+    "udsock_peer_label": (c_int64, [Handle, c_char_p, c_size_t]),
+    "udsock_allow_uid": (c_int32, [Handle, c_uint32]),
+    "udsock_allow_gid": (c_int32, [Handle, c_uint32]),
+    "udsock_allow_user": (c_int32, [Handle, c_char_p]),
+    "udsock_allow_group": (c_int32, [Handle, c_char_p]),
+    "udsock_get_option": (c_int64, [Handle, c_uint32]),
+    "udsock_set_option": (c_int32, [Handle, c_uint32, c_int64]),
+    "udsock_local_address": (c_int64, [Handle, c_char_p, c_size_t]),
+    "udsock_remote_address": (c_int64, [Handle, c_char_p, c_size_t]),
+    "udsock_inspect": (c_int32, [c_char_p, POINTER(Inspection), _ERROR]),
+    "udsock_cleanup": (c_int64, []),
+    "udsock_cleanup_on_signal": (c_int32, [c_int32]),
+    "udsock_poller_create": (c_int64, [POINTER(PollerOptions)]),
+    "udsock_poller_add": (c_int32, [Handle, c_int64, c_uint64, c_uint32]),
+    "udsock_poller_remove": (c_int32, [Handle, c_int64]),
+    "udsock_poller_wait": (c_int64, None),
+    "udsock_poller_send": (c_int64, None),
+    "udsock_poller_wake": (c_int32, [Handle]),
+    "udsock_poller_fd": (c_int32, [Handle]),
+    "udsock_version": (c_uint32, []),
+    "udsock_version_string": (c_char_p, []),
+}
+
+
+def int32(value: Any) -> int:
+    """An int as C has it. ctypes would cut a larger one to its last bits."""
+    number = index(value)
+    if not -(2**31) <= number < 2**31:
+        raise OverflowError(f"{number} does not fit into an int32_t")
+    return number
+
+
+def uint32(value: Any) -> int:
+    number = index(value)
+    if not 0 <= number < 2**32:
+        raise OverflowError(f"{number} does not fit into a uint32_t")
+    return number
+
+
+def length(size: int) -> Any:
+    """A size_t for a function whose argtypes are not declared."""
+    return size if size < 2**31 else c_size_t(size)
+
+
+def _candidates() -> list[Path]:
+    """Where the library may be, in a wheel first, then in a checkout, the newest first."""
+    here = Path(__file__).resolve()
+    built = []
+    checkout = here.parents[4] if len(here.parents) > 4 else here.parent
+    if (checkout / "include" / "udsock.h").is_file():
+        target = Path(os.environ.get("CARGO_TARGET_DIR") or "target")
+        built = [checkout / target / profile / FILE_NAME for profile in ("release", "debug")]
+        built = [path for path in built if path.is_file()]
+        built.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    inside = here.parent / FILE_NAME
+    return [inside] * inside.is_file() + built
+
+
+def find() -> str:
+    """The path of the library: UDSOCK_LIBRARY, if that is set."""
+    chosen = os.environ.get("UDSOCK_LIBRARY")
+    if chosen:
+        return chosen
+    for path in _candidates():
+        return str(path)
+    raise ImportError(
+        f"{FILE_NAME} was not found: neither beside {__file__} nor in a checkout's target/ "
+        "(cargo build --release makes it there); UDSOCK_LIBRARY may name it"
+    )
+
+
+def _load() -> ctypes.CDLL:
+    path = find()
+    try:
+        loaded = ctypes.CDLL(path)
+        for name, (result, arguments) in _FUNCTIONS.items():
+            function = getattr(loaded, name)
+            function.restype = result
+            if arguments is not None:
+                function.argtypes = arguments
+    except (OSError, AttributeError) as error:
+        raise ImportError(f"{path} can't be used: {error}") from error
+    return loaded
+
+
+library = _load()

@@ -1,0 +1,252 @@
+"""Messages with all that goes with them: addresses, descriptors, credentials."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import deque
+from ctypes import (
+    POINTER,
+    addressof,
+    byref,
+    c_char_p,
+    c_int32,
+    c_void_p,
+    cast,
+    create_string_buffer,
+    sizeof,
+)
+from typing import Any, Iterable, NamedTuple, Optional, Sequence, Union
+
+from . import _library
+from ._address import Address, ReturnedAddress, from_text, to_text
+from ._errors import failure
+from ._library import int32, library
+from ._transfer import (
+    ROOM,
+    UNKNOWN_FLAGS,
+    Transfer,
+    address_of,
+    checked_size,
+    counted,
+    readable,
+    writable,
+)
+
+_EINTR = -errno.EINTR
+
+_send_message = library.udsock_send_message
+_recv_message = library.udsock_recv_message
+_send_batch = library.udsock_send_batch
+_recv_batch = library.udsock_recv_batch
+
+
+class Credentials(NamedTuple):
+    """A process, and the user and group it acts for. None: unknown."""
+
+    pid: Optional[int]
+    uid: Optional[int]
+    gid: Optional[int]
+
+
+class Received(NamedTuple):
+    """A message, and what came with it."""
+
+    data: bytes
+    descriptors: list[int]
+    """The caller's to close."""
+    address: str
+    """The sender's, as the library writes it. "": it has none."""
+    credentials: Credentials
+    """Who sent it, with `receive_credentials`."""
+    pidfd: Optional[int]
+    """The sender's process, with `receive_pidfd`; the caller's to close."""
+    size: int
+    """How large the message was. More than len(data): it was cut."""
+    descriptors_lost: bool
+    """Descriptors came that could not be taken. They are closed."""
+
+
+def credentials_of(given: Any) -> Credentials:
+    uid, gid = given.uid, given.gid
+    return Credentials(
+        given.pid or None,
+        None if uid == _library.UNKNOWN else uid,
+        None if gid == _library.UNKNOWN else gid,
+    )
+
+
+class Inbox:
+    """Room for a message and all that may come with it."""
+
+    __slots__ = ("message", "room", "address", "descriptors")
+
+    def __init__(self, message: Any, room: Any, size: int, descriptors: int) -> None:
+        self.message = message
+        self.room = room
+        self.address = create_string_buffer(_library.ADDRESS_SIZE)
+        self.descriptors = (c_int32 * min(descriptors, _library.MAX_DESCRIPTORS))()
+        message.data = address_of(room)
+        message.data_capacity = size
+        message.address = addressof(self.address)
+        message.address_capacity = _library.ADDRESS_SIZE
+        message.descriptors = self.descriptors
+        message.descriptors_capacity = len(self.descriptors)
+
+    def taken(self) -> list[int]:
+        return self.descriptors[: self.message.descriptors_count]
+
+    def sender(self) -> Optional[ReturnedAddress]:
+        return from_text(self.address.value) or None
+
+    def received(self, size: int) -> Received:
+        message = self.message
+        return Received(
+            self.room[:size],
+            self.taken(),
+            os.fsdecode(self.address.value),
+            credentials_of(message.credentials),
+            message.pidfd if message.pidfd >= 0 else None,
+            message.data_size,
+            bool(message.flags & _library.FDS_LOST),
+        )
+
+
+_inboxes: deque[Inbox] = deque(maxlen=16)
+
+
+class Messages(Transfer):
+    """A socket's messages."""
+
+    __slots__ = ()
+
+    # ---- As socket.socket
+
+    def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Optional[ReturnedAddress]]:
+        """What is there, and who sent it: None if the sender has no name."""
+        size = checked_size(bufsize, "recvfrom")
+        if not size or flags & UNKNOWN_FLAGS:
+            return self._raw_receive(flags, lambda raw, flags: raw.recvfrom(size, flags))
+        try:
+            inbox = _inboxes.pop() if size <= ROOM else _inbox(size)
+        except IndexError:
+            inbox = _inbox(ROOM)
+        inbox.message.data_capacity = size
+        count = self._receive_message(inbox, flags)
+        if count < 0:
+            counted(count, 0)
+            return b"", None
+        result = inbox.room[:count], inbox.sender()
+        if len(inbox.room) == ROOM:
+            _inboxes.append(inbox)
+        return result
+
+    def recvfrom_into(
+        self, buffer: Any, nbytes: int = 0, flags: int = 0
+    ) -> tuple[int, Optional[ReturnedAddress]]:
+        room, size = writable(buffer, nbytes, "recvfrom_into")
+        if not size or flags & UNKNOWN_FLAGS:
+            came: tuple[int, Optional[ReturnedAddress]] = self._raw_receive(
+                flags, lambda raw, flags: raw.recvfrom_into(buffer, nbytes, flags)
+            )
+            return came
+        inbox = Inbox(_library.Message(), room, size, 0)
+        count = self._receive_message(inbox, flags)
+        return counted(count, 0), inbox.sender() if count >= 0 else None
+
+    # ---- The library's own
+
+    def recv_message(self, bufsize: int = ROOM, descriptors: int = 0) -> Received:
+        """A message of at most `bufsize` bytes, and what comes with it.
+
+        `descriptors`: how many are welcome, with `receive_descriptors`. At the end:
+        EndOfStream, since b"" is an empty message.
+        """
+        inbox = _inbox(bufsize, descriptors)
+        count = self._receive_message(inbox, 0)
+        if count < 0:
+            raise failure(count)
+        return inbox.received(count)
+
+    def send_message(
+        self,
+        data: Any,
+        descriptors: Sequence[int] = (),
+        address: Optional[Address] = None,
+        *,
+        flags: int = 0,
+    ) -> int:
+        """Sends a message, with descriptors, which stay open here.
+
+        Of a stream a part may go: send the rest without them.
+        """
+        limit = self._limit(flags)
+        name = None if address is None else to_text(address)
+        message, keep = _outgoing(data, descriptors, name)
+        result = self._wait(limit, _send_message, byref(message))
+        del keep
+        if result < 0:
+            raise failure(result, filename=from_text(name) if name else None)
+        return result
+
+    def recv_batch(self, count: int, bufsize: int, descriptors: int = 0) -> list[Received]:
+        """Waits for a message, and receives it with those that are there already."""
+        messages = (_library.Message * count)()
+        inboxes = []
+        for message in messages:
+            message.size = sizeof(message)
+            inboxes.append(Inbox(message, create_string_buffer(bufsize), bufsize, descriptors))
+        came = self._wait(self._milliseconds, _recv_batch, byref(messages), count)
+        if came < 0:
+            raise failure(came)
+        return [inbox.received(inbox.message.result) for inbox in inboxes[:came]]
+
+    def send_batch(
+        self, messages: Iterable[Any], address: Optional[Address] = None
+    ) -> list[Union[int, Exception]]:
+        """Sends many messages, to one address; what became of each: its length or an error."""
+        name = None if address is None else to_text(address)
+        given = [_outgoing(data, (), name) for data in messages]
+        array = (_library.Message * len(given))(*(message for message, _ in given))
+        first = 0
+
+        def send_rest(handle: Any, limit: int) -> int:
+            nonlocal first
+            rest = byref(array, first * sizeof(_library.Message))
+            result: int = _send_batch(handle, rest, len(array) - first, limit)
+            if result < 0:
+                return result
+            for first in range(first, len(array)):
+                if array[first].result == _EINTR:
+                    return _EINTR
+            return result
+
+        result = self._wait(self._milliseconds, send_rest)
+        if result < 0 and not first:
+            raise failure(result)
+        return [_fate(message.result) for message in array]
+
+    def _receive_message(self, inbox: Inbox, flags: int) -> int:
+        return self._wait(self._limit(flags), _recv_message, byref(inbox.message))
+
+
+def _inbox(size: int, descriptors: int = 0) -> Inbox:
+    return Inbox(_library.Message(), create_string_buffer(size), size, descriptors)
+
+
+def _outgoing(data: Any, descriptors: Sequence[int], address: Optional[bytes]) -> tuple[Any, Any]:
+    """A message to send, and what has to stay in memory until it has gone."""
+    buffer, size = readable(data)
+    numbers = (c_int32 * len(descriptors))(*map(int32, descriptors))
+    message = _library.Message(
+        data=address_of(buffer),
+        data_size=size,
+        descriptors=cast(numbers, POINTER(c_int32)),
+        descriptors_count=len(numbers),
+        address=cast(c_char_p(address), c_void_p),
+    )
+    return message, (buffer, numbers, address)
+
+
+def _fate(result: int) -> Union[int, Exception]:
+    return result if result >= 0 else failure(result)

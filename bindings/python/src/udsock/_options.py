@@ -1,0 +1,139 @@
+"""What a socket is set to."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, Optional
+
+from . import _library
+from ._ancillary import AncillaryData
+from ._errors import failure
+from ._library import library
+
+# Options that the library has to know of, by the number that the kernel has for them.
+_SO_PASSPIDFD = 76
+_SO_PASSRIGHTS = 83
+_LIBRARY_OPTIONS = {
+    socket.SO_PASSCRED: _library.OPTION_RECEIVE_CREDENTIALS,
+    _SO_PASSPIDFD: _library.OPTION_RECEIVE_PIDFD,
+    _SO_PASSRIGHTS: _library.OPTION_RECEIVE_FDS,
+}
+
+
+class Options(AncillaryData):
+    """A socket's options."""
+
+    __slots__ = ()
+
+    @property
+    def send_buffer(self) -> int:
+        """SO_SNDBUF, in bytes; the kernel doubles what is set."""
+        return self._get(_library.OPTION_SEND_BUFFER)
+
+    @send_buffer.setter
+    def send_buffer(self, value: int) -> None:
+        self._set(_library.OPTION_SEND_BUFFER, value)
+
+    @property
+    def receive_buffer(self) -> int:
+        """SO_RCVBUF, in bytes; it changes little."""
+        return self._get(_library.OPTION_RECEIVE_BUFFER)
+
+    @receive_buffer.setter
+    def receive_buffer(self, value: int) -> None:
+        self._set(_library.OPTION_RECEIVE_BUFFER, value)
+
+    @property
+    def spin_us(self) -> int:
+        """For how many microseconds a wait tries again before it sleeps."""
+        return self._get(_library.OPTION_SPIN_US)
+
+    @spin_us.setter
+    def spin_us(self, value: int) -> None:
+        self._set(_library.OPTION_SPIN_US, value)
+
+    @property
+    def max_per_uid(self) -> int:
+        """How many connections one user may have open; 0: any number."""
+        return self._get(_library.OPTION_MAX_PER_UID)
+
+    @max_per_uid.setter
+    def max_per_uid(self, value: int) -> None:
+        self._set(_library.OPTION_MAX_PER_UID, value)
+
+    @property
+    def receive_descriptors(self) -> bool:
+        """Whether descriptors are taken that come with messages."""
+        return bool(self._get(_library.OPTION_RECEIVE_FDS))
+
+    @receive_descriptors.setter
+    def receive_descriptors(self, value: bool) -> None:
+        self._set(_library.OPTION_RECEIVE_FDS, bool(value))
+
+    @property
+    def receive_credentials(self) -> bool:
+        """Whether messages tell who sent them."""
+        return bool(self._get(_library.OPTION_RECEIVE_CREDENTIALS))
+
+    @receive_credentials.setter
+    def receive_credentials(self, value: bool) -> None:
+        self._set(_library.OPTION_RECEIVE_CREDENTIALS, bool(value))
+
+    @property
+    def receive_pidfd(self) -> bool:
+        """Whether messages bring a descriptor of their sender's process."""
+        return bool(self._get(_library.OPTION_RECEIVE_PIDFD))
+
+    @receive_pidfd.setter
+    def receive_pidfd(self, value: bool) -> None:
+        self._set(_library.OPTION_RECEIVE_PIDFD, bool(value))
+
+    @property
+    def refused(self) -> int:
+        """How many clients the allow list and `max_per_uid` have refused."""
+        return self._get(_library.OPTION_REFUSED)
+
+    @property
+    def listening(self) -> bool:
+        """Whether this is a server that listens."""
+        return bool(self._get(_library.OPTION_LISTENING))
+
+    @property
+    def readable_bytes(self) -> int:
+        """How much a stream has to read; how long the next message is."""
+        return self._get(_library.OPTION_READABLE_BYTES)
+
+    @property
+    def owns_file(self) -> bool:
+        """Whether the path that the socket was bound to still leads to its own file."""
+        return bool(self._get(_library.OPTION_OWNS_FILE))
+
+    # ---- As socket.socket
+
+    def getsockopt(self, level: int, optname: int, buflen: int = 0, /) -> Any:
+        return self._raw(lambda raw: raw.getsockopt(level, optname, *[buflen] * (buflen != 0)))
+
+    def setsockopt(
+        self, level: int, optname: int, value: Any, optlen: Optional[int] = None, /
+    ) -> None:
+        known = _LIBRARY_OPTIONS.get(optname) if level == socket.SOL_SOCKET else None
+        if known is not None and isinstance(value, int):
+            self._set(known, bool(value))
+            return
+        more: tuple[Any, ...] = (value,) if optlen is None else (value, optlen)
+        self._raw(lambda raw: raw.setsockopt(level, optname, *more))
+
+    def _get(self, option: int) -> int:
+        return check(library.udsock_get_option(self._handle, option))
+
+    def _set(self, option: int, value: int) -> None:
+        if not -(2**63) <= value < 2**63:
+            raise OverflowError(f"{value} does not fit into an int64_t")
+        check(library.udsock_set_option(self._handle, option, value))
+
+
+def check(result: int) -> int:
+    """The result, unless it is an error."""
+    if result < 0:
+        raise failure(result)
+    return result

@@ -1,0 +1,86 @@
+"""Where a socket is, who is at the other end, and who may be."""
+
+from __future__ import annotations
+
+import os
+from ctypes import byref, c_uint32, create_string_buffer
+from typing import Any, Callable, Union
+
+from . import _library
+from ._address import ReturnedAddress, from_text
+from ._library import library, uint32
+from ._messages import Credentials, credentials_of
+from ._options import Options, check
+
+
+class Peer(Options):
+    """A socket's peer, its address, and who may be one."""
+
+    __slots__ = ()
+
+    # ---- Addresses
+
+    def getsockname(self) -> ReturnedAddress:
+        """The socket's own address; "": it has none."""
+        return from_text(self._text(library.udsock_local_address))
+
+    def getpeername(self) -> ReturnedAddress:
+        """The peer's address; "": it has none."""
+        return from_text(self._text(library.udsock_remote_address))
+
+    @property
+    def local_address(self) -> str:
+        """The socket's own address as the library writes it; "": it has none."""
+        return os.fsdecode(self._text(library.udsock_local_address))
+
+    @property
+    def remote_address(self) -> str:
+        """The peer's address as the library writes it; "": it has none."""
+        return os.fsdecode(self._text(library.udsock_remote_address))
+
+    # ---- The peer
+
+    @property
+    def peer_credentials(self) -> Credentials:
+        """Who the peer is, as the kernel vouches for it."""
+        credentials = _library.Credentials()
+        check(library.udsock_peer_credentials(self._handle, byref(credentials)))
+        return credentials_of(credentials)
+
+    @property
+    def peer_groups(self) -> list[int]:
+        """The peer's supplementary groups."""
+        count = check(library.udsock_peer_groups(self._handle, None, 0))
+        groups = (c_uint32 * count)()
+        return groups[: check(library.udsock_peer_groups(self._handle, groups, count))]
+
+    def peer_pidfd(self) -> int:
+        """A descriptor for the peer's process, the caller's to close."""
+        return check(library.udsock_peer_pidfd(self._handle))
+
+    @property
+    def peer_label(self) -> str:
+        """The peer's security label."""
+        return os.fsdecode(self._text(library.udsock_peer_label))
+
+    # ---- The allow list
+
+    def allow_user(self, user: Union[int, str]) -> None:
+        """Lets this user connect, by number or name. The first rule shuts out all others."""
+        if isinstance(user, int):
+            check(library.udsock_allow_uid(self._handle, uint32(user)))
+        else:
+            check(library.udsock_allow_user(self._handle, os.fsencode(user)))
+
+    def allow_group(self, group: Union[int, str]) -> None:
+        """Lets the members of this group connect, by number or name."""
+        if isinstance(group, int):
+            check(library.udsock_allow_gid(self._handle, uint32(group)))
+        else:
+            check(library.udsock_allow_group(self._handle, os.fsencode(group)))
+
+    def _text(self, call: Callable[..., int]) -> bytes:
+        room: Any = create_string_buffer(_library.ADDRESS_SIZE)
+        size = check(call(self._handle, room, len(room)))
+        text: bytes = room[:size]
+        return text

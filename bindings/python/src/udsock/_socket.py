@@ -1,0 +1,345 @@
+"""The socket: its life, from bind to close."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import warnings
+from ctypes import byref
+from operator import index
+from typing import TYPE_CHECKING, Any, Optional, Union
+
+from . import _library
+from ._address import Address, ReturnedAddress, from_text, to_text
+from ._endpoint import Standard
+from ._errors import failure
+from ._library import NO_HANDLE, Handle, int32, library, uint32
+from ._messages import Credentials, credentials_of
+from ._peer import Peer
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_KINDS = (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET)
+_AT_ONCE = 65536
+"""So many bytes of a file are sent at once."""
+
+_accept = library.udsock_accept
+
+
+class Socket(Peer):
+    """A Unix domain socket. It stands where a socket.socket(AF_UNIX) stands.
+
+    Made by its constructor it takes descriptors that come with messages, as socket.socket
+    does. Those that the functions of this module open do so when `receive_descriptors` is
+    set. The file of a socket that was bound is removed when it is closed.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        family: int = socket.AF_UNIX,
+        type: int = socket.SOCK_STREAM,
+        proto: int = 0,
+        fileno: Optional[int] = None,
+    ) -> None:
+        self._handle = NO_HANDLE
+        self._closed = True
+        if family not in (-1, socket.AF_UNIX):
+            raise failure(-errno.EAFNOSUPPORT)
+        if proto not in (-1, 0, socket.AF_UNIX):
+            raise failure(-errno.EPROTONOSUPPORT)
+        kind = socket.SOCK_STREAM if type == -1 else index(type)
+        timeout = socket.getdefaulttimeout()
+        if kind & socket.SOCK_NONBLOCK:
+            timeout = 0.0
+        kind &= ~(socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        if fileno is not None:
+            handle, kind = adopted(fileno)
+        else:
+            handle = library.udsock_create(kind) if kind in _KINDS else -errno.ESOCKTNOSUPPORT
+            if handle < 0:
+                raise failure(handle)
+        self._take(handle, kind, timeout)
+        self._set(_library.OPTION_RECEIVE_FDS, 1)
+
+    @classmethod
+    def _from_handle(cls, handle: int, kind: int, timeout: Optional[float] = None) -> Socket:
+        made = cls.__new__(cls)
+        made._take(handle, kind, timeout)
+        return made
+
+    # ---- What it is
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        return socket.AF_UNIX
+
+    @property
+    def type(self) -> socket.SocketKind:
+        return socket.SocketKind(self._kind)
+
+    @property
+    def proto(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        closed = self._handle.value < 0
+        text = f"<{__name__.partition('.')[0]}.{type(self).__name__}"
+        text += " [closed]" if closed else ""
+        text += f" fd={self.fileno()}, family={self.family}, type={self.type}, proto={self.proto}"
+        for name, read in (("laddr", self.getsockname), ("raddr", self.getpeername)):
+            try:
+                address = read()
+            except OSError:
+                continue
+            text += f", {name}={address!r}" if address else ""
+        return text + ">"
+
+    # ---- Names and connections
+
+    def bind(
+        self,
+        address: Address,
+        /,
+        *,
+        mode: int = 0,
+        user: Union[int, str, None] = None,
+        group: Union[int, str, None] = None,
+        replace: bool = False,
+        reclaim: bool = True,
+        keep_file: bool = False,
+        make_parents: bool = False,
+    ) -> None:
+        """Gives the socket a name. The file of a server that has gone is removed first."""
+        options = bind_options(mode, user, group, 0, replace, reclaim, keep_file, make_parents)
+        text = to_text(address)
+        error = _library.Error()
+        code = library.udsock_bind(self._handle, text, byref(options), byref(error))
+        if code < 0:
+            raise failure(code, error, from_text(text))
+
+    def listen(self, backlog: Optional[int] = None, /) -> None:
+        """Lets clients connect; so many may wait, by default as many as the system allows."""
+        waiting = 0 if backlog is None else max(1, int32(backlog))
+        code = library.udsock_listen(self._handle, waiting)
+        if code < 0:
+            raise failure(code)
+
+    def accept(self) -> tuple[Socket, ReturnedAddress]:
+        """The next client, and its address."""
+        client = self._accepted(None)
+        try:
+            return client, client.getpeername()
+        except OSError:
+            return client, ""
+
+    def accept_with_credentials(self) -> tuple[Socket, Credentials]:
+        """The next client, and who it is."""
+        credentials = _library.Credentials()
+        client = self._accepted(credentials)
+        return client, credentials_of(credentials)
+
+    def _accepted(self, credentials: Optional[_library.Credentials]) -> Socket:
+        peer = None if credentials is None else byref(credentials)
+        handle = self._wait(self._milliseconds, lambda server, limit: _accept(server, limit, peer))
+        if handle < 0:
+            raise failure(handle)
+        return Socket._from_handle(handle, self._kind, socket.getdefaulttimeout())
+
+    def connect(self, address: Address, /, *, retry: bool = False) -> None:
+        """Connects. If the server's queue is full this waits.
+
+        `retry`: waits for a server, too, within the timeout.
+        """
+        text = to_text(address)
+        code, error = self._connected(text, retry)
+        if code < 0:
+            raise failure(code, error, from_text(text))
+
+    def connect_ex(self, address: Address, /) -> int:
+        """connect, but 0 or an errno is returned."""
+        code, _ = self._connected(to_text(address), False)
+        return errno.EAGAIN if code == -errno.ETIMEDOUT else -code
+
+    def _connected(self, address: bytes, retry: bool) -> tuple[int, _library.Error]:
+        error = _library.Error()
+
+        def connect(handle: Handle, limit: int) -> int:
+            options = connect_options(limit, retry, None)
+            code: int = library.udsock_connect(handle, address, byref(options), byref(error))
+            return code
+
+        return self._wait(self._milliseconds, connect), error
+
+    def shutdown(self, how: int, /) -> None:
+        """SHUT_RD, SHUT_WR or SHUT_RDWR."""
+        code = library.udsock_shutdown(self._handle, int32(int32(how) + 1))
+        if code < 0:
+            raise failure(code)
+
+    # ---- The end
+
+    def close(self) -> None:
+        """Closes the socket, once the files of makefile are closed, and removes its file."""
+        self._closed = True
+        if self._io_refs <= 0:
+            self._real_close()
+
+    def _real_close(self) -> None:
+        handle, self._handle = self._handle, NO_HANDLE
+        if handle.value < 0:
+            return
+        code = library.udsock_close(handle)
+        # A poller may have closed it.
+        if code < 0 and code != -errno.EBADF:
+            raise failure(code)
+
+    def detach(self) -> int:
+        """Gives the descriptor away, blocking as socket(2) makes it; the file stays."""
+        handle, self._handle = self._handle, NO_HANDLE
+        self._closed = True
+        if handle.value < 0:
+            return -1
+        fd: int = library.udsock_release(handle)
+        if fd < 0:
+            raise failure(fd)
+        return fd
+
+    def disown(self) -> None:
+        """Leaves the socket's file to somebody else; it is not removed any more."""
+        code = library.udsock_disown(self._handle)
+        if code < 0:
+            raise failure(code)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._closed:
+            self.close()
+
+    def __del__(self) -> None:
+        # A constructor that failed has set nothing.
+        if getattr(self, "_handle", NO_HANDLE).value >= 0:
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self)
+            self._real_close()
+
+    def __getstate__(self) -> Any:
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
+
+    # ---- Descriptors and files
+
+    def dup(self) -> Socket:
+        """A second descriptor of the same socket. It does not have the socket's file."""
+        fd = self.fileno()
+        if fd < 0:
+            raise failure(-errno.EBADF)
+        copy = Socket(fileno=socket.dup(fd))
+        copy.settimeout(self.gettimeout())
+        return copy
+
+    def get_inheritable(self) -> bool:
+        return os.get_inheritable(self.fileno())
+
+    def set_inheritable(self, inheritable: bool) -> None:
+        os.set_inheritable(self.fileno(), inheritable)
+
+    def makefile(
+        self,
+        mode: str = "r",
+        buffering: Optional[int] = None,
+        *,
+        encoding: Optional[str] = None,
+        errors: Optional[str] = None,
+        newline: Optional[str] = None,
+    ) -> Any:
+        """A file over the socket, which closes only after it."""
+        # It is written in Python, and made for whatever has socket.socket's methods.
+        return Standard.makefile(
+            self,  # type: ignore[call-overload]
+            mode,
+            buffering,
+            encoding=encoding,
+            errors=errors,
+            newline=newline,
+        )
+
+    def _decref_socketios(self) -> None:
+        if self._io_refs > 0:
+            self._io_refs -= 1
+        if self._closed:
+            self.close()
+
+    def sendfile(self, file: Any, offset: int = 0, count: Optional[int] = None) -> int:
+        """Sends a file's bytes from `offset` on, and leaves it behind them: how many."""
+        if self._kind != socket.SOCK_STREAM:
+            raise ValueError("only SOCK_STREAM type sockets are supported")
+        if "b" not in getattr(file, "mode", "b"):
+            raise ValueError("file should be opened in binary mode")
+        if self.gettimeout() == 0:
+            raise ValueError("non-blocking sockets are not supported")
+        if count is not None:
+            if not isinstance(count, int):
+                raise TypeError(f"count must be a positive integer (got {count!r})")
+            if count <= 0:
+                raise ValueError(f"count must be a positive integer (got {count!r})")
+        if offset:
+            file.seek(offset)
+        total = 0
+        try:
+            while count is None or total < count:
+                size = _AT_ONCE if count is None else min(_AT_ONCE, count - total)
+                data = memoryview(file.read(size))
+                if not data:
+                    break
+                while data:
+                    sent = self.send(data)
+                    total += sent
+                    data = data[sent:]
+        finally:
+            if total and hasattr(file, "seek"):
+                file.seek(offset + total)
+        return total
+
+
+def bind_options(
+    mode: int,
+    user: Union[int, str, None],
+    group: Union[int, str, None],
+    backlog: int,
+    replace: bool,
+    reclaim: bool,
+    keep_file: bool,
+    make_parents: bool,
+) -> _library.BindOptions:
+    flags = _library.REPLACE * replace | _library.NO_RECLAIM * (not reclaim)
+    flags |= _library.KEEP_FILE * keep_file | _library.MAKE_PARENTS * make_parents
+    return _library.BindOptions(
+        flags=flags,
+        mode=uint32(mode),
+        backlog=int32(backlog),
+        user=None if user is None else os.fsencode(str(user)),
+        group=None if group is None else os.fsencode(str(group)),
+    )
+
+
+def connect_options(
+    limit: int, retry: bool, local_address: Optional[bytes]
+) -> _library.ConnectOptions:
+    flags = _library.RETRY * retry | _library.DONT_WAIT * (limit == 0)
+    return _library.ConnectOptions(flags=flags, timeout_ms=limit, local_address=local_address)
+
+
+def adopted(fileno: int) -> tuple[int, int]:
+    """A handle for a descriptor, and its kind."""
+    fd = int32(fileno)
+    if fd < 0:
+        raise ValueError("negative file descriptor")
+    error = _library.Error()
+    handle: int = library.udsock_adopt(fd, byref(error))
+    if handle < 0:
+        raise failure(handle, error)
+    return handle, library.udsock_get_option(Handle(handle), _library.OPTION_KIND)

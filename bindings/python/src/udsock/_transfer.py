@@ -1,0 +1,275 @@
+"""Sending and receiving, as socket.socket does, and exactly."""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+from collections import deque
+from ctypes import byref, c_char, c_size_t, c_void_p, cast, create_string_buffer
+from operator import index
+from typing import Any, Callable, Optional
+
+from . import _library
+from ._address import from_text, to_text
+from ._endpoint import Endpoint, Result
+from ._errors import failure
+from ._library import library
+
+_EOF = _library.EOF
+_EINTR = -errno.EINTR
+_EMSGSIZE = -errno.EMSGSIZE
+
+ROOM = 65536
+"""Up to this size, data is received into a room that is used again."""
+
+LARGEST = 8 << 20
+"""No message is larger (the kernel's limit is near 4 MiB), and of a stream less may come."""
+
+_rooms: "deque[Any]" = deque(maxlen=16)
+
+# As plain numbers: the enumeration's operators take longer than a call of the library's.
+DONTWAIT = int(socket.MSG_DONTWAIT)
+NOSIGNAL = int(socket.MSG_NOSIGNAL)
+WAITALL = int(socket.MSG_WAITALL)
+CMSG_CLOEXEC = int(socket.MSG_CMSG_CLOEXEC)
+
+# These say nothing to a Unix socket, or what the library does anyway.
+SEND_IGNORED = NOSIGNAL | int(
+    socket.MSG_EOR | socket.MSG_MORE | socket.MSG_DONTROUTE | socket.MSG_CONFIRM
+)
+UNKNOWN_FLAGS = ~(NOSIGNAL | CMSG_CLOEXEC | DONTWAIT | WAITALL)
+"""Flags for receiving that the library has not, MSG_PEEK above all."""
+
+_send = library.udsock_send
+_recv = library.udsock_recv
+_send_all = library.udsock_send_all
+_recv_exact = library.udsock_recv_exact
+_send_to = library.udsock_send_to
+_length = _library.length
+
+
+def readable(data: Any) -> tuple[Any, int]:
+    """Data as ctypes passes it on, and its size."""
+    if isinstance(data, bytes):
+        return data, len(data)
+    view = memoryview(data)
+    if view.readonly or not view.nbytes or not view.c_contiguous:
+        copy = bytes(view) if view.c_contiguous else _refuse()
+        return copy, len(copy)
+    return byref(c_char.from_buffer(view)), view.nbytes
+
+
+def writable(buffer: Any, nbytes: int, call: str) -> tuple[Any, int]:
+    """A buffer to receive into as ctypes passes it on, and how much of it to fill."""
+    view = memoryview(buffer)
+    if view.readonly:
+        raise TypeError(f"{call}() argument must be read-write bytes-like object")
+    if not view.c_contiguous:
+        _refuse()
+    if nbytes < 0:
+        raise ValueError(f"negative buffersize in {call}")
+    if nbytes > view.nbytes:
+        raise ValueError("nbytes is greater than the length of the buffer")
+    size = nbytes or view.nbytes
+    return (byref(c_char.from_buffer(view)) if size else None), size
+
+
+def address_of(buffer: Any) -> int:
+    """Where the data is of bytes, of a ctypes array, or of what byref made."""
+    return cast(buffer, c_void_p).value or 0
+
+
+def _refuse() -> bytes:
+    raise BufferError("memoryview: underlying buffer is not C-contiguous")
+
+
+class Transfer(Endpoint):
+    """A socket's data."""
+
+    __slots__ = ()
+
+    # ---- Sending
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        # Most calls, in a short way.
+        if not flags and self._milliseconds <= 0 and type(data) is bytes:
+            result: int = _send(self._handle, data, _length(len(data)), self._milliseconds)
+            if result >= 0:
+                return result
+            if result != _EINTR:
+                raise failure(result)
+        buffer, size = readable(data)
+        limit = self._send_limit(flags)
+        if limit is None:
+            return self._raw_send(flags, lambda raw, flags: raw.send(data, flags))
+        result = self._wait(limit, _send, buffer, _length(size))
+        if result < 0:
+            raise failure(result)
+        return result
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """Returns when everything has gone, within one timeout."""
+        limit = self._send_limit(flags)
+        if limit is None:
+            rest = memoryview(data).cast("B")
+            while rest:
+                rest = rest[self.send(rest, flags) :]
+            return
+        buffer, size = readable(data)
+        done = 0
+        # Mostly all goes at once.
+        if limit <= 0 and size:
+            result: int = _send(self._handle, buffer, _length(size), limit)
+            if result == size:
+                return
+            if result < 0 and result != _EINTR:
+                raise failure(result)
+            done = max(0, result)
+        sent = c_size_t()
+
+        def send_rest(handle: Any, limit: int) -> int:
+            nonlocal done
+            done += sent.value
+            rest = buffer if not done else c_void_p(address_of(buffer) + done)
+            code: int = _send_all(handle, rest, _length(size - done), limit, byref(sent))
+            return code
+
+        result = self._wait(limit, send_rest)
+        if result < 0:
+            raise failure(result)
+
+    def sendto(self, data: Any, *arguments: Any) -> int:
+        """sendto(data, address) or sendto(data, flags, address)."""
+        if not 1 <= len(arguments) <= 2:
+            raise TypeError(f"sendto() takes 2 or 3 arguments ({len(arguments) + 1} given)")
+        address = to_text(arguments[-1])
+        flags: int = arguments[0] if len(arguments) == 2 else 0
+        buffer, size = readable(data)
+        limit = self._send_limit(flags)
+        if limit is None:
+            name = from_text(address)
+            return self._raw_send(flags, lambda raw, flags: raw.sendto(data, flags, name))
+        result = self._wait(limit, _send_to, buffer, _length(size), address)
+        if result < 0:
+            raise failure(result, filename=from_text(address))
+        return result
+
+    def _send_limit(self, flags: int) -> Optional[int]:
+        """The timeout in milliseconds. None: the library does not know one of the flags."""
+        if not flags:
+            return self._milliseconds
+        if flags & ~(SEND_IGNORED | DONTWAIT):
+            return None
+        return self._limit(flags)
+
+    def _limit(self, flags: int) -> int:
+        """The timeout in milliseconds. MSG_DONTWAIT changes it where there is none."""
+        if flags & DONTWAIT and self._milliseconds < 0:
+            return 0
+        return self._milliseconds
+
+    def _raw_send(self, flags: int, act: Callable[[socket.socket, int], int]) -> int:
+        limit = self._limit(flags)
+        flags |= DONTWAIT | NOSIGNAL
+        return self._raw_wait(select.POLLOUT, limit, lambda raw: act(raw, flags))
+
+    # ---- Receiving
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """What is there, at most `bufsize` bytes; b"" at the end."""
+        size = checked_size(bufsize, "recv")
+        if not size:
+            return b""
+        room = room_for(size)
+        if flags & UNKNOWN_FLAGS:
+            size = min(size, self._raw_into(room, size, flags))
+        else:
+            size = self._receive(room, size, flags)
+        data: bytes = room[:size]
+        done_with(room)
+        return data
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        room, size = writable(buffer, nbytes, "recv_into")
+        if not size:
+            return 0
+        if flags & UNKNOWN_FLAGS:
+            return self._raw_into(buffer, size, flags)
+        return self._receive(room, size, flags)
+
+    def recv_exact(self, size: int) -> bytes:
+        """Exactly so many bytes of a stream. What has come before an error is in its `partial`."""
+        room: Any = create_string_buffer(size)
+        done, result = self._receive_exact(room, size, self._milliseconds)
+        if result < 0:
+            error = failure(result)
+            error.partial = room[:done]  # type: ignore[attr-defined]
+            raise error
+        data: bytes = room[:size]
+        return data
+
+    def _receive(self, room: Any, size: int, flags: int) -> int:
+        limit = self._limit(flags) if flags else self._milliseconds
+        if flags & WAITALL and limit and self._kind == socket.SOCK_STREAM:
+            done, result = self._receive_exact(room, size, limit)
+            result = done or result
+        else:
+            result = self._wait(limit, _recv, room, _length(size))
+        return counted(result, size)
+
+    def _receive_exact(self, room: Any, size: int, limit: int) -> tuple[int, int]:
+        """How many bytes have come, and the last result."""
+        received = c_size_t()
+        done = 0
+
+        def receive_rest(handle: Any, limit: int) -> int:
+            nonlocal done
+            rest = c_void_p(address_of(room) + done)
+            code: int = _recv_exact(handle, rest, _length(size - done), limit, byref(received))
+            done += received.value
+            return code
+
+        result = self._wait(limit, receive_rest)
+        return done, result
+
+    def _raw_into(self, buffer: Any, size: int, flags: int) -> int:
+        return self._raw_receive(flags, lambda raw, flags: raw.recv_into(buffer, size, flags))
+
+    def _raw_receive(self, flags: int, act: Callable[[socket.socket, int], Result]) -> Result:
+        limit = self._limit(flags)
+        flags |= DONTWAIT
+        return self._raw_wait(select.POLLIN, limit, lambda raw: act(raw, flags))
+
+
+def checked_size(bufsize: int, call: str) -> int:
+    size = index(bufsize)
+    if size < 0:
+        raise ValueError(f"negative buffersize in {call}")
+    return min(size, LARGEST)
+
+
+def room_for(size: int) -> Any:
+    """A room of at least this size that nobody else uses."""
+    if size > ROOM:
+        return create_string_buffer(size)
+    try:
+        return _rooms.pop()
+    except IndexError:
+        return create_string_buffer(ROOM)
+
+
+def done_with(room: Any) -> None:
+    if len(room) == ROOM:
+        _rooms.append(room)
+
+
+def counted(result: int, size: int) -> int:
+    """A result as socket.socket has it: 0 is the end too, and a message may be cut."""
+    if result >= 0:
+        return result
+    if result == _EOF:
+        return 0
+    if result == _EMSGSIZE:
+        return size
+    raise failure(result)

@@ -1,0 +1,275 @@
+"""Transports of connections: asyncio.Transport over a socket that the loop's poller watches."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections import deque
+from ctypes import byref, c_char
+from typing import Any, Callable
+
+from .. import _library
+from .._errors import failure
+from .._library import library
+from ._transport import SocketTransport
+
+_COLLECTED = 65536
+"""So many bytes are sent at once, and do not wait for the end of the turn."""
+
+_OVERHEAD = 32
+"""What the kernel adds to a message in the send buffer."""
+
+_WAITS = (-errno.EAGAIN, -errno.EINTR)
+
+_send = library.udsock_send
+_length = _library.length
+
+
+class Connection(SocketTransport, asyncio.Transport):
+    """What streams and seqpacket connections have in common."""
+
+    __slots__ = ("deliver", "_held", "_is_paused", "_has_ended")
+
+    def __init__(self, *arguments: Any) -> None:
+        self._held: deque[bytes] = deque()
+        self._is_closing = False
+        self._is_paused = False
+        self._has_ended = False
+        super().__init__(*arguments)
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        super().set_protocol(protocol)
+        self._choose_delivery()
+
+    def _choose_delivery(self) -> None:
+        if self._is_closing:
+            self.deliver = _ignore
+        elif self._is_paused or self._held:
+            self.deliver = self._held.append
+        elif isinstance(self._protocol, asyncio.BufferedProtocol):
+            self.deliver = self._deliver_buffered
+        else:
+            # There is no shorter way from the poller to the protocol.
+            self.deliver = self._protocol.data_received
+
+    # ---- Receiving
+
+    def is_reading(self) -> bool:
+        return not self._is_paused and not self._is_closing
+
+    def pause_reading(self) -> None:
+        if self.is_reading():
+            self._is_paused = True
+            self._choose_delivery()
+            self._watch(self._hub.pause)
+
+    def resume_reading(self) -> None:
+        if self._is_closing or not self._is_paused:
+            return
+        self._is_paused = False
+        if self._held:
+            self._loop.call_soon(self._release)
+        else:
+            self._choose_delivery()
+            self._watch(self._hub.resume)
+
+    def _release(self) -> None:
+        """Delivers what had come already when reading was paused."""
+        while self._held and self.is_reading():
+            data = self._held.popleft()
+            try:
+                if isinstance(self._protocol, asyncio.BufferedProtocol):
+                    self._deliver_buffered(data)
+                else:
+                    self._protocol.data_received(data)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self.broke(error)
+        if self.is_reading():
+            self._choose_delivery()
+            self._watch(self._hub.resume)
+
+    def _watch(self, change: Callable[[int], None]) -> None:
+        if self._has_ended:
+            return
+        try:
+            change(self._handle.value)
+        except FileNotFoundError:
+            # It is paused, or failed in this very turn, as will be told.
+            pass
+        except OSError as error:
+            self._lose(error)
+
+    def _deliver_buffered(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            protocol = self._protocol
+            if self._is_paused or not isinstance(protocol, asyncio.BufferedProtocol):
+                # A callback has changed its mind.
+                if self._is_paused:
+                    self._held.appendleft(bytes(rest))
+                else:
+                    self.deliver(bytes(rest))
+                return
+            if self._is_closing:
+                return
+            room = memoryview(protocol.get_buffer(len(rest))).cast("B")
+            size = min(len(room), len(rest))
+            if not size:
+                raise RuntimeError("get_buffer() returned an empty buffer")
+            room[:size] = rest[:size]
+            protocol.buffer_updated(size)
+            rest = rest[size:]
+
+    def received(self, data: bytes, address: bytes, code: int) -> None:
+        """With what is unusual: a message was cut."""
+        self._lose(failure(code))
+
+    def ended(self) -> None:
+        # While reading is paused this is told again at its end.
+        if self.is_reading():
+            self._has_ended = True
+            if not self._protocol.eof_received():
+                self.close()
+
+    def _stop_receiving(self) -> None:
+        self._held.clear()
+        self._choose_delivery()
+
+    # ---- Sending
+
+    def _checked(self, data: Any) -> bytes:
+        """What can be sent of what was given to write; b"": nothing."""
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError(f"data is bytes-like, not {type(data).__name__}")
+        if self._has_eof:
+            raise RuntimeError("Cannot call write() after write_eof()")
+        if self._is_lost:
+            self._warn_of_loss()
+        # It is sent only later, and may be changed before.
+        return bytes(data)
+
+    def _has_collected(self, size: int) -> None:
+        self._size = size = self._size + size
+        if self._is_blocked:
+            self._regard_limits()
+        elif size > _COLLECTED or size > self._high:
+            # What drain waits for is known at once.
+            self.flush()
+        elif not self._will_flush:
+            self._will_flush = True
+            self._hub.will_flush(self)
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        """The peer sees the end behind all that was written."""
+        if not self._is_closing and not self._has_eof:
+            self._has_eof = True
+            self.flush()
+
+    def close(self) -> None:
+        super().close()
+        if not self._is_lost:
+            # It still has something to send.
+            self._watch(self._hub.pause)
+
+
+class StreamConnection(Connection):
+    """A stream: what was written leaves in as few calls as possible."""
+
+    __slots__ = ("_collected", "_rest")
+
+    def __init__(self, *arguments: Any) -> None:
+        self._collected: list[bytes] = []
+        self._rest = bytearray()
+        super().__init__(*arguments)
+
+    def write(self, data: Any) -> None:
+        if type(data) is not bytes or self._has_eof or self._is_lost:
+            data = self._checked(data)
+        if data and not self._is_lost:
+            self._collected.append(data)
+            self._has_collected(len(data))
+
+    def _send_collected(self) -> int:
+        collected, rest = self._collected, self._rest
+        if rest:
+            return self._send_rest()
+        if not collected:
+            # (It is not 0 if Ctrl-C came in the middle of a send.)
+            self._size = 0
+            return 0
+        data = collected[0] if len(collected) == 1 else b"".join(collected)
+        collected.clear()
+        size = len(data)
+        sent: int = _send(self._handle, data, _length(size), 0)
+        if sent == size:
+            self._size = 0
+            return 0
+        if sent < 0 and sent not in _WAITS:
+            return sent
+        rest += memoryview(data)[max(sent, 0) :]
+        self._size = len(rest)
+        return 1
+
+    def _send_rest(self) -> int:
+        rest = self._rest
+        for data in self._collected:
+            rest += data
+        self._collected.clear()
+        sent: int = _send(self._handle, byref(c_char.from_buffer(rest)), _length(len(rest)), 0)
+        if sent < 0:
+            return 1 if sent in _WAITS else sent
+        del rest[:sent]
+        self._size = len(rest)
+        return 1 if rest else 0
+
+    def _discard(self) -> None:
+        self._collected.clear()
+        self._rest.clear()
+
+
+class MessageConnection(Connection):
+    """A seqpacket connection: each write is a message, and so is what is received."""
+
+    __slots__ = ("_messages", "_largest")
+
+    def __init__(self, *arguments: Any) -> None:
+        self._messages: deque[bytes] = deque()
+        self._largest = 0
+        super().__init__(*arguments)
+
+    def write(self, data: Any) -> None:
+        if type(data) is not bytes or self._has_eof or self._is_lost:
+            data = self._checked(data)
+        if self._is_lost:
+            return
+        if len(data) > self._largest:
+            self._largest = self._sock.send_buffer - _OVERHEAD
+            if len(data) > self._largest:
+                # Who wrote it is told, and the connection goes on.
+                raise failure(-errno.EMSGSIZE)
+        self._messages.append(data)
+        # An empty message takes memory, too.
+        self._has_collected(len(data) + 1)
+
+    def _send_collected(self) -> int:
+        messages = self._messages
+        while messages:
+            data = messages[0]
+            sent: int = _send(self._handle, data, _length(len(data)), 0)
+            if sent < 0:
+                return 1 if sent in _WAITS else sent
+            messages.popleft()
+            self._size -= len(data) + 1
+        return 0
+
+    def _discard(self) -> None:
+        self._messages.clear()
+
+
+def _ignore(_: bytes) -> None:
+    """What comes after the transport was closed."""

@@ -1,0 +1,180 @@
+"""A server: its listening socket is in the loop's poller, which accepts."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from socket import SOCK_STREAM
+from typing import Any, Callable, Optional, Set
+
+from .._socket import Socket
+from ._connection import Connection, MessageConnection, StreamConnection
+from ._hub import Hub, hub_of
+from ._transport import Owner
+
+ProtocolFactory = Callable[[], asyncio.BaseProtocol]
+
+
+def connection_of(
+    loop: asyncio.AbstractEventLoop,
+    hub: Hub,
+    sock: Socket,
+    protocol: asyncio.BaseProtocol,
+    owner: Optional[Owner] = None,
+) -> Connection:
+    kind = StreamConnection if sock._kind == SOCK_STREAM else MessageConnection
+    return kind(loop, hub, sock, protocol, owner)
+
+
+class Server(asyncio.AbstractServer):
+    """asyncio.Server's methods, over one of our sockets, which it closes at its end."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, sock: Socket, protocol_factory: ProtocolFactory
+    ) -> None:
+        self._loop = loop
+        sock.settimeout(0.0)
+        self._sock = sock
+        self._handle = sock.handle
+        self._kind = sock._kind
+        self._protocol_factory = protocol_factory
+        self._hub: Optional[Hub] = None
+        self._connections: Set[Connection] = set()
+        self._is_open = True
+        self._serving: Optional[asyncio.Future[None]] = None
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._sock!r}>"
+
+    def __del__(self) -> None:
+        if self._is_open:
+            warnings.warn(f"unclosed server {self!r}", ResourceWarning, source=self)
+            self._sock.close()
+
+    @property
+    def sockets(self) -> tuple[Socket, ...]:
+        return (self._sock,) if self._is_open else ()
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        return self._loop
+
+    # ---- Serving
+
+    def is_serving(self) -> bool:
+        return self._hub is not None
+
+    async def start_serving(self) -> None:
+        self._start_serving()
+        await asyncio.sleep(0)
+
+    def _start_serving(self) -> None:
+        if not self._is_open:
+            raise RuntimeError(f"server {self!r} is closed")
+        if self._hub is None:
+            hub = hub_of(self._loop)
+            hub.add(self._handle, self)
+            self._hub = hub
+
+    async def serve_forever(self) -> None:
+        if self._serving is not None:
+            raise RuntimeError(f"server {self!r} is already being awaited on serve_forever()")
+        self._start_serving()
+        self._serving = self._loop.create_future()
+        try:
+            await self._serving
+        except asyncio.CancelledError:
+            self.close()
+            raise
+        finally:
+            self._serving = None
+
+    # ---- As a member of the poller
+
+    def accepted(self, handle: int) -> None:
+        sock = Socket._from_handle(handle, self._kind)
+        if self._hub is None:
+            sock.close()
+            return
+        try:
+            protocol = self._protocol_factory()
+        except BaseException:
+            sock.close()
+            raise
+        connection = connection_of(self._loop, self._hub, sock, protocol, self)
+        self._hub.join(handle, connection)
+        try:
+            protocol.connection_made(connection)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            connection.broke(error)
+
+    def failed(self, error: Exception) -> None:
+        self._report("socket.accept() failed", error)
+
+    def broke(self, error: BaseException) -> None:
+        self._report("Error on transport creation for incoming connection", error)
+
+    def _report(self, message: str, error: BaseException) -> None:
+        context = {"message": message, "exception": error, "socket": self._sock}
+        self._loop.call_exception_handler(context)
+
+    def attach(self, connection: Connection) -> None:
+        self._connections.add(connection)
+
+    def detach(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        self._wake_waiters()
+
+    # ---- The end
+
+    def close(self) -> None:
+        """No more clients; the socket's file is removed. Connections stay open."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        hub, self._hub = self._hub, None
+        if hub is not None:
+            hub.forget(self._handle)
+        try:
+            self._sock.close()
+        finally:
+            if self._serving is not None and not self._serving.done():
+                self._serving.cancel()
+            self._wake_waiters()
+
+    def close_clients(self) -> None:
+        """Closes all connections."""
+        for connection in list(self._connections):
+            connection.close()
+
+    def abort_clients(self) -> None:
+        """Ends all connections at once."""
+        for connection in list(self._connections):
+            connection.abort()
+
+    async def wait_closed(self) -> None:
+        """Waits until the server is closed, and then for the end of its connections."""
+        if self._is_open or self._connections:
+            waiter = self._loop.create_future()
+            self._waiters.append(waiter)
+            await waiter
+
+    def _wake_waiters(self) -> None:
+        if self._is_open or self._connections:
+            return
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def __aenter__(self) -> Any:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        self.close()
+        if any(exception):
+            # Ctrl-C, say, does not wait until all clients are pleased to go.
+            self.close_clients()
+        await self.wait_closed()

@@ -1,0 +1,281 @@
+"""What all transports have in common: what they are, what waits to be sent, and their end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import warnings
+from operator import attrgetter
+from typing import Any, Callable, Optional, Protocol
+
+from .. import _library
+from .._errors import failure
+from .._library import library
+from .._socket import Socket
+from ._hub import Hub
+
+_MANY_WARNINGS = 5
+
+_EXTRA: dict[str, Callable[[Socket], Any]] = {
+    "sockname": Socket.getsockname,
+    "peername": Socket.getpeername,
+    "peercred": attrgetter("peer_credentials"),
+}
+
+_logger = logging.getLogger("asyncio")
+
+
+class Owner(Protocol):
+    """The server that a connection belongs to."""
+
+    def attach(self, transport: Any) -> None: ...
+
+    def detach(self, transport: Any) -> None: ...
+
+
+class SocketTransport(asyncio.WriteTransport):
+    """A socket in the loop's poller, and its protocol.
+
+    What is written in one turn of the loop is sent at its end. What the kernel does not take
+    waits here, and not in the poller, which receives nothing as long as it keeps something:
+    two that write much to each other would then wait for each other for ever.
+    """
+
+    __slots__ = (
+        "_loop", "_hub", "_sock", "_handle", "_fd", "_protocol", "_owner", "_low", "_high",
+        "_size", "_will_flush", "_is_blocked", "_is_closing", "_is_lost", "_has_eof",
+        "_has_paused_protocol", "_warnings", "_names", "__weakref__",
+    )  # fmt: skip
+
+    deliver: Any
+    """Takes what was received."""
+
+    _protocol: Any
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        hub: Hub,
+        sock: Socket,
+        protocol: asyncio.BaseProtocol,
+        owner: Optional[Owner] = None,
+    ) -> None:
+        super().__init__()
+        self._loop = loop
+        self._hub = hub
+        sock.settimeout(0.0)
+        self._sock = sock
+        self._handle = sock._handle
+        self._owner = owner
+        self._low, self._high = 16384, 65536
+        self._size = 0
+        self._will_flush = False
+        self._is_blocked = False
+        self._is_closing = False
+        self._has_eof = False
+        self._has_paused_protocol = False
+        self._warnings = 0
+        self._names: dict[str, Any] = {}
+        self.set_protocol(protocol)
+        self._is_lost = False
+        if owner is not None:
+            owner.attach(self)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._is_lost else "closing" if self._is_closing else "open"
+        return f"<{type(self).__name__} {state} {self._sock!r}>"
+
+    def __del__(self) -> None:
+        # Unset: its protocol was none.
+        if not getattr(self, "_is_lost", True):
+            warnings.warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
+            self._sock.close()
+
+    def begin(self) -> None:
+        """It is watched from now on, and its protocol is told."""
+        try:
+            self._hub.add(self._handle.value, self)
+        except BaseException:
+            self._is_closing = self._is_lost = True
+            self._sock.close()
+            raise
+        try:
+            self._protocol.connection_made(self)
+        except BaseException:
+            self.abort()
+            raise
+
+    # ---- What it is
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """'socket', 'sockname', 'peername', and 'peercred': who the peer is.
+
+        Names are asked for while the transport is open.
+        """
+        if name == "socket":
+            return self._sock
+        if name not in self._names:
+            read = _EXTRA.get(name)
+            if read is None:
+                return default
+            try:
+                self._names[name] = read(self._sock)
+            except OSError:
+                return default
+        return self._names[name]
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        protocol: asyncio.BaseProtocol = self._protocol
+        return protocol
+
+    # ---- What waits to be sent
+
+    def get_write_buffer_size(self) -> int:
+        return self._size
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        return self._low, self._high
+
+    def set_write_buffer_limits(
+        self, high: Optional[int] = None, low: Optional[int] = None
+    ) -> None:
+        if high is None:
+            high = 65536 if low is None else 4 * low
+        if low is None:
+            low = high // 4
+        if not high >= low >= 0:
+            raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
+        self._low, self._high = low, high
+        self._regard_limits()
+
+    def _regard_limits(self) -> None:
+        if self._is_lost:
+            return
+        if not self._has_paused_protocol and self._size > self._high:
+            self._has_paused_protocol = True
+            self._tell("pause_writing")
+        elif self._has_paused_protocol and self._size <= self._low:
+            self._has_paused_protocol = False
+            self._tell("resume_writing")
+
+    def _tell(self, callback: str) -> None:
+        try:
+            getattr(self._protocol, callback)()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._report(f"protocol.{callback}() failed", error)
+
+    def flush(self) -> None:
+        """Sends what the kernel takes."""
+        self._will_flush = False
+        if self._is_lost:
+            return
+        code = self._send_collected()
+        if code < 0:
+            self._lose(failure(code))
+        elif code or self._is_blocked or self._is_closing or self._has_eof:
+            self._set_blocked(code > 0)
+            self._regard_limits()
+            if self._size or self._is_lost:
+                return
+            if self._is_closing:
+                self._finish(None)
+            elif self._has_eof:
+                library.udsock_shutdown(self._handle, _library.WRITE)
+
+    def _send_collected(self) -> int:
+        """0: all has gone. 1: some waits. Below: an error."""
+        raise NotImplementedError
+
+    def _discard(self) -> None:
+        """Nothing more will be sent."""
+        raise NotImplementedError
+
+    def _set_blocked(self, blocked: bool) -> None:
+        """Goes on when the kernel has room; or has gone on."""
+        if blocked == self._is_blocked:
+            return
+        self._is_blocked = blocked
+        if blocked:
+            self._fd = self._sock.fileno()
+            self._loop.add_writer(self._fd, self.flush)
+        else:
+            self._loop.remove_writer(self._fd)
+
+    def _warn_of_loss(self) -> None:
+        """Something was written that nobody will get."""
+        self._warnings += 1
+        if self._warnings >= _MANY_WARNINGS:
+            _logger.warning("socket.send() raised exception.")
+
+    # ---- What the poller tells
+
+    def received(self, data: bytes, address: bytes, code: int) -> None:
+        """Takes what was received with an address or an error."""
+        raise NotImplementedError
+
+    def ended(self) -> None:
+        raise NotImplementedError
+
+    def failed(self, error: Exception) -> None:
+        self._lose(error)
+
+    def broke(self, error: BaseException) -> None:
+        self._report("Fatal error: a callback of the protocol failed.", error)
+        self._lose(error)
+
+    def _report(self, message: str, error: BaseException) -> None:
+        context = {"message": message, "exception": error, "transport": self}
+        self._loop.call_exception_handler({**context, "protocol": self._protocol})
+
+    # ---- The end
+
+    def is_closing(self) -> bool:
+        return self._is_closing
+
+    def close(self) -> None:
+        """What was written is sent first."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        self._stop_receiving()
+        self.flush()
+
+    def abort(self) -> None:
+        """At once; what waits to be sent is lost."""
+        self._lose(None)
+
+    def _stop_receiving(self) -> None:
+        raise NotImplementedError
+
+    def _lose(self, error: Optional[BaseException]) -> None:
+        if self._is_lost:
+            return
+        self._is_closing = True
+        self._stop_receiving()
+        self._discard()
+        self._size = 0
+        self._finish(error)
+
+    def _finish(self, error: Optional[BaseException]) -> None:
+        """connection_lost comes in the next turn, and once."""
+        self._is_lost = True
+        self._set_blocked(False)
+        self._hub.forget(self._handle.value)
+        self._loop.call_soon(self._connection_lost, error)
+
+    def _connection_lost(self, error: Optional[BaseException]) -> None:
+        try:
+            self._protocol.connection_lost(error)
+        finally:
+            self._sock.close()
+            owner = self._owner
+            # Nobody who still has the transport keeps them alive.
+            self._protocol = None
+            del self._hub, self._owner
+            if owner is not None:
+                owner.detach(self)

@@ -1,0 +1,111 @@
+"""udsock.aio's transports: what is written, and what of it has to wait."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aio_support import Recorder, closed, connected, every_loop, receive, run, run_clean
+
+import udsock
+from udsock import aio
+
+
+@every_loop
+def test_what_is_written_in_one_turn_leaves_together(loop_kind: str) -> None:
+    async def main() -> None:
+        transport, protocol, peer = await connected()
+        changed = bytearray(b"two ")
+        transport.write(b"one ")
+        transport.write(changed)
+        changed[:] = b"xxxx"
+        transport.write(memoryview(b"three"))
+        transport.write(b"")
+        transport.writelines([b" four", b" five"])
+        with pytest.raises(BlockingIOError):
+            peer.recv(100)
+        await asyncio.sleep(0)
+        assert peer.recv(100) == b"one two three four five"
+        with pytest.raises(TypeError):
+            transport.write("text")
+        assert await closed(transport, protocol) is None
+        peer.close()
+
+    run_clean(main, loop_kind)
+
+
+@every_loop
+def test_writing_is_paused_and_resumed_at_its_limits(loop_kind: str) -> None:
+    async def main() -> None:
+        transport, protocol, peer = await connected()
+        assert transport.get_write_buffer_limits() == (16384, 65536)
+        written = 0
+        while "pause" not in protocol.calls:
+            transport.write(b"x" * 1000)
+            written += 1000
+        assert 65536 < transport.get_write_buffer_size() <= 66536
+        received = 0
+        while transport.get_write_buffer_size() > 16384:
+            assert "resume" not in protocol.calls
+            received += len(await receive(peer, 1000))
+        assert protocol.calls == ["made", "pause", "resume"]
+        received += len(await receive(peer, written - received))
+        assert received == written
+
+        transport.set_write_buffer_limits(high=0)
+        assert transport.get_write_buffer_limits() == (0, 0)
+        transport.write(b"x")
+        assert protocol.calls == ["made", "pause", "resume"]
+        while protocol.calls[-1] != "pause":
+            transport.write(b"x" * 1000)
+        while protocol.calls[-1] != "resume":
+            await receive(peer, 1000)
+        assert transport.get_write_buffer_size() == 0
+        with pytest.raises(ValueError):
+            transport.set_write_buffer_limits(high=1, low=2)
+        transport.abort()
+        await protocol.lost
+        peer.close()
+
+    run_clean(main, loop_kind)
+
+
+def test_a_single_byte_that_waits_is_not_forgotten() -> None:
+    async def main() -> None:
+        transport, protocol, peer = await connected()
+        sock = transport.get_extra_info("socket")
+        filled = 0
+        for size in (10_000, 1):
+            try:
+                while True:
+                    filled += sock.send(b"x" * size)
+            except BlockingIOError:
+                pass
+        transport.write(b"y")
+        transport.close()
+        await asyncio.sleep(0.01)
+        assert not protocol.lost.done()
+        assert await receive(peer, filled + 10) == b"x" * filled + b"y"
+        assert await protocol.lost is None
+        peer.close()
+
+    run_clean(main)
+
+
+def test_a_failing_pause_is_reported_and_no_more() -> None:
+    class Failing(Recorder):
+        def pause_writing(self) -> None:
+            raise ZeroDivisionError
+
+    async def main() -> None:
+        left, right = udsock.pair()
+        right.setblocking(False)
+        transport, protocol = await aio.create_connection(Failing, sock=left)
+        transport.write(b"x" * 1_000_000)
+        transport.close()
+        assert len(await receive(right, 1_000_001)) == 1_000_000
+        assert await protocol.lost is None
+        right.close()
+
+    [context] = run(main)
+    assert isinstance(context["exception"], ZeroDivisionError)

@@ -1,0 +1,318 @@
+"""From open to close: names, files, errors, descriptors."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import pickle
+import select
+import socket
+import stat
+import warnings
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+import udsock
+
+from conftest import CONNECTED, KINDS
+
+
+@pytest.mark.parametrize("kind", CONNECTED)
+def test_a_server_and_its_client(kind: int, path: str) -> None:
+    with udsock.open_server(path, kind, mode=0o600) as server:
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+        assert server.listening and server.owns_file
+        assert (server.local_address, server.getsockname()) == (path, path)
+        with udsock.open_client(path, kind, local_address="@", timeout=5) as client:
+            accepted, address = server.accept()
+            with accepted:
+                assert address == client.getsockname()
+                assert isinstance(address, bytes) and address.startswith(b"\0")
+                assert (client.type, client.family, client.proto) == (kind, socket.AF_UNIX, 0)
+                assert client.remote_address == path
+                client.sendall(b"hello")
+                assert accepted.recv(9) == b"hello"
+    assert not os.path.exists(path)
+
+
+@pytest.mark.parametrize("address", ["@", "@named-\\x01", b"\0bytes\xff\0x", "\0text", "plain"])
+def test_datagrams_are_answered(address: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    with udsock.open_datagram(address) as one, udsock.open_datagram("@") as other:
+        assert other.sendto(b"question", one.getsockname()) == 8
+        data, sender = one.recvfrom(100)
+        assert (data, sender) == (b"question", other.getsockname())
+        assert sender is not None
+        assert one.sendto(b"answer", 0, sender) == 6
+        assert other.recvfrom(3) == (b"ans", one.getsockname())
+
+
+def test_a_long_path_works(tmp_path: Path) -> None:
+    directory = tmp_path / ("d" * 200) / ("e" * 200)
+    path = str(directory / "socket")
+    with udsock.open_server(path, make_parents=True) as server:
+        with udsock.open_client(path) as client, server.accept()[0] as accepted:
+            assert client.getpeername() == accepted.getsockname() == server.getsockname() == path
+
+
+def test_a_path_object_is_an_address(tmp_path: Path) -> None:
+    with udsock.open_server(tmp_path / "socket"), udsock.open_client(tmp_path / "socket"):
+        pass
+
+
+@pytest.mark.parametrize("address", ["a\0b", "\0", b"\0"])
+def test_a_name_with_a_nul_where_none_may_be(address: Any) -> None:
+    with udsock.Socket() as one, pytest.raises(ValueError, match="null byte|can't be empty"):
+        one.bind(address)
+
+
+@pytest.mark.parametrize("address", [3, None, ("host", 1), object()])
+def test_what_is_no_address(address: Any) -> None:
+    with udsock.Socket() as one, pytest.raises(TypeError, match="an address is"):
+        one.connect(address)
+
+
+Opener = Callable[[str], Any]
+
+
+def refused(path: str) -> None:
+    Path(path).touch()
+
+
+def stale(path: str) -> None:
+    with socket.socket(socket.AF_UNIX) as gone:
+        gone.bind(path)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "attempt", "error"),
+    [
+        (None, udsock.open_client, FileNotFoundError),
+        (stale, udsock.open_client, ConnectionRefusedError),
+        (refused, udsock.open_client, ConnectionRefusedError),
+        (refused, udsock.open_server, FileExistsError),
+        (refused, udsock.open_datagram, FileExistsError),
+        (refused, udsock.Socket().connect, ConnectionRefusedError),
+        (os.mkdir, udsock.open_server, FileExistsError),
+    ],
+)
+def test_errors_say_what_where_and_why(
+    prepare: Any, attempt: Opener, error: type[OSError], path: str
+) -> None:
+    if prepare is not None:
+        prepare(path)
+    with pytest.raises(error) as caught:
+        attempt(path)
+    assert caught.value.filename == path
+    assert path in str(caught.value.strerror)
+    assert caught.value.errno in errno.errorcode
+    if isinstance(getattr(attempt, "__self__", None), udsock.Socket):
+        attempt.__self__.close()  # type: ignore[attr-defined]
+
+
+def test_errors_of_other_classes(path: str) -> None:
+    with udsock.open_server(path):
+        with pytest.raises(OSError, match="live stream server") as in_use:
+            udsock.open_server(path)
+        assert in_use.value.errno == errno.EADDRINUSE
+        with pytest.raises(OSError) as other_kind:
+            udsock.open_client(path, udsock.SEQPACKET)
+        assert other_kind.value.errno == errno.EPROTOTYPE
+    with pytest.raises(NotADirectoryError):
+        udsock.open_client(__file__ + "/x")
+    with pytest.raises(OSError) as too_long:
+        udsock.open_client("/" + "x" * 5000)
+    assert too_long.value.errno == errno.ENAMETOOLONG
+    with pytest.raises(TimeoutError) as timed_out:
+        udsock.open_client(path, retry=True, timeout=0.01)
+    assert timed_out.value.filename == path
+    with udsock.Socket() as unbound, pytest.raises(OSError) as invalid:
+        unbound.listen()
+    assert invalid.value.errno == errno.EINVAL
+
+
+def test_connect_ex(path: str) -> None:
+    with udsock.Socket() as client:
+        assert client.connect_ex(path) == errno.ENOENT
+        with udsock.open_server(path):
+            assert client.connect_ex(path) == 0
+            assert client.connect_ex(path) == errno.EISCONN
+
+
+def test_a_full_queue(path: str) -> None:
+    with udsock.open_server(path, backlog=1), udsock.Socket() as late:
+        early = [udsock.open_client(path) for _ in range(2)]
+        late.settimeout(0)
+        assert late.connect_ex(path) == errno.EAGAIN
+        with pytest.raises(BlockingIOError):
+            late.connect(path)
+        late.settimeout(0.01)
+        assert late.connect_ex(path) == errno.EAGAIN
+        with pytest.raises(TimeoutError):
+            late.connect(path)
+        for client in early:
+            client.close()
+
+
+def test_a_dead_servers_file_is_removed_unless_told(path: str) -> None:
+    stale(path)
+    with pytest.raises(OSError, match=path):
+        udsock.open_server(path, reclaim=False)
+    with udsock.open_server(path, keep_file=True):
+        assert udsock.inspect(path).state is udsock.State.LIVE
+    assert udsock.inspect(path).state is udsock.State.STALE
+
+
+def test_replace_and_disown(path: str) -> None:
+    with udsock.open_server(path) as old, udsock.open_server(path, replace=True) as new:
+        assert (old.owns_file, new.owns_file) == (False, True)
+        new.disown()
+    assert os.path.exists(path)
+
+
+def test_bind_in_steps(path: str) -> None:
+    with udsock.Socket() as server:
+        server.bind(path, mode=0o640, user=os.getuid(), group=str(os.getgid()))
+        server.listen(5)
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o640
+        with pytest.raises(OSError):
+            server.bind(path)
+    with udsock.Socket() as server, pytest.raises(OSError, match="no such user"):
+        server.bind(path, user="nobody-of-this-name")
+
+
+def test_inspect(path: str) -> None:
+    assert udsock.inspect(path).state is udsock.State.ABSENT
+    with udsock.open_server(path, udsock.SEQPACKET, mode=0o604):
+        found = udsock.inspect(path)
+        assert (found.state, found.kind, found.mode) == (udsock.State.LIVE, 5, 0o604)
+        assert (found.pid, found.uid, found.gid) == (os.getpid(), os.getuid(), os.getgid())
+        assert (found.device, found.inode) == (os.stat(path).st_dev, os.stat(path).st_ino)
+    with udsock.open_server("@inspected"):
+        found = udsock.inspect("@inspected")
+        assert (found.state, found.uid, found.inode) == (udsock.State.LIVE, None, None)
+    assert udsock.inspect(__file__).state is udsock.State.NOT_A_SOCKET
+    with pytest.raises(OSError):
+        udsock.inspect("@")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_adopt_dup_and_detach(kind: int) -> None:
+    theirs, far = socket.socketpair(socket.AF_UNIX, kind)
+    fd = theirs.detach()
+    with far, udsock.adopt(fd) as ours:
+        assert (ours.fileno(), ours.type) == (fd, kind)
+        with pytest.raises(FileExistsError):
+            udsock.adopt(fd)
+        copy = ours.dup()
+        assert copy.fileno() != fd and copy.type == kind
+        back = socket.socket(fileno=copy.detach())
+        assert (copy.fileno(), copy.detach(), back.type) == (-1, -1, kind)
+        with back:
+            back.sendall(b"through the copy")
+            assert far.recv(99) == b"through the copy"
+        far.send(b"to the original")
+        assert ours.recv(99) == b"to the original"
+
+
+def test_detach_leaves_the_file_and_a_blocking_descriptor(path: str) -> None:
+    with udsock.open_server(path) as server:
+        fd = server.detach()
+    assert os.get_blocking(fd)
+    with socket.socket(fileno=fd) as theirs, udsock.open_client(path):
+        theirs.accept()[0].close()
+    assert os.path.exists(path)
+
+
+@pytest.mark.parametrize(
+    ("fileno", "error"),
+    [(-1, ValueError), (2**32, OverflowError), (1.5, TypeError), ("1", TypeError), (9999, OSError)],
+)
+def test_no_descriptor(fileno: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        udsock.Socket(fileno=fileno)
+    with pytest.raises(error):
+        udsock.adopt(fileno)
+    with open(os.devnull) as file, pytest.raises(OSError, match="non-socket"):
+        udsock.adopt(file.fileno())
+
+
+def test_the_constructor(monkeypatch: Any) -> None:
+    with udsock.Socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as one:
+        assert (one.type, one.gettimeout()) == (socket.SOCK_DGRAM, 0.0)
+        assert one.receive_descriptors
+    socket.setdefaulttimeout(7)
+    try:
+        with udsock.Socket() as one:
+            assert one.gettimeout() == 7.0
+    finally:
+        socket.setdefaulttimeout(None)
+    for arguments, number in [
+        ((socket.AF_INET,), errno.EAFNOSUPPORT),
+        ((socket.AF_UNIX, socket.SOCK_RAW), errno.ESOCKTNOSUPPORT),
+        ((socket.AF_UNIX, socket.SOCK_STREAM, 99), errno.EPROTONOSUPPORT),
+    ]:
+        with pytest.raises(OSError) as caught:
+            udsock.Socket(*arguments)
+        assert caught.value.errno == number
+
+
+def test_repr_and_resource_warning(path: str) -> None:
+    server = udsock.open_server(path)
+    text = repr(server)
+    assert "udsock.Socket fd=" in text and f"laddr={path!r}" in text
+    with pytest.warns(ResourceWarning) as warned:
+        del server
+        gc.collect()
+    assert text in str(warned[0].message)
+    assert not os.path.exists(path)
+    one, other = udsock.pair()
+    one.close()
+    other.close()
+    assert "[closed]" in repr(one) and "fd=-1" in repr(one)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        del one
+        gc.collect()
+
+
+def test_pickling_is_refused() -> None:
+    one, other = udsock.pair()
+    with one, other, pytest.raises(TypeError, match="cannot pickle 'Socket'"):
+        pickle.dumps(one)
+
+
+def test_select_and_poll_take_it() -> None:
+    one, other = udsock.pair()
+    with one, other:
+        one.send(b"x")
+        assert select.select([one, other], [one], [], 5) == ([other], [one], [])
+        poll = select.poll()
+        poll.register(other, select.POLLIN)
+        assert poll.poll(5000) == [(other.fileno(), select.POLLIN)]
+
+
+def test_makefile_outlives_the_socket() -> None:
+    one, other = udsock.pair()
+    with other:
+        file = one.makefile("rw", encoding="utf-8", newline="\n")
+        one.close()
+        other.sendall("grüß\n".encode())
+        assert file.readline() == "grüß\n"
+        file.write("back")
+        file.flush()
+        assert other.recv(9) == b"back"
+        assert one.fileno() >= 0
+        file.close()
+        assert one.fileno() == -1
+        assert other.recv(9) == b""
+
+
+def test_sendfile(tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(b"0123456789")
+    one, other = udsock.pair()
+    with one, other, open(tmp_path / "data", "rb") as file:
+        assert one.sendfile(file, 2, 5) == 5
+        assert (file.tell(), other.recv(99)) == (7, b"23456")

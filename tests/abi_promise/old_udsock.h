@@ -1,0 +1,920 @@
+/*
+ * libudsock: Unix domain sockets (stream, datagram, seqpacket) on Linux.
+ *
+ * A server and a client:
+ *
+ *     udsock_error err = UDSOCK_ERROR_INIT;
+ *     udsock_t server = udsock_open_server(UDSOCK_STREAM, "/tmp/echo.sock", NULL, &err);
+ *     if (server < 0) { fprintf(stderr, "%s\n", err.message); return 1; }
+ *     udsock_t peer = udsock_accept(server, UDSOCK_FOREVER, NULL);
+ *     int64_t n = udsock_recv(peer, buffer, sizeof buffer, UDSOCK_FOREVER);
+ *     udsock_send_all(peer, buffer, (size_t)n, UDSOCK_FOREVER, NULL);
+ *     udsock_close(peer);
+ *     udsock_close(server);
+ *
+ *     udsock_t client = udsock_open_client(UDSOCK_STREAM, "/tmp/echo.sock", NULL, &err);
+ *
+ * Conventions, the same for every call:
+ *
+ * Results. 0 and above is success: a handle, a count, or 0. Below 0 is an error:
+ * -errno as the system gives it (-EAGAIN, -ECONNREFUSED), or one of this library's
+ * own codes (UDSOCK_EOF, UDSOCK_CLOSED, UDSOCK_PANIC), which lie below -4096.
+ * errno itself is not used.
+ *
+ * Handles. A udsock_t is a number, not a descriptor and not a pointer. A handle
+ * that was closed, or never was one, gets -EBADF from every call; it never reaches
+ * another socket. It fits into a double exactly, and is 2^32 or more.
+ *
+ * Time. Every call that can wait takes timeout_ms: UDSOCK_FOREVER, 0 for not at all
+ * (-EAGAIN if the call would have to wait), or milliseconds (-ETIMEDOUT after them,
+ * never earlier). Less than UDSOCK_FOREVER is -EINVAL.
+ *
+ * Signals. A signal handler that runs during a wait ends it with -EINTR; nothing is
+ * lost, call again. SIGPIPE is never raised. The library installs no handler unless
+ * it is asked to (udsock_cleanup_on_signal).
+ *
+ * The end. UDSOCK_EOF says that the peer sends no more. 0 is never the end: it is an
+ * empty message, which datagram and seqpacket sockets really have.
+ *
+ * Outputs are written only on success, except where progress is reported. Buffers to
+ * receive into must not be of size 0, and no length may be above SSIZE_MAX: -EINVAL.
+ * A NULL where something is needed is -EINVAL.
+ *
+ * Threads. Every call may be made from every thread, also on the same handle.
+ * udsock_close ends the calls that wait on the handle: they return UDSOCK_CLOSED.
+ *
+ * Options are structs whose first field is their size: set it to sizeof. NULL stands
+ * for all defaults, and so does 0 in every field. Unknown flags and reserved fields
+ * that are not 0 are -EINVAL. A longer struct than this library knows is welcome if
+ * the rest is 0, else -E2BIG.
+ *
+ * Addresses are text. A path of up to 4095 bytes, however short sun_path is. "@name":
+ * an abstract name, which has no file; behind the "@" the escapes \0, \\ and \xNN
+ * stand for any byte. "@" alone: a name that the kernel picks. For a file whose name
+ * begins with "@" write "./@name". Nothing is ever cut to fit.
+ *
+ * Descriptors are close-on-exec from the first moment.
+ */
+
+#ifndef UDSOCK_H
+#define UDSOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define UDSOCK_MUST_USE __attribute__((warn_unused_result))
+#else
+#define UDSOCK_MUST_USE
+#endif
+
+/* An empty udsock_error, ready for use. */
+#define UDSOCK_ERROR_INIT { (uint32_t)sizeof(udsock_error), 0, { 0 } }
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------------
+ * Errors
+ */
+
+/** The end: the peer sends no more. It may still receive. */
+#define UDSOCK_EOF -4097
+
+/** The handle was closed by another thread while this call was waiting on it. */
+#define UDSOCK_CLOSED -4098
+
+/**
+ * An error inside the library, reported rather than let loose on the program. Please
+ * report it too.
+ */
+#define UDSOCK_PANIC -4099
+
+/** The size of the text in a udsock_error, its NUL included. */
+#define UDSOCK_MESSAGE_SIZE 256
+
+/**
+ * What went wrong, in words. The calls that open and close things take one as their
+ * last argument, or NULL. It is the caller's; initialise it with UDSOCK_ERROR_INIT. It
+ * is written only if the call fails.
+ */
+typedef struct udsock_error {
+    /** sizeof(udsock_error). 0 counts as the size of this version. */
+    uint32_t size;
+    /** The code that the call returned. */
+    int32_t code;
+    /**
+     * What was tried, on which address, what stood in the way and what to do:
+     * "open server /run/app.sock: a regular file is there, which is not a socket; it
+     * was left alone. Remove it or choose another path". Always ends with a NUL.
+     */
+    char message[UDSOCK_MESSAGE_SIZE];
+} udsock_error;
+
+/**
+ * The name of a code: "EADDRINUSE", "UDSOCK_EOF"; "OK" for 0 and above, "UNKNOWN" for
+ * what is no code. A static string, for any number, from any thread.
+ */
+const char *udsock_error_name(int64_t code);
+
+/**
+ * A code in words, in English: "Address already in use". A static string, for any
+ * number, from any thread.
+ */
+const char *udsock_error_text(int64_t code);
+
+/* ------------------------------------------------------------------------
+ * Sockets: POSIX's verbs, one step each
+ */
+
+/** A kind of socket: bytes in order, without bounds, over a connection (SOCK_STREAM). */
+#define UDSOCK_STREAM 1
+
+/**
+ * A kind of socket: messages, each on its own, without a connection (SOCK_DGRAM). On
+ * Unix sockets none is lost, doubled or overtaken.
+ */
+#define UDSOCK_DGRAM 2
+
+/** A kind of socket: messages in order, over a connection (SOCK_SEQPACKET). */
+#define UDSOCK_SEQPACKET 5
+
+/** For timeout_ms: wait as long as it takes. */
+#define UDSOCK_FOREVER -1
+
+/** For udsock_shutdown: nothing more will be received. */
+#define UDSOCK_READ 1
+
+/** For udsock_shutdown: nothing more will be sent. The peer sees the end. */
+#define UDSOCK_WRITE 2
+
+/**
+ * Bind flag: take the path over, from a live server too. The new server gets the path
+ * when it listens, with its mode and owner, in one step: clients that connect in a loop
+ * see no error. The old server keeps the connections that it has and those in its queue;
+ * its UDSOCK_OPTION_OWNS_FILE turns 0. It should accept until nothing has come for a
+ * while (100 ms, say: a client may have looked the path up just before), then close. Peers
+ * are shown a private name of the same directory (".udsock-..."), under which the socket
+ * was bound. Not for datagrams: -EOPNOTSUPP.
+ */
+#define UDSOCK_REPLACE 1
+
+/** Bind flag: a dead server's file is left where it is: -EADDRINUSE. */
+#define UDSOCK_NO_RECLAIM 2
+
+/** Bind flag: the file stays when the socket is closed. */
+#define UDSOCK_KEEP_FILE 4
+
+/**
+ * Bind flag: make the directories that are missing, with mode 0755 less the umask. If the
+ * socket's directory, or the one in which the first was made, may be written by everyone
+ * and has no sticky bit: -EPERM.
+ */
+#define UDSOCK_MAKE_PARENTS 8
+
+/**
+ * Connect flag: while there is no server (no file: ENOENT; nobody behind it:
+ * ECONNREFUSED) try again, with pauses that grow from 50 microseconds to 20 ms, until
+ * the timeout.
+ */
+#define UDSOCK_RETRY 1
+
+/** Connect flag: if the server's queue is full return -EAGAIN instead of waiting. */
+#define UDSOCK_DONT_WAIT 2
+
+/**
+ * A handle: a socket of this process. From 2^32 to 2^53 - 1. A
+ * result of this type below 0 is an error code.
+ */
+typedef int64_t udsock_t;
+
+/**
+ * How to bind. An abstract name has no file: for one, everything but backlog,
+ * UDSOCK_NO_RECLAIM and UDSOCK_KEEP_FILE is -EINVAL.
+ */
+typedef struct udsock_bind_options {
+    /** sizeof(udsock_bind_options). */
+    uint32_t size;
+    /** UDSOCK_REPLACE, UDSOCK_NO_RECLAIM, UDSOCK_KEEP_FILE, UDSOCK_MAKE_PARENTS, or 0. */
+    uint32_t flags;
+    /**
+     * The permission bits of the socket file, exactly these, whatever the umask; to
+     * connect takes the write bit. They hold from the first moment; where the umask
+     * has to be overruled the file is narrower for an instant, never wider. 0: 0777
+     * less the umask.
+     */
+    uint32_t mode;
+    /**
+     * How many connections may wait to be accepted. 0 and below: as many as the
+     * system allows (net.core.somaxconn).
+     */
+    int32_t backlog;
+    /**
+     * The file's owner: a user's name or number. Until it is set nobody can connect.
+     * NULL: who makes it. Nobody of this name: -EINVAL. To give a file away takes
+     * privilege: -EPERM.
+     */
+    const char *user;
+    /** The file's group, likewise. NULL: as the system sets it. */
+    const char *group;
+} udsock_bind_options;
+
+/** A process, and the user and group it acts for. */
+typedef struct udsock_credentials {
+    /** The process. 0: unknown. */
+    int32_t pid;
+    /** Its effective user. UINT32_MAX: unknown. */
+    uint32_t uid;
+    /** Its effective group. UINT32_MAX: unknown. */
+    uint32_t gid;
+} udsock_credentials;
+
+/** How to connect. */
+typedef struct udsock_connect_options {
+    /** sizeof(udsock_connect_options). */
+    uint32_t size;
+    /** UDSOCK_RETRY or UDSOCK_DONT_WAIT, not both, or 0. */
+    uint32_t flags;
+    /**
+     * How long to wait for room in the server's queue, and for the server with
+     * UDSOCK_RETRY, in milliseconds. 0 and UDSOCK_FOREVER: as long as it takes.
+     */
+    int32_t timeout_ms;
+    /** 0. */
+    uint32_t reserved;
+    /**
+     * An address to bind the client to first, so that the server sees who calls and
+     * can answer datagrams: a path, "@name", or "@" for a name that the kernel picks.
+     * NULL: none.
+     */
+    const char *local_address;
+} udsock_connect_options;
+
+/**
+ * A new socket, without a name or a peer. `kind`: UDSOCK_STREAM, UDSOCK_DGRAM or
+ * UDSOCK_SEQPACKET, else -EINVAL. -EMFILE, -ENFILE: no descriptors are left.
+ */
+UDSOCK_MUST_USE udsock_t udsock_create(uint32_t kind);
+
+/**
+ * Gives the socket a name: creates the socket file, or takes the abstract name. The
+ * path is bound as it is written; the file is found again for its removal also after
+ * chdir(2), or after its directory was renamed. A path that does not fit into sun_path
+ * (108 bytes) is bound through a descriptor of its directory: it can be connected to like
+ * any other, but peers are shown another name, and can't answer datagrams from it.
+ *
+ * The file of a server that has gone is removed first; a live server's never is, be it
+ * that it does not listen yet, that its queue is full, that it is of another kind or that
+ * only a forked child still has it. It does not notice. What is removed, replaced or
+ * published is so under flock(2) on the directory (or, if not all who may write that may
+ * read it, on the next above it that everyone may read).
+ *
+ * -EADDRINUSE: a live server is at the path, or a socket of this kind has the name.
+ * -EBUSY: somebody holds that lock, for more than a second.
+ * -EEXIST: something else is at the path; nothing but sockets is ever touched.
+ * -EINVAL: the socket is bound already, the path ends in a slash, or an argument makes no
+ * sense.
+ * -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as bind(2) has them; -EPERM: a
+ * dead server's file in a sticky directory is another user's.
+ * -ENAMETOOLONG: a path of 4096 bytes or more, a component of more than 255, or an
+ * abstract name of more than 107.
+ */
+int32_t udsock_bind(udsock_t s,
+                    const char *address,
+                    const udsock_bind_options *options,
+                    udsock_error *err);
+
+/**
+ * Lets clients connect. `backlog`: how many may wait to be accepted (the kernel adds
+ * one); 0 and below: as many as the system allows. May be called again to change it.
+ * After a bind with UDSOCK_REPLACE this is the takeover: -EEXIST, -EBUSY as udsock_bind.
+ * -EINVAL: the socket has no name, or is connected. -EOPNOTSUPP: a datagram socket.
+ */
+int32_t udsock_listen(udsock_t s, int32_t backlog);
+
+/**
+ * The next client: a handle of its own, to be closed with udsock_close. Any number of
+ * threads may accept on one server. A client may be gone again already: what it sent
+ * can be received, then the end.
+ *
+ * `peer`, if it is not NULL, says who the client is (see udsock_peer_credentials). A
+ * server with an allow list (udsock_allow_uid) closes those who are not on it, and goes on
+ * waiting.
+ *
+ * Where `peer` is asked for, those whom the kernel does not know are refused likewise.
+ * -EINVAL: not listening, or shut down. -EMFILE, -ENFILE: no descriptors are left; the
+ * client stays in the queue, and this is said at once, even if nobody waits there.
+ */
+UDSOCK_MUST_USE
+udsock_t udsock_accept(udsock_t s,
+                       int32_t timeout_ms,
+                       udsock_credentials *peer);
+
+/**
+ * Connects to a server, or sets where a datagram socket sends to (and from where alone
+ * it receives). If the server's queue is full this waits, within the timeout. After a
+ * failure the same socket can try again. A datagram socket may connect anew, and must
+ * when its server was restarted; what it has not received by then the kernel drops.
+ *
+ * -ENOENT: nothing is at the path. -ECONNREFUSED: nobody is behind it: its server is
+ * gone or does not listen, it is no socket, or the abstract name is not there.
+ * -EACCES: no write permission on the file, or no search permission on the way.
+ * -EPROTOTYPE: a socket of another kind is there. -EISCONN: connected already.
+ * -EAGAIN: its queue is full, and UDSOCK_DONT_WAIT was given. -ETIMEDOUT: time ran
+ * out. For local_address as udsock_bind.
+ */
+int32_t udsock_connect(udsock_t s,
+                       const char *address,
+                       const udsock_connect_options *options,
+                       udsock_error *err);
+
+/**
+ * Shuts one side of the connection or both; the handle stays open. `how`: UDSOCK_READ,
+ * UDSOCK_WRITE or both, else -EINVAL. It acts on the socket itself, so also on copies
+ * of it in other processes. A server that was shut down accepts no more (-EINVAL) and
+ * can't be revived. -ENOTCONN: a stream or seqpacket socket without a peer.
+ */
+int32_t udsock_shutdown(udsock_t s, uint32_t how);
+
+/**
+ * Closes the socket. Its file is removed if it is still the file that it made (the same
+ * inode), and if this is the process that made it. Calls of other threads that wait on
+ * the handle return UDSOCK_CLOSED at once, and only when they have left is the number of
+ * the descriptor used again. This waits for them, a tenth of a second at most. From now
+ * on the handle gets -EBADF.
+ *
+ * -EBADF: the handle was not open. Any other error says that the file could not be
+ * removed (-EBUSY: somebody has held the lock of its directory for a second, see
+ * udsock_bind); the socket is closed all the same.
+ */
+int32_t udsock_close(udsock_t s);
+
+/* ------------------------------------------------------------------------
+ * The same in one call: what most programs want
+ */
+
+/**
+ * A server: a socket that is bound to the address and, unless its kind is UDSOCK_DGRAM,
+ * listens. udsock_close removes its file. If anything fails nothing is left behind.
+ * Errors: as udsock_create, udsock_bind and udsock_listen.
+ */
+UDSOCK_MUST_USE
+udsock_t udsock_open_server(uint32_t kind,
+                            const char *address,
+                            const udsock_bind_options *options,
+                            udsock_error *err);
+
+/**
+ * A client: a socket that is connected to the address. If anything fails nothing is
+ * left behind. Errors: as udsock_create and udsock_connect.
+ */
+UDSOCK_MUST_USE
+udsock_t udsock_open_client(uint32_t kind,
+                            const char *address,
+                            const udsock_connect_options *options,
+                            udsock_error *err);
+
+/**
+ * A datagram socket: bound to a path or an abstract name; with "@" to a name that the
+ * kernel picks, so that answers arrive and no file is made; with NULL to none, for a
+ * sender that wants no answer. Errors: as udsock_create and udsock_bind.
+ */
+UDSOCK_MUST_USE
+udsock_t udsock_open_datagram(const char *address,
+                              const udsock_bind_options *options,
+                              udsock_error *err);
+
+/** Two sockets that are connected with each other. `out`: room for two handles. */
+int32_t udsock_open_pair(uint32_t kind, udsock_t *out);
+
+/* ------------------------------------------------------------------------
+ * Descriptors in and out
+ */
+
+/**
+ * Takes over a descriptor of any Unix socket, in whatever state: inherited, passed, or
+ * made by another library. From now on it belongs to the handle: do not close it. Its
+ * file, if it has one, is never removed. It becomes close-on-exec. Before it accepts or
+ * connects it becomes non-blocking, also for other processes that share it: only so can
+ * an accept be woken. On failure the descriptor stays the caller's, as it was.
+ *
+ * -EBADF: not a descriptor. -ENOTSOCK, -EAFNOSUPPORT: not a socket, not a Unix one.
+ * -EEXIST: a handle of this process has it already.
+ */
+UDSOCK_MUST_USE udsock_t udsock_adopt(int32_t fd, udsock_error *err);
+
+/**
+ * The descriptor behind the handle, on loan: for poll(2), epoll(7) or another library's
+ * event loop. It stays the handle's: do not close it, nor use it after udsock_close. It
+ * is non-blocking, unless it was adopted blocking.
+ */
+int32_t udsock_fd(udsock_t s);
+
+/**
+ * Ends the handle and gives its descriptor to the caller, who has to close it. Calls of
+ * other threads on the handle return UDSOCK_CLOSED first. The socket's file stays. The
+ * descriptor is blocking, or as it was when it was adopted, and close-on-exec; a forked
+ * child gets its copy as it is.
+ */
+int32_t udsock_release(udsock_t s);
+
+/**
+ * Leaves the socket's file to somebody else, a successor say: it is never removed by this
+ * process from now on. 0, also if there is no file.
+ */
+int32_t udsock_disown(udsock_t s);
+
+/* ------------------------------------------------------------------------
+ * Activation: sockets that a service manager passed
+ */
+
+/**
+ * Handles for the Unix sockets that systemd, or who does as it does, passed to this
+ * process (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from descriptor 3 on): how many. They
+ * are adopted (udsock_adopt): their files stay. Other descriptors are left alone. All
+ * become close-on-exec, and the variables are removed from the environment, so a second
+ * call returns 0. 0 also if nothing was passed, or to another process; the variables go
+ * then, too, and after every error but -ERANGE. Call it early: no other thread may change
+ * the environment meanwhile.
+ *
+ * -ERANGE: there are more than `capacity`; nothing has happened, call again. -EINVAL: the
+ * variables make no sense. -EBADF: fewer descriptors are open than they say. Others: as
+ * udsock_adopt.
+ */
+int64_t udsock_activated(udsock_t *out, size_t capacity, udsock_error *err);
+
+/**
+ * What the service manager calls this socket (LISTEN_FDNAMES): the length of its name
+ * without the NUL; "unknown" if it has none. -ENODATA: the socket was not passed by one.
+ * -ERANGE: `size` is too small.
+ */
+int64_t udsock_activated_name(udsock_t s, char *buffer, size_t size);
+
+/* ------------------------------------------------------------------------
+ * Data
+ */
+
+/** A part of what is sent or received: an iovec. */
+typedef struct udsock_part {
+    /** Where it is. May be NULL if size is 0. */
+    void *data;
+    /** Its length in bytes. */
+    size_t size;
+} udsock_part;
+
+/**
+ * Sends. Of a stream at least one byte, and as many as there is room for: the result
+ * says how many; udsock_send_all sends all. Of the other kinds the whole message, or
+ * nothing. `size` 0 sends an empty message, and on a stream nothing: 0.
+ *
+ * -EPIPE: the peer is gone or reads no more. -ECONNRESET: it left without reading what
+ * was sent before. -ENOTCONN, -EDESTADDRREQ: not connected. -EMSGSIZE: the message is
+ * larger than the send buffer. -ENOBUFS: larger than any can be. -ECONNREFUSED: the
+ * datagram server is gone; connect anew.
+ */
+int64_t udsock_send(udsock_t s, const void *data, size_t size, int32_t timeout_ms);
+
+/**
+ * Receives. Of a stream what is there, at least a byte; of the other kinds a message,
+ * of which 0 bytes are an empty one. The end is UDSOCK_EOF, never 0.
+ *
+ * -EMSGSIZE: the message was larger than `size`; the buffer holds its beginning, and
+ * the rest is gone. -ECONNRESET: the peer left without reading everything; told once,
+ * after all that it sent, and then comes the end.
+ */
+int64_t udsock_recv(udsock_t s, void *buffer, size_t size, int32_t timeout_ms);
+
+/**
+ * Sends everything, or on message sockets one message: `size` on success. `sent` (may
+ * be NULL) says how many bytes have gone, also after an error: after -EINTR or
+ * -ETIMEDOUT go on from there. Errors: as udsock_send.
+ */
+int64_t udsock_send_all(udsock_t s,
+                        const void *data,
+                        size_t size,
+                        int32_t timeout_ms,
+                        size_t *sent);
+
+/**
+ * Receives exactly `size` bytes of a stream: `size` on success. `received` (may be
+ * NULL) says how many have come, also after an error: after -EINTR or -ETIMEDOUT go on
+ * from there; after UDSOCK_EOF that was all. -EOPNOTSUPP: not a stream. Other errors:
+ * as udsock_recv.
+ */
+int64_t udsock_recv_exact(udsock_t s,
+                          void *buffer,
+                          size_t size,
+                          int32_t timeout_ms,
+                          size_t *received);
+
+/** udsock_send from many parts, at most 1024 (-EMSGSIZE), in one call and one message. */
+int64_t udsock_sendv(udsock_t s,
+                     const udsock_part *parts,
+                     size_t parts_count,
+                     int32_t timeout_ms);
+
+/** udsock_recv into many parts, at most 1024 (-EMSGSIZE), which are filled in turn. */
+int64_t udsock_recvv(udsock_t s,
+                     const udsock_part *parts,
+                     size_t parts_count,
+                     int32_t timeout_ms);
+
+/**
+ * Sends a datagram to an address; the socket need not be connected. If the receiver's
+ * queue is full this waits, with pauses that grow: the kernel tells nobody when there
+ * is room again.
+ *
+ * -ENOENT, -ECONNREFUSED, -EACCES, -EPROTOTYPE: as udsock_connect. -EPERM: the receiver
+ * is connected to another socket. -EOPNOTSUPP: not a datagram socket. Others: as
+ * udsock_send.
+ */
+int64_t udsock_send_to(udsock_t s,
+                       const void *data,
+                       size_t size,
+                       const char *address,
+                       int32_t timeout_ms);
+
+/**
+ * udsock_recv, and the address of who sent it, as text: empty if the sender has no name
+ * (it can't be answered), and on streams. `address` may be NULL if it is not wanted;
+ * else UDSOCK_ADDRESS_SIZE bytes are always enough. -ERANGE: `address_size` is too small
+ * for it; the message stays in the queue.
+ */
+int64_t udsock_recv_from(udsock_t s,
+                         void *buffer,
+                         size_t size,
+                         char *address,
+                         size_t address_size,
+                         int32_t timeout_ms);
+
+/* ------------------------------------------------------------------------
+ * Messages, many in one call
+ */
+
+/**
+ * Message flag, set by receiving: the message was larger than data_capacity. data_size
+ * is its true length; what did not fit is gone.
+ */
+#define UDSOCK_TRUNCATED 1
+
+/**
+ * Message flag, set by receiving: descriptors came that could not be taken: nobody had
+ * asked for them, there was no room, or this process has too many open. They are closed.
+ */
+#define UDSOCK_FDS_LOST 2
+
+/** The most descriptors that go with one message. */
+#define UDSOCK_MAX_DESCRIPTORS 253
+
+/**
+ * A message, and all that goes with it. Sending reads data_size, descriptors_count and
+ * address; receiving reads the capacities and writes the sizes and counts, so that what
+ * was received can be sent on as it is. Set size, and what is not used to 0.
+ */
+typedef struct udsock_message {
+    /**
+     * sizeof(udsock_message). In an array every element has the same, and elements are
+     * as many bytes apart.
+     */
+    uint32_t size;
+    /**
+     * Out: UDSOCK_TRUNCATED, UDSOCK_FDS_LOST. A message that was cut can't be sent on:
+     * -EINVAL.
+     */
+    uint32_t flags;
+    /** The bytes, or room for them. */
+    void *data;
+    /** Receiving: the room at data, in bytes, at least 1. */
+    size_t data_capacity;
+    /** How many bytes to send; how many bytes the received message has. */
+    size_t data_size;
+    /**
+     * Descriptors to pass, or room for them. Those that are passed stay open here; those
+     * that are received are close-on-exec, and the caller's to close. A handle's descriptor
+     * is udsock_fd's. Receiving takes UDSOCK_OPTION_RECEIVE_FDS.
+     */
+    int32_t *descriptors;
+    /** Receiving: how many there is room for. UDSOCK_MAX_DESCRIPTORS is always enough. */
+    size_t descriptors_capacity;
+    /** How many to pass, at most UDSOCK_MAX_DESCRIPTORS; how many were received. */
+    size_t descriptors_count;
+    /**
+     * Where to send to (datagrams; NULL or "": where the socket is connected to); room
+     * for the address of the sender, or NULL.
+     */
+    char *address;
+    /**
+     * Receiving: the room at address, in bytes, at least 1. UDSOCK_ADDRESS_SIZE is
+     * always enough.
+     */
+    size_t address_capacity;
+    /** Receiving: the length of the sender's address without its NUL; 0: it has none. */
+    size_t address_size;
+    /**
+     * Receiving: who sent it, with UDSOCK_OPTION_RECEIVE_CREDENTIALS; else, and of a
+     * message that was sent before that was on, unknown (see udsock_credentials).
+     */
+    udsock_credentials credentials;
+    /** What became of it: how many bytes went or came, or an error code. */
+    int32_t result;
+} udsock_message;
+
+/**
+ * Sends one message: udsock_send or udsock_send_to, with descriptors. Of a stream a part
+ * may go, as the result says: the descriptors go with its first byte, so send the rest
+ * without them.
+ *
+ * -EINVAL: more than UDSOCK_MAX_DESCRIPTORS, or descriptors without data on a stream, where
+ * the kernel would lose them. -EBADF: one of them is not open. -EPERM: the receiver does
+ * not take descriptors. -ETOOMANYREFS: too many are under way. Others: as udsock_send and
+ * udsock_send_to.
+ */
+int64_t udsock_send_message(udsock_t s, udsock_message *message, int32_t timeout_ms);
+
+/**
+ * Receives one message, and all that comes with it: the number of bytes at data. A message
+ * that is larger is cut, UDSOCK_TRUNCATED is set and data_size says how large it was.
+ *
+ * -ERANGE: the sender's address does not fit; the message stays in the queue. -EINVAL: no
+ * room. Others: as udsock_recv.
+ */
+int64_t udsock_recv_message(udsock_t s, udsock_message *message, int32_t timeout_ms);
+
+/**
+ * Sends many messages, up to 64 in one system call: how many went. Each one's `result`
+ * is its length or its own error, and one that fails does not hold up the others. If
+ * time runs out, a signal comes or the handle is closed, the rest have that as their
+ * result. An error only if none went: the first one's. On a stream the messages follow
+ * each other without bounds; one that went in part says so in its result, and is the
+ * last that went.
+ * -EINVAL: no messages, or sizes that differ. Others, and each result: as udsock_send
+ * and udsock_send_to.
+ */
+int64_t udsock_send_batch(udsock_t s,
+                          udsock_message *messages,
+                          size_t messages_count,
+                          int32_t timeout_ms);
+
+/**
+ * Waits for a message and receives it together with those that are there already, up
+ * to 64 in one call: how many came. Each one's `result` is the number of bytes at data,
+ * or -ERANGE if the sender's address did not fit (address_size says its length); data and
+ * descriptors have come all the same.
+ * UDSOCK_TRUNCATED marks those that were larger than their room. Elements beyond the
+ * result are not touched. Errors: as udsock_recv; -EINVAL also for any element without
+ * room, before anything is received.
+ */
+int64_t udsock_recv_batch(udsock_t s,
+                          udsock_message *messages,
+                          size_t messages_count,
+                          int32_t timeout_ms);
+
+/* ------------------------------------------------------------------------
+ * Who is at the other end, and who may be
+ */
+
+/**
+ * Who the peer is: process, user and group that the kernel vouches for, as they were when
+ * the client connected, when the server listened, or when the pair was made. What the
+ * peer became since, or that it has gone, changes nothing; its number may be another
+ * process's by now (udsock_peer_pidfd).
+ *
+ * -ENOTCONN: no peer; a server that listens has none. -ENODATA: the kernel does not know:
+ * datagram sockets that were connected, and processes of a PID namespace that this one
+ * does not see. -EINVAL: `out` is NULL.
+ */
+int32_t udsock_peer_credentials(udsock_t s, udsock_credentials *out);
+
+/**
+ * The peer's supplementary groups, as they were at the same moment: how many. `gids` NULL
+ * and `capacity` 0: only how many. -ERANGE: more than `capacity`; nothing is written.
+ * -ENOPROTOOPT: the kernel is older than 4.13. Others: as udsock_peer_credentials.
+ */
+int64_t udsock_peer_groups(udsock_t s, uint32_t *gids, size_t capacity);
+
+/**
+ * A descriptor for the peer's process (pidfd_open(2)), which can't be mistaken for a later
+ * one of the same number. It is close-on-exec, and the caller's to close. -ENODATA: none
+ * is known. -ENOPROTOOPT: the kernel is older than 6.5. Others: as udsock_peer_credentials.
+ */
+int32_t udsock_peer_pidfd(udsock_t s);
+
+/**
+ * The peer's security label (SO_PEERSEC), as text: its length without the NUL.
+ * -ENOPROTOOPT: no security module gives one. -ERANGE: `size` is too small. -ENOTCONN: no
+ * peer.
+ */
+int64_t udsock_peer_label(udsock_t s, char *buffer, size_t size);
+
+/**
+ * Lets this user in. The first call of this kind closes the door to everyone else: from
+ * then on udsock_accept closes the connections of those whom no rule names, counts them
+ * (UDSOCK_OPTION_REFUSED) and goes on waiting, within its timeout; the program never sees
+ * them. Before udsock_listen nobody can slip in. Root has to be named as everyone.
+ *
+ * -EINVAL: nobody has this number. -EOPNOTSUPP: a datagram socket accepts nobody.
+ */
+int32_t udsock_allow_uid(udsock_t server, uint32_t uid);
+
+/**
+ * Lets the members of this group in: those who had it as their group or among their
+ * supplementary groups when they connected. Else as udsock_allow_uid.
+ */
+int32_t udsock_allow_gid(udsock_t server, uint32_t gid);
+
+/** udsock_allow_uid by name, or by a decimal number. -EINVAL: there is no such user. */
+int32_t udsock_allow_user(udsock_t server, const char *name);
+
+/** udsock_allow_gid by name, or by a decimal number. -EINVAL: there is no such group. */
+int32_t udsock_allow_group(udsock_t server, const char *name);
+
+/* ------------------------------------------------------------------------
+ * Properties of a socket
+ */
+
+/** Option, to read: UDSOCK_STREAM, UDSOCK_DGRAM or UDSOCK_SEQPACKET. */
+#define UDSOCK_OPTION_KIND 1
+
+/**
+ * Option: the send buffer in bytes (SO_SNDBUF). The kernel doubles what is set, for its
+ * own needs, and limits it to net.core.wmem_max; reading gives what it made of it. A
+ * message may have 32 bytes less than that.
+ */
+#define UDSOCK_OPTION_SEND_BUFFER 2
+
+/**
+ * Option: the receive buffer in bytes (SO_RCVBUF). Unix sockets keep what was sent in
+ * the sender's buffer, so it changes little.
+ */
+#define UDSOCK_OPTION_RECEIVE_BUFFER 3
+
+/**
+ * Option: 1 if udsock_recv_message and udsock_recv_batch are to take descriptors that come
+ * with messages. 0, the default: a peer that sends some gets EPERM (Linux 6.16), or, with
+ * an older kernel, they are closed and UDSOCK_FDS_LOST says so. Accepted connections have
+ * it from their server. The other calls that receive always lose them.
+ */
+#define UDSOCK_OPTION_RECEIVE_FDS 5
+
+/**
+ * Option: 1 if udsock_recv_message and udsock_recv_batch are to tell who sent each message
+ * (SO_PASSCRED). Accepted connections have it from their server. The kernel gives a socket
+ * without a name one of its own (as "@") when this is on and it connects or sends.
+ */
+#define UDSOCK_OPTION_RECEIVE_CREDENTIALS 6
+
+/**
+ * Option, to read: how many clients this server has refused, because of udsock_allow_uid
+ * and its kin or of UDSOCK_OPTION_MAX_PER_UID.
+ */
+#define UDSOCK_OPTION_REFUSED 7
+
+/**
+ * Option: how many connections of one user may be open that this server accepted since
+ * the option was set; more are refused until one is closed. 0: as many as they like. Not
+ * for datagram sockets: -EOPNOTSUPP.
+ */
+#define UDSOCK_OPTION_MAX_PER_UID 8
+
+/** Option, to read: 1 if the socket is a server that listens. */
+#define UDSOCK_OPTION_LISTENING 9
+
+/**
+ * Option, to read: how many bytes a stream has to read; the length of the message that
+ * is next on the other kinds (FIONREAD).
+ */
+#define UDSOCK_OPTION_READABLE_BYTES 10
+
+/**
+ * Option, to read: 1 if the path that this socket was bound to still leads to its own
+ * file.
+ */
+#define UDSOCK_OPTION_OWNS_FILE 11
+
+/** Reads an option: its value, 0 or above. -ENOPROTOOPT: there is no such option. */
+int64_t udsock_get_option(udsock_t s, uint32_t option);
+
+/**
+ * Sets an option. -ENOPROTOOPT: there is no such option, or it can only be read.
+ * -EINVAL: the value is out of range: 1 to 2^31 - 1 for buffers, 0 to 2^32 - 1 for
+ * UDSOCK_OPTION_MAX_PER_UID, 0 or 1 for what is on or off.
+ */
+int32_t udsock_set_option(udsock_t s, uint32_t option, int64_t value);
+
+/* ------------------------------------------------------------------------
+ * Addresses
+ */
+
+/** Room for any address as text, its NUL included (PATH_MAX). */
+#define UDSOCK_ADDRESS_SIZE 4096
+
+/**
+ * The address that the socket is bound to, as text and as it was given; for a client
+ * that a server accepted, the server's. Where the kernel picked the name, or the socket
+ * was adopted, as the kernel has it. The result is its length without the NUL; 0: it
+ * has none. -ERANGE: `size` is too small.
+ */
+int64_t udsock_local_address(udsock_t s, char *buffer, size_t size);
+
+/**
+ * The address that the socket is connected to: as it was given to connect, else as the
+ * peer bound it. The result is its length without the NUL; 0: the peer has no name, as
+ * most clients. -ENOTCONN: no peer. -ERANGE: `size` is too small.
+ */
+int64_t udsock_remote_address(udsock_t s, char *buffer, size_t size);
+
+/* ------------------------------------------------------------------------
+ * What is at an address
+ */
+
+/** State: nothing has the address. */
+#define UDSOCK_ABSENT 0
+
+/** State: a socket has it, which some process has open. */
+#define UDSOCK_LIVE 1
+
+/** State: the file of a socket that nobody has open any more. A bind removes it. */
+#define UDSOCK_STALE 2
+
+/** State: something else is there. A symbolic link is, wherever it leads. */
+#define UDSOCK_NOT_A_SOCKET 3
+
+/** What udsock_inspect finds. */
+typedef struct udsock_inspection {
+    /** sizeof(udsock_inspection). */
+    uint32_t size;
+    /** UDSOCK_ABSENT, UDSOCK_LIVE, UDSOCK_STALE or UDSOCK_NOT_A_SOCKET. */
+    uint32_t state;
+    /** The live socket's kind; 0: not known. */
+    uint32_t kind;
+    /** The file's permission bits; 0 for an abstract name. */
+    uint32_t mode;
+    /** The file's owner; UINT32_MAX: no file. */
+    uint32_t uid;
+    /** The file's group; UINT32_MAX: no file. */
+    uint32_t gid;
+    /**
+     * A process that has the socket open, the one with the lowest number; it may be a
+     * child that inherited it. 0: none that this process may look into.
+     */
+    int32_t pid;
+    /** The user who made the socket; UINT32_MAX: not known. */
+    uint32_t process_uid;
+    /** The file's device and inode; 0: no file. */
+    uint64_t device;
+    /** See device. */
+    uint64_t inode;
+} udsock_inspection;
+
+/**
+ * Says what is at an address, and who, without being noticed there. What it says may be
+ * over when it returns. Kind and process come from the kernel's list of sockets, which
+ * is that of the network namespace, and from /proc: they are missing where these don't
+ * tell. `out`: its size is set by the caller; the rest is written.
+ *
+ * -EACCES, -ENOTDIR, -ELOOP: the way to the file can't be gone. -EINVAL: no address, or
+ * "@" alone; `out` is NULL, or its size not one of a version.
+ */
+int32_t udsock_inspect(const char *address, udsock_inspection *out, udsock_error *err);
+
+/* ------------------------------------------------------------------------
+ * Clean-up
+ */
+
+/**
+ * Removes the files of all sockets that this process has open and would remove when it
+ * closed them; the sockets stay open. At normal exit (exit(3), a return from main) this
+ * is done by itself; a program that ends by _exit(2), by execve(2) or by a signal that it
+ * sends itself calls it (Python does the last after a KeyboardInterrupt that nobody
+ * caught: atexit.register). The result is how many files were removed; an error if one
+ * that is still there could not be: -EBUSY, try again.
+ */
+int64_t udsock_cleanup(void);
+
+/**
+ * Lets the files be removed also when this signal (SIGTERM, say) ends the process: a
+ * handler removes them, and then the process dies by the same signal. A signal that the
+ * program handles, or ignores, does not end it: then nothing is changed, and a handler
+ * that the program installs later takes the place of this one. 0.
+ *
+ * -EINVAL: no such signal, one that can't be caught, or whose default does not end the
+ * process.
+ */
+int32_t udsock_cleanup_on_signal(int32_t signo);
+
+/* ------------------------------------------------------------------------
+ * Version
+ */
+
+/** The version of the library that is loaded: major * 10000 + minor * 100 + patch. */
+uint32_t udsock_version(void);
+
+/** The same as text: "0.1.0". A static string. */
+const char *udsock_version_string(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* UDSOCK_H */

@@ -1,0 +1,88 @@
+//! How to start a peer in each language.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::c_library;
+use crate::node_binding;
+use crate::peer::{Peer, build_go, source};
+use crate::support::*;
+
+pub struct Language {
+    pub name: &'static str,
+    /// What it has: stream, seqpacket, datagram.
+    pub kinds: &'static [&'static str],
+    command: Vec<String>,
+}
+
+const ALL: &[&str] = &["stream", "seqpacket", "datagram"];
+
+impl Language {
+    pub fn start(&self, arguments: &[&str]) -> Peer {
+        let mut command = Command::new(&self.command[0]);
+        command
+            .args(&self.command[1..])
+            .args(arguments)
+            .env("UDSOCK_LIBRARY", library())
+            .env("PYTHONPATH", c_library::source("bindings/python/src"))
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        Peer::start(&mut command)
+    }
+}
+
+fn library() -> PathBuf {
+    c_library::directory().join("libudsock.so")
+}
+
+fn own(file: &str) -> String {
+    text(&c_library::source("tests/languages/peers").join(file))
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().expect("UTF-8").to_owned()
+}
+
+fn language(name: &'static str, kinds: &'static [&'static str], command: &[&str]) -> Language {
+    Language { name, kinds, command: command.iter().map(|&word| word.into()).collect() }
+}
+
+/// Those that speak through us.
+pub fn ours(test: &str) -> Vec<Language> {
+    let mut languages = Vec::new();
+    if has(test, "cc") {
+        let program = c_library::build("peer-c", Path::new(&own("peer.c")), &["-std=c11"]);
+        languages.push(language("C", ALL, &[&text(&program)]));
+    }
+    if has(test, "c++") {
+        let flags = ["-std=c++17"];
+        let program = c_library::build("peer-cpp", Path::new(&own("peer.cpp")), &flags);
+        languages.push(language("C++", ALL, &[&text(&program)]));
+    }
+    if has(test, "python3") {
+        let command = ["python3", &own("peer.py"), &source("peer.py")];
+        languages.push(language("Python", ALL, &command));
+    }
+    if has(test, "node")
+        && let Some(binding) = node_binding::installed(test)
+    {
+        let module = binding.join("lib/index.mjs");
+        languages.push(language("Node.js", ALL, &["node", &own("peer.mjs"), &text(&module)]));
+    }
+    languages
+}
+
+/// Those that don't.
+pub fn strangers(test: &str) -> Vec<Language> {
+    let mut languages = Vec::new();
+    if has(test, "python3") {
+        languages.push(language("plain Python", ALL, &["python3", &source("peer.py")]));
+    }
+    if has(test, "node") {
+        languages.push(language("plain Node.js", &["stream"], &["node", &source("peer.js")]));
+    }
+    if has(test, "go") {
+        let program = build_go("languages-peer-go", &source("peer.go"));
+        languages.push(language("Go", ALL, &[&program]));
+    }
+    languages
+}

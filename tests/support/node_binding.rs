@@ -1,0 +1,59 @@
+//! The Node.js binding, with what npm installs beside it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::c_library;
+use crate::support::lacks;
+
+/// What is copied of the binding; npm installs the rest beside it.
+const PARTS: [&str; 7] =
+    ["lib", "test", "types", "npm", "package.json", "package-lock.json", ".npmrc"];
+
+/// A copy of the binding with everything that npm installs; `None`: it can't be had here.
+pub fn installed(test: &str) -> Option<PathBuf> {
+    static COPY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    match COPY.get_or_init(install) {
+        Ok(copy) => Some(copy.clone()),
+        Err(reason) => {
+            lacks(test, reason);
+            None
+        }
+    }
+}
+
+fn install() -> Result<PathBuf, String> {
+    let binding = c_library::source("bindings/node");
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bindings-node");
+    fs::create_dir_all(&copy).expect("the directory can be written");
+    for part in PARTS {
+        let to = copy.join(part);
+        if to.is_dir() {
+            fs::remove_dir_all(&to).expect("an old copy can be removed");
+        }
+        let (is_copied, said) = run(Command::new("cp").arg("-R").args([binding.join(part), to]));
+        assert!(is_copied, "{said}");
+    }
+    let lock = fs::read(binding.join("package-lock.json")).expect("the lock file is there");
+    let stamp = copy.join("installed");
+    if fs::read(&stamp).is_ok_and(|last| last == lock) {
+        return Ok(copy);
+    }
+    let (is_installed, said) = run(Command::new("npm")
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+        .current_dir(&copy));
+    if !is_installed {
+        return Err(format!("npm ci: {}", said.trim().lines().last().unwrap_or_default()));
+    }
+    fs::write(&stamp, lock).expect("the directory can be written");
+    Ok(copy)
+}
+
+/// Whether it succeeded, and what it said.
+pub fn run(command: &mut Command) -> (bool, String) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
