@@ -19,15 +19,27 @@ const ALL: &[&str] = &["stream", "seqpacket", "datagram"];
 
 impl Language {
     pub fn start(&self, arguments: &[&str]) -> Peer {
-        let mut command = Command::new(&self.command[0]);
-        command
-            .args(&self.command[1..])
-            .args(arguments)
-            .env("UDSOCK_LIBRARY", library())
-            .env("PYTHONPATH", c_library::source("bindings/python/src"))
-            .env("PYTHONDONTWRITEBYTECODE", "1");
-        Peer::start(&mut command)
+        let command: Vec<&str> = self.command.iter().map(String::as_str).collect();
+        start(&command, arguments)
     }
+}
+
+/// A program that finds the library, and its binding.
+pub fn start(command: &[&str], arguments: &[&str]) -> Peer {
+    let (program, first) = command.split_first().expect("a command");
+    let mut command = Command::new(program);
+    command
+        .args(first)
+        .args(arguments)
+        .env("UDSOCK_LIBRARY", library())
+        .env("PYTHONPATH", c_library::source("bindings/python/src"))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    Peer::start(&mut command)
+}
+
+/// The module to import in Node.js.
+pub fn node_binding_of(test: &str) -> Option<String> {
+    node_binding::installed(test).map(|binding| text(&binding.join("lib/index.mjs")))
 }
 
 fn library() -> PathBuf {
@@ -63,10 +75,9 @@ pub fn ours(test: &str) -> Vec<Language> {
         languages.push(language("Python", ALL, &command));
     }
     if has(test, "node")
-        && let Some(binding) = node_binding::installed(test)
+        && let Some(module) = node_binding_of(test)
     {
-        let module = binding.join("lib/index.mjs");
-        languages.push(language("Node.js", ALL, &["node", &own("peer.mjs"), &text(&module)]));
+        languages.push(language("Node.js", ALL, &["node", &own("peer.mjs"), &module]));
     }
     languages
 }

@@ -15,3 +15,4 @@ mod peer;
 
 mod languages;
 mod pairs;
+mod readme;
