@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use crate::c_library;
 use crate::node_binding;
@@ -62,13 +63,17 @@ fn language(name: &'static str, kinds: &'static [&'static str], command: &[&str]
 pub fn ours(test: &str) -> Vec<Language> {
     let mut languages = Vec::new();
     if has(test, "cc") {
-        let program = c_library::build("peer-c", Path::new(&own("peer.c")), &["-std=c11"]);
-        languages.push(language("C", ALL, &[&text(&program)]));
+        static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+        let program = PROGRAM
+            .get_or_init(|| c_library::build("peer-c", Path::new(&own("peer.c")), &["-std=c11"]));
+        languages.push(language("C", ALL, &[&text(program)]));
     }
     if has(test, "c++") {
-        let flags = ["-std=c++17"];
-        let program = c_library::build("peer-cpp", Path::new(&own("peer.cpp")), &flags);
-        languages.push(language("C++", ALL, &[&text(&program)]));
+        static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+        let program = PROGRAM.get_or_init(|| {
+            c_library::build("peer-cpp", Path::new(&own("peer.cpp")), &["-std=c++17"])
+        });
+        languages.push(language("C++", ALL, &[&text(program)]));
     }
     if has(test, "python3") {
         let command = ["python3", &own("peer.py"), &source("peer.py")];
@@ -92,8 +97,9 @@ pub fn strangers(test: &str) -> Vec<Language> {
         languages.push(language("plain Node.js", &["stream"], &["node", &source("peer.js")]));
     }
     if has(test, "go") {
-        let program = build_go("languages-peer-go", &source("peer.go"));
-        languages.push(language("Go", ALL, &[&program]));
+        static PROGRAM: OnceLock<String> = OnceLock::new();
+        let program = PROGRAM.get_or_init(|| build_go("languages-peer-go", &source("peer.go")));
+        languages.push(language("Go", ALL, &[program]));
     }
     languages
 }
