@@ -13,12 +13,25 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Callable, Optional
 
-from harness import (BENCHES, CORES, ONE_CORE, TWO_CORES, Process, Row, Sample, Unavailable,
-                     busy_loops, compile_c, compile_go, compile_libuv, compile_ours,
-                     compile_rust, cores_of, placements, tool)
+from harness import (BENCHES, CORES, ONE_CORE, ROOT, TWO_CORES, Process, Row, Sample,
+                     Unavailable, busy_loops, compile_c, compile_go, compile_libuv,
+                     compile_ours, compile_rust, cores_of, library, node_with_koffi,
+                     placements, tool)
 
 SOURCES = BENCHES / "pairs"
 EVERY_KIND = {"stream", "seqpacket", "dgram"}
+
+
+def python_over_ours() -> list:
+    variables = [f"PYTHONPATH={ROOT / 'bindings/python/src'}", f"UDSOCK_LIBRARY={library()}"]
+    return [tool("env"), *variables, sys.executable, SOURCES / "udsock_pair.py"]
+
+
+def node_over_ours() -> list:
+    variables = [f"PAIR_NET={ROOT / 'bindings/node/lib/index.mjs'}",
+                 f"NODE_PATH={BENCHES / 'node_modules'}", f"UDSOCK_LIBRARY={library()}"]
+    return [tool("env"), *variables, node_with_koffi(), SOURCES / "pair.mjs"]
+
 
 # A contender's name, how its program is made, and which kinds of socket it has.
 PROGRAMS: dict[str, tuple[Callable[[], list], set[str]]] = {
@@ -29,6 +42,8 @@ PROGRAMS: dict[str, tuple[Callable[[], list], set[str]]] = {
     "libuv": (lambda: [compile_libuv(SOURCES / "uv.c", "pair_uv")], {"stream"}),
     "Python": (lambda: [sys.executable, SOURCES / "pair.py"], EVERY_KIND),
     "Node": (lambda: [tool("node"), SOURCES / "pair.mjs"], {"stream"}),
+    "Python over ours": (python_over_ours, EVERY_KIND),
+    "Node over ours": (node_over_ours, {"stream"}),
 }
 
 

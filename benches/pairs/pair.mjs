@@ -1,6 +1,7 @@
-// The two parties over Node's net, which has streams only. See pair.h for the command line.
+// The two parties over Node's net, which has streams only, or over what PAIR_NET says. See
+// pair.h for the command line.
 
-import net from 'node:net';
+const net = await import(process.env.PAIR_NET ?? 'node:net');
 
 const [role, work, , sizeText, countText, address] = process.argv.slice(2);
 const isServer = role === 'server';
