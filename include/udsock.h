@@ -673,8 +673,8 @@ int64_t udsock_send_batch(udsock_t s,
 
 /**
  * Waits for a message and receives it together with those that are there already, up
- * to 64 in one call (16 datagrams): how many came. Each one's `result` is the number of bytes at data,
- * or -ERANGE if the sender's address did not fit (address_size says its length); data and
+ * to 64 in one call (16 datagrams): how many came. Each one's `result` is the number of bytes
+ * at data, or -ERANGE if the sender's address did not fit (address_size says its length); data and
  * descriptors have come all the same.
  * UDSOCK_TRUNCATED marks those that were larger than their room. Elements beyond the
  * result are not touched. Errors: as udsock_recv; -EINVAL also for any element without

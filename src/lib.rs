@@ -5,14 +5,15 @@
 //! | layer | what it does |
 //! |---|---|
 //! | [`abi`] | the exported functions, a file a noun: checks what C hands in, calls, converts the result; the header is generated from it |
+//! | `poller` and its parts | many sockets, few calls |
 //! | `cleanup` | removing files at the end of the process |
-//! | `handles`, `handle_table`, `segments` | numbers that stand for sockets |
+//! | `handles`, `handle_table`, `segments` | numbers that stand for sockets and pollers |
 //! | `activation` | sockets that a service manager passed |
 //! | `server`, `client`, `transfer`, `batch`, `option` | what sockets do |
 //! | `peer`, `access` | who is at the other end, and who may be |
-//! | `socket`, `socket_file`, `address` | what sockets are |
+//! | `socket`, `socket_file`, `address`, `watchers` | what sockets are |
 //! | `inspection`, `unix_diag`, `directory`, `private_names`, `parents`, `owner` | what is at a path, who is there, and how to change it safely |
-//! | `wait`, `sleepers` | sleeping, and being woken |
+//! | `wait`, `spin`, `sleepers` | trying again, sleeping, and being woken |
 //! | `sys`, `error` | system calls, and what can go wrong |
 //!
 //! `unsafe` stands in `abi` (what callers hand in), in `sys` (what goes to the
