@@ -97,8 +97,7 @@ pub(crate) struct Wait {
 /// How a wait goes: it may spin first.
 enum Phase {
     Begin,
-    Spin(Spinning),
-    Sleep,
+    Wait(Option<Spinning>),
 }
 
 impl Wait {
@@ -145,24 +144,29 @@ impl Wait {
     #[cold]
     fn spins(&mut self, spin: &Spin, readiness: Readiness) -> bool {
         let is_reading = matches!(readiness, Readiness::Readable | Readiness::ReadableOrShut);
-        match &self.phase {
-            Phase::Begin if is_reading && !self.is_none() => {
-                self.phase = spin.begin().map_or(Phase::Sleep, Phase::Spin);
+        match &mut self.phase {
+            Phase::Begin if is_reading && self.timeout != Timeout::Milliseconds(0) => {
+                let spinning = spin.begin();
+                let spins = spinning.as_ref().is_some_and(Spinning::spins);
+                self.phase = Phase::Wait(spinning);
+                spins
             }
-            Phase::Spin(spinning) if !spinning.goes_on() => {
-                spin.end(spinning, false);
-                self.phase = Phase::Sleep;
+            Phase::Wait(Some(spinning)) if spinning.spins() => {
+                let goes_on = spinning.goes_on();
+                if !goes_on {
+                    spin.give_up(spinning);
+                }
+                goes_on
             }
-            _ => {}
+            _ => false,
         }
-        matches!(self.phase, Phase::Spin(_))
     }
 
     /// What was waited for has come.
     #[cold]
     fn end(&mut self, spin: &Spin) {
-        if let Phase::Spin(spinning) = std::mem::replace(&mut self.phase, Phase::Begin) {
-            spin.end(&spinning, true);
+        if let Phase::Wait(Some(spinning)) = std::mem::replace(&mut self.phase, Phase::Begin) {
+            spin.end(&spinning);
         }
     }
 
