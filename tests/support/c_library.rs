@@ -99,13 +99,11 @@ pub fn directory() -> &'static Path {
 pub fn build(program: &str, from: &Path, flags: &[&str]) -> PathBuf {
     let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join(program);
     let library = directory().join("libudsock.a");
-    let runtime = Path::new(if from.extension().is_some_and(|end| end == "cpp") {
-        "-lstdc++"
-    } else {
-        "-lm"
-    });
-    compile(&output, flags, &[from, &library, runtime])
-        .unwrap_or_else(|message| panic!("{message}"));
+    let mut inputs = vec![from, &library];
+    if from.extension().is_some_and(|end| end == "cpp") {
+        inputs.push(Path::new("-lstdc++"));
+    }
+    compile(&output, flags, &inputs).unwrap_or_else(|message| panic!("{message}"));
     output
 }
 
