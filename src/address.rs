@@ -62,6 +62,12 @@ impl<'a> Address<'a> {
     }
 }
 
+/// Where a message of a batch goes: of a failure there is room for the code only.
+pub(crate) fn destination_of(text: &CStr) -> Result<Destination> {
+    let to = Address::parse(text).and_then(|address| address.destination());
+    to.map_err(|failure| failure.error())
+}
+
 /// Where to connect or send to, good as long as it is kept.
 pub(crate) struct Destination {
     pub(crate) name: SocketName,

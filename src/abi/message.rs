@@ -8,9 +8,9 @@ use std::ptr;
 use super::argument::{self, Sized32, TextRoom};
 use super::guard::{code_of, count, guard};
 use super::socket::{udsock_credentials, udsock_t};
-use crate::address::{self, Address, NameText};
+use crate::address::{self, NameText};
 use crate::batch::{Delivery, Inbox, Outbox, Outgoing};
-use crate::error::{Error, Failure, Result};
+use crate::error::{Error, Result};
 use crate::handles;
 use crate::socket::Socket;
 use crate::sys::{Ancillary, Buffer, Credentials, Sender, SocketName};
@@ -211,10 +211,7 @@ impl Message {
         let to = match unsafe { argument::text(message.address) } {
             None => None,
             Some(text) if text.is_empty() => None,
-            Some(text) => {
-                let to = Address::parse(text).and_then(|address| address.destination());
-                Some(to.map_err(|failure: Failure| failure.error())?)
-            }
+            Some(text) => Some(address::destination_of(text)?),
         };
         // SAFETY: the caller passes as many descriptors.
         let descriptors = unsafe { descriptors(message, message.descriptors_count) }?;

@@ -20,14 +20,14 @@
 //!         udsock_poller_send(poller, items, answers, arena, sizeof arena);
 //!     }
 
-use std::ffi::{CStr, CString, c_void};
+use std::ffi::{CString, c_void};
 use std::mem::size_of;
 
 use super::argument::{self, Sized32};
 use super::guard::{code_of, count, guard};
 use super::socket::udsock_t;
-use crate::address::Address;
-use crate::error::{Error, Failure, Result};
+use crate::address;
+use crate::error::{Error, Result};
 use crate::handles;
 use crate::poller::{Event, EventKind, Item, Items, Limits, Manner, Poller, Report, Round, Then};
 use crate::sys::Buffer;
@@ -382,7 +382,7 @@ impl Items<'static> for OutgoingItems {
                 let mut text = Vec::new();
                 self.part(item.address_offset, length)?.copy_to(&mut text);
                 let text = CString::new(text).map_err(|_| Error::INVALID)?;
-                Some(destination(&text)?)
+                Some(address::destination_of(&text)?)
             }
         };
         Ok(Item { data, to, then })
@@ -394,11 +394,6 @@ impl Items<'static> for OutgoingItems {
         // SAFETY: the caller passes `count` items.
         unsafe { self.first.wrapping_add(index).write_unaligned(item) };
     }
-}
-
-fn destination(text: &CStr) -> Result<crate::address::Destination> {
-    let to = Address::parse(text).and_then(|address| address.destination());
-    to.map_err(|failure: Failure| failure.error())
 }
 
 /// Not NULL, unless it is empty, and no larger than memory is.

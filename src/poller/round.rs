@@ -89,7 +89,7 @@ impl<'a, R: Report> Round<'a, R> {
 
     /// What is free of the arena.
     pub(crate) fn rest(&self) -> Buffer<'a> {
-        self.arena.part(self.used, self.arena.size() - self.used).unwrap_or(Buffer::EMPTY)
+        self.arena.skip(self.used)
     }
 
     /// The next bytes of the arena are taken.
