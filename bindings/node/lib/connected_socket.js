@@ -140,7 +140,7 @@ class ConnectedSocket extends Duplex {
   // ---- sending
 
   _write(data, _encoding, callback) {
-    this.#send(this._parts([{ chunk: data }]), callback);
+    this.#send([this._part(data)], callback);
   }
 
   _writev(chunks, callback) {
@@ -150,7 +150,8 @@ class ConnectedSocket extends Duplex {
   #send(parts, callback) {
     this.#output = parts;
     this.#outputCallback = callback;
-    this.#outputSize = parts.reduce((sum, { data }) => sum + data.length, 0);
+    this.#outputSize = 0;
+    for (const part of parts) this.#outputSize += part.data.length;
     if (this.connecting) this.once('connect', () => this.flush());
     else currentLoop().defer(this);
   }

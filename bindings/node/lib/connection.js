@@ -21,6 +21,10 @@ class Connection extends ConnectedSocket {
     return Object.assign(data, rest, fds.length > 0 ? { fds } : undefined);
   }
 
+  _part(chunk) {
+    return toPart(chunk);
+  }
+
   _parts(chunks) {
     return chunks.map(({ chunk }) => toPart(chunk));
   }

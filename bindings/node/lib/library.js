@@ -64,8 +64,10 @@ const pollerOptions = koffi.pointer(
   }),
 );
 
-const [i32, i64, u32, u64, size, text, data] = [
-  'int32_t', 'int64_t', 'uint32_t', 'uint64_t', 'size_t', 'str', 'void *',
+// Memory that a call after a call takes is passed by its place, a `pointer`: to find that out
+// anew costs koffi as much as the rest of the call.
+const [i32, i64, u32, u64, size, text, data, pointer] = [
+  'int32_t', 'int64_t', 'uint32_t', 'uint64_t', 'size_t', 'str', 'void *', 'uint64_t',
 ];
 
 const functions = {
@@ -100,12 +102,12 @@ const functions = {
   poller_create: [i64, [pollerOptions]],
   poller_fd: [i32, [i64]],
   poller_remove: [i32, [i64, i64]],
-  poller_send: [i64, [i64, data, size, data, size]],
-  poller_wait: [i64, [i64, data, size, data, size, i32]],
+  poller_send: [i64, [i64, pointer, size, pointer, size]],
+  poller_wait: [i64, [i64, pointer, size, pointer, size, i32]],
   recv_message: [i64, [i64, data, i32]],
   release: [i32, [i64]],
   remote_address: [i64, [i64, data, size]],
-  send: [i64, [i64, data, size, i32]],
+  send: [i64, [i64, pointer, size, i32]],
   send_batch: [i64, [i64, data, size, i32]],
   send_message: [i64, [i64, data, i32]],
   set_option: [i32, [i64, u32, i64]],
@@ -116,6 +118,11 @@ const functions = {
 const calls = {};
 for (const [name, [result, parameters]] of Object.entries(functions)) {
   calls[name] = library.func(`udsock_${name}`, result, parameters);
+}
+
+/** Where memory is; whoever passes that on keeps the memory alive. */
+function pointerTo(memory) {
+  return Number(koffi.address(memory));
 }
 
 // Of the pool's four threads: the others are for everyone else, whatever these wait for.
@@ -144,4 +151,4 @@ function runNext() {
   waiting.shift()();
 }
 
-module.exports = { calls, inPool };
+module.exports = { calls, inPool, pointerTo };

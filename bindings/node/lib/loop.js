@@ -3,7 +3,7 @@
 // watches. A round of the loop takes one call, however many sockets have something to tell.
 
 const koffi = require('koffi');
-const { calls } = require('./library.js');
+const { calls, pointerTo } = require('./library.js');
 const { EVENT, READINESS } = require('./constants.js');
 const { check } = require('./errors.js');
 const handles = require('./handle.js');
@@ -15,6 +15,9 @@ const HIGH = 2 ** 32;
 
 // The largest message that the kernel takes, and an address: none is ever cut.
 const ARENA_SIZE = 4352 * 1024;
+
+// Small messages of a round share a copy: as large as what small Buffers of Node's own share.
+const SHARED = Buffer.poolSize;
 
 /**
  * Calls back for a member, in the asynchronous context that it was made in. What it throws is said
@@ -70,7 +73,11 @@ class Loop {
   #poller;
   #watch;
   #events = new Uint32Array(EVENTS * EVENT_WORDS);
+  #eventsPointer = pointerTo(this.#events);
   #arena = Buffer.allocUnsafeSlow(ARENA_SIZE);
+  #arenaPointer = pointerTo(this.#arena);
+  /** A copy of the arena's beginning, for the messages there. */
+  #shared;
   /** By token. */
   #members = [];
   #freeTokens = [];
@@ -142,53 +149,60 @@ class Loop {
   }
 
   #dispatch() {
-    const events = this.#events;
-    const count = calls.poller_wait(this.#poller, events, EVENTS, this.#arena, ARENA_SIZE, 0);
+    const [events, arena] = [this.#eventsPointer, this.#arenaPointer];
+    const count = calls.poller_wait(this.#poller, events, EVENTS, arena, ARENA_SIZE, 0);
     check(count, 'poller_wait');
     this.#isDispatching = true;
-    for (let i = 0, at = 0; i < count; i++, at += EVENT_WORDS) {
-      const handle = events[at + 1] * HIGH + events[at];
-      const member = this.#members[events[at + 2]];
-      guarded(member, deliver, this.#arena, events, at, handle, member);
+    this.#shared = undefined;
+    for (let at = 0; at < count * EVENT_WORDS; at += EVENT_WORDS) {
+      const member = this.#members[this.#events[at + 2]];
+      guarded(member, this.#deliver, at, member);
     }
     this.#isDispatching = false;
     this.#flush();
+  }
+
+  #deliver = (at, member) => {
+    const events = this.#events;
+    const handle = events[at + 1] * HIGH + events[at];
+    if (events[at + 4] === EVENT.ACCEPTED) {
+      // The server may have been closed by a callback before.
+      handles.own(handle);
+      if (member?.onAccepted) member.onAccepted(handle);
+      else handles.close(handle);
+      return;
+    }
+    if (member?.handle !== handle) return;
+    switch (events[at + 4]) {
+      case EVENT.RECEIVED:
+        return member.onReceived(this.#data(at), this.#address(at));
+      case EVENT.DRAINED:
+        return member.onDrained();
+      case EVENT.ENDED:
+        return member.onEnded();
+      case EVENT.FAILED:
+        return member.onFailed(events[at + 5] | 0);
+      case EVENT.READY:
+        return member.onReady();
+    }
+  };
+
+  /** The next round overwrites the arena. */
+  #data(at) {
+    const [offset, size] = [this.#events[at + 6], this.#events[at + 7]];
+    if (offset + size > SHARED) return Buffer.from(this.#arena.subarray(offset, offset + size));
+    this.#shared ??= this.#arena.buffer.slice(0, SHARED);
+    return Buffer.from(this.#shared, offset, size);
+  }
+
+  #address(at) {
+    const [offset, size] = [this.#events[at + 8], this.#events[at + 9]];
+    return size === 0 ? '' : this.#arena.toString('utf8', offset, offset + size);
   }
 }
 
 function flush(member) {
   member.flush();
-}
-
-function deliver(arena, events, at, handle, member) {
-  const kind = events[at + 4];
-  if (kind === EVENT.ACCEPTED) {
-    // The server may have been closed by a callback before.
-    handles.own(handle);
-    if (member?.onAccepted) member.onAccepted(handle);
-    else handles.close(handle);
-    return;
-  }
-  if (member?.handle !== handle) return;
-  const code = events[at + 5] | 0;
-  switch (kind) {
-    case EVENT.RECEIVED: {
-      const [offset, length] = [events[at + 6], events[at + 7]];
-      const data = Buffer.allocUnsafe(length);
-      arena.copy(data, 0, offset, offset + length);
-      if (events[at + 9] === 0) return member.onReceived(data, '');
-      const address = events[at + 8];
-      return member.onReceived(data, arena.toString('utf8', address, address + events[at + 9]));
-    }
-    case EVENT.DRAINED:
-      return member.onDrained();
-    case EVENT.ENDED:
-      return member.onEnded();
-    case EVENT.FAILED:
-      return member.onFailed(code);
-    case EVENT.READY:
-      return member.onReady();
-  }
 }
 
 let loop;

@@ -2,7 +2,7 @@
 // The fast path: the library's poller as it is. A callback gets many events at once and reads
 // them from one buffer; what it sends leaves in one call. Sockets are handles: numbers.
 
-const { calls, inPool } = require('./library.js');
+const { calls, inPool, pointerTo } = require('./library.js');
 const { CONNECT, EVENT, KIND, READINESS } = require('./constants.js');
 const { check, checkAddress, checkFunction, errorBuffer, failure } = require('./errors.js');
 const { watch } = require('./loop.js');
@@ -73,10 +73,13 @@ class Poller {
   #arenaSize;
   /** What is received lies in front, what is sent behind it. */
   #memory;
+  #memoryPointer;
   #used;
   #events;
+  #eventsPointer;
   #batch;
   #items;
+  #itemsPointer;
   #results;
   #count = 0;
   #onBatch;
@@ -97,6 +100,9 @@ class Poller {
     this.#batch = new Batch(this.#events, this.#memory);
     this.#items = new Uint32Array(capacity * ITEM_WORDS);
     this.#results = new Int32Array(this.#items.buffer);
+    this.#memoryPointer = pointerTo(this.#memory);
+    this.#eventsPointer = pointerTo(this.#events);
+    this.#itemsPointer = pointerTo(this.#items);
     const struct = { size: 24, flags: 0, send_limit: sendLimit, receive_size: receiveSize };
     this.#handle = handles.own(check(calls.poller_create(struct), 'poller_create'));
   }
@@ -117,7 +123,7 @@ class Poller {
 
   /** One round, without waiting: how many events there were. */
   poll() {
-    const [events, memory] = [this.#events, this.#memory];
+    const [events, memory] = [this.#eventsPointer, this.#memoryPointer];
     const size = this.#arenaSize;
     const count = calls.poller_wait(this.#handle, events, this.#capacity, memory, size, 0);
     this.#batch.length = check(count, 'poller_wait');
@@ -233,8 +239,8 @@ class Poller {
     if (count === 0) return;
     this.#count = 0;
     this.#used = this.#arenaSize;
-    const memory = this.#memory;
-    const taken = calls.poller_send(this.#handle, this.#items, count, memory, memory.length);
+    const [items, memory] = [this.#itemsPointer, this.#memoryPointer];
+    const taken = calls.poller_send(this.#handle, items, count, memory, this.#memory.length);
     if (taken === count) return;
     let refused = 0;
     for (let at = 0; at < count * ITEM_WORDS; at += ITEM_WORDS) {

@@ -6,8 +6,8 @@ const { invalidArgument } = require('./errors.js');
 const { closeAll, numbersOf } = require('./message.js');
 
 class Socket extends ConnectedSocket {
-  /** The descriptors that go with a chunk. */
-  #fdsOf = new WeakMap();
+  /** The descriptors that go with a chunk; made when there are any. */
+  #fdsOf;
 
   constructor(options = {}) {
     super('stream', options);
@@ -40,23 +40,26 @@ class Socket extends ConnectedSocket {
 
   /** All in one, but what descriptors go with: their chunk begins a part. */
   _parts(chunks) {
-    if (chunks.length === 1) return [this.#part([chunks[0].chunk])];
     const parts = [];
     let run = [];
     for (const { chunk } of chunks) {
-      if (this.#fdsOf.has(chunk) && run.length > 0) {
-        parts.push(this.#part(run));
+      if (this.#fdsOf?.has(chunk) && run.length > 0) {
+        parts.push(this.#join(run));
         run = [];
       }
       run.push(chunk);
     }
-    parts.push(this.#part(run));
+    parts.push(this.#join(run));
     return parts;
   }
 
-  #part(chunks) {
+  #join(chunks) {
     const data = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
-    return { data, fds: this.#fdsOf.get(chunks[0]) };
+    return { data, fds: this.#fdsOf?.get(chunks[0]) };
+  }
+
+  _part(chunk) {
+    return { data: chunk, fds: this.#fdsOf?.get(chunk) };
   }
 
   _pendingBytes() {
@@ -74,6 +77,7 @@ class Socket extends ConnectedSocket {
     }
     // A Buffer of its own, which streams hand on as it is: the same bytes may be sent again.
     const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    this.#fdsOf ??= new WeakMap();
     this.#fdsOf.set(buffer, numbersOf(fds));
     return this.write(buffer, callback);
   }

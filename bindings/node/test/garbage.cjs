@@ -1,5 +1,5 @@
 'use strict';
-const { calls } = require('../lib/library.js');
+const { calls, pointerTo } = require('../lib/library.js');
 
 const [, , countText, seedText, place] = process.argv;
 const count = Number(countText);
@@ -40,6 +40,9 @@ const timeout = () => (random(64) === 0 ? 1 : pick([0, 0, -2, -(2 ** 31)]));
 const flags = () => random(256);
 const kind = () => pick([1, 2, 5, 0, 3, 2 ** 32 - 1]);
 
+// Calls that are made often take memory by its place.
+const placed = ([data, size]) => [data === null ? 0 : pointerTo(data), size];
+
 // A datum and its size, of which both are null and 0 or both are true.
 const pair = () => {
   const data = some();
@@ -73,10 +76,13 @@ const table = {
   poller_create: () => [random(2) ? null : pollerOptions()],
   poller_fd: () => [handle()],
   poller_remove: () => [handle(), handle()],
-  poller_send: () => [handle(), garbage(), random(64), ...pair()],
-  poller_wait: () => [handle(), buffer.subarray(4096), random(64), ...pair(), pick([0, 0, -2])],
+  poller_send: () => [handle(), ...placed([garbage(), random(64)]), ...placed(pair())],
+  poller_wait: () => {
+    const events = placed([buffer.subarray(4096), random(64)]);
+    return [handle(), ...events, ...placed(pair()), pick([0, 0, -2])];
+  },
   remote_address: () => [handle(), ...pair()],
-  send: () => [handle(), ...pair(), timeout()],
+  send: () => [handle(), ...placed(pair()), timeout()],
   set_option: () => [handle(), random(16), number()],
   shutdown: () => [handle(), random(8)],
 };
