@@ -16,19 +16,12 @@ from typing import Callable
 
 from harness import (BENCHES, ROOT, Failure, Process, Row, Unavailable, compile_c, compile_go,
                      compile_libuv, compile_ours, cores_of, library, node_with_koffi, placements,
-                     tool)
+                     python_with_uvloop, tool)
 
 SOURCES = BENCHES / "echo"
 CONNECTIONS = [1000, 8000]
 BUSY = 64
 SPARE_DESCRIPTORS = 100  # What a server needs beside its connections.
-
-
-def python_with_uvloop() -> str:
-    probe = [sys.executable, "-c", "import uvloop"]
-    if subprocess.run(probe, stderr=subprocess.DEVNULL).returncode != 0:
-        raise Unavailable("no module uvloop")
-    return sys.executable
 
 
 def python_binding(program: str) -> list:

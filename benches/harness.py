@@ -243,6 +243,20 @@ def node_with_koffi() -> str:
     return node
 
 
+@lru_cache(maxsize=None)
+def python_with_uvloop() -> Path:
+    """Python, with the uvloop of requirements.txt beside this file; pip gets it at first use."""
+    place = program("python")
+    if not place.is_dir():
+        try:
+            build([sys.executable, "-m", "venv", place])
+            build([place / "bin/pip", "install", "--quiet", "-r", BENCHES / "requirements.txt"])
+        except Failure:
+            shutil.rmtree(place, ignore_errors=True)
+            raise Unavailable("pip can't install uvloop") from None
+    return place / "bin/python"
+
+
 # ---------------------------------------------------------------------------
 # Running
 

@@ -10,21 +10,22 @@ import socket
 import sys
 import tempfile
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from typing import Callable, Optional
 
 from harness import (BENCHES, CORES, ONE_CORE, ROOT, TWO_CORES, Process, Row, Sample,
                      Unavailable, busy_loops, compile_c, compile_go, compile_libuv,
                      compile_ours, compile_rust, cores_of, library, node_with_koffi,
-                     placements, tool)
+                     placements, python_with_uvloop, tool)
 
 SOURCES = BENCHES / "pairs"
-EVERY_KIND = {"stream", "seqpacket", "dgram"}
+EVERY_KIND = frozenset({"stream", "seqpacket", "dgram"})
 
 
-def python_over_ours() -> list:
+def over_ours(python: object, *words: object) -> list:
     variables = [f"PYTHONPATH={ROOT / 'bindings/python/src'}", f"UDSOCK_LIBRARY={library()}"]
-    return [tool("env"), *variables, sys.executable, SOURCES / "udsock_pair.py"]
+    return [tool("env"), *variables, python, *words]
 
 
 def node_over_ours() -> list:
@@ -33,17 +34,40 @@ def node_over_ours() -> list:
     return [tool("env"), *variables, node_with_koffi(), SOURCES / "pair.mjs"]
 
 
-# A contender's name, how its program is made, and which kinds of socket it has.
-PROGRAMS: dict[str, tuple[Callable[[], list], set[str]]] = {
-    "raw": (lambda: [compile_c(SOURCES / "raw.c", "pair_raw")], EVERY_KIND | {"tcp"}),
-    "ours": (lambda: [compile_ours(SOURCES / "ours.c", "pair_ours")], EVERY_KIND),
-    "rust std": (lambda: [compile_rust(SOURCES / "std.rs", "pair_std")], {"stream", "dgram"}),
-    "Go": (lambda: [compile_go(SOURCES / "pair.go", "pair_go")], EVERY_KIND),
-    "libuv": (lambda: [compile_libuv(SOURCES / "uv.c", "pair_uv")], {"stream"}),
-    "Python": (lambda: [sys.executable, SOURCES / "pair.py"], EVERY_KIND),
-    "Node": (lambda: [tool("node"), SOURCES / "pair.mjs"], {"stream"}),
-    "Python over ours": (python_over_ours, EVERY_KIND),
-    "Node over ours": (node_over_ours, {"stream"}),
+ASYNCIO = SOURCES / "pair_asyncio.py"
+
+
+@dataclass
+class Program:
+    """How it is made, and what it does with which kinds of socket."""
+
+    make: Callable[[], list]
+    kinds: frozenset[str] = frozenset({"stream"})
+    works: frozenset[str] = frozenset({"round_trip", "transfer", "connect"})
+
+    def does(self, work: str, kind: str) -> bool:
+        return work in self.works and kind in self.kinds
+
+
+LOOP_WORKS = frozenset({"round_trip", "connect"})
+PROGRAMS = {
+    "raw": Program(lambda: [compile_c(SOURCES / "raw.c", "pair_raw")], EVERY_KIND | {"tcp"}),
+    "ours": Program(lambda: [compile_ours(SOURCES / "ours.c", "pair_ours")], EVERY_KIND),
+    "rust std": Program(lambda: [compile_rust(SOURCES / "std.rs", "pair_std")],
+                        frozenset({"stream", "dgram"})),
+    "Go": Program(lambda: [compile_go(SOURCES / "pair.go", "pair_go")], EVERY_KIND),
+    "libuv": Program(lambda: [compile_libuv(SOURCES / "uv.c", "pair_uv")]),
+    "Python": Program(lambda: [sys.executable, SOURCES / "pair.py"], EVERY_KIND),
+    "Python over ours": Program(lambda: over_ours(sys.executable, SOURCES / "udsock_pair.py"),
+                                EVERY_KIND),
+    "asyncio": Program(lambda: [sys.executable, ASYNCIO, "asyncio"], works=LOOP_WORKS),
+    "asyncio over ours": Program(lambda: over_ours(sys.executable, ASYNCIO, "ours"),
+                                 works=LOOP_WORKS),
+    "uvloop": Program(lambda: [python_with_uvloop(), ASYNCIO, "uvloop"], works=LOOP_WORKS),
+    "uvloop over ours": Program(lambda: over_ours(python_with_uvloop(), ASYNCIO, "ours on uvloop"),
+                                works=LOOP_WORKS),
+    "Node": Program(lambda: [tool("node"), SOURCES / "pair.mjs"]),
+    "Node over ours": Program(node_over_ours),
 }
 
 
@@ -103,18 +127,18 @@ class Programs:
         self.seconds = seconds  # How long a sample takes.
         self.commands: dict[str, list] = {}
         self.missing: dict[str, str] = {}
-        for name, (make, _) in PROGRAMS.items():
+        for name, program in PROGRAMS.items():
             try:
-                self.commands[name] = make()
+                self.commands[name] = program.make()
             except Unavailable as reason:
                 self.missing[name] = str(reason)
 
-    def of_kind(self, kind: str) -> list[str]:
-        return [name for name in self.commands if kind in PROGRAMS[name][1]]
+    def that_do(self, work: str, kind: str) -> list[str]:
+        return [name for name in self.commands if PROGRAMS[name].does(work, kind)]
 
-    def missing_of_kind(self, kind: str) -> dict[str, str]:
+    def missing_that_do(self, work: str, kind: str) -> dict[str, str]:
         return {name: reason for name, reason in self.missing.items()
-                if kind in PROGRAMS[name][1]}
+                if PROGRAMS[name].does(work, kind)}
 
     def pair(self, name: str, *what, **options) -> Pair:
         return Pair(self.commands[name], *what, self.seconds, **options)
@@ -132,8 +156,8 @@ def pair_row(programs: Programs, workload: str, work: str, kind: str, size: int,
              busy: bool = False, **options) -> Row:
     contenders = {
         name: programs.pair(name, work, kind, size, placement, scale=scale, busy=busy)
-        for name in programs.of_kind(kind)}
-    return Row(workload, case, unit, contenders, missing=programs.missing_of_kind(kind),
+        for name in programs.that_do(work, kind)}
+    return Row(workload, case, unit, contenders, missing=programs.missing_that_do(work, kind),
                **options)
 
 
