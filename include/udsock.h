@@ -100,7 +100,7 @@ extern "C" {
  * is written only if the call fails.
  */
 typedef struct udsock_error {
-    /** sizeof(udsock_error). 0 counts as the size of this version. */
+    /** sizeof(udsock_error). 0 counts as 264, the size of the first version. */
     uint32_t size;
     /** The code that the call returned. */
     int32_t code;
@@ -904,10 +904,12 @@ typedef struct udsock_inspection {
  * Says what is at an address, and who, without being noticed there. What it says may be
  * over when it returns. Kind and process come from the kernel's list of sockets, which
  * is that of the network namespace, and from /proc: they are missing where these don't
- * tell. `out`: its size is set by the caller; the rest is written.
+ * tell. `out`: its size is set by the caller; the rest is written, and what a later version
+ * has besides is 0.
  *
  * -EACCES, -ENOTDIR, -ELOOP: the way to the file can't be gone. -EINVAL: no address, or
- * "@" alone; `out` is NULL, or its size not one of a version.
+ * "@" alone; `out` is NULL, or its size less than 48, that of the first version. -E2BIG:
+ * above 4096.
  */
 int32_t udsock_inspect(const char *address, udsock_inspection *out, udsock_error *err);
 

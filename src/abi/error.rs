@@ -28,7 +28,7 @@ pub const UDSOCK_MESSAGE_SIZE: usize = 256;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct udsock_error {
-    /// sizeof(udsock_error). 0 counts as the size of this version.
+    /// sizeof(udsock_error). 0 counts as 264, the size of the first version.
     pub size: u32,
     /// The code that the call returned.
     pub code: i32,
@@ -37,6 +37,9 @@ pub struct udsock_error {
     /// was left alone. Remove it or choose another path". Always ends with a NUL.
     pub message: [c_char; UDSOCK_MESSAGE_SIZE],
 }
+
+/// What a forgotten size stands for, for ever: no version is smaller.
+const FIRST_SIZE: usize = 264;
 
 /// The name of a code: "EADDRINUSE", "UDSOCK_EOF"; "OK" for 0 and above, "UNKNOWN" for
 /// what is no code. A static string, for any number, from any thread.
@@ -111,10 +114,9 @@ unsafe fn write_error(
         Some(address) => write!(message, "{call} {}: {failure}", Shown(address)),
         None => write!(message, "{call}: {failure}"),
     };
-    // SAFETY: the caller's struct begins with its size. No version of it is smaller
-    // than this one, so that is what a forgotten size stands for.
+    // SAFETY: the caller's struct begins with its size.
     let room = match unsafe { (&raw const (*place).size).read_unaligned() } as usize {
-        0 => size_of::<udsock_error>(),
+        0 => FIRST_SIZE,
         size => size.min(size_of::<udsock_error>()),
     };
     let code = code_of(failure.error()).to_ne_bytes();
