@@ -1,6 +1,8 @@
 //! Generates `include/udsock.h` from `src/abi`, and the manual pages from the same text.
 //! The header is committed; a test compares the two.
 
+#[path = "build/declaration.rs"]
+mod declaration;
 #[path = "build/header.rs"]
 mod header;
 #[path = "build/manual.rs"]

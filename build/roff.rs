@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 pub struct Page<'a> {
     name: &'a str,
-    /// The functions that have pages.
+    /// Which have pages.
     functions: &'a BTreeSet<String>,
     out: String,
 }
@@ -13,48 +13,66 @@ pub struct Page<'a> {
 impl<'a> Page<'a> {
     pub fn new(name: &'a str, section: u8, date: &str, functions: &'a BTreeSet<String>) -> Self {
         let version = env!("CARGO_PKG_VERSION");
-        let out = format!(".TH {name} {section} {date} \"udsock {version}\" \"udsock manual\"\n");
+        let mut out =
+            format!(".TH {name} {section} {date} \"udsock {version}\" \"udsock manual\"\n");
+        // Names stay whole, and the gaps between words narrow.
+        out += ".nh\n.ad l\n";
         Self { name, functions, out }
     }
 
-    pub fn finish(self) -> String {
-        self.out
+    pub fn name(&mut self, summary: &str) {
+        self.section("NAME");
+        self.line(&format!("{} \\- {}", self.name, escape(summary)));
+    }
+
+    pub fn library(&mut self) {
+        self.section("LIBRARY");
+        self.line("libudsock (\\-ludsock)");
+        self.section("SYNOPSIS");
+        self.prototype("#include <udsock.h>");
     }
 
     pub fn section(&mut self, title: &str) {
-        self.out += &format!(".SH {}\n", escape(title));
+        self.line(&format!(".SH {}", escape(title)));
     }
 
     pub fn subsection(&mut self, title: &str) {
-        self.out += &format!(".SS {}\n", escape(title));
+        self.line(&format!(".SS {}", escape(title)));
     }
 
     pub fn text(&mut self, text: &str) {
-        self.paragraphs(text, ".PP");
+        self.blocks(text, ".PP");
     }
 
     /// A term, and behind it what there is to say of it.
     pub fn item(&mut self, term: &str, text: &str) {
-        self.out += &format!(".TP\n{}\n", self.inline(term));
-        self.paragraphs(text, ".IP");
+        self.line(".TP");
+        self.line(&self.inline(term));
+        self.blocks(text, ".IP");
     }
 
     pub fn code(&mut self, code: &str) {
-        self.lines(code, |line| escape(line).replace('\'', "\\(aq"));
+        self.lines(code, escape);
     }
 
     /// A declaration, as manual pages print it.
     pub fn prototype(&mut self, code: &str) {
-        self.lines(code, |line| {
-            styled(line, |word, rest| match rest.starts_with([',', ')']) && word != "void" {
-                true => italic(word),
-                false => bold(word),
-            })
-        });
+        let style = |word: &str, rest: &str| {
+            let is_argument = rest.starts_with([',', ')']) && word != "void";
+            if is_argument { italic(word) } else { bold(word) }
+        };
+        self.lines(code, |line| styled(line, style));
     }
 
-    /// One line, as it is.
-    pub fn line(&mut self, line: &str) {
+    /// The whole page, with the names and sections of those that it leads to.
+    pub fn finish(mut self, see_also: &[(&str, u8)]) -> String {
+        self.section("SEE ALSO");
+        let pages = see_also.iter().map(|(name, section)| format!(".BR {name} ({section})"));
+        self.line(&pages.collect::<Vec<_>>().join(",\n"));
+        self.out
+    }
+
+    fn line(&mut self, line: &str) {
         self.out += line;
         self.out.push('\n');
     }
@@ -70,28 +88,26 @@ impl<'a> Page<'a> {
 
     /// A paragraph is not announced where one begins anyway.
     fn begin(&mut self, paragraph: &str) {
-        let last = self.out.lines().rev().take(2).collect::<Vec<_>>();
-        if !last[0].starts_with(".S") && last.get(1) != Some(&".TP") {
+        let mut last = self.out.lines().rev();
+        let begins = last.next().is_some_and(|line| line.starts_with(".S"));
+        if !begins && last.next() != Some(".TP") {
             self.line(paragraph);
         }
     }
 
-    fn paragraphs(&mut self, text: &str, begin: &str) {
-        for block in text.split("\n\n") {
-            let block = block.trim_matches('\n');
-            if block.starts_with("    ") {
-                self.code(&block.replace("\n    ", "\n")[4..]);
-            } else if block.starts_with("| ") {
-                self.table(block);
+    fn blocks(&mut self, text: &str, paragraph: &str) {
+        for block in text.split("\n\n").map(|block| block.trim_matches('\n')) {
+            if let Some(code) = block.strip_prefix("    ") {
+                self.code(&code.replace("\n    ", "\n"));
             } else if let Some(title) = block.strip_prefix("## ") {
                 self.section(title);
-            } else {
-                self.begin(begin);
+            } else if block.starts_with("| ") {
+                self.table(block);
+            } else if !block.is_empty() {
+                self.begin(paragraph);
                 // A sentence a line: so both programs see where it ends.
-                for sentence in self.inline(&block.replace('\n', " ")).replace(". ", ".\n").lines()
-                {
-                    self.line(&protect(sentence));
-                }
+                let text = self.inline(&block.replace('\n', " ")).replace(". ", ".\n");
+                text.lines().for_each(|line| self.line(&protect(line)));
             }
         }
     }
@@ -105,10 +121,12 @@ impl<'a> Page<'a> {
     }
 
     fn inline(&self, text: &str) -> String {
-        let parts = text.split('`').enumerate();
-        parts
-            .map(|(at, part)| if at % 2 == 0 { self.words(part) } else { self.literal(part) })
-            .collect()
+        let mut in_backticks = true;
+        let parts = text.split('`').map(|part| {
+            in_backticks = !in_backticks;
+            if in_backticks { self.literal(part) } else { self.words(part) }
+        });
+        parts.collect()
     }
 
     /// What stands in backticks: a name, else text as it is typed.
@@ -125,7 +143,7 @@ impl<'a> Page<'a> {
             let is_function = self.functions.contains(word);
             if is_function && word != self.name && !rest.starts_with('(') {
                 bold(word) + "(3)"
-            } else if is_function || self.is_constant(word) || is_page(rest) {
+            } else if is_function || is_constant(word) || is_page(rest) {
                 bold(word)
             } else if word.starts_with("udsock_") {
                 italic(word)
@@ -134,47 +152,41 @@ impl<'a> Page<'a> {
             }
         })
     }
-
-    /// A constant, the name of an error, or the beginning of a family's names.
-    fn is_constant(&self, word: &str) -> bool {
-        let is_capital = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
-        word.starts_with("UDSOCK_")
-            || (word.len() > 2 && word.starts_with('E') && word.chars().all(is_capital))
-            || (word.starts_with("udsock_") && word.ends_with('_'))
-    }
 }
 
 /// The text with its words as `style` writes them; it is given what follows, too.
 fn styled(text: &str, style: impl Fn(&str, &str) -> String) -> String {
     let mut out = String::new();
-    let mut at = 0;
-    while at < text.len() {
-        let rest = &text[at..];
-        let end = at + rest.find(|c| !is_word(c)).unwrap_or(rest.len());
-        if end == at {
-            let end = at + rest.find(is_word).unwrap_or(rest.len());
-            // A hyphen is one between words only; else a minus, or an option's.
-            let hyphen = at > 0 && end < text.len() && &text[at..end] == "-";
-            out += &if hyphen { "-".into() } else { escape(&text[at..end]) };
-            at = end;
-            continue;
-        }
-        let word = style(&text[at..end], &text[end..]);
-        match word.strip_prefix("\\fBE") {
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let in_word = is_word(first);
+        let end = rest.find(|c| is_word(c) != in_word).unwrap_or(rest.len());
+        let (part, behind) = rest.split_at(end);
+        let is_hyphen = part == "-" && !out.is_empty() && !behind.is_empty();
+        match in_word.then(|| style(part, behind)) {
             // The minus of a code goes with its name.
-            Some(code) if out.ends_with("\\-") => {
-                out.truncate(out.len() - 2);
-                out += &format!("\\fB\\-E{code}");
+            Some(word) if word.starts_with("\\fBE") && out.ends_with("\\-") => {
+                out.truncate(out.len() - "\\-".len());
+                out += &word.replacen("\\fB", "\\fB\\-", 1);
             }
-            _ => out += &word,
+            Some(word) => out += &word,
+            // Between words, that is; else it is a minus.
+            None if is_hyphen => out.push('-'),
+            None => out += &escape(part),
         }
-        at = end;
+        rest = behind;
     }
     out
 }
 
 fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// A constant, the name of an error, or the beginning of a family's names.
+fn is_constant(word: &str) -> bool {
+    let is_error = word.len() > 2 && word.starts_with('E') && word == word.to_uppercase();
+    is_error || word.starts_with("UDSOCK_") || (word.starts_with("udsock_") && word.ends_with('_'))
 }
 
 /// Whether this is what follows the name of a manual page.
@@ -190,23 +202,13 @@ fn italic(text: &str) -> String {
     format!("\\fI{text}\\fR")
 }
 
-pub fn escape(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '\\' => out += "\\e",
-            '-' => out += "\\-",
-            '^' => out += "\\(ha",
-            '~' => out += "\\(ti",
-            '`' => out += "\\(ga",
-            '"' => out += "\\(dq",
-            _ => out.push(c),
-        }
-    }
-    out
+fn escape(text: &str) -> String {
+    let pairs = [('-', "\\-"), ('^', "\\(ha"), ('~', "\\(ti"), ('"', "\\(dq"), ('\'', "\\(aq")];
+    let text = text.replace('\\', "\\e");
+    pairs.iter().fold(text, |text, (character, escape)| text.replace(*character, escape))
 }
 
 /// A line that begins like a request is none.
 fn protect(line: &str) -> String {
-    if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.into() }
+    if line.starts_with('.') { format!("\\&{line}") } else { line.into() }
 }

@@ -54,12 +54,14 @@ pub struct udsock_inspection {
 unsafe impl Sized32 for udsock_inspection {}
 
 /// Says what is at an address, and who, without being noticed there. What it says may be
-/// over when it returns. Kind and process come from the kernel's list of sockets, which
-/// is that of the network namespace, and from /proc: they are missing where these don't
-/// tell. `out`: its size is set by the caller; the rest is written.
+/// over when it returns. Kind and process come from the kernel's list of sockets, which is
+/// that of the network namespace, and from /proc: they are missing where these don't tell.
+/// `out`: its size is set by the caller; the rest is written.
 ///
-/// -EACCES, -ENOTDIR, -ELOOP: the way to the file can't be gone. -EINVAL: no address, or
-/// "@" alone; `out` is NULL, or its size not one of a version.
+/// Returns 0.
+///
+/// -EACCES, -ENOTDIR, -ELOOP: the way to the file can't be gone.
+/// -EINVAL: no address, or "@" alone; `out` is NULL, or its size not one of a version.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_inspect(
     address: *const c_char,

@@ -16,6 +16,9 @@ use crate::socket::{Kind, Socket};
 
 /// A server: a socket that is bound to the address and, unless its kind is UDSOCK_DGRAM,
 /// listens. udsock_close removes its file. If anything fails nothing is left behind.
+///
+/// Returns its handle.
+///
 /// Errors: as udsock_create, udsock_bind and udsock_listen.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -37,8 +40,12 @@ pub unsafe extern "C" fn udsock_open_server(
     })
 }
 
-/// A client: a socket that is connected to the address. If anything fails nothing is
-/// left behind. Errors: as udsock_create and udsock_connect.
+/// A client: a socket that is connected to the address. If anything fails nothing is left
+/// behind.
+///
+/// Returns its handle.
+///
+/// Errors: as udsock_create and udsock_connect.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_open_client(
@@ -61,7 +68,11 @@ pub unsafe extern "C" fn udsock_open_client(
 
 /// A datagram socket: bound to a path or an abstract name; with "@" to a name that the
 /// kernel picks, so that answers arrive and no file is made; with NULL to none, for a
-/// sender that wants no answer. Errors: as udsock_create and udsock_bind.
+/// sender that wants no answer.
+///
+/// Returns its handle.
+///
+/// Errors: as udsock_create and udsock_bind.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_open_datagram(
@@ -81,6 +92,10 @@ pub unsafe extern "C" fn udsock_open_datagram(
 }
 
 /// Two sockets that are connected with each other. `out`: room for two handles.
+///
+/// Returns 0.
+///
+/// Errors: as udsock_create.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_open_pair(kind: u32, out: *mut udsock_t) -> i32 {
     guard(|| {
