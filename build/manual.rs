@@ -68,7 +68,9 @@ impl<'a> Manual<'a> {
             page.section("ERRORS");
             for error in function.errors() {
                 match error.split_once(": ") {
-                    Some((codes, text)) if codes.starts_with(['-', 'U']) => page.item(codes, text),
+                    Some((codes, text)) if codes.starts_with(['-', 'U']) => {
+                        page.item(codes, &sentence(text))
+                    }
                     _ => page.text(&error),
                 }
             }
@@ -105,7 +107,7 @@ impl<'a> Manual<'a> {
         let text = fs::read_to_string("CONVENTIONS.md").expect("CONVENTIONS.md can be read");
         let (_, text) = text.split_once("\n\n").expect("a title is a paragraph");
         let (summary, _) = text.split_once(". ").expect("the first sentence is the summary");
-        let mut page = self.page("udsock_conventions", 7, summary);
+        let mut page = self.page("udsock_conventions", 7, &summary.to_lowercase());
         page.section("DESCRIPTION");
         page.text(text);
         page.finish(&[("udsock", 7), ("unix", 7)])
@@ -153,6 +155,13 @@ impl<'a> Section<'a> {
     fn functions(&self) -> impl Iterator<Item = &Declaration> {
         self.declarations.iter().filter(|item| item.kind == Kind::Function)
     }
+}
+
+/// With a capital, unless it begins with a name.
+fn sentence(text: &str) -> String {
+    let (first, rest) = text.split_at(1);
+    let name = words(text).next().is_some_and(|word| word.contains('_'));
+    if name { text.into() } else { first.to_uppercase() + rest }
 }
 
 /// Of the build, or what a reproducible build says.

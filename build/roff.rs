@@ -15,8 +15,8 @@ impl<'a> Page<'a> {
         let version = env!("CARGO_PKG_VERSION");
         let mut out =
             format!(".TH {name} {section} {date} \"udsock {version}\" \"udsock manual\"\n");
-        // Names stay whole, and the gaps between words narrow.
-        out += ".nh\n.ad l\n";
+        // Names stay whole (there is no hyphenation), and the gaps between words narrow.
+        out += ".nr HY 0\n.nh\n.ad l\n";
         Self { name, functions, out }
     }
 
@@ -167,7 +167,7 @@ fn styled(text: &str, style: impl Fn(&str, &str) -> String) -> String {
             // The minus of a code goes with its name.
             Some(word) if word.starts_with("\\fBE") && out.ends_with("\\-") => {
                 out.truncate(out.len() - "\\-".len());
-                out += &word.replacen("\\fB", "\\fB\\-", 1);
+                out += &word.replacen('E', "\\-E", 1);
             }
             Some(word) => out += &word,
             // Between words, that is; else it is a minus.

@@ -14,6 +14,8 @@
  *
  *     udsock_t client = udsock_open_client(UDSOCK_STREAM, "/tmp/echo.sock", NULL, &err);
  *
+ * The other kinds are UDSOCK_SEQPACKET and UDSOCK_DGRAM (udsock_open_datagram).
+ *
  * Conventions, the same for every call:
  *
  * Results. 0 and above is success: a handle, a count, or 0. Below 0 is an error:
@@ -267,11 +269,11 @@ typedef struct udsock_connect_options {
 UDSOCK_MUST_USE udsock_t udsock_create(uint32_t kind);
 
 /**
- * Gives the socket a name: creates the socket file, or takes the abstract name. The path
- * is bound as it is written; the file is found again for its removal also after chdir(2),
- * or after its directory was renamed. A path that does not fit into sun_path (108 bytes)
- * is bound through a descriptor of its directory: it can be connected to like any other,
- * but peers are shown another name, and can't answer datagrams from it.
+ * Gives the socket a name. It creates the socket file, or takes the abstract name. The
+ * path is bound as it is written; the file is found again for its removal also after
+ * chdir(2), or after its directory was renamed. A path that does not fit into sun_path
+ * (108 bytes) is bound through a descriptor of its directory: it can be connected to like
+ * any other, but peers are shown another name, and can't answer datagrams from it.
  *
  * The file of a server that has gone is removed first. A live server's never is, unless
  * UDSOCK_REPLACE is given: be it that it does not listen yet, that its queue is full, that
@@ -334,10 +336,11 @@ udsock_t udsock_accept(udsock_t s,
                        udsock_credentials *peer);
 
 /**
- * Connects to a server, or sets where a datagram socket sends to (and from where alone it
- * receives). If the server's queue is full this waits, within the timeout of the options.
- * After a failure the same socket can try again. A datagram socket may connect anew, and
- * must when its server was restarted; what it has not received by then the kernel drops.
+ * Connects to a server, or sets where a datagram socket sends to. From there alone that
+ * receives, too. If the server's queue is full this waits, within the timeout of the
+ * options. After a failure the same socket can try again. A datagram socket may connect
+ * anew, and must when its server was restarted; what it has not received by then the
+ * kernel drops.
  *
  * Returns 0.
  *
@@ -357,7 +360,7 @@ int32_t udsock_connect(udsock_t s,
                        udsock_error *err);
 
 /**
- * Shuts one side of the connection or both; the handle stays open. `how`: UDSOCK_READ,
+ * Shuts one side of the connection or both. The handle stays open. `how`: UDSOCK_READ,
  * UDSOCK_WRITE or both. It acts on the socket itself, so also on copies of it in other
  * processes. A server that was shut down accepts no more, and can't be revived. A socket
  * without a peer can be shut down, too: that side stays shut when it gets one.
@@ -389,8 +392,9 @@ int32_t udsock_close(udsock_t s);
  */
 
 /**
- * A server: a socket that is bound to the address and, unless its kind is UDSOCK_DGRAM,
- * listens. udsock_close removes its file. If anything fails nothing is left behind.
+ * A server: a socket that is bound to the address and listens. One of the kind
+ * UDSOCK_DGRAM is only bound. udsock_close removes its file. If anything fails nothing is
+ * left behind.
  *
  * Returns its handle.
  *
@@ -417,9 +421,9 @@ udsock_t udsock_open_client(uint32_t kind,
                             udsock_error *err);
 
 /**
- * A datagram socket: bound to a path or an abstract name; with "@" to a name that the
- * kernel picks, so that answers arrive and no file is made; with NULL to none, for a
- * sender that wants no answer.
+ * A datagram socket that is bound to the address. `address`: a path or an abstract name;
+ * "@": a name that the kernel picks, so that answers arrive and no file is made; NULL:
+ * none, for a sender that wants no answer.
  *
  * Returns its handle.
  *
@@ -444,8 +448,8 @@ int32_t udsock_open_pair(uint32_t kind, udsock_t *out);
  */
 
 /**
- * Takes over a descriptor of any Unix socket, in whatever state: inherited, passed, or
- * made by another library. From now on it belongs to the handle: do not close it. Its
+ * Takes over a descriptor of any Unix socket. It may be in any state: inherited, passed,
+ * or made by another library. From now on it belongs to the handle: do not close it. Its
  * file, if it has one, is never removed. It becomes close-on-exec. Before it accepts or
  * connects it becomes non-blocking, also for other processes that share it: only so can an
  * accept be woken. On failure the descriptor stays the caller's, as it was.
@@ -459,9 +463,9 @@ int32_t udsock_open_pair(uint32_t kind, udsock_t *out);
 UDSOCK_MUST_USE udsock_t udsock_adopt(int32_t fd, udsock_error *err);
 
 /**
- * The descriptor behind the handle, on loan: for poll(2), epoll(7) or another library's
- * event loop. It stays the handle's: do not close it, nor use it after udsock_close. It is
- * non-blocking, unless it was adopted blocking.
+ * The descriptor behind the handle, on loan. It is for poll(2), epoll(7) or another
+ * library's event loop. It stays the handle's: do not close it, nor use it after
+ * udsock_close. It is non-blocking, unless it was adopted blocking.
  *
  * SO_TIMESTAMP is on for a seqpacket socket (so an empty message is known from the end).
  * Who calls recvmsg(2) on the descriptor gets SCM_TIMESTAMP with each message, before any
@@ -482,7 +486,7 @@ int32_t udsock_fd(udsock_t s);
 int32_t udsock_release(udsock_t s);
 
 /**
- * Leaves the socket's file to somebody else, a successor say: it is never removed by this
+ * Leaves the socket's file to somebody else, a successor say. It is never removed by this
  * process from now on.
  *
  * Returns 0, also if there is no file.
@@ -494,13 +498,13 @@ int32_t udsock_disown(udsock_t s);
  */
 
 /**
- * Handles for the Unix sockets that systemd, or who does as it does, passed to this
- * process (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from descriptor 3 on). They are
- * adopted (udsock_adopt): their files stay. Other descriptors are left alone. All become
- * close-on-exec, and the variables are removed from the environment, so a second call
- * finds none. They are removed also if they were meant for another process, and after
- * every error but -ERANGE. Call it early: no other thread may change the environment
- * meanwhile.
+ * Handles for the Unix sockets that a service manager passed to this process. That is
+ * systemd, or who does as it does (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from
+ * descriptor 3 on). They are adopted (udsock_adopt): their files stay. Other descriptors
+ * are left alone. All become close-on-exec, and the variables are removed from the
+ * environment, so a second call finds none. They are removed also if they were meant for
+ * another process, and after every error but -ERANGE. Call it early: no other thread may
+ * change the environment meanwhile.
  *
  * Returns how many were written to `out`; 0 if nothing was passed to this process.
  *
@@ -512,7 +516,7 @@ int32_t udsock_disown(udsock_t s);
 int64_t udsock_activated(udsock_t *out, size_t capacity, udsock_error *err);
 
 /**
- * What the service manager calls this socket (LISTEN_FDNAMES); "unknown" if it has no
+ * What the service manager calls this socket (LISTEN_FDNAMES). "unknown" if it has no
  * name.
  *
  * Returns the length of the name without its NUL.
@@ -595,7 +599,7 @@ int64_t udsock_recv_exact(udsock_t s,
                           size_t *received);
 
 /**
- * udsock_send from many parts, in one call and one message.
+ * Sends from many parts, as one message. Else as udsock_send.
  *
  * Returns how many bytes went.
  *
@@ -608,7 +612,7 @@ int64_t udsock_sendv(udsock_t s,
                      int32_t timeout_ms);
 
 /**
- * udsock_recv into many parts, which are filled in turn.
+ * Receives into many parts, which are filled in turn. Else as udsock_recv.
  *
  * Returns how many bytes came.
  *
@@ -621,7 +625,7 @@ int64_t udsock_recvv(udsock_t s,
                      int32_t timeout_ms);
 
 /**
- * Sends a datagram to an address; the socket need not be connected. If the receiver's
+ * Sends a datagram to an address. The socket need not be connected. If the receiver's
  * queue is full this waits, with pauses that grow: the kernel tells nobody when there is
  * room again.
  *
@@ -639,9 +643,9 @@ int64_t udsock_send_to(udsock_t s,
                        int32_t timeout_ms);
 
 /**
- * udsock_recv, and the address of who sent it, as text: empty if the sender has no name
+ * Receives, and says who sent it. The address is text, and empty if the sender has no name
  * (it can't be answered), and on streams. `address` may be NULL if it is not wanted; else
- * UDSOCK_ADDRESS_SIZE bytes are always enough.
+ * UDSOCK_ADDRESS_SIZE bytes are always enough. Else as udsock_recv.
  *
  * Returns how many bytes came.
  *
@@ -744,8 +748,9 @@ typedef struct udsock_message {
 } udsock_message;
 
 /**
- * Sends one message: udsock_send or udsock_send_to, with descriptors. Of a stream a part
- * may go: the descriptors go with its first byte, so send the rest without them.
+ * Sends one message, and descriptors with it. It goes as by udsock_send, or, with an
+ * address, as by udsock_send_to. Of a stream a part may go: the descriptors go with its
+ * first byte, so send the rest without them.
  *
  * Returns how many bytes went.
  *
@@ -771,8 +776,8 @@ int64_t udsock_send_message(udsock_t s, udsock_message *message, int32_t timeout
 int64_t udsock_recv_message(udsock_t s, udsock_message *message, int32_t timeout_ms);
 
 /**
- * Sends many messages, up to 16 in one system call. Each one's `result` is its length or
- * its own error, and one that fails does not hold up the others. If time runs out, a
+ * Sends many messages. Up to 16 go in one system call. Each one's `result` is its length
+ * or its own error, and one that fails does not hold up the others. If time runs out, a
  * signal comes or the handle is closed, the rest have that as their result. On a stream
  * the messages follow each other without bounds; one that went in part says so in its
  * result, and is the last that went.
@@ -788,11 +793,11 @@ int64_t udsock_send_batch(udsock_t s,
                           int32_t timeout_ms);
 
 /**
- * Receives many messages: waits for one, and takes with it those that are there already,
- * up to 64 in one call (16 datagrams). Each one's `result` is the number of bytes at data,
- * or -ERANGE if the sender's address did not fit (address_size says its length); data and
- * descriptors have come all the same. UDSOCK_TRUNCATED marks those that were larger than
- * their room. Elements beyond those that came are not touched.
+ * Receives many messages. It waits for one, and takes with it those that are there
+ * already, up to 64 in one call (16 datagrams). Each one's `result` is the number of bytes
+ * at data, or -ERANGE if the sender's address did not fit (address_size says its length);
+ * data and descriptors have come all the same. UDSOCK_TRUNCATED marks those that were
+ * larger than their room. Elements beyond those that came are not touched.
  *
  * Returns how many came.
  *
@@ -809,7 +814,7 @@ int64_t udsock_recv_batch(udsock_t s,
  */
 
 /**
- * Who the peer is: process, user and group that the kernel vouches for, as they were when
+ * Who the peer is: process, user and group. The kernel vouches for them, as they were when
  * the client connected, when the server listened, or when the pair was made. What the peer
  * became since, or that it has gone, changes nothing; its number may be another process's
  * by now (udsock_peer_pidfd).
@@ -823,8 +828,8 @@ int64_t udsock_recv_batch(udsock_t s,
 int32_t udsock_peer_credentials(udsock_t s, udsock_credentials *out);
 
 /**
- * The peer's supplementary groups, as they were at the same moment as its credentials.
- * `gids` NULL and `capacity` 0: only how many.
+ * The peer's supplementary groups. They are those of the same moment as its credentials
+ * (udsock_peer_credentials). `gids` NULL and `capacity` 0: only how many.
  *
  * Returns how many there are.
  *
@@ -835,8 +840,8 @@ int32_t udsock_peer_credentials(udsock_t s, udsock_credentials *out);
 int64_t udsock_peer_groups(udsock_t s, uint32_t *gids, size_t capacity);
 
 /**
- * A descriptor for the peer's process (pidfd_open(2)), which can't be mistaken for a later
- * one of the same number. It is close-on-exec, and the caller's to close.
+ * A descriptor for the peer's process (pidfd_open(2)). It can't be mistaken for a later
+ * one of the same number, is close-on-exec, and the caller's to close.
  *
  * Returns the descriptor.
  *
@@ -858,8 +863,8 @@ int32_t udsock_peer_pidfd(udsock_t s);
 int64_t udsock_peer_label(udsock_t s, char *buffer, size_t size);
 
 /**
- * Lets this user in. The first call of this kind closes the door to everyone else: from
- * then on udsock_accept closes the connections of those whom no rule names, counts them
+ * Lets a user in. The first call of this kind closes the door to everyone else: from then
+ * on udsock_accept closes the connections of those whom no rule names, counts them
  * (UDSOCK_OPTION_REFUSED) and goes on waiting, within its timeout; a poller does the same,
  * and tells no event. The program never sees them; they see the end. Connections that were
  * accepted before stay. Before udsock_listen nobody can slip in. Root has to be named as
@@ -873,7 +878,7 @@ int64_t udsock_peer_label(udsock_t s, char *buffer, size_t size);
 int32_t udsock_allow_uid(udsock_t server, uint32_t uid);
 
 /**
- * Lets the members of this group in: those who had it as their group or among their
+ * Lets the members of a group in. They are those who had it as their group or among their
  * supplementary groups when they connected. Else as udsock_allow_uid.
  *
  * Returns 0.
@@ -883,7 +888,7 @@ int32_t udsock_allow_uid(udsock_t server, uint32_t uid);
 int32_t udsock_allow_gid(udsock_t server, uint32_t gid);
 
 /**
- * udsock_allow_uid by name, or by a decimal number.
+ * Lets a user in, by name or by a decimal number. Else as udsock_allow_uid.
  *
  * Returns 0.
  *
@@ -893,7 +898,8 @@ int32_t udsock_allow_gid(udsock_t server, uint32_t gid);
 int32_t udsock_allow_user(udsock_t server, const char *name);
 
 /**
- * udsock_allow_gid by name, or by a decimal number.
+ * Lets the members of a group in, by its name or by a decimal number. Else as
+ * udsock_allow_gid.
  *
  * Returns 0.
  *
@@ -1011,9 +1017,9 @@ int32_t udsock_set_option(udsock_t s, uint32_t option, int64_t value);
 #define UDSOCK_ADDRESS_SIZE 4096
 
 /**
- * The address that the socket is bound to, as text and as it was given; for a client that
- * a server accepted, the server's. Where the kernel picked the name, or the socket was
- * adopted, as the kernel has it.
+ * The address that the socket is bound to, as text. It is as it was given; for a client
+ * that a server accepted, the server's. Where the kernel picked the name, or the socket
+ * was adopted, as the kernel has it.
  *
  * Returns its length without the NUL; 0: it has none.
  *
@@ -1022,8 +1028,8 @@ int32_t udsock_set_option(udsock_t s, uint32_t option, int64_t value);
 int64_t udsock_local_address(udsock_t s, char *buffer, size_t size);
 
 /**
- * The address that the socket is connected to: as it was given to connect, else as the
- * peer bound it.
+ * The address that the socket is connected to, as text. It is as it was given to connect,
+ * else as the peer bound it.
  *
  * Returns its length without the NUL; 0: the peer has no name, as most clients.
  *
@@ -1076,9 +1082,9 @@ typedef struct udsock_inspection {
 } udsock_inspection;
 
 /**
- * Says what is at an address, and who, without being noticed there. What it says may be
- * over when it returns. Kind and process come from the kernel's list of sockets, which is
- * that of the network namespace, and from /proc: they are missing where these don't tell.
+ * Says what is at an address, and who. It is not noticed there. What it says may be over
+ * when it returns. Kind and process come from the kernel's list of sockets, which is that
+ * of the network namespace, and from /proc: they are missing where these don't tell.
  * `out`: its size is set by the caller; the rest is written.
  *
  * Returns 0.
@@ -1093,9 +1099,9 @@ int32_t udsock_inspect(const char *address, udsock_inspection *out, udsock_error
  */
 
 /**
- * Removes the files of all sockets that this process has open and would remove when it
- * closed them; the sockets stay open. At normal exit (exit(3), a return from main) this is
- * done by itself; a program that ends by _exit(2), by execve(2) or by a signal that it
+ * Removes the socket files of this process. They are those that it would remove when it
+ * closed its sockets, which stay open. At normal exit (exit(3), a return from main) this
+ * is done by itself; a program that ends by _exit(2), by execve(2) or by a signal that it
  * sends itself calls it (Python does the last after a KeyboardInterrupt that nobody
  * caught: atexit.register).
  *
@@ -1106,10 +1112,10 @@ int32_t udsock_inspect(const char *address, udsock_inspection *out, udsock_error
 int64_t udsock_cleanup(void);
 
 /**
- * Lets the files be removed also when this signal (SIGTERM, say) ends the process: a
- * handler removes them, and then the process dies by the same signal. A signal that the
- * program handles, or ignores, does not end it: then nothing is changed, and a handler
- * that the program installs later takes the place of this one.
+ * Removes the socket files also when a signal ends the process. For this signal (SIGTERM,
+ * say) a handler is installed, which removes them; then the process dies by the same
+ * signal. A signal that the program handles, or ignores, does not end it: then nothing is
+ * changed, and a handler that the program installs later takes the place of this one.
  *
  * Returns 0.
  *
@@ -1276,7 +1282,7 @@ typedef struct udsock_outgoing {
 UDSOCK_MUST_USE udsock_t udsock_poller_create(const udsock_poller_options *options);
 
 /**
- * Adds a socket; one that is in it already gets this token and these flags. `flags`:
+ * Adds a socket, or gives a member this token and these flags. `flags`:
  * UDSOCK_POLLER_READINESS, UDSOCK_POLLER_DUPLEX, UDSOCK_POLLER_PAUSED, or 0. `token` is
  * the program's own: it comes back in the socket's events. A server is accepted from, and
  * its connections are added with its token; the others are received from. A server may be
@@ -1291,7 +1297,7 @@ UDSOCK_MUST_USE udsock_t udsock_poller_create(const udsock_poller_options *optio
 int32_t udsock_poller_add(udsock_t poller, udsock_t s, uint64_t token, uint32_t flags);
 
 /**
- * Takes a socket out; what was kept for it is dropped. udsock_close does so by itself.
+ * Takes a socket out. What was kept for it is dropped. udsock_close does so by itself.
  *
  * Returns 0.
  *
@@ -1347,16 +1353,16 @@ int64_t udsock_poller_send(udsock_t poller,
                            size_t base_size);
 
 /**
- * Ends a wait on the poller, which returns 0 if nothing else has happened. If nobody waits
- * it ends the next one. Many before one wait count once.
+ * Ends a wait on the poller. It returns 0 if nothing else has happened. If nobody waits it
+ * ends the next one. Many before one wait count once.
  *
  * Returns 0.
  */
 int32_t udsock_poller_wake(udsock_t poller);
 
 /**
- * A descriptor that is readable when udsock_poller_wait would find something, to be
- * watched by another loop: then wait with `timeout_ms` 0. It is borrowed: do not close it.
+ * A descriptor for another event loop. It is readable when udsock_poller_wait would find
+ * something: then wait with `timeout_ms` 0. It is borrowed: do not close it.
  *
  * Returns the descriptor.
  */

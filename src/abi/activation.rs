@@ -10,13 +10,13 @@ use crate::activation::activated;
 use crate::error::{Error, Failure};
 use crate::handles;
 
-/// Handles for the Unix sockets that systemd, or who does as it does, passed to this
-/// process (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from descriptor 3 on). They are
-/// adopted (udsock_adopt): their files stay. Other descriptors are left alone. All become
-/// close-on-exec, and the variables are removed from the environment, so a second call
-/// finds none. They are removed also if they were meant for another process, and after
-/// every error but -ERANGE. Call it early: no other thread may change the environment
-/// meanwhile.
+/// Handles for the Unix sockets that a service manager passed to this process. That is
+/// systemd, or who does as it does (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from
+/// descriptor 3 on). They are adopted (udsock_adopt): their files stay. Other descriptors
+/// are left alone. All become close-on-exec, and the variables are removed from the
+/// environment, so a second call finds none. They are removed also if they were meant for
+/// another process, and after every error but -ERANGE. Call it early: no other thread may
+/// change the environment meanwhile.
 ///
 /// Returns how many were written to `out`; 0 if nothing was passed to this process.
 ///
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn udsock_activated(
     })
 }
 
-/// What the service manager calls this socket (LISTEN_FDNAMES); "unknown" if it has no
+/// What the service manager calls this socket (LISTEN_FDNAMES). "unknown" if it has no
 /// name.
 ///
 /// Returns the length of the name without its NUL.

@@ -53,9 +53,9 @@ pub struct udsock_inspection {
 // SAFETY: numbers: any bytes are a value.
 unsafe impl Sized32 for udsock_inspection {}
 
-/// Says what is at an address, and who, without being noticed there. What it says may be
-/// over when it returns. Kind and process come from the kernel's list of sockets, which is
-/// that of the network namespace, and from /proc: they are missing where these don't tell.
+/// Says what is at an address, and who. It is not noticed there. What it says may be over
+/// when it returns. Kind and process come from the kernel's list of sockets, which is that
+/// of the network namespace, and from /proc: they are missing where these don't tell.
 /// `out`: its size is set by the caller; the rest is written.
 ///
 /// Returns 0.

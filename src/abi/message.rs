@@ -86,8 +86,9 @@ const SMALLEST: usize = offset_of!(udsock_message, pidfd);
 // SAFETY: numbers and pointers: any bytes are a value.
 unsafe impl Sized32 for udsock_message {}
 
-/// Sends one message: udsock_send or udsock_send_to, with descriptors. Of a stream a part
-/// may go: the descriptors go with its first byte, so send the rest without them.
+/// Sends one message, and descriptors with it. It goes as by udsock_send, or, with an
+/// address, as by udsock_send_to. Of a stream a part may go: the descriptors go with its
+/// first byte, so send the rest without them.
 ///
 /// Returns how many bytes went.
 ///
@@ -141,8 +142,8 @@ pub unsafe extern "C" fn udsock_recv_message(
     })
 }
 
-/// Sends many messages, up to 16 in one system call. Each one's `result` is its length or
-/// its own error, and one that fails does not hold up the others. If time runs out, a
+/// Sends many messages. Up to 16 go in one system call. Each one's `result` is its length
+/// or its own error, and one that fails does not hold up the others. If time runs out, a
 /// signal comes or the handle is closed, the rest have that as their result. On a stream
 /// the messages follow each other without bounds; one that went in part says so in its
 /// result, and is the last that went.
@@ -166,11 +167,11 @@ pub unsafe extern "C" fn udsock_send_batch(
     })
 }
 
-/// Receives many messages: waits for one, and takes with it those that are there already,
-/// up to 64 in one call (16 datagrams). Each one's `result` is the number of bytes at data,
-/// or -ERANGE if the sender's address did not fit (address_size says its length); data and
-/// descriptors have come all the same. UDSOCK_TRUNCATED marks those that were larger than
-/// their room. Elements beyond those that came are not touched.
+/// Receives many messages. It waits for one, and takes with it those that are there
+/// already, up to 64 in one call (16 datagrams). Each one's `result` is the number of bytes
+/// at data, or -ERANGE if the sender's address did not fit (address_size says its length);
+/// data and descriptors have come all the same. UDSOCK_TRUNCATED marks those that were
+/// larger than their room. Elements beyond those that came are not touched.
 ///
 /// Returns how many came.
 ///

@@ -13,6 +13,8 @@
 //!
 //!     udsock_t client = udsock_open_client(UDSOCK_STREAM, "/tmp/echo.sock", NULL, &err);
 //!
+//! The other kinds are UDSOCK_SEQPACKET and UDSOCK_DGRAM (udsock_open_datagram).
+//!
 //! Conventions, the same for every call:
 //!
 //! Results. 0 and above is success: a handle, a count, or 0. Below 0 is an error:

@@ -14,8 +14,9 @@ use crate::error::{Failure, Result};
 use crate::handles;
 use crate::socket::{Kind, Socket};
 
-/// A server: a socket that is bound to the address and, unless its kind is UDSOCK_DGRAM,
-/// listens. udsock_close removes its file. If anything fails nothing is left behind.
+/// A server: a socket that is bound to the address and listens. One of the kind
+/// UDSOCK_DGRAM is only bound. udsock_close removes its file. If anything fails nothing is
+/// left behind.
 ///
 /// Returns its handle.
 ///
@@ -66,9 +67,9 @@ pub unsafe extern "C" fn udsock_open_client(
     })
 }
 
-/// A datagram socket: bound to a path or an abstract name; with "@" to a name that the
-/// kernel picks, so that answers arrive and no file is made; with NULL to none, for a
-/// sender that wants no answer.
+/// A datagram socket that is bound to the address. `address`: a path or an abstract name;
+/// "@": a name that the kernel picks, so that answers arrive and no file is made; NULL:
+/// none, for a sender that wants no answer.
 ///
 /// Returns its handle.
 ///

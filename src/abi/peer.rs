@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::handles;
 use crate::owner;
 
-/// Who the peer is: process, user and group that the kernel vouches for, as they were when
+/// Who the peer is: process, user and group. The kernel vouches for them, as they were when
 /// the client connected, when the server listened, or when the pair was made. What the peer
 /// became since, or that it has gone, changes nothing; its number may be another process's
 /// by now (udsock_peer_pidfd).
@@ -32,8 +32,8 @@ pub unsafe extern "C" fn udsock_peer_credentials(s: udsock_t, out: *mut udsock_c
     })
 }
 
-/// The peer's supplementary groups, as they were at the same moment as its credentials.
-/// `gids` NULL and `capacity` 0: only how many.
+/// The peer's supplementary groups. They are those of the same moment as its credentials
+/// (udsock_peer_credentials). `gids` NULL and `capacity` 0: only how many.
 ///
 /// Returns how many there are.
 ///
@@ -60,8 +60,8 @@ pub unsafe extern "C" fn udsock_peer_groups(s: udsock_t, gids: *mut u32, capacit
     })
 }
 
-/// A descriptor for the peer's process (pidfd_open(2)), which can't be mistaken for a later
-/// one of the same number. It is close-on-exec, and the caller's to close.
+/// A descriptor for the peer's process (pidfd_open(2)). It can't be mistaken for a later
+/// one of the same number, is close-on-exec, and the caller's to close.
 ///
 /// Returns the descriptor.
 ///
@@ -91,8 +91,8 @@ pub unsafe extern "C" fn udsock_peer_label(s: udsock_t, buffer: *mut c_char, siz
     })
 }
 
-/// Lets this user in. The first call of this kind closes the door to everyone else: from
-/// then on udsock_accept closes the connections of those whom no rule names, counts them
+/// Lets a user in. The first call of this kind closes the door to everyone else: from then
+/// on udsock_accept closes the connections of those whom no rule names, counts them
 /// (UDSOCK_OPTION_REFUSED) and goes on waiting, within its timeout; a poller does the same,
 /// and tells no event. The program never sees them; they see the end. Connections that were
 /// accepted before stay. Before udsock_listen nobody can slip in. Root has to be named as
@@ -107,7 +107,7 @@ pub extern "C" fn udsock_allow_uid(server: udsock_t, uid: u32) -> i32 {
     guard(|| allow(server, Rule::User(uid)))
 }
 
-/// Lets the members of this group in: those who had it as their group or among their
+/// Lets the members of a group in. They are those who had it as their group or among their
 /// supplementary groups when they connected. Else as udsock_allow_uid.
 ///
 /// Returns 0.
@@ -118,7 +118,7 @@ pub extern "C" fn udsock_allow_gid(server: udsock_t, gid: u32) -> i32 {
     guard(|| allow(server, Rule::Group(gid)))
 }
 
-/// udsock_allow_uid by name, or by a decimal number.
+/// Lets a user in, by name or by a decimal number. Else as udsock_allow_uid.
 ///
 /// Returns 0.
 ///
@@ -133,7 +133,8 @@ pub unsafe extern "C" fn udsock_allow_user(server: udsock_t, name: *const c_char
     })
 }
 
-/// udsock_allow_gid by name, or by a decimal number.
+/// Lets the members of a group in, by its name or by a decimal number. Else as
+/// udsock_allow_gid.
 ///
 /// Returns 0.
 ///

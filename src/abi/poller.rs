@@ -174,7 +174,7 @@ pub unsafe extern "C" fn udsock_poller_create(options: *const udsock_poller_opti
     })
 }
 
-/// Adds a socket; one that is in it already gets this token and these flags. `flags`:
+/// Adds a socket, or gives a member this token and these flags. `flags`:
 /// UDSOCK_POLLER_READINESS, UDSOCK_POLLER_DUPLEX, UDSOCK_POLLER_PAUSED, or 0. `token` is
 /// the program's own: it comes back in the socket's events. A server is accepted from, and
 /// its connections are added with its token; the others are received from. A server may be
@@ -199,7 +199,7 @@ pub extern "C" fn udsock_poller_add(poller: udsock_t, s: udsock_t, token: u64, f
     })
 }
 
-/// Takes a socket out; what was kept for it is dropped. udsock_close does so by itself.
+/// Takes a socket out. What was kept for it is dropped. udsock_close does so by itself.
 ///
 /// Returns 0.
 ///
@@ -272,8 +272,8 @@ pub unsafe extern "C" fn udsock_poller_send(
     })
 }
 
-/// Ends a wait on the poller, which returns 0 if nothing else has happened. If nobody waits
-/// it ends the next one. Many before one wait count once.
+/// Ends a wait on the poller. It returns 0 if nothing else has happened. If nobody waits it
+/// ends the next one. Many before one wait count once.
 ///
 /// Returns 0.
 #[unsafe(no_mangle)]
@@ -281,8 +281,8 @@ pub extern "C" fn udsock_poller_wake(poller: udsock_t) -> i32 {
     guard(|| with(poller, |poller| poller.wake().map(|()| 0)))
 }
 
-/// A descriptor that is readable when udsock_poller_wait would find something, to be
-/// watched by another loop: then wait with `timeout_ms` 0. It is borrowed: do not close it.
+/// A descriptor for another event loop. It is readable when udsock_poller_wait would find
+/// something: then wait with `timeout_ms` 0. It is borrowed: do not close it.
 ///
 /// Returns the descriptor.
 #[unsafe(no_mangle)]

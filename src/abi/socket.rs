@@ -149,11 +149,11 @@ pub extern "C" fn udsock_create(kind: u32) -> udsock_t {
     })
 }
 
-/// Gives the socket a name: creates the socket file, or takes the abstract name. The path
-/// is bound as it is written; the file is found again for its removal also after chdir(2),
-/// or after its directory was renamed. A path that does not fit into sun_path (108 bytes)
-/// is bound through a descriptor of its directory: it can be connected to like any other,
-/// but peers are shown another name, and can't answer datagrams from it.
+/// Gives the socket a name. It creates the socket file, or takes the abstract name. The
+/// path is bound as it is written; the file is found again for its removal also after
+/// chdir(2), or after its directory was renamed. A path that does not fit into sun_path
+/// (108 bytes) is bound through a descriptor of its directory: it can be connected to like
+/// any other, but peers are shown another name, and can't answer datagrams from it.
 ///
 /// The file of a server that has gone is removed first. A live server's never is, unless
 /// UDSOCK_REPLACE is given: be it that it does not listen yet, that its queue is full, that
@@ -242,10 +242,11 @@ pub unsafe extern "C" fn udsock_accept(
     })
 }
 
-/// Connects to a server, or sets where a datagram socket sends to (and from where alone it
-/// receives). If the server's queue is full this waits, within the timeout of the options.
-/// After a failure the same socket can try again. A datagram socket may connect anew, and
-/// must when its server was restarted; what it has not received by then the kernel drops.
+/// Connects to a server, or sets where a datagram socket sends to. From there alone that
+/// receives, too. If the server's queue is full this waits, within the timeout of the
+/// options. After a failure the same socket can try again. A datagram socket may connect
+/// anew, and must when its server was restarted; what it has not received by then the
+/// kernel drops.
 ///
 /// Returns 0.
 ///
@@ -277,7 +278,7 @@ pub unsafe extern "C" fn udsock_connect(
     })
 }
 
-/// Shuts one side of the connection or both; the handle stays open. `how`: UDSOCK_READ,
+/// Shuts one side of the connection or both. The handle stays open. `how`: UDSOCK_READ,
 /// UDSOCK_WRITE or both. It acts on the socket itself, so also on copies of it in other
 /// processes. A server that was shut down accepts no more, and can't be revived. A socket
 /// without a peer can be shut down, too: that side stays shut when it gets one.

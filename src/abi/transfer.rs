@@ -131,7 +131,7 @@ pub unsafe extern "C" fn udsock_recv_exact(
     })
 }
 
-/// udsock_send from many parts, in one call and one message.
+/// Sends from many parts, as one message. Else as udsock_send.
 ///
 /// Returns how many bytes went.
 ///
@@ -152,7 +152,7 @@ pub unsafe extern "C" fn udsock_sendv(
     })
 }
 
-/// udsock_recv into many parts, which are filled in turn.
+/// Receives into many parts, which are filled in turn. Else as udsock_recv.
 ///
 /// Returns how many bytes came.
 ///
@@ -176,7 +176,7 @@ pub unsafe extern "C" fn udsock_recvv(
     })
 }
 
-/// Sends a datagram to an address; the socket need not be connected. If the receiver's
+/// Sends a datagram to an address. The socket need not be connected. If the receiver's
 /// queue is full this waits, with pauses that grow: the kernel tells nobody when there is
 /// room again.
 ///
@@ -205,9 +205,9 @@ pub unsafe extern "C" fn udsock_send_to(
     })
 }
 
-/// udsock_recv, and the address of who sent it, as text: empty if the sender has no name
+/// Receives, and says who sent it. The address is text, and empty if the sender has no name
 /// (it can't be answered), and on streams. `address` may be NULL if it is not wanted; else
-/// UDSOCK_ADDRESS_SIZE bytes are always enough.
+/// UDSOCK_ADDRESS_SIZE bytes are always enough. Else as udsock_recv.
 ///
 /// Returns how many bytes came.
 ///
