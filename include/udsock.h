@@ -212,8 +212,9 @@ typedef struct udsock_bind_options {
      */
     uint32_t mode;
     /**
-     * How many connections may wait to be accepted. 0 and below: as many as the
-     * system allows (net.core.somaxconn).
+     * For udsock_open_server: how many connections may wait to be accepted. 0 and below:
+     * as many as the system allows (net.core.somaxconn). After udsock_bind it is
+     * udsock_listen that says so.
      */
     int32_t backlog;
     /**

@@ -92,8 +92,9 @@ pub struct udsock_bind_options {
     /// has to be overruled the file is narrower for an instant, never wider. 0: 0777
     /// less the umask.
     pub mode: u32,
-    /// How many connections may wait to be accepted. 0 and below: as many as the
-    /// system allows (net.core.somaxconn).
+    /// For udsock_open_server: how many connections may wait to be accepted. 0 and below:
+    /// as many as the system allows (net.core.somaxconn). After udsock_bind it is
+    /// udsock_listen that says so.
     pub backlog: i32,
     /// The file's owner: a user's name or number. Until it is set nobody can connect.
     /// NULL: who makes it. Nobody of this name: -EINVAL. To give a file away takes
