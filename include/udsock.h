@@ -14,6 +14,8 @@
  *
  *     udsock_t client = udsock_open_client(UDSOCK_STREAM, "/tmp/echo.sock", NULL, &err);
  *
+ * The other kinds are UDSOCK_SEQPACKET and UDSOCK_DGRAM (udsock_open_datagram).
+ *
  * Conventions, the same for every call:
  *
  * Results. 0 and above is success: a handle, a count, or 0. Below 0 is an error:
@@ -23,7 +25,8 @@
  *
  * Handles. A udsock_t is a number, not a descriptor and not a pointer. A handle
  * that was closed, or never was one, gets -EBADF from every call; it never reaches
- * another socket. It fits into a double exactly, and is 2^32 or more.
+ * another socket. A poller's is -ENOTSOCK where a socket's is needed, a socket's -EINVAL
+ * where a poller's is. It fits into a double exactly, and is 2^32 or more.
  *
  * Time. Every call that can wait takes timeout_ms: UDSOCK_FOREVER, 0 for not at all
  * (-EAGAIN if the call would have to wait), or milliseconds (-ETIMEDOUT after them,
@@ -95,9 +98,9 @@ extern "C" {
 #define UDSOCK_MESSAGE_SIZE 256
 
 /**
- * What went wrong, in words. The calls that open and close things take one as their
- * last argument, or NULL. It is the caller's; initialise it with UDSOCK_ERROR_INIT. It
- * is written only if the call fails.
+ * What went wrong, in words. The calls that open, bind, connect, adopt and inspect take
+ * one as their last argument, or NULL. It is the caller's; initialise it with
+ * UDSOCK_ERROR_INIT. It is written only if the call fails.
  */
 typedef struct udsock_error {
     /** sizeof(udsock_error). 0 counts as 264, the size of the first version. */
@@ -113,14 +116,17 @@ typedef struct udsock_error {
 } udsock_error;
 
 /**
- * The name of a code: "EADDRINUSE", "UDSOCK_EOF"; "OK" for 0 and above, "UNKNOWN" for
- * what is no code. A static string, for any number, from any thread.
+ * The name of a code, such as "EADDRINUSE" or "UDSOCK_EOF".
+ *
+ * Returns a static string for every number: "OK" for 0 and above, "UNKNOWN" for what is no
+ * code.
  */
 const char *udsock_error_name(int64_t code);
 
 /**
- * A code in words, in English: "Address already in use". A static string, for any
- * number, from any thread.
+ * A code in words, in English: "Address already in use".
+ *
+ * Returns a static string for every number.
  */
 const char *udsock_error_text(int64_t code);
 
@@ -184,8 +190,8 @@ const char *udsock_error_text(int64_t code);
 #define UDSOCK_DONT_WAIT 2
 
 /**
- * A handle: a socket of this process. From 2^32 to 2^53 - 1. A
- * result of this type below 0 is an error code.
+ * A handle: a socket or a poller of this process, from 2^32 to 2^53 - 1. A result of this
+ * type below 0 is an error code.
  */
 typedef int64_t udsock_t;
 
@@ -206,8 +212,9 @@ typedef struct udsock_bind_options {
      */
     uint32_t mode;
     /**
-     * How many connections may wait to be accepted. 0 and below: as many as the
-     * system allows (net.core.somaxconn).
+     * For udsock_open_server: how many connections may wait to be accepted. 0 and below:
+     * as many as the system allows (net.core.somaxconn). After udsock_bind it is
+     * udsock_listen that says so.
      */
     int32_t backlog;
     /**
@@ -253,32 +260,42 @@ typedef struct udsock_connect_options {
 
 /**
  * A new socket, without a name or a peer. `kind`: UDSOCK_STREAM, UDSOCK_DGRAM or
- * UDSOCK_SEQPACKET, else -EINVAL. -EMFILE, -ENFILE: no descriptors are left.
+ * UDSOCK_SEQPACKET.
+ *
+ * Returns its handle.
+ *
+ * -EINVAL: there is no such kind.
+ * -EMFILE, -ENFILE: no descriptors are left.
  */
 UDSOCK_MUST_USE udsock_t udsock_create(uint32_t kind);
 
 /**
- * Gives the socket a name: creates the socket file, or takes the abstract name. The
+ * Gives the socket a name. It creates the socket file, or takes the abstract name. The
  * path is bound as it is written; the file is found again for its removal also after
  * chdir(2), or after its directory was renamed. A path that does not fit into sun_path
  * (108 bytes) is bound through a descriptor of its directory: it can be connected to like
  * any other, but peers are shown another name, and can't answer datagrams from it.
  *
- * The file of a server that has gone is removed first; a live server's never is, be it
- * that it does not listen yet, that its queue is full, that it is of another kind or that
- * only a forked child still has it. It does not notice. What is removed, replaced or
- * published is so under flock(2) on the directory (or, if not all who may write that may
- * read it, on the next above it that everyone may read).
+ * The file of a server that has gone is removed first. A live server's never is, unless
+ * UDSOCK_REPLACE is given: be it that it does not listen yet, that its queue is full, that
+ * it is of another kind or that only a forked child still has it. It does not notice that
+ * it was looked at. What is removed, replaced or published is so under flock(2) on the
+ * directory (or, if not all who may write that may read it, on the next above it that
+ * everyone may read).
+ *
+ * Returns 0.
  *
  * -EADDRINUSE: a live server is at the path, or a socket of this kind has the name.
  * -EBUSY: somebody holds that lock, for more than a second.
  * -EEXIST: something else is at the path; nothing but sockets is ever touched.
  * -EINVAL: the socket is bound already, the path ends in a slash, or an argument makes no
  * sense.
- * -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as bind(2) has them; -EPERM: a
- * dead server's file in a sticky directory is another user's.
+ * -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as bind(2) has them.
+ * -EPERM: a dead server's file in a sticky directory is another user's; or see
+ * udsock_bind_options and UDSOCK_MAKE_PARENTS.
  * -ENAMETOOLONG: a path of 4096 bytes or more, a component of more than 255, or an
  * abstract name of more than 107.
+ * -EOPNOTSUPP: UDSOCK_REPLACE, and a datagram socket.
  */
 int32_t udsock_bind(udsock_t s,
                     const char *address,
@@ -286,25 +303,33 @@ int32_t udsock_bind(udsock_t s,
                     udsock_error *err);
 
 /**
- * Lets clients connect. `backlog`: how many may wait to be accepted (the kernel adds
- * one); 0 and below: as many as the system allows. May be called again to change it.
- * After a bind with UDSOCK_REPLACE this is the takeover: -EEXIST, -EBUSY as udsock_bind.
- * -EINVAL: the socket has no name, or is connected. -EOPNOTSUPP: a datagram socket.
+ * Lets clients connect. `backlog`: how many may wait to be accepted (the kernel adds one);
+ * 0 and below: as many as the system allows. May be called again to change it. After a
+ * bind with UDSOCK_REPLACE this is the takeover.
+ *
+ * Returns 0.
+ *
+ * -EINVAL: the socket has no name, or is connected.
+ * -EOPNOTSUPP: a datagram socket.
+ * -EEXIST, -EBUSY: after UDSOCK_REPLACE, as udsock_bind.
  */
 int32_t udsock_listen(udsock_t s, int32_t backlog);
 
 /**
- * The next client: a handle of its own, to be closed with udsock_close. Any number of
- * threads may accept on one server. A client may be gone again already: what it sent
- * can be received, then the end.
+ * Waits for the next client. It gets a handle of its own, to be closed with udsock_close.
+ * Any number of threads may accept on one server. A client may be gone again already: what
+ * it sent can be received, then the end.
  *
- * `peer`, if it is not NULL, says who the client is (see udsock_peer_credentials). A
- * server with an allow list (udsock_allow_uid) closes those who are not on it, and goes on
- * waiting.
+ * A server with an allow list (udsock_allow_uid) or a limit (UDSOCK_OPTION_MAX_PER_UID)
+ * closes those whom it does not let in, and goes on waiting. `peer`, if it is not NULL,
+ * says who the client is (see udsock_peer_credentials); then those whom the kernel does
+ * not know are refused likewise.
  *
- * Where `peer` is asked for, those whom the kernel does not know are refused likewise.
- * -EINVAL: not listening, or shut down. -EMFILE, -ENFILE: no descriptors are left; the
- * client stays in the queue, and this is said at once, even if nobody waits there.
+ * Returns the client's handle.
+ *
+ * -EINVAL: not listening, or shut down.
+ * -EMFILE, -ENFILE: no descriptors are left; the client stays in the queue, and this is
+ * said at once, even if nobody waits there.
  */
 UDSOCK_MUST_USE
 udsock_t udsock_accept(udsock_t s,
@@ -312,17 +337,23 @@ udsock_t udsock_accept(udsock_t s,
                        udsock_credentials *peer);
 
 /**
- * Connects to a server, or sets where a datagram socket sends to (and from where alone
- * it receives). If the server's queue is full this waits, within the timeout. After a
- * failure the same socket can try again. A datagram socket may connect anew, and must
- * when its server was restarted; what it has not received by then the kernel drops.
+ * Connects to a server, or sets where a datagram socket sends to. From there alone that
+ * receives, too. If the server's queue is full this waits, within the timeout of the
+ * options. After a failure the same socket can try again. A datagram socket may connect
+ * anew, and must when its server was restarted; what it has not received by then the
+ * kernel drops.
  *
- * -ENOENT: nothing is at the path. -ECONNREFUSED: nobody is behind it: its server is
- * gone or does not listen, it is no socket, or the abstract name is not there.
+ * Returns 0.
+ *
+ * -ENOENT: nothing is at the path.
+ * -ECONNREFUSED: nobody is behind it: its server is gone or does not listen, it is no
+ * socket, or the abstract name is not there.
  * -EACCES: no write permission on the file, or no search permission on the way.
- * -EPROTOTYPE: a socket of another kind is there. -EISCONN: connected already.
- * -EAGAIN: its queue is full, and UDSOCK_DONT_WAIT was given. -ETIMEDOUT: time ran
- * out. For local_address as udsock_bind.
+ * -EPROTOTYPE: a socket of another kind is there.
+ * -EISCONN: connected already.
+ * -EAGAIN: its queue is full, and UDSOCK_DONT_WAIT was given.
+ * -ETIMEDOUT: time ran out.
+ * Others: for local_address as udsock_bind.
  */
 int32_t udsock_connect(udsock_t s,
                        const char *address,
@@ -330,24 +361,30 @@ int32_t udsock_connect(udsock_t s,
                        udsock_error *err);
 
 /**
- * Shuts one side of the connection or both; the handle stays open. `how`: UDSOCK_READ,
- * UDSOCK_WRITE or both, else -EINVAL. It acts on the socket itself, so also on copies
- * of it in other processes. A server that was shut down accepts no more (-EINVAL) and
- * can't be revived. A socket without a peer can be shut down, too: that
- * side stays shut when it gets one.
+ * Shuts one side of the connection or both. The handle stays open. `how`: UDSOCK_READ,
+ * UDSOCK_WRITE or both. It acts on the socket itself, so also on copies of it in other
+ * processes. A server that was shut down accepts no more, and can't be revived. A socket
+ * without a peer can be shut down, too: that side stays shut when it gets one.
+ *
+ * Returns 0.
+ *
+ * -EINVAL: `how` is something else.
  */
 int32_t udsock_shutdown(udsock_t s, uint32_t how);
 
 /**
- * Closes the socket. Its file is removed if it is still the file that it made (the same
- * inode), and if this is the process that made it. Calls of other threads that wait on
- * the handle return UDSOCK_CLOSED at once, and only when they have left is the number of
- * the descriptor used again. This waits for them, a tenth of a second at most. From now
- * on the handle gets -EBADF.
+ * Closes a socket or a poller. A socket's file is removed if it is still the file that it
+ * made (the same inode), and if this is the process that made it. Calls of other threads
+ * that wait on the handle return UDSOCK_CLOSED at once, and only when they have left is
+ * the number of the descriptor used again. This waits for them, a tenth of a second at
+ * most. From now on the handle gets -EBADF.
  *
- * -EBADF: the handle was not open. Any other error says that the file could not be
- * removed (-EBUSY: somebody has held the lock of its directory for a second, see
- * udsock_bind); the socket is closed all the same.
+ * Returns 0.
+ *
+ * -EBADF: the handle was not open.
+ * -EBUSY: somebody has held the lock of the file's directory for a second (see
+ * udsock_bind). Like every error but -EBADF it says that the file could not be removed;
+ * the socket is closed all the same.
  */
 int32_t udsock_close(udsock_t s);
 
@@ -356,8 +393,12 @@ int32_t udsock_close(udsock_t s);
  */
 
 /**
- * A server: a socket that is bound to the address and, unless its kind is UDSOCK_DGRAM,
- * listens. udsock_close removes its file. If anything fails nothing is left behind.
+ * A server: a socket that is bound to the address and listens. One of the kind
+ * UDSOCK_DGRAM is only bound. udsock_close removes its file. If anything fails nothing is
+ * left behind.
+ *
+ * Returns its handle.
+ *
  * Errors: as udsock_create, udsock_bind and udsock_listen.
  */
 UDSOCK_MUST_USE
@@ -367,8 +408,12 @@ udsock_t udsock_open_server(uint32_t kind,
                             udsock_error *err);
 
 /**
- * A client: a socket that is connected to the address. If anything fails nothing is
- * left behind. Errors: as udsock_create and udsock_connect.
+ * A client: a socket that is connected to the address. If anything fails nothing is left
+ * behind.
+ *
+ * Returns its handle.
+ *
+ * Errors: as udsock_create and udsock_connect.
  */
 UDSOCK_MUST_USE
 udsock_t udsock_open_client(uint32_t kind,
@@ -377,16 +422,26 @@ udsock_t udsock_open_client(uint32_t kind,
                             udsock_error *err);
 
 /**
- * A datagram socket: bound to a path or an abstract name; with "@" to a name that the
- * kernel picks, so that answers arrive and no file is made; with NULL to none, for a
- * sender that wants no answer. Errors: as udsock_create and udsock_bind.
+ * A datagram socket that is bound to the address. `address`: a path or an abstract name;
+ * "@": a name that the kernel picks, so that answers arrive and no file is made; NULL:
+ * none, for a sender that wants no answer.
+ *
+ * Returns its handle.
+ *
+ * Errors: as udsock_create and udsock_bind.
  */
 UDSOCK_MUST_USE
 udsock_t udsock_open_datagram(const char *address,
                               const udsock_bind_options *options,
                               udsock_error *err);
 
-/** Two sockets that are connected with each other. `out`: room for two handles. */
+/**
+ * Two sockets that are connected with each other. `out`: room for two handles.
+ *
+ * Returns 0.
+ *
+ * Errors: as udsock_create.
+ */
 int32_t udsock_open_pair(uint32_t kind, udsock_t *out);
 
 /* ------------------------------------------------------------------------
@@ -394,21 +449,30 @@ int32_t udsock_open_pair(uint32_t kind, udsock_t *out);
  */
 
 /**
- * Takes over a descriptor of any Unix socket, in whatever state: inherited, passed, or
- * made by another library. From now on it belongs to the handle: do not close it. Its
+ * Takes over a descriptor of any Unix socket. It may be in any state: inherited, passed,
+ * or made by another library. From now on it belongs to the handle: do not close it. Its
  * file, if it has one, is never removed. It becomes close-on-exec. Before it accepts or
- * connects it becomes non-blocking, also for other processes that share it: only so can
- * an accept be woken. On failure the descriptor stays the caller's, as it was.
+ * connects it becomes non-blocking, also for other processes that share it: only so can an
+ * accept be woken. On failure the descriptor stays the caller's, as it was.
  *
- * -EBADF: not a descriptor. -ENOTSOCK, -EAFNOSUPPORT: not a socket, not a Unix one.
+ * Returns a handle.
+ *
+ * -EBADF: not a descriptor.
+ * -ENOTSOCK, -EAFNOSUPPORT: not a socket, not a Unix one.
  * -EEXIST: a handle of this process has it already.
  */
 UDSOCK_MUST_USE udsock_t udsock_adopt(int32_t fd, udsock_error *err);
 
 /**
- * The descriptor behind the handle, on loan: for poll(2), epoll(7) or another library's
- * event loop. It stays the handle's: do not close it, nor use it after udsock_close. It
- * is non-blocking, unless it was adopted blocking.
+ * The descriptor behind the handle, on loan. It is for poll(2), epoll(7) or another
+ * library's event loop. It stays the handle's: do not close it, nor use it after
+ * udsock_close. It is non-blocking, unless it was adopted blocking.
+ *
+ * SO_TIMESTAMP is on for a seqpacket socket (so an empty message is known from the end).
+ * Who calls recvmsg(2) on the descriptor gets SCM_TIMESTAMP with each message, before any
+ * descriptors: leave room for it, else the kernel says MSG_CTRUNC.
+ *
+ * Returns the descriptor.
  */
 int32_t udsock_fd(udsock_t s);
 
@@ -417,12 +481,16 @@ int32_t udsock_fd(udsock_t s);
  * other threads on the handle return UDSOCK_CLOSED first. The socket's file stays. The
  * descriptor is blocking, or as it was when it was adopted, and close-on-exec; a forked
  * child gets its copy as it is.
+ *
+ * Returns the descriptor.
  */
 int32_t udsock_release(udsock_t s);
 
 /**
- * Leaves the socket's file to somebody else, a successor say: it is never removed by this
- * process from now on. 0, also if there is no file.
+ * Leaves the socket's file to somebody else, a successor say. It is never removed by this
+ * process from now on.
+ *
+ * Returns 0, also if there is no file.
  */
 int32_t udsock_disown(udsock_t s);
 
@@ -431,23 +499,30 @@ int32_t udsock_disown(udsock_t s);
  */
 
 /**
- * Handles for the Unix sockets that systemd, or who does as it does, passed to this
- * process (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from descriptor 3 on): how many. They
- * are adopted (udsock_adopt): their files stay. Other descriptors are left alone. All
- * become close-on-exec, and the variables are removed from the environment, so a second
- * call returns 0. 0 also if nothing was passed, or to another process; the variables go
- * then, too, and after every error but -ERANGE. Call it early: no other thread may change
- * the environment meanwhile.
+ * Handles for the Unix sockets that a service manager passed to this process. That is
+ * systemd, or who does as it does (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from
+ * descriptor 3 on). They are adopted (udsock_adopt): their files stay. Other descriptors
+ * are left alone. All become close-on-exec, and the variables are removed from the
+ * environment, so a second call finds none. They are removed also if they were meant for
+ * another process, and after every error but -ERANGE. Call it early: no other thread may
+ * change the environment meanwhile.
  *
- * -ERANGE: there are more than `capacity`; nothing has happened, call again. -EINVAL: the
- * variables make no sense. -EBADF: fewer descriptors are open than they say. Others: as
- * udsock_adopt.
+ * Returns how many were written to `out`; 0 if nothing was passed to this process.
+ *
+ * -ERANGE: there are more than `capacity`; nothing has happened, call again.
+ * -EINVAL: the variables make no sense.
+ * -EBADF: fewer descriptors are open than they say.
+ * Others: as udsock_adopt.
  */
 int64_t udsock_activated(udsock_t *out, size_t capacity, udsock_error *err);
 
 /**
- * What the service manager calls this socket (LISTEN_FDNAMES): the length of its name
- * without the NUL; "unknown" if it has none. -ENODATA: the socket was not passed by one.
+ * What the service manager calls this socket (LISTEN_FDNAMES). "unknown" if it has no
+ * name.
+ *
+ * Returns the length of the name without its NUL.
+ *
+ * -ENODATA: the socket was not passed by one.
  * -ERANGE: `size` is too small.
  */
 int64_t udsock_activated_name(udsock_t s, char *buffer, size_t size);
@@ -465,31 +540,42 @@ typedef struct udsock_part {
 } udsock_part;
 
 /**
- * Sends. Of a stream at least one byte, and as many as there is room for: the result
- * says how many; udsock_send_all sends all. Of the other kinds the whole message, or
- * nothing. `size` 0 sends an empty message, and on a stream nothing: 0.
+ * Sends some bytes of a stream, or a message. Of a stream at least one byte, and as many
+ * as there is room for; udsock_send_all sends all. Of the other kinds the whole message,
+ * or nothing. `size` 0 sends an empty message, and nothing on a stream.
  *
- * -EPIPE: the peer is gone or reads no more. -ECONNRESET: it left without reading what
- * was sent before. -ENOTCONN, -EDESTADDRREQ: not connected. -EMSGSIZE: the message is
- * larger than the send buffer. -ENOBUFS: larger than any can be. -ECONNREFUSED: the
- * datagram server is gone; connect anew.
+ * Returns how many bytes went.
+ *
+ * -EPIPE: the peer is gone or reads no more.
+ * -ECONNRESET: it left without reading what was sent before.
+ * -ENOTCONN, -EDESTADDRREQ: not connected.
+ * -EMSGSIZE: the message is larger than the send buffer (UDSOCK_OPTION_SEND_BUFFER).
+ * -ENOBUFS: larger than any can be.
+ * -ECONNREFUSED: the datagram server is gone; connect anew.
  */
 int64_t udsock_send(udsock_t s, const void *data, size_t size, int32_t timeout_ms);
 
 /**
- * Receives. Of a stream what is there, at least a byte; of the other kinds a message,
- * of which 0 bytes are an empty one. The end is UDSOCK_EOF, never 0.
+ * Receives some bytes of a stream, or a message. Of a stream what is there, at least a
+ * byte.
  *
- * -EMSGSIZE: the message was larger than `size`; the buffer holds its beginning, and
- * the rest is gone. -ECONNRESET: the peer left without reading everything; told once,
- * after all that it sent, and then comes the end.
+ * Returns how many bytes came. 0 is an empty message, never the end.
+ *
+ * UDSOCK_EOF: the peer sends no more.
+ * -EMSGSIZE: the message was larger than `size`; the buffer holds its beginning, and the
+ * rest is gone.
+ * -ECONNRESET: the peer left without reading everything; told once, after all that it
+ * sent, and then comes the end.
  */
 int64_t udsock_recv(udsock_t s, void *buffer, size_t size, int32_t timeout_ms);
 
 /**
- * Sends everything, or on message sockets one message: `size` on success. `sent` (may
- * be NULL) says how many bytes have gone, also after an error: after -EINTR or
- * -ETIMEDOUT go on from there. Errors: as udsock_send.
+ * Sends everything, or on message sockets one message. `sent` (may be NULL) says how many
+ * bytes have gone, also after an error: after -EINTR or -ETIMEDOUT go on from there.
+ *
+ * Returns `size`.
+ *
+ * Errors: as udsock_send.
  */
 int64_t udsock_send_all(udsock_t s,
                         const void *data,
@@ -498,10 +584,14 @@ int64_t udsock_send_all(udsock_t s,
                         size_t *sent);
 
 /**
- * Receives exactly `size` bytes of a stream: `size` on success. `received` (may be
- * NULL) says how many have come, also after an error: after -EINTR or -ETIMEDOUT go on
- * from there; after UDSOCK_EOF that was all. -EOPNOTSUPP: not a stream. Other errors:
- * as udsock_recv.
+ * Receives exactly `size` bytes of a stream. `received` (may be NULL) says how many have
+ * come, also after an error: after -EINTR or -ETIMEDOUT go on from there; after UDSOCK_EOF
+ * that was all.
+ *
+ * Returns `size`.
+ *
+ * -EOPNOTSUPP: not a stream.
+ * Others: as udsock_recv.
  */
 int64_t udsock_recv_exact(udsock_t s,
                           void *buffer,
@@ -509,26 +599,43 @@ int64_t udsock_recv_exact(udsock_t s,
                           int32_t timeout_ms,
                           size_t *received);
 
-/** udsock_send from many parts, at most 1024 (-EMSGSIZE), in one call and one message. */
+/**
+ * Sends from many parts, as one message. Else as udsock_send.
+ *
+ * Returns how many bytes went.
+ *
+ * -EMSGSIZE: more than 1024 parts, or as udsock_send.
+ * Others: as udsock_send.
+ */
 int64_t udsock_sendv(udsock_t s,
                      const udsock_part *parts,
                      size_t parts_count,
                      int32_t timeout_ms);
 
-/** udsock_recv into many parts, at most 1024 (-EMSGSIZE), which are filled in turn. */
+/**
+ * Receives into many parts, which are filled in turn. Else as udsock_recv.
+ *
+ * Returns how many bytes came.
+ *
+ * -EMSGSIZE: more than 1024 parts, or as udsock_recv.
+ * Others: as udsock_recv.
+ */
 int64_t udsock_recvv(udsock_t s,
                      const udsock_part *parts,
                      size_t parts_count,
                      int32_t timeout_ms);
 
 /**
- * Sends a datagram to an address; the socket need not be connected. If the receiver's
- * queue is full this waits, with pauses that grow: the kernel tells nobody when there
- * is room again.
+ * Sends a datagram to an address. The socket need not be connected. If the receiver's
+ * queue is full this waits, with pauses that grow: the kernel tells nobody when there is
+ * room again.
  *
- * -ENOENT, -ECONNREFUSED, -EACCES, -EPROTOTYPE: as udsock_connect. -EPERM: the receiver
- * is connected to another socket. -EOPNOTSUPP: not a datagram socket. Others: as
- * udsock_send.
+ * Returns how many bytes went.
+ *
+ * -ENOENT, -ECONNREFUSED, -EACCES, -EPROTOTYPE: as udsock_connect.
+ * -EPERM: the receiver is connected to another socket.
+ * -EOPNOTSUPP: not a datagram socket.
+ * Others: as udsock_send.
  */
 int64_t udsock_send_to(udsock_t s,
                        const void *data,
@@ -537,10 +644,16 @@ int64_t udsock_send_to(udsock_t s,
                        int32_t timeout_ms);
 
 /**
- * udsock_recv, and the address of who sent it, as text: empty if the sender has no name
- * (it can't be answered), and on streams. `address` may be NULL if it is not wanted;
- * else UDSOCK_ADDRESS_SIZE bytes are always enough. -ERANGE: `address_size` is too small
- * for it; the message stays in the queue.
+ * Receives, and says who sent it. The address is text, and empty if the sender has no name
+ * (it can't be answered), and on streams. `address` may be NULL if it is not wanted; else
+ * UDSOCK_ADDRESS_SIZE bytes are always enough. Else as udsock_recv.
+ *
+ * Returns how many bytes came.
+ *
+ * -ERANGE: `address_size` is too small; the message stays in the queue.
+ * -EMSGSIZE: as udsock_recv; who sent it is not told then (udsock_recv_message tells
+ * both).
+ * Others: as udsock_recv.
  */
 int64_t udsock_recv_from(udsock_t s,
                          void *buffer,
@@ -636,35 +749,44 @@ typedef struct udsock_message {
 } udsock_message;
 
 /**
- * Sends one message: udsock_send or udsock_send_to, with descriptors. Of a stream a part
- * may go, as the result says: the descriptors go with its first byte, so send the rest
- * without them.
+ * Sends one message, and descriptors with it. It goes as by udsock_send, or, with an
+ * address, as by udsock_send_to. Of a stream a part may go: the descriptors go with its
+ * first byte, so send the rest without them.
  *
- * -EINVAL: more than UDSOCK_MAX_DESCRIPTORS, or descriptors without data on a stream, where
- * the kernel would lose them. -EBADF: one of them is not open. -EPERM: the receiver does
- * not take descriptors. -ETOOMANYREFS: too many are under way. Others: as udsock_send and
- * udsock_send_to.
+ * Returns how many bytes went.
+ *
+ * -EINVAL: more than UDSOCK_MAX_DESCRIPTORS, or descriptors without data on a stream,
+ * where the kernel would lose them.
+ * -EBADF: one of them is not open.
+ * -EPERM: the receiver does not take descriptors.
+ * -ETOOMANYREFS: too many are under way.
+ * Others: as udsock_send and udsock_send_to.
  */
 int64_t udsock_send_message(udsock_t s, udsock_message *message, int32_t timeout_ms);
 
 /**
- * Receives one message, and all that comes with it: the number of bytes at data. A message
- * that is larger is cut, UDSOCK_TRUNCATED is set and data_size says how large it was.
+ * Receives one message, and all that comes with it. A message that is larger than its room
+ * is cut: UDSOCK_TRUNCATED is set, and data_size says how large it was.
  *
- * -ERANGE: the sender's address does not fit; the message stays in the queue. -EINVAL: no
- * room. Others: as udsock_recv.
+ * Returns how many bytes are at data.
+ *
+ * -ERANGE: the sender's address does not fit; the message stays in the queue.
+ * -EINVAL: no room.
+ * Others: as udsock_recv.
  */
 int64_t udsock_recv_message(udsock_t s, udsock_message *message, int32_t timeout_ms);
 
 /**
- * Sends many messages, up to 16 in one system call: how many went. Each one's `result`
- * is its length or its own error, and one that fails does not hold up the others. If
- * time runs out, a signal comes or the handle is closed, the rest have that as their
- * result. An error only if none went: the first one's. On a stream the messages follow
- * each other without bounds; one that went in part says so in its result, and is the
- * last that went.
- * -EINVAL: no messages, or sizes that differ. Others, and each result: as udsock_send
- * and udsock_send_to.
+ * Sends many messages. Up to 16 go in one system call. Each one's `result` is its length
+ * or its own error, and one that fails does not hold up the others. If time runs out, a
+ * signal comes or the handle is closed, the rest have that as their result. On a stream
+ * the messages follow each other without bounds; one that went in part says so in its
+ * result, and is the last that went.
+ *
+ * Returns how many went; an error only if none did: the first one's.
+ *
+ * -EINVAL: no messages, or sizes that differ.
+ * Others: as udsock_send and udsock_send_to; also in each result.
  */
 int64_t udsock_send_batch(udsock_t s,
                           udsock_message *messages,
@@ -672,13 +794,16 @@ int64_t udsock_send_batch(udsock_t s,
                           int32_t timeout_ms);
 
 /**
- * Waits for a message and receives it together with those that are there already, up
- * to 64 in one call (16 datagrams): how many came. Each one's `result` is the number of bytes
- * at data, or -ERANGE if the sender's address did not fit (address_size says its length); data and
- * descriptors have come all the same.
- * UDSOCK_TRUNCATED marks those that were larger than their room. Elements beyond the
- * result are not touched. Errors: as udsock_recv; -EINVAL also for any element without
- * room, before anything is received.
+ * Receives many messages. It waits for one, and takes with it those that are there
+ * already, up to 64 in one call (16 datagrams). Each one's `result` is the number of bytes
+ * at data, or -ERANGE if the sender's address did not fit (address_size says its length);
+ * data and descriptors have come all the same. UDSOCK_TRUNCATED marks those that were
+ * larger than their room. Elements beyond those that came are not touched.
+ *
+ * Returns how many came.
+ *
+ * -EINVAL: an element has no room; nothing was received.
+ * Others: as udsock_recv.
  */
 int64_t udsock_recv_batch(udsock_t s,
                           udsock_message *messages,
@@ -690,58 +815,98 @@ int64_t udsock_recv_batch(udsock_t s,
  */
 
 /**
- * Who the peer is: process, user and group that the kernel vouches for, as they were when
- * the client connected, when the server listened, or when the pair was made. What the
- * peer became since, or that it has gone, changes nothing; its number may be another
- * process's by now (udsock_peer_pidfd).
+ * Who the peer is: process, user and group. The kernel vouches for them, as they were when
+ * the client connected, when the server listened, or when the pair was made. What the peer
+ * became since, or that it has gone, changes nothing; its number may be another process's
+ * by now (udsock_peer_pidfd).
  *
- * -ENOTCONN: no peer; a server that listens has none. -ENODATA: the kernel does not know:
- * datagram sockets that were connected, and processes of a PID namespace that this one
- * does not see. -EINVAL: `out` is NULL.
+ * Returns 0.
+ *
+ * -ENOTCONN: no peer; a server that listens has none.
+ * -ENODATA: the kernel does not know: datagram sockets that were connected, and processes
+ * of a PID namespace that this one does not see.
  */
 int32_t udsock_peer_credentials(udsock_t s, udsock_credentials *out);
 
 /**
- * The peer's supplementary groups, as they were at the same moment: how many. `gids` NULL
- * and `capacity` 0: only how many. -ERANGE: more than `capacity`; nothing is written.
- * -ENOPROTOOPT: the kernel is older than 4.13. Others: as udsock_peer_credentials.
+ * The peer's supplementary groups. They are those of the same moment as its credentials
+ * (udsock_peer_credentials). `gids` NULL and `capacity` 0: only how many.
+ *
+ * Returns how many there are.
+ *
+ * -ERANGE: more than `capacity`; nothing is written.
+ * -ENOPROTOOPT: the kernel is older than Linux 4.13.
+ * Others: as udsock_peer_credentials.
  */
 int64_t udsock_peer_groups(udsock_t s, uint32_t *gids, size_t capacity);
 
 /**
- * A descriptor for the peer's process (pidfd_open(2)), which can't be mistaken for a later
- * one of the same number. It is close-on-exec, and the caller's to close. -ENODATA: none
- * is known. -ENOPROTOOPT: the kernel is older than 6.5. Others: as udsock_peer_credentials.
+ * A descriptor for the peer's process (pidfd_open(2)). It can't be mistaken for a later
+ * one of the same number, is close-on-exec, and the caller's to close.
+ *
+ * Returns the descriptor.
+ *
+ * -ENODATA: none is known.
+ * -ENOPROTOOPT: the kernel is older than Linux 6.5.
+ * Others: as udsock_peer_credentials.
  */
 int32_t udsock_peer_pidfd(udsock_t s);
 
 /**
- * The peer's security label (SO_PEERSEC), as text: its length without the NUL.
- * -ENOPROTOOPT: no security module gives one. -ERANGE: `size` is too small. -ENOTCONN: no
- * peer.
+ * The peer's security label (SO_PEERSEC), as text.
+ *
+ * Returns its length without the NUL.
+ *
+ * -ENOPROTOOPT: no security module gives one.
+ * -ERANGE: `size` is too small.
+ * -ENOTCONN: no peer.
  */
 int64_t udsock_peer_label(udsock_t s, char *buffer, size_t size);
 
 /**
- * Lets this user in. The first call of this kind closes the door to everyone else: from
- * then on udsock_accept closes the connections of those whom no rule names, counts them
- * (UDSOCK_OPTION_REFUSED) and goes on waiting, within its timeout; the program never sees
- * them. Before udsock_listen nobody can slip in. Root has to be named as everyone.
+ * Lets a user in. The first call of this kind closes the door to everyone else: from then
+ * on udsock_accept closes the connections of those whom no rule names, counts them
+ * (UDSOCK_OPTION_REFUSED) and goes on waiting, within its timeout; a poller does the same,
+ * and tells no event. The program never sees them; they see the end. Connections that were
+ * accepted before stay. Before udsock_listen nobody can slip in. Root has to be named as
+ * everyone.
  *
- * -EINVAL: nobody has this number. -EOPNOTSUPP: a datagram socket accepts nobody.
+ * Returns 0.
+ *
+ * -EINVAL: nobody has this number.
+ * -EOPNOTSUPP: a datagram socket accepts nobody.
  */
 int32_t udsock_allow_uid(udsock_t server, uint32_t uid);
 
 /**
- * Lets the members of this group in: those who had it as their group or among their
+ * Lets the members of a group in. They are those who had it as their group or among their
  * supplementary groups when they connected. Else as udsock_allow_uid.
+ *
+ * Returns 0.
+ *
+ * Errors: as udsock_allow_uid.
  */
 int32_t udsock_allow_gid(udsock_t server, uint32_t gid);
 
-/** udsock_allow_uid by name, or by a decimal number. -EINVAL: there is no such user. */
+/**
+ * Lets a user in, by name or by a decimal number. Else as udsock_allow_uid.
+ *
+ * Returns 0.
+ *
+ * -EINVAL: there is no such user.
+ * Others: as udsock_allow_uid.
+ */
 int32_t udsock_allow_user(udsock_t server, const char *name);
 
-/** udsock_allow_gid by name, or by a decimal number. -EINVAL: there is no such group. */
+/**
+ * Lets the members of a group in, by its name or by a decimal number. Else as
+ * udsock_allow_gid.
+ *
+ * Returns 0.
+ *
+ * -EINVAL: there is no such group.
+ * Others: as udsock_allow_uid.
+ */
 int32_t udsock_allow_group(udsock_t server, const char *name);
 
 /* ------------------------------------------------------------------------
@@ -824,14 +989,24 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
  */
 #define UDSOCK_OPTION_RECEIVE_PIDFD 12
 
-/** Reads an option: its value, 0 or above. -ENOPROTOOPT: there is no such option. */
+/**
+ * Reads an option (UDSOCK_OPTION_...).
+ *
+ * Returns its value, 0 or above.
+ *
+ * -ENOPROTOOPT: there is no such option.
+ */
 int64_t udsock_get_option(udsock_t s, uint32_t option);
 
 /**
- * Sets an option. -ENOPROTOOPT: there is no such option, or it can only be read.
+ * Sets an option (UDSOCK_OPTION_...).
+ *
+ * Returns 0.
+ *
+ * -ENOPROTOOPT: there is no such option, or it can only be read.
  * -EINVAL: the value is out of range: 1 to 2^31 - 1 for buffers, 0 to 2^32 - 1 for
- * UDSOCK_OPTION_MAX_PER_UID, 0 to 1000000 for UDSOCK_OPTION_SPIN_US, 0 or 1 for what is on or
- * off.
+ * UDSOCK_OPTION_MAX_PER_UID, 0 to 1000000 for UDSOCK_OPTION_SPIN_US, 0 or 1 for what is on
+ * or off.
  */
 int32_t udsock_set_option(udsock_t s, uint32_t option, int64_t value);
 
@@ -843,17 +1018,24 @@ int32_t udsock_set_option(udsock_t s, uint32_t option, int64_t value);
 #define UDSOCK_ADDRESS_SIZE 4096
 
 /**
- * The address that the socket is bound to, as text and as it was given; for a client
+ * The address that the socket is bound to, as text. It is as it was given; for a client
  * that a server accepted, the server's. Where the kernel picked the name, or the socket
- * was adopted, as the kernel has it. The result is its length without the NUL; 0: it
- * has none. -ERANGE: `size` is too small.
+ * was adopted, as the kernel has it.
+ *
+ * Returns its length without the NUL; 0: it has none.
+ *
+ * -ERANGE: `size` is too small; UDSOCK_ADDRESS_SIZE is always enough.
  */
 int64_t udsock_local_address(udsock_t s, char *buffer, size_t size);
 
 /**
- * The address that the socket is connected to: as it was given to connect, else as the
- * peer bound it. The result is its length without the NUL; 0: the peer has no name, as
- * most clients. -ENOTCONN: no peer. -ERANGE: `size` is too small.
+ * The address that the socket is connected to, as text. It is as it was given to connect,
+ * else as the peer bound it.
+ *
+ * Returns its length without the NUL; 0: the peer has no name, as most clients.
+ *
+ * -ENOTCONN: no peer.
+ * -ERANGE: `size` is too small; UDSOCK_ADDRESS_SIZE is always enough.
  */
 int64_t udsock_remote_address(udsock_t s, char *buffer, size_t size);
 
@@ -901,15 +1083,18 @@ typedef struct udsock_inspection {
 } udsock_inspection;
 
 /**
- * Says what is at an address, and who, without being noticed there. What it says may be
- * over when it returns. Kind and process come from the kernel's list of sockets, which
- * is that of the network namespace, and from /proc: they are missing where these don't
- * tell. `out`: its size is set by the caller; the rest is written, and what a later version
- * has besides is 0.
+ * Says what is at an address, and who. It is not noticed there. What it says may be over
+ * when it returns. Kind and process come from the kernel's list of sockets, which is that
+ * of the network namespace, and from /proc: they are missing where these don't tell.
+ * `out`: its size is set by the caller; the rest is written, and what a later version has
+ * besides is 0.
  *
- * -EACCES, -ENOTDIR, -ELOOP: the way to the file can't be gone. -EINVAL: no address, or
- * "@" alone; `out` is NULL, or its size less than 48, that of the first version. -E2BIG:
- * above 4096.
+ * Returns 0.
+ *
+ * -EACCES, -ENOTDIR, -ELOOP: the way to the file can't be gone.
+ * -EINVAL: no address, or "@" alone; `out` is NULL, or its size less than 48, that of the
+ * first version.
+ * -E2BIG: its size is above 4096.
  */
 int32_t udsock_inspect(const char *address, udsock_inspection *out, udsock_error *err);
 
@@ -918,20 +1103,25 @@ int32_t udsock_inspect(const char *address, udsock_inspection *out, udsock_error
  */
 
 /**
- * Removes the files of all sockets that this process has open and would remove when it
- * closed them; the sockets stay open. At normal exit (exit(3), a return from main) this
+ * Removes the socket files of this process. They are those that it would remove when it
+ * closed its sockets, which stay open. At normal exit (exit(3), a return from main) this
  * is done by itself; a program that ends by _exit(2), by execve(2) or by a signal that it
  * sends itself calls it (Python does the last after a KeyboardInterrupt that nobody
- * caught: atexit.register). The result is how many files were removed; an error if one
- * that is still there could not be: -EBUSY, try again.
+ * caught: atexit.register).
+ *
+ * Returns how many files were removed.
+ *
+ * -EBUSY: one that is still there could not be; try again.
  */
 int64_t udsock_cleanup(void);
 
 /**
- * Lets the files be removed also when this signal (SIGTERM, say) ends the process: a
- * handler removes them, and then the process dies by the same signal. A signal that the
- * program handles, or ignores, does not end it: then nothing is changed, and a handler
- * that the program installs later takes the place of this one. 0.
+ * Removes the socket files also when a signal ends the process. For this signal (SIGTERM,
+ * say) a handler is installed, which removes them; then the process dies by the same
+ * signal. A signal that the program handles, or ignores, does not end it: then nothing is
+ * changed, and a handler that the program installs later takes the place of this one.
+ *
+ * Returns 0.
  *
  * -EINVAL: no such signal, one that can't be caught, or whose default does not end the
  * process.
@@ -985,7 +1175,8 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
 /**
  * Event: a server has accepted a connection, which is a member of the poller now: `socket`
  * is its handle. `token` is the server's, and the connection's own from now on;
- * udsock_poller_add gives it another.
+ * udsock_poller_add gives it another. Those whom the server does not let in
+ * (udsock_allow_uid) are closed, and no event tells of them.
  */
 #define UDSOCK_EVENT_ACCEPTED 1
 
@@ -1044,7 +1235,10 @@ typedef struct udsock_poller_options {
 typedef struct udsock_event {
     /** Its handle. */
     udsock_t socket;
-    /** What the program gave udsock_poller_add for it. */
+    /**
+     * What the program gave udsock_poller_add for it; for a connection that the poller
+     * accepted, its server's, until the program gives it one.
+     */
     uint64_t token;
     /** UDSOCK_EVENT_... */
     uint32_t kind;
@@ -1084,35 +1278,50 @@ typedef struct udsock_outgoing {
  * A poller without members. It takes three descriptors. udsock_close closes it, and leaves
  * its members open. After fork it is the parent's alone: in the child every call but
  * udsock_close gets -EBADF.
+ *
+ * Returns its handle.
+ *
+ * -EMFILE, -ENFILE: no descriptors are left.
  */
 UDSOCK_MUST_USE udsock_t udsock_poller_create(const udsock_poller_options *options);
 
 /**
- * Adds a socket; one that is in it already gets this token and these flags. A server is
- * accepted from, and its connections are added; the others are received from. A server may
- * be in many pollers, one a thread; of those one that waits is woken for each connection.
+ * Adds a socket, or gives a member this token and these flags. `flags`:
+ * UDSOCK_POLLER_READINESS, UDSOCK_POLLER_DUPLEX, UDSOCK_POLLER_PAUSED, or 0. `token` is
+ * the program's own: it comes back in the socket's events. A server is accepted from, and
+ * its connections are added with its token; the others are received from. A server may be
+ * in many pollers, one a thread; of those one that waits is woken for each connection.
  *
- * -EBUSY: it is in another poller, and not a server. -ENOTSOCK: it is a poller. -ENOSPC,
- * -ENOMEM: the kernel watches no more.
+ * Returns 0.
+ *
+ * -EBUSY: it is in another poller, and not a server.
+ * -ENOTSOCK: it is a poller.
+ * -ENOSPC, -ENOMEM: the kernel watches no more.
  */
 int32_t udsock_poller_add(udsock_t poller, udsock_t s, uint64_t token, uint32_t flags);
 
 /**
- * Takes a socket out; what was kept for it is dropped. udsock_close does so by itself.
+ * Takes a socket out. What was kept for it is dropped. udsock_close does so by itself.
+ *
+ * Returns 0.
+ *
  * -ENOENT: it is no member.
  */
 int32_t udsock_poller_remove(udsock_t poller, udsock_t s);
 
 /**
- * Waits until something happens to a member: how many events. Data is put into the arena,
- * in the order of the events; it stays until the next wait with this arena. A message that
- * does not fit any more comes first in the next call. No call brings data of a socket and,
- * behind it, its end: so answer first, and close when the end comes. With no arena (`arena_size` 0) nothing
- * is received, and UDSOCK_EVENT_READY says that something is there. Of an arena of more than
- * 4 GiB only these are used.
+ * Waits until something happens to a member. Data is put into the arena, in the order of
+ * the events; it stays until the next wait with this arena. A message that does not fit
+ * any more comes first in the next call. No call brings data of a socket and, behind it,
+ * its end: so answer first, and close when the end comes. With no arena (`arena_size` 0)
+ * nothing is received, and UDSOCK_EVENT_READY says that something is there. Of an arena of
+ * more than 4 GiB only these are used. Of threads that wait on the same poller each gets
+ * other events.
  *
- * 0: nothing had happened and `timeout_ms` is 0, or udsock_poller_wake ended the wait.
- * -EINVAL: no capacity. Of threads that wait on the same poller each gets other events.
+ * Returns how many events were written; 0: nothing had happened and `timeout_ms` is 0, or
+ * udsock_poller_wake ended the wait.
+ *
+ * -EINVAL: `events_capacity` is 0.
  */
 int64_t udsock_poller_wait(udsock_t poller,
                            udsock_event *events,
@@ -1122,20 +1331,24 @@ int64_t udsock_poller_wait(udsock_t poller,
                            int32_t timeout_ms);
 
 /**
- * Sends items, each through its socket, without waiting: how many were taken. `base` is what
- * their offsets count from (the arena, say); it may be used again when this returns. An item
- * is taken whole, sent or kept, or not at all: then its `result` is an error, and no other
- * socket's items are harmed. Items for one socket keep their order; those of a stream leave
+ * Sends items, each through its socket, without waiting. `base` is what their offsets
+ * count from (the arena, say); it may be used again when this returns. An item is taken
+ * whole, sent or kept, or not at all: then its `result` is an error, and no other socket's
+ * items are harmed. Items for one socket keep their order; those of a stream leave
  * together.
  *
  * As long as something is kept for a connection nothing is received from it, but with
  * UDSOCK_POLLER_DUPLEX.
  *
- * Each result: -EAGAIN: so much is kept that this item would exceed send_limit; so do all
- * later ones of this connection in the call; UDSOCK_EVENT_DRAINED says when to go on.
- * -ENOENT: no member. -EPIPE: the peer is gone, or an item before had a flag. -EINVAL: it
- * lies beyond base. -EOPNOTSUPP: an address, and not a datagram socket. Others: as
- * udsock_send and udsock_send_to.
+ * Returns how many were taken. The errors are those of each `result`.
+ *
+ * -EAGAIN: so much is kept that this item would exceed send_limit; so do all later ones of
+ * this connection in the call; UDSOCK_EVENT_DRAINED says when to go on.
+ * -ENOENT: no member.
+ * -EPIPE: the peer is gone, or an item before had a flag.
+ * -EINVAL: it lies beyond base.
+ * -EOPNOTSUPP: an address, and not a datagram socket.
+ * Others: as udsock_send and udsock_send_to.
  */
 int64_t udsock_poller_send(udsock_t poller,
                            udsock_outgoing *items,
@@ -1144,14 +1357,18 @@ int64_t udsock_poller_send(udsock_t poller,
                            size_t base_size);
 
 /**
- * Ends a wait on the poller, which returns 0 if nothing else has happened. If nobody waits
- * it ends the next one. Many before one wait count once. From any thread.
+ * Ends a wait on the poller. It returns 0 if nothing else has happened. If nobody waits it
+ * ends the next one. Many before one wait count once.
+ *
+ * Returns 0.
  */
 int32_t udsock_poller_wake(udsock_t poller);
 
 /**
- * A descriptor that is readable when udsock_poller_wait would find something, to be watched
- * by another loop: then wait with `timeout_ms` 0. It is borrowed: do not close it.
+ * A descriptor for another event loop. It is readable when udsock_poller_wait would find
+ * something: then wait with `timeout_ms` 0. It is borrowed: do not close it.
+ *
+ * Returns the descriptor.
  */
 int32_t udsock_poller_fd(udsock_t poller);
 
@@ -1159,10 +1376,18 @@ int32_t udsock_poller_fd(udsock_t poller);
  * Version
  */
 
-/** The version of the library that is loaded: major * 10000 + minor * 100 + patch. */
+/**
+ * The version of the library that is loaded.
+ *
+ * Returns major * 10000 + minor * 100 + patch.
+ */
 uint32_t udsock_version(void);
 
-/** The same as text: "0.1.0". A static string. */
+/**
+ * The version of the library that is loaded, as text: "0.1.0".
+ *
+ * Returns a static string.
+ */
 const char *udsock_version_string(void);
 
 #ifdef __cplusplus

@@ -10,17 +10,20 @@ use crate::activation::activated;
 use crate::error::{Error, Failure};
 use crate::handles;
 
-/// Handles for the Unix sockets that systemd, or who does as it does, passed to this
-/// process (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from descriptor 3 on): how many. They
-/// are adopted (udsock_adopt): their files stay. Other descriptors are left alone. All
-/// become close-on-exec, and the variables are removed from the environment, so a second
-/// call returns 0. 0 also if nothing was passed, or to another process; the variables go
-/// then, too, and after every error but -ERANGE. Call it early: no other thread may change
-/// the environment meanwhile.
+/// Handles for the Unix sockets that a service manager passed to this process. That is
+/// systemd, or who does as it does (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from
+/// descriptor 3 on). They are adopted (udsock_adopt): their files stay. Other descriptors
+/// are left alone. All become close-on-exec, and the variables are removed from the
+/// environment, so a second call finds none. They are removed also if they were meant for
+/// another process, and after every error but -ERANGE. Call it early: no other thread may
+/// change the environment meanwhile.
 ///
-/// -ERANGE: there are more than `capacity`; nothing has happened, call again. -EINVAL: the
-/// variables make no sense. -EBADF: fewer descriptors are open than they say. Others: as
-/// udsock_adopt.
+/// Returns how many were written to `out`; 0 if nothing was passed to this process.
+///
+/// -ERANGE: there are more than `capacity`; nothing has happened, call again.
+/// -EINVAL: the variables make no sense.
+/// -EBADF: fewer descriptors are open than they say.
+/// Others: as udsock_adopt.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_activated(
     out: *mut udsock_t,
@@ -42,8 +45,12 @@ pub unsafe extern "C" fn udsock_activated(
     })
 }
 
-/// What the service manager calls this socket (LISTEN_FDNAMES): the length of its name
-/// without the NUL; "unknown" if it has none. -ENODATA: the socket was not passed by one.
+/// What the service manager calls this socket (LISTEN_FDNAMES). "unknown" if it has no
+/// name.
+///
+/// Returns the length of the name without its NUL.
+///
+/// -ENODATA: the socket was not passed by one.
 /// -ERANGE: `size` is too small.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_activated_name(

@@ -12,10 +12,13 @@ use crate::socket::Socket;
 /// Room for any address as text, its NUL included (PATH_MAX).
 pub const UDSOCK_ADDRESS_SIZE: usize = 4096;
 
-/// The address that the socket is bound to, as text and as it was given; for a client
+/// The address that the socket is bound to, as text. It is as it was given; for a client
 /// that a server accepted, the server's. Where the kernel picked the name, or the socket
-/// was adopted, as the kernel has it. The result is its length without the NUL; 0: it
-/// has none. -ERANGE: `size` is too small.
+/// was adopted, as the kernel has it.
+///
+/// Returns its length without the NUL; 0: it has none.
+///
+/// -ERANGE: `size` is too small; UDSOCK_ADDRESS_SIZE is always enough.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_local_address(
     s: udsock_t,
@@ -26,9 +29,13 @@ pub unsafe extern "C" fn udsock_local_address(
     guard(|| unsafe { write_address(s, buffer, size, Socket::local_address) })
 }
 
-/// The address that the socket is connected to: as it was given to connect, else as the
-/// peer bound it. The result is its length without the NUL; 0: the peer has no name, as
-/// most clients. -ENOTCONN: no peer. -ERANGE: `size` is too small.
+/// The address that the socket is connected to, as text. It is as it was given to connect,
+/// else as the peer bound it.
+///
+/// Returns its length without the NUL; 0: the peer has no name, as most clients.
+///
+/// -ENOTCONN: no peer.
+/// -ERANGE: `size` is too small; UDSOCK_ADDRESS_SIZE is always enough.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_remote_address(
     s: udsock_t,

@@ -3,21 +3,26 @@
 use super::guard::guard;
 use crate::cleanup;
 
-/// Removes the files of all sockets that this process has open and would remove when it
-/// closed them; the sockets stay open. At normal exit (exit(3), a return from main) this
+/// Removes the socket files of this process. They are those that it would remove when it
+/// closed its sockets, which stay open. At normal exit (exit(3), a return from main) this
 /// is done by itself; a program that ends by _exit(2), by execve(2) or by a signal that it
 /// sends itself calls it (Python does the last after a KeyboardInterrupt that nobody
-/// caught: atexit.register). The result is how many files were removed; an error if one
-/// that is still there could not be: -EBUSY, try again.
+/// caught: atexit.register).
+///
+/// Returns how many files were removed.
+///
+/// -EBUSY: one that is still there could not be; try again.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_cleanup() -> i64 {
     guard(cleanup::remove_files)
 }
 
-/// Lets the files be removed also when this signal (SIGTERM, say) ends the process: a
-/// handler removes them, and then the process dies by the same signal. A signal that the
-/// program handles, or ignores, does not end it: then nothing is changed, and a handler
-/// that the program installs later takes the place of this one. 0.
+/// Removes the socket files also when a signal ends the process. For this signal (SIGTERM,
+/// say) a handler is installed, which removes them; then the process dies by the same
+/// signal. A signal that the program handles, or ignores, does not end it: then nothing is
+/// changed, and a handler that the program installs later takes the place of this one.
+///
+/// Returns 0.
 ///
 /// -EINVAL: no such signal, one that can't be caught, or whose default does not end the
 /// process.

@@ -7,13 +7,16 @@ use crate::error::{Error, Failure};
 use crate::handles;
 use crate::sys;
 
-/// Takes over a descriptor of any Unix socket, in whatever state: inherited, passed, or
-/// made by another library. From now on it belongs to the handle: do not close it. Its
+/// Takes over a descriptor of any Unix socket. It may be in any state: inherited, passed,
+/// or made by another library. From now on it belongs to the handle: do not close it. Its
 /// file, if it has one, is never removed. It becomes close-on-exec. Before it accepts or
-/// connects it becomes non-blocking, also for other processes that share it: only so can
-/// an accept be woken. On failure the descriptor stays the caller's, as it was.
+/// connects it becomes non-blocking, also for other processes that share it: only so can an
+/// accept be woken. On failure the descriptor stays the caller's, as it was.
 ///
-/// -EBADF: not a descriptor. -ENOTSOCK, -EAFNOSUPPORT: not a socket, not a Unix one.
+/// Returns a handle.
+///
+/// -EBADF: not a descriptor.
+/// -ENOTSOCK, -EAFNOSUPPORT: not a socket, not a Unix one.
 /// -EEXIST: a handle of this process has it already.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -27,9 +30,15 @@ pub unsafe extern "C" fn udsock_adopt(fd: i32, err: *mut udsock_error) -> udsock
     })
 }
 
-/// The descriptor behind the handle, on loan: for poll(2), epoll(7) or another library's
-/// event loop. It stays the handle's: do not close it, nor use it after udsock_close. It
-/// is non-blocking, unless it was adopted blocking.
+/// The descriptor behind the handle, on loan. It is for poll(2), epoll(7) or another
+/// library's event loop. It stays the handle's: do not close it, nor use it after
+/// udsock_close. It is non-blocking, unless it was adopted blocking.
+///
+/// SO_TIMESTAMP is on for a seqpacket socket (so an empty message is known from the end).
+/// Who calls recvmsg(2) on the descriptor gets SCM_TIMESTAMP with each message, before any
+/// descriptors: leave room for it, else the kernel says MSG_CTRUNC.
+///
+/// Returns the descriptor.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_fd(s: udsock_t) -> i32 {
     guard(|| handles::get(s).map(|socket| socket.raw_fd()))
@@ -39,13 +48,17 @@ pub extern "C" fn udsock_fd(s: udsock_t) -> i32 {
 /// other threads on the handle return UDSOCK_CLOSED first. The socket's file stays. The
 /// descriptor is blocking, or as it was when it was adopted, and close-on-exec; a forked
 /// child gets its copy as it is.
+///
+/// Returns the descriptor.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_release(s: udsock_t) -> i32 {
     guard(|| handles::release(s))
 }
 
-/// Leaves the socket's file to somebody else, a successor say: it is never removed by this
-/// process from now on. 0, also if there is no file.
+/// Leaves the socket's file to somebody else, a successor say. It is never removed by this
+/// process from now on.
+///
+/// Returns 0, also if there is no file.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_disown(s: udsock_t) -> i32 {
     guard(|| {

@@ -22,9 +22,9 @@ pub const UDSOCK_PANIC: i32 = -4099;
 /// The size of the text in a udsock_error, its NUL included.
 pub const UDSOCK_MESSAGE_SIZE: usize = 256;
 
-/// What went wrong, in words. The calls that open and close things take one as their
-/// last argument, or NULL. It is the caller's; initialise it with UDSOCK_ERROR_INIT. It
-/// is written only if the call fails.
+/// What went wrong, in words. The calls that open, bind, connect, adopt and inspect take
+/// one as their last argument, or NULL. It is the caller's; initialise it with
+/// UDSOCK_ERROR_INIT. It is written only if the call fails.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct udsock_error {
@@ -41,8 +41,10 @@ pub struct udsock_error {
 /// What a forgotten size stands for, for ever: no version is smaller.
 const FIRST_SIZE: usize = 264;
 
-/// The name of a code: "EADDRINUSE", "UDSOCK_EOF"; "OK" for 0 and above, "UNKNOWN" for
-/// what is no code. A static string, for any number, from any thread.
+/// The name of a code, such as "EADDRINUSE" or "UDSOCK_EOF".
+///
+/// Returns a static string for every number: "OK" for 0 and above, "UNKNOWN" for what is no
+/// code.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_error_name(code: i64) -> *const c_char {
     guard(|| {
@@ -55,8 +57,9 @@ pub extern "C" fn udsock_error_name(code: i64) -> *const c_char {
     })
 }
 
-/// A code in words, in English: "Address already in use". A static string, for any
-/// number, from any thread.
+/// A code in words, in English: "Address already in use".
+///
+/// Returns a static string for every number.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_error_text(code: i64) -> *const c_char {
     guard(|| {

@@ -55,15 +55,18 @@ const FIRST_SIZE: usize = 48;
 // SAFETY: numbers: any bytes are a value.
 unsafe impl Sized32 for udsock_inspection {}
 
-/// Says what is at an address, and who, without being noticed there. What it says may be
-/// over when it returns. Kind and process come from the kernel's list of sockets, which
-/// is that of the network namespace, and from /proc: they are missing where these don't
-/// tell. `out`: its size is set by the caller; the rest is written, and what a later version
-/// has besides is 0.
+/// Says what is at an address, and who. It is not noticed there. What it says may be over
+/// when it returns. Kind and process come from the kernel's list of sockets, which is that
+/// of the network namespace, and from /proc: they are missing where these don't tell.
+/// `out`: its size is set by the caller; the rest is written, and what a later version has
+/// besides is 0.
 ///
-/// -EACCES, -ENOTDIR, -ELOOP: the way to the file can't be gone. -EINVAL: no address, or
-/// "@" alone; `out` is NULL, or its size less than 48, that of the first version. -E2BIG:
-/// above 4096.
+/// Returns 0.
+///
+/// -EACCES, -ENOTDIR, -ELOOP: the way to the file can't be gone.
+/// -EINVAL: no address, or "@" alone; `out` is NULL, or its size less than 48, that of the
+/// first version.
+/// -E2BIG: its size is above 4096.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_inspect(
     address: *const c_char,

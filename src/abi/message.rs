@@ -86,14 +86,18 @@ const SMALLEST: usize = offset_of!(udsock_message, pidfd);
 // SAFETY: numbers and pointers: any bytes are a value.
 unsafe impl Sized32 for udsock_message {}
 
-/// Sends one message: udsock_send or udsock_send_to, with descriptors. Of a stream a part
-/// may go, as the result says: the descriptors go with its first byte, so send the rest
-/// without them.
+/// Sends one message, and descriptors with it. It goes as by udsock_send, or, with an
+/// address, as by udsock_send_to. Of a stream a part may go: the descriptors go with its
+/// first byte, so send the rest without them.
 ///
-/// -EINVAL: more than UDSOCK_MAX_DESCRIPTORS, or descriptors without data on a stream, where
-/// the kernel would lose them. -EBADF: one of them is not open. -EPERM: the receiver does
-/// not take descriptors. -ETOOMANYREFS: too many are under way. Others: as udsock_send and
-/// udsock_send_to.
+/// Returns how many bytes went.
+///
+/// -EINVAL: more than UDSOCK_MAX_DESCRIPTORS, or descriptors without data on a stream,
+/// where the kernel would lose them.
+/// -EBADF: one of them is not open.
+/// -EPERM: the receiver does not take descriptors.
+/// -ETOOMANYREFS: too many are under way.
+/// Others: as udsock_send and udsock_send_to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_send_message(
     s: udsock_t,
@@ -108,11 +112,14 @@ pub unsafe extern "C" fn udsock_send_message(
     })
 }
 
-/// Receives one message, and all that comes with it: the number of bytes at data. A message
-/// that is larger is cut, UDSOCK_TRUNCATED is set and data_size says how large it was.
+/// Receives one message, and all that comes with it. A message that is larger than its room
+/// is cut: UDSOCK_TRUNCATED is set, and data_size says how large it was.
 ///
-/// -ERANGE: the sender's address does not fit; the message stays in the queue. -EINVAL: no
-/// room. Others: as udsock_recv.
+/// Returns how many bytes are at data.
+///
+/// -ERANGE: the sender's address does not fit; the message stays in the queue.
+/// -EINVAL: no room.
+/// Others: as udsock_recv.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_recv_message(
     s: udsock_t,
@@ -135,14 +142,16 @@ pub unsafe extern "C" fn udsock_recv_message(
     })
 }
 
-/// Sends many messages, up to 16 in one system call: how many went. Each one's `result`
-/// is its length or its own error, and one that fails does not hold up the others. If
-/// time runs out, a signal comes or the handle is closed, the rest have that as their
-/// result. An error only if none went: the first one's. On a stream the messages follow
-/// each other without bounds; one that went in part says so in its result, and is the
-/// last that went.
-/// -EINVAL: no messages, or sizes that differ. Others, and each result: as udsock_send
-/// and udsock_send_to.
+/// Sends many messages. Up to 16 go in one system call. Each one's `result` is its length
+/// or its own error, and one that fails does not hold up the others. If time runs out, a
+/// signal comes or the handle is closed, the rest have that as their result. On a stream
+/// the messages follow each other without bounds; one that went in part says so in its
+/// result, and is the last that went.
+///
+/// Returns how many went; an error only if none did: the first one's.
+///
+/// -EINVAL: no messages, or sizes that differ.
+/// Others: as udsock_send and udsock_send_to; also in each result.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_send_batch(
     s: udsock_t,
@@ -158,13 +167,16 @@ pub unsafe extern "C" fn udsock_send_batch(
     })
 }
 
-/// Waits for a message and receives it together with those that are there already, up
-/// to 64 in one call (16 datagrams): how many came. Each one's `result` is the number of bytes
-/// at data, or -ERANGE if the sender's address did not fit (address_size says its length); data and
-/// descriptors have come all the same.
-/// UDSOCK_TRUNCATED marks those that were larger than their room. Elements beyond the
-/// result are not touched. Errors: as udsock_recv; -EINVAL also for any element without
-/// room, before anything is received.
+/// Receives many messages. It waits for one, and takes with it those that are there
+/// already, up to 64 in one call (16 datagrams). Each one's `result` is the number of bytes
+/// at data, or -ERANGE if the sender's address did not fit (address_size says its length);
+/// data and descriptors have come all the same. UDSOCK_TRUNCATED marks those that were
+/// larger than their room. Elements beyond those that came are not touched.
+///
+/// Returns how many came.
+///
+/// -EINVAL: an element has no room; nothing was received.
+/// Others: as udsock_recv.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_recv_batch(
     s: udsock_t,

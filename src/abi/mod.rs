@@ -13,6 +13,8 @@
 //!
 //!     udsock_t client = udsock_open_client(UDSOCK_STREAM, "/tmp/echo.sock", NULL, &err);
 //!
+//! The other kinds are UDSOCK_SEQPACKET and UDSOCK_DGRAM (udsock_open_datagram).
+//!
 //! Conventions, the same for every call:
 //!
 //! Results. 0 and above is success: a handle, a count, or 0. Below 0 is an error:
@@ -22,7 +24,8 @@
 //!
 //! Handles. A udsock_t is a number, not a descriptor and not a pointer. A handle
 //! that was closed, or never was one, gets -EBADF from every call; it never reaches
-//! another socket. It fits into a double exactly, and is 2^32 or more.
+//! another socket. A poller's is -ENOTSOCK where a socket's is needed, a socket's -EINVAL
+//! where a poller's is. It fits into a double exactly, and is 2^32 or more.
 //!
 //! Time. Every call that can wait takes timeout_ms: UDSOCK_FOREVER, 0 for not at all
 //! (-EAGAIN if the call would have to wait), or milliseconds (-ETIMEDOUT after them,

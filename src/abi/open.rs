@@ -14,8 +14,12 @@ use crate::error::{Failure, Result};
 use crate::handles;
 use crate::socket::{Kind, Socket};
 
-/// A server: a socket that is bound to the address and, unless its kind is UDSOCK_DGRAM,
-/// listens. udsock_close removes its file. If anything fails nothing is left behind.
+/// A server: a socket that is bound to the address and listens. One of the kind
+/// UDSOCK_DGRAM is only bound. udsock_close removes its file. If anything fails nothing is
+/// left behind.
+///
+/// Returns its handle.
+///
 /// Errors: as udsock_create, udsock_bind and udsock_listen.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -37,8 +41,12 @@ pub unsafe extern "C" fn udsock_open_server(
     })
 }
 
-/// A client: a socket that is connected to the address. If anything fails nothing is
-/// left behind. Errors: as udsock_create and udsock_connect.
+/// A client: a socket that is connected to the address. If anything fails nothing is left
+/// behind.
+///
+/// Returns its handle.
+///
+/// Errors: as udsock_create and udsock_connect.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_open_client(
@@ -59,9 +67,13 @@ pub unsafe extern "C" fn udsock_open_client(
     })
 }
 
-/// A datagram socket: bound to a path or an abstract name; with "@" to a name that the
-/// kernel picks, so that answers arrive and no file is made; with NULL to none, for a
-/// sender that wants no answer. Errors: as udsock_create and udsock_bind.
+/// A datagram socket that is bound to the address. `address`: a path or an abstract name;
+/// "@": a name that the kernel picks, so that answers arrive and no file is made; NULL:
+/// none, for a sender that wants no answer.
+///
+/// Returns its handle.
+///
+/// Errors: as udsock_create and udsock_bind.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_open_datagram(
@@ -81,6 +93,10 @@ pub unsafe extern "C" fn udsock_open_datagram(
 }
 
 /// Two sockets that are connected with each other. `out`: room for two handles.
+///
+/// Returns 0.
+///
+/// Errors: as udsock_create.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_open_pair(kind: u32, out: *mut udsock_t) -> i32 {
     guard(|| {

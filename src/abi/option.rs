@@ -62,7 +62,11 @@ pub const UDSOCK_OPTION_OWNS_FILE: u32 = 11;
 /// with UDSOCK_OPTION_RECEIVE_CREDENTIALS. -ENOPROTOOPT: the kernel is older than Linux 6.5.
 pub const UDSOCK_OPTION_RECEIVE_PIDFD: u32 = 12;
 
-/// Reads an option: its value, 0 or above. -ENOPROTOOPT: there is no such option.
+/// Reads an option (UDSOCK_OPTION_...).
+///
+/// Returns its value, 0 or above.
+///
+/// -ENOPROTOOPT: there is no such option.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_get_option(s: udsock_t, option: u32) -> i64 {
     guard(|| {
@@ -71,10 +75,14 @@ pub extern "C" fn udsock_get_option(s: udsock_t, option: u32) -> i64 {
     })
 }
 
-/// Sets an option. -ENOPROTOOPT: there is no such option, or it can only be read.
+/// Sets an option (UDSOCK_OPTION_...).
+///
+/// Returns 0.
+///
+/// -ENOPROTOOPT: there is no such option, or it can only be read.
 /// -EINVAL: the value is out of range: 1 to 2^31 - 1 for buffers, 0 to 2^32 - 1 for
-/// UDSOCK_OPTION_MAX_PER_UID, 0 to 1000000 for UDSOCK_OPTION_SPIN_US, 0 or 1 for what is on or
-/// off.
+/// UDSOCK_OPTION_MAX_PER_UID, 0 to 1000000 for UDSOCK_OPTION_SPIN_US, 0 or 1 for what is on
+/// or off.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_set_option(s: udsock_t, option: u32, value: i64) -> i32 {
     guard(|| {

@@ -11,14 +11,16 @@ use crate::error::{Error, Result};
 use crate::handles;
 use crate::owner;
 
-/// Who the peer is: process, user and group that the kernel vouches for, as they were when
-/// the client connected, when the server listened, or when the pair was made. What the
-/// peer became since, or that it has gone, changes nothing; its number may be another
-/// process's by now (udsock_peer_pidfd).
+/// Who the peer is: process, user and group. The kernel vouches for them, as they were when
+/// the client connected, when the server listened, or when the pair was made. What the peer
+/// became since, or that it has gone, changes nothing; its number may be another process's
+/// by now (udsock_peer_pidfd).
 ///
-/// -ENOTCONN: no peer; a server that listens has none. -ENODATA: the kernel does not know:
-/// datagram sockets that were connected, and processes of a PID namespace that this one
-/// does not see. -EINVAL: `out` is NULL.
+/// Returns 0.
+///
+/// -ENOTCONN: no peer; a server that listens has none.
+/// -ENODATA: the kernel does not know: datagram sockets that were connected, and processes
+/// of a PID namespace that this one does not see.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_peer_credentials(s: udsock_t, out: *mut udsock_credentials) -> i32 {
     guard(|| {
@@ -30,9 +32,14 @@ pub unsafe extern "C" fn udsock_peer_credentials(s: udsock_t, out: *mut udsock_c
     })
 }
 
-/// The peer's supplementary groups, as they were at the same moment: how many. `gids` NULL
-/// and `capacity` 0: only how many. -ERANGE: more than `capacity`; nothing is written.
-/// -ENOPROTOOPT: the kernel is older than 4.13. Others: as udsock_peer_credentials.
+/// The peer's supplementary groups. They are those of the same moment as its credentials
+/// (udsock_peer_credentials). `gids` NULL and `capacity` 0: only how many.
+///
+/// Returns how many there are.
+///
+/// -ERANGE: more than `capacity`; nothing is written.
+/// -ENOPROTOOPT: the kernel is older than Linux 4.13.
+/// Others: as udsock_peer_credentials.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_peer_groups(s: udsock_t, gids: *mut u32, capacity: usize) -> i64 {
     guard(|| {
@@ -53,17 +60,26 @@ pub unsafe extern "C" fn udsock_peer_groups(s: udsock_t, gids: *mut u32, capacit
     })
 }
 
-/// A descriptor for the peer's process (pidfd_open(2)), which can't be mistaken for a later
-/// one of the same number. It is close-on-exec, and the caller's to close. -ENODATA: none
-/// is known. -ENOPROTOOPT: the kernel is older than 6.5. Others: as udsock_peer_credentials.
+/// A descriptor for the peer's process (pidfd_open(2)). It can't be mistaken for a later
+/// one of the same number, is close-on-exec, and the caller's to close.
+///
+/// Returns the descriptor.
+///
+/// -ENODATA: none is known.
+/// -ENOPROTOOPT: the kernel is older than Linux 6.5.
+/// Others: as udsock_peer_credentials.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_peer_pidfd(s: udsock_t) -> i32 {
     guard(|| handles::get(s)?.peer_pidfd().map(IntoRawFd::into_raw_fd))
 }
 
-/// The peer's security label (SO_PEERSEC), as text: its length without the NUL.
-/// -ENOPROTOOPT: no security module gives one. -ERANGE: `size` is too small. -ENOTCONN: no
-/// peer.
+/// The peer's security label (SO_PEERSEC), as text.
+///
+/// Returns its length without the NUL.
+///
+/// -ENOPROTOOPT: no security module gives one.
+/// -ERANGE: `size` is too small.
+/// -ENOTCONN: no peer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_peer_label(s: udsock_t, buffer: *mut c_char, size: usize) -> i64 {
     guard(|| {
@@ -75,25 +91,39 @@ pub unsafe extern "C" fn udsock_peer_label(s: udsock_t, buffer: *mut c_char, siz
     })
 }
 
-/// Lets this user in. The first call of this kind closes the door to everyone else: from
-/// then on udsock_accept closes the connections of those whom no rule names, counts them
-/// (UDSOCK_OPTION_REFUSED) and goes on waiting, within its timeout; the program never sees
-/// them. Before udsock_listen nobody can slip in. Root has to be named as everyone.
+/// Lets a user in. The first call of this kind closes the door to everyone else: from then
+/// on udsock_accept closes the connections of those whom no rule names, counts them
+/// (UDSOCK_OPTION_REFUSED) and goes on waiting, within its timeout; a poller does the same,
+/// and tells no event. The program never sees them; they see the end. Connections that were
+/// accepted before stay. Before udsock_listen nobody can slip in. Root has to be named as
+/// everyone.
 ///
-/// -EINVAL: nobody has this number. -EOPNOTSUPP: a datagram socket accepts nobody.
+/// Returns 0.
+///
+/// -EINVAL: nobody has this number.
+/// -EOPNOTSUPP: a datagram socket accepts nobody.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_allow_uid(server: udsock_t, uid: u32) -> i32 {
     guard(|| allow(server, Rule::User(uid)))
 }
 
-/// Lets the members of this group in: those who had it as their group or among their
+/// Lets the members of a group in. They are those who had it as their group or among their
 /// supplementary groups when they connected. Else as udsock_allow_uid.
+///
+/// Returns 0.
+///
+/// Errors: as udsock_allow_uid.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_allow_gid(server: udsock_t, gid: u32) -> i32 {
     guard(|| allow(server, Rule::Group(gid)))
 }
 
-/// udsock_allow_uid by name, or by a decimal number. -EINVAL: there is no such user.
+/// Lets a user in, by name or by a decimal number. Else as udsock_allow_uid.
+///
+/// Returns 0.
+///
+/// -EINVAL: there is no such user.
+/// Others: as udsock_allow_uid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_allow_user(server: udsock_t, name: *const c_char) -> i32 {
     guard(|| {
@@ -103,7 +133,13 @@ pub unsafe extern "C" fn udsock_allow_user(server: udsock_t, name: *const c_char
     })
 }
 
-/// udsock_allow_gid by name, or by a decimal number. -EINVAL: there is no such group.
+/// Lets the members of a group in, by its name or by a decimal number. Else as
+/// udsock_allow_gid.
+///
+/// Returns 0.
+///
+/// -EINVAL: there is no such group.
+/// Others: as udsock_allow_uid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_allow_group(server: udsock_t, name: *const c_char) -> i32 {
     guard(|| {

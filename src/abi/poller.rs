@@ -49,7 +49,8 @@ pub const UDSOCK_POLLER_PAUSED: u32 = 4;
 
 /// Event: a server has accepted a connection, which is a member of the poller now: `socket`
 /// is its handle. `token` is the server's, and the connection's own from now on;
-/// udsock_poller_add gives it another.
+/// udsock_poller_add gives it another. Those whom the server does not let in
+/// (udsock_allow_uid) are closed, and no event tells of them.
 pub const UDSOCK_EVENT_ACCEPTED: u32 = 1;
 
 /// Event: `length` bytes of a stream, or a message, are at `offset` in the arena. A datagram
@@ -104,7 +105,8 @@ unsafe impl Sized32 for udsock_poller_options {}
 pub struct udsock_event {
     /// Its handle.
     pub socket: udsock_t,
-    /// What the program gave udsock_poller_add for it.
+    /// What the program gave udsock_poller_add for it; for a connection that the poller
+    /// accepted, its server's, until the program gives it one.
     pub token: u64,
     /// UDSOCK_EVENT_...
     pub kind: u32,
@@ -149,6 +151,10 @@ const DEFAULT_LIMITS: Limits = Limits { send: 1 << 20, receive: 1 << 16 };
 /// A poller without members. It takes three descriptors. udsock_close closes it, and leaves
 /// its members open. After fork it is the parent's alone: in the child every call but
 /// udsock_close gets -EBADF.
+///
+/// Returns its handle.
+///
+/// -EMFILE, -ENFILE: no descriptors are left.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_poller_create(options: *const udsock_poller_options) -> udsock_t {
@@ -168,12 +174,17 @@ pub unsafe extern "C" fn udsock_poller_create(options: *const udsock_poller_opti
     })
 }
 
-/// Adds a socket; one that is in it already gets this token and these flags. A server is
-/// accepted from, and its connections are added; the others are received from. A server may
-/// be in many pollers, one a thread; of those one that waits is woken for each connection.
+/// Adds a socket, or gives a member this token and these flags. `flags`:
+/// UDSOCK_POLLER_READINESS, UDSOCK_POLLER_DUPLEX, UDSOCK_POLLER_PAUSED, or 0. `token` is
+/// the program's own: it comes back in the socket's events. A server is accepted from, and
+/// its connections are added with its token; the others are received from. A server may be
+/// in many pollers, one a thread; of those one that waits is woken for each connection.
 ///
-/// -EBUSY: it is in another poller, and not a server. -ENOTSOCK: it is a poller. -ENOSPC,
-/// -ENOMEM: the kernel watches no more.
+/// Returns 0.
+///
+/// -EBUSY: it is in another poller, and not a server.
+/// -ENOTSOCK: it is a poller.
+/// -ENOSPC, -ENOMEM: the kernel watches no more.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_poller_add(poller: udsock_t, s: udsock_t, token: u64, flags: u32) -> i32 {
     guard(|| {
@@ -188,22 +199,28 @@ pub extern "C" fn udsock_poller_add(poller: udsock_t, s: udsock_t, token: u64, f
     })
 }
 
-/// Takes a socket out; what was kept for it is dropped. udsock_close does so by itself.
+/// Takes a socket out. What was kept for it is dropped. udsock_close does so by itself.
+///
+/// Returns 0.
+///
 /// -ENOENT: it is no member.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_poller_remove(poller: udsock_t, s: udsock_t) -> i32 {
     guard(|| with(poller, |poller| poller.remove(s).map(|()| 0)))
 }
 
-/// Waits until something happens to a member: how many events. Data is put into the arena,
-/// in the order of the events; it stays until the next wait with this arena. A message that
-/// does not fit any more comes first in the next call. No call brings data of a socket and,
-/// behind it, its end: so answer first, and close when the end comes. With no arena (`arena_size` 0) nothing
-/// is received, and UDSOCK_EVENT_READY says that something is there. Of an arena of more than
-/// 4 GiB only these are used.
+/// Waits until something happens to a member. Data is put into the arena, in the order of
+/// the events; it stays until the next wait with this arena. A message that does not fit
+/// any more comes first in the next call. No call brings data of a socket and, behind it,
+/// its end: so answer first, and close when the end comes. With no arena (`arena_size` 0)
+/// nothing is received, and UDSOCK_EVENT_READY says that something is there. Of an arena of
+/// more than 4 GiB only these are used. Of threads that wait on the same poller each gets
+/// other events.
 ///
-/// 0: nothing had happened and `timeout_ms` is 0, or udsock_poller_wake ended the wait.
-/// -EINVAL: no capacity. Of threads that wait on the same poller each gets other events.
+/// Returns how many events were written; 0: nothing had happened and `timeout_ms` is 0, or
+/// udsock_poller_wake ended the wait.
+///
+/// -EINVAL: `events_capacity` is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_poller_wait(
     poller: udsock_t,
@@ -222,20 +239,24 @@ pub unsafe extern "C" fn udsock_poller_wait(
     })
 }
 
-/// Sends items, each through its socket, without waiting: how many were taken. `base` is what
-/// their offsets count from (the arena, say); it may be used again when this returns. An item
-/// is taken whole, sent or kept, or not at all: then its `result` is an error, and no other
-/// socket's items are harmed. Items for one socket keep their order; those of a stream leave
+/// Sends items, each through its socket, without waiting. `base` is what their offsets
+/// count from (the arena, say); it may be used again when this returns. An item is taken
+/// whole, sent or kept, or not at all: then its `result` is an error, and no other socket's
+/// items are harmed. Items for one socket keep their order; those of a stream leave
 /// together.
 ///
 /// As long as something is kept for a connection nothing is received from it, but with
 /// UDSOCK_POLLER_DUPLEX.
 ///
-/// Each result: -EAGAIN: so much is kept that this item would exceed send_limit; so do all
-/// later ones of this connection in the call; UDSOCK_EVENT_DRAINED says when to go on.
-/// -ENOENT: no member. -EPIPE: the peer is gone, or an item before had a flag. -EINVAL: it
-/// lies beyond base. -EOPNOTSUPP: an address, and not a datagram socket. Others: as
-/// udsock_send and udsock_send_to.
+/// Returns how many were taken. The errors are those of each `result`.
+///
+/// -EAGAIN: so much is kept that this item would exceed send_limit; so do all later ones of
+/// this connection in the call; UDSOCK_EVENT_DRAINED says when to go on.
+/// -ENOENT: no member.
+/// -EPIPE: the peer is gone, or an item before had a flag.
+/// -EINVAL: it lies beyond base.
+/// -EOPNOTSUPP: an address, and not a datagram socket.
+/// Others: as udsock_send and udsock_send_to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_poller_send(
     poller: udsock_t,
@@ -251,15 +272,19 @@ pub unsafe extern "C" fn udsock_poller_send(
     })
 }
 
-/// Ends a wait on the poller, which returns 0 if nothing else has happened. If nobody waits
-/// it ends the next one. Many before one wait count once. From any thread.
+/// Ends a wait on the poller. It returns 0 if nothing else has happened. If nobody waits it
+/// ends the next one. Many before one wait count once.
+///
+/// Returns 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_poller_wake(poller: udsock_t) -> i32 {
     guard(|| with(poller, |poller| poller.wake().map(|()| 0)))
 }
 
-/// A descriptor that is readable when udsock_poller_wait would find something, to be watched
-/// by another loop: then wait with `timeout_ms` 0. It is borrowed: do not close it.
+/// A descriptor for another event loop. It is readable when udsock_poller_wait would find
+/// something: then wait with `timeout_ms` 0. It is borrowed: do not close it.
+///
+/// Returns the descriptor.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_poller_fd(poller: udsock_t) -> i32 {
     guard(|| with(poller, |poller| poller.raw_fd()))

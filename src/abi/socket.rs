@@ -15,8 +15,8 @@ use crate::socket_file::FileOptions;
 use crate::sys::Credentials;
 use crate::wait::{Timeout, Wait};
 
-/// A handle: a socket of this process. From 2^32 to 2^53 - 1. A
-/// result of this type below 0 is an error code.
+/// A handle: a socket or a poller of this process, from 2^32 to 2^53 - 1. A result of this
+/// type below 0 is an error code.
 pub type udsock_t = i64;
 
 /// A kind of socket: bytes in order, without bounds, over a connection (SOCK_STREAM).
@@ -92,8 +92,9 @@ pub struct udsock_bind_options {
     /// has to be overruled the file is narrower for an instant, never wider. 0: 0777
     /// less the umask.
     pub mode: u32,
-    /// How many connections may wait to be accepted. 0 and below: as many as the
-    /// system allows (net.core.somaxconn).
+    /// For udsock_open_server: how many connections may wait to be accepted. 0 and below:
+    /// as many as the system allows (net.core.somaxconn). After udsock_bind it is
+    /// udsock_listen that says so.
     pub backlog: i32,
     /// The file's owner: a user's name or number. Until it is set nobody can connect.
     /// NULL: who makes it. Nobody of this name: -EINVAL. To give a file away takes
@@ -134,7 +135,12 @@ unsafe impl Sized32 for udsock_bind_options {}
 unsafe impl Sized32 for udsock_connect_options {}
 
 /// A new socket, without a name or a peer. `kind`: UDSOCK_STREAM, UDSOCK_DGRAM or
-/// UDSOCK_SEQPACKET, else -EINVAL. -EMFILE, -ENFILE: no descriptors are left.
+/// UDSOCK_SEQPACKET.
+///
+/// Returns its handle.
+///
+/// -EINVAL: there is no such kind.
+/// -EMFILE, -ENFILE: no descriptors are left.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_create(kind: u32) -> udsock_t {
@@ -144,27 +150,32 @@ pub extern "C" fn udsock_create(kind: u32) -> udsock_t {
     })
 }
 
-/// Gives the socket a name: creates the socket file, or takes the abstract name. The
+/// Gives the socket a name. It creates the socket file, or takes the abstract name. The
 /// path is bound as it is written; the file is found again for its removal also after
 /// chdir(2), or after its directory was renamed. A path that does not fit into sun_path
 /// (108 bytes) is bound through a descriptor of its directory: it can be connected to like
 /// any other, but peers are shown another name, and can't answer datagrams from it.
 ///
-/// The file of a server that has gone is removed first; a live server's never is, be it
-/// that it does not listen yet, that its queue is full, that it is of another kind or that
-/// only a forked child still has it. It does not notice. What is removed, replaced or
-/// published is so under flock(2) on the directory (or, if not all who may write that may
-/// read it, on the next above it that everyone may read).
+/// The file of a server that has gone is removed first. A live server's never is, unless
+/// UDSOCK_REPLACE is given: be it that it does not listen yet, that its queue is full, that
+/// it is of another kind or that only a forked child still has it. It does not notice that
+/// it was looked at. What is removed, replaced or published is so under flock(2) on the
+/// directory (or, if not all who may write that may read it, on the next above it that
+/// everyone may read).
+///
+/// Returns 0.
 ///
 /// -EADDRINUSE: a live server is at the path, or a socket of this kind has the name.
 /// -EBUSY: somebody holds that lock, for more than a second.
 /// -EEXIST: something else is at the path; nothing but sockets is ever touched.
 /// -EINVAL: the socket is bound already, the path ends in a slash, or an argument makes no
 /// sense.
-/// -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as bind(2) has them; -EPERM: a
-/// dead server's file in a sticky directory is another user's.
+/// -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as bind(2) has them.
+/// -EPERM: a dead server's file in a sticky directory is another user's; or see
+/// udsock_bind_options and UDSOCK_MAKE_PARENTS.
 /// -ENAMETOOLONG: a path of 4096 bytes or more, a component of more than 255, or an
 /// abstract name of more than 107.
+/// -EOPNOTSUPP: UDSOCK_REPLACE, and a datagram socket.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_bind(
     s: udsock_t,
@@ -185,26 +196,34 @@ pub unsafe extern "C" fn udsock_bind(
     })
 }
 
-/// Lets clients connect. `backlog`: how many may wait to be accepted (the kernel adds
-/// one); 0 and below: as many as the system allows. May be called again to change it.
-/// After a bind with UDSOCK_REPLACE this is the takeover: -EEXIST, -EBUSY as udsock_bind.
-/// -EINVAL: the socket has no name, or is connected. -EOPNOTSUPP: a datagram socket.
+/// Lets clients connect. `backlog`: how many may wait to be accepted (the kernel adds one);
+/// 0 and below: as many as the system allows. May be called again to change it. After a
+/// bind with UDSOCK_REPLACE this is the takeover.
+///
+/// Returns 0.
+///
+/// -EINVAL: the socket has no name, or is connected.
+/// -EOPNOTSUPP: a datagram socket.
+/// -EEXIST, -EBUSY: after UDSOCK_REPLACE, as udsock_bind.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_listen(s: udsock_t, backlog: i32) -> i32 {
     guard(|| handles::get(s)?.listen(backlog).map_err(code).map(|()| 0))
 }
 
-/// The next client: a handle of its own, to be closed with udsock_close. Any number of
-/// threads may accept on one server. A client may be gone again already: what it sent
-/// can be received, then the end.
+/// Waits for the next client. It gets a handle of its own, to be closed with udsock_close.
+/// Any number of threads may accept on one server. A client may be gone again already: what
+/// it sent can be received, then the end.
 ///
-/// `peer`, if it is not NULL, says who the client is (see udsock_peer_credentials). A
-/// server with an allow list (udsock_allow_uid) closes those who are not on it, and goes on
-/// waiting.
+/// A server with an allow list (udsock_allow_uid) or a limit (UDSOCK_OPTION_MAX_PER_UID)
+/// closes those whom it does not let in, and goes on waiting. `peer`, if it is not NULL,
+/// says who the client is (see udsock_peer_credentials); then those whom the kernel does
+/// not know are refused likewise.
 ///
-/// Where `peer` is asked for, those whom the kernel does not know are refused likewise.
-/// -EINVAL: not listening, or shut down. -EMFILE, -ENFILE: no descriptors are left; the
-/// client stays in the queue, and this is said at once, even if nobody waits there.
+/// Returns the client's handle.
+///
+/// -EINVAL: not listening, or shut down.
+/// -EMFILE, -ENFILE: no descriptors are left; the client stays in the queue, and this is
+/// said at once, even if nobody waits there.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_accept(
@@ -224,17 +243,23 @@ pub unsafe extern "C" fn udsock_accept(
     })
 }
 
-/// Connects to a server, or sets where a datagram socket sends to (and from where alone
-/// it receives). If the server's queue is full this waits, within the timeout. After a
-/// failure the same socket can try again. A datagram socket may connect anew, and must
-/// when its server was restarted; what it has not received by then the kernel drops.
+/// Connects to a server, or sets where a datagram socket sends to. From there alone that
+/// receives, too. If the server's queue is full this waits, within the timeout of the
+/// options. After a failure the same socket can try again. A datagram socket may connect
+/// anew, and must when its server was restarted; what it has not received by then the
+/// kernel drops.
 ///
-/// -ENOENT: nothing is at the path. -ECONNREFUSED: nobody is behind it: its server is
-/// gone or does not listen, it is no socket, or the abstract name is not there.
+/// Returns 0.
+///
+/// -ENOENT: nothing is at the path.
+/// -ECONNREFUSED: nobody is behind it: its server is gone or does not listen, it is no
+/// socket, or the abstract name is not there.
 /// -EACCES: no write permission on the file, or no search permission on the way.
-/// -EPROTOTYPE: a socket of another kind is there. -EISCONN: connected already.
-/// -EAGAIN: its queue is full, and UDSOCK_DONT_WAIT was given. -ETIMEDOUT: time ran
-/// out. For local_address as udsock_bind.
+/// -EPROTOTYPE: a socket of another kind is there.
+/// -EISCONN: connected already.
+/// -EAGAIN: its queue is full, and UDSOCK_DONT_WAIT was given.
+/// -ETIMEDOUT: time ran out.
+/// Others: for local_address as udsock_bind.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_connect(
     s: udsock_t,
@@ -254,11 +279,14 @@ pub unsafe extern "C" fn udsock_connect(
     })
 }
 
-/// Shuts one side of the connection or both; the handle stays open. `how`: UDSOCK_READ,
-/// UDSOCK_WRITE or both, else -EINVAL. It acts on the socket itself, so also on copies
-/// of it in other processes. A server that was shut down accepts no more (-EINVAL) and
-/// can't be revived. A socket without a peer can be shut down, too: that
-/// side stays shut when it gets one.
+/// Shuts one side of the connection or both. The handle stays open. `how`: UDSOCK_READ,
+/// UDSOCK_WRITE or both. It acts on the socket itself, so also on copies of it in other
+/// processes. A server that was shut down accepts no more, and can't be revived. A socket
+/// without a peer can be shut down, too: that side stays shut when it gets one.
+///
+/// Returns 0.
+///
+/// -EINVAL: `how` is something else.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_shutdown(s: udsock_t, how: u32) -> i32 {
     const BOTH: u32 = UDSOCK_READ | UDSOCK_WRITE;
@@ -273,15 +301,18 @@ pub extern "C" fn udsock_shutdown(s: udsock_t, how: u32) -> i32 {
     })
 }
 
-/// Closes the socket. Its file is removed if it is still the file that it made (the same
-/// inode), and if this is the process that made it. Calls of other threads that wait on
-/// the handle return UDSOCK_CLOSED at once, and only when they have left is the number of
-/// the descriptor used again. This waits for them, a tenth of a second at most. From now
-/// on the handle gets -EBADF.
+/// Closes a socket or a poller. A socket's file is removed if it is still the file that it
+/// made (the same inode), and if this is the process that made it. Calls of other threads
+/// that wait on the handle return UDSOCK_CLOSED at once, and only when they have left is
+/// the number of the descriptor used again. This waits for them, a tenth of a second at
+/// most. From now on the handle gets -EBADF.
 ///
-/// -EBADF: the handle was not open. Any other error says that the file could not be
-/// removed (-EBUSY: somebody has held the lock of its directory for a second, see
-/// udsock_bind); the socket is closed all the same.
+/// Returns 0.
+///
+/// -EBADF: the handle was not open.
+/// -EBUSY: somebody has held the lock of the file's directory for a second (see
+/// udsock_bind). Like every error but -EBADF it says that the file could not be removed;
+/// the socket is closed all the same.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_close(s: udsock_t) -> i32 {
     guard(|| handles::close(s).map(|()| 0))

@@ -31,14 +31,18 @@ const _: () = assert!(
         && offset_of!(udsock_part, size) == offset_of!(libc::iovec, iov_len)
 );
 
-/// Sends. Of a stream at least one byte, and as many as there is room for: the result
-/// says how many; udsock_send_all sends all. Of the other kinds the whole message, or
-/// nothing. `size` 0 sends an empty message, and on a stream nothing: 0.
+/// Sends some bytes of a stream, or a message. Of a stream at least one byte, and as many
+/// as there is room for; udsock_send_all sends all. Of the other kinds the whole message,
+/// or nothing. `size` 0 sends an empty message, and nothing on a stream.
 ///
-/// -EPIPE: the peer is gone or reads no more. -ECONNRESET: it left without reading what
-/// was sent before. -ENOTCONN, -EDESTADDRREQ: not connected. -EMSGSIZE: the message is
-/// larger than the send buffer. -ENOBUFS: larger than any can be. -ECONNREFUSED: the
-/// datagram server is gone; connect anew.
+/// Returns how many bytes went.
+///
+/// -EPIPE: the peer is gone or reads no more.
+/// -ECONNRESET: it left without reading what was sent before.
+/// -ENOTCONN, -EDESTADDRREQ: not connected.
+/// -EMSGSIZE: the message is larger than the send buffer (UDSOCK_OPTION_SEND_BUFFER).
+/// -ENOBUFS: larger than any can be.
+/// -ECONNREFUSED: the datagram server is gone; connect anew.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_send(
     s: udsock_t,
@@ -53,12 +57,16 @@ pub unsafe extern "C" fn udsock_send(
     })
 }
 
-/// Receives. Of a stream what is there, at least a byte; of the other kinds a message,
-/// of which 0 bytes are an empty one. The end is UDSOCK_EOF, never 0.
+/// Receives some bytes of a stream, or a message. Of a stream what is there, at least a
+/// byte.
 ///
-/// -EMSGSIZE: the message was larger than `size`; the buffer holds its beginning, and
-/// the rest is gone. -ECONNRESET: the peer left without reading everything; told once,
-/// after all that it sent, and then comes the end.
+/// Returns how many bytes came. 0 is an empty message, never the end.
+///
+/// UDSOCK_EOF: the peer sends no more.
+/// -EMSGSIZE: the message was larger than `size`; the buffer holds its beginning, and the
+/// rest is gone.
+/// -ECONNRESET: the peer left without reading everything; told once, after all that it
+/// sent, and then comes the end.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_recv(
     s: udsock_t,
@@ -73,9 +81,12 @@ pub unsafe extern "C" fn udsock_recv(
     })
 }
 
-/// Sends everything, or on message sockets one message: `size` on success. `sent` (may
-/// be NULL) says how many bytes have gone, also after an error: after -EINTR or
-/// -ETIMEDOUT go on from there. Errors: as udsock_send.
+/// Sends everything, or on message sockets one message. `sent` (may be NULL) says how many
+/// bytes have gone, also after an error: after -EINTR or -ETIMEDOUT go on from there.
+///
+/// Returns `size`.
+///
+/// Errors: as udsock_send.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_send_all(
     s: udsock_t,
@@ -94,10 +105,14 @@ pub unsafe extern "C" fn udsock_send_all(
     })
 }
 
-/// Receives exactly `size` bytes of a stream: `size` on success. `received` (may be
-/// NULL) says how many have come, also after an error: after -EINTR or -ETIMEDOUT go on
-/// from there; after UDSOCK_EOF that was all. -EOPNOTSUPP: not a stream. Other errors:
-/// as udsock_recv.
+/// Receives exactly `size` bytes of a stream. `received` (may be NULL) says how many have
+/// come, also after an error: after -EINTR or -ETIMEDOUT go on from there; after UDSOCK_EOF
+/// that was all.
+///
+/// Returns `size`.
+///
+/// -EOPNOTSUPP: not a stream.
+/// Others: as udsock_recv.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_recv_exact(
     s: udsock_t,
@@ -116,7 +131,12 @@ pub unsafe extern "C" fn udsock_recv_exact(
     })
 }
 
-/// udsock_send from many parts, at most 1024 (-EMSGSIZE), in one call and one message.
+/// Sends from many parts, as one message. Else as udsock_send.
+///
+/// Returns how many bytes went.
+///
+/// -EMSGSIZE: more than 1024 parts, or as udsock_send.
+/// Others: as udsock_send.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_sendv(
     s: udsock_t,
@@ -132,7 +152,12 @@ pub unsafe extern "C" fn udsock_sendv(
     })
 }
 
-/// udsock_recv into many parts, at most 1024 (-EMSGSIZE), which are filled in turn.
+/// Receives into many parts, which are filled in turn. Else as udsock_recv.
+///
+/// Returns how many bytes came.
+///
+/// -EMSGSIZE: more than 1024 parts, or as udsock_recv.
+/// Others: as udsock_recv.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_recvv(
     s: udsock_t,
@@ -151,13 +176,16 @@ pub unsafe extern "C" fn udsock_recvv(
     })
 }
 
-/// Sends a datagram to an address; the socket need not be connected. If the receiver's
-/// queue is full this waits, with pauses that grow: the kernel tells nobody when there
-/// is room again.
+/// Sends a datagram to an address. The socket need not be connected. If the receiver's
+/// queue is full this waits, with pauses that grow: the kernel tells nobody when there is
+/// room again.
 ///
-/// -ENOENT, -ECONNREFUSED, -EACCES, -EPROTOTYPE: as udsock_connect. -EPERM: the receiver
-/// is connected to another socket. -EOPNOTSUPP: not a datagram socket. Others: as
-/// udsock_send.
+/// Returns how many bytes went.
+///
+/// -ENOENT, -ECONNREFUSED, -EACCES, -EPROTOTYPE: as udsock_connect.
+/// -EPERM: the receiver is connected to another socket.
+/// -EOPNOTSUPP: not a datagram socket.
+/// Others: as udsock_send.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_send_to(
     s: udsock_t,
@@ -177,10 +205,16 @@ pub unsafe extern "C" fn udsock_send_to(
     })
 }
 
-/// udsock_recv, and the address of who sent it, as text: empty if the sender has no name
-/// (it can't be answered), and on streams. `address` may be NULL if it is not wanted;
-/// else UDSOCK_ADDRESS_SIZE bytes are always enough. -ERANGE: `address_size` is too small
-/// for it; the message stays in the queue.
+/// Receives, and says who sent it. The address is text, and empty if the sender has no name
+/// (it can't be answered), and on streams. `address` may be NULL if it is not wanted; else
+/// UDSOCK_ADDRESS_SIZE bytes are always enough. Else as udsock_recv.
+///
+/// Returns how many bytes came.
+///
+/// -ERANGE: `address_size` is too small; the message stays in the queue.
+/// -EMSGSIZE: as udsock_recv; who sent it is not told then (udsock_recv_message tells
+/// both).
+/// Others: as udsock_recv.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_recv_from(
     s: udsock_t,

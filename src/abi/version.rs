@@ -6,13 +6,17 @@ use super::guard::guard;
 
 const VERSION: u32 = number(env!("CARGO_PKG_VERSION").as_bytes());
 
-/// The version of the library that is loaded: major * 10000 + minor * 100 + patch.
+/// The version of the library that is loaded.
+///
+/// Returns major * 10000 + minor * 100 + patch.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_version() -> u32 {
     guard(|| Ok(VERSION))
 }
 
-/// The same as text: "0.1.0". A static string.
+/// The version of the library that is loaded, as text: "0.1.0".
+///
+/// Returns a static string.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_version_string() -> *const c_char {
     guard(|| Ok(concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()))

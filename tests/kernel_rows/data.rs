@@ -65,7 +65,7 @@ fn row_31_a_message_that_is_cut_does_not_pass_for_whole() {
             udsock_part { data: room.cast(), size: 1 },
             udsock_part { data: room.wrapping_add(1).cast(), size: 3 },
         ];
-        let mut name = [0; UDSOCK_ADDRESS_SIZE];
+        let mut name = [b'x' as libc::c_char; UDSOCK_ADDRESS_SIZE];
         let (to, size) = (name.as_mut_ptr(), name.len());
         // SAFETY: room for 4 bytes each time, and for a name.
         unsafe {
@@ -76,6 +76,7 @@ fn row_31_a_message_that_is_cut_does_not_pass_for_whole() {
             assert_eq!(udsock_recv_from(one.0, room.cast(), 4, to, size, 0), too_large);
         }
         assert_eq!(buffer, *b"mess!", "its beginning, and no byte beyond the room");
+        assert_eq!(name[0], b'x' as libc::c_char, "who sent it is not told");
         assert_eq!(one.recv(0).unwrap(), b"next");
         let came = recv_batch(&one, 4, 4, 0).unwrap();
         let told: Vec<_> =

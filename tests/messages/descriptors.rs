@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use crate::calls::*;
 use crate::pipes::Pipe;
 use crate::process::{LONG, asleep, in_child};
+use crate::raw_messages::{recvmsg, space_for};
 use crate::support::*;
 
 #[test]
@@ -258,5 +259,26 @@ fn who_waits_for_room_sends_them_once() {
         pipe.let_go();
         is(recv_message(&receiver, ENOUGH, 0).unwrap_err(), libc::EAGAIN);
         assert!(count == 1 && pipe.is_alone(), "kind {kind}");
+    }
+}
+
+/// As the header says of udsock_fd.
+#[test]
+fn who_receives_through_the_lent_descriptor_needs_room_for_a_time_stamp() {
+    // SAFETY: it only computes.
+    let stamp = unsafe { libc::CMSG_SPACE(size_of::<libc::timeval>() as u32) } as usize;
+    for kind in KINDS {
+        let stamp = if kind == UDSOCK_SEQPACKET { stamp } else { 0 };
+        let (sender, receiver) = open_pair(kind);
+        for (room, came) in [(space_for(1) + stamp, 1), (stamp, 0)] {
+            let pipe = Pipe::new();
+            assert_eq!(send_message(&sender, b"data", &[pipe.fd()], 0), 4);
+            let got = recvmsg(receiver.fd(), 16, room, 0).unwrap();
+            assert_eq!((&got.data[..], got.descriptors.len()), (&b"data"[..], came), "kind {kind}");
+            assert_eq!(got.is_control_cut, came == 0, "kind {kind}");
+        }
+        assert_eq!(sender.send(b"data", 0), 4);
+        let got = recvmsg(receiver.fd(), 16, 0, 0).unwrap();
+        assert_eq!(got.is_control_cut, stamp > 0, "kind {kind}");
     }
 }
