@@ -1,5 +1,5 @@
-//! What programs that are compiled already rely on: abi/symbols.txt and abi/layouts.txt,
-//! which may only grow; and that a program with older, shorter structs is understood.
+//! What programs that are compiled already rely on: abi/symbols.txt, abi/calls.txt and
+//! abi/layouts.txt, which may only grow; and that a program with older, shorter structs is understood.
 //! docs/versioning.md says what may change, and how.
 
 mod support;
@@ -8,6 +8,8 @@ use support::*;
 #[path = "support/c_library.rs"]
 mod c_library;
 
+#[path = "abi_promise/calls.rs"]
+mod calls;
 #[path = "abi_promise/layouts.rs"]
 mod layouts;
 #[path = "abi_promise/promise.rs"]
@@ -70,6 +72,11 @@ fn every_symbol_stays() {
 }
 
 #[test]
+fn every_call_keeps_its_types() {
+    keep("abi/calls.txt", &calls::of(&c_library::source("include/udsock.h")));
+}
+
+#[test]
 fn every_layout_and_constant_stays() {
     if size_of::<usize>() != 8 {
         return skip("every_layout_and_constant_stays", "abi/layouts.txt is of 64-bit systems");
@@ -80,8 +87,10 @@ fn every_layout_and_constant_stays() {
 /// Since then a message has got a field, and much else is new.
 #[test]
 fn the_first_header_still_tells_the_truth() {
-    let first = layouts::of(&c_library::source("tests/abi_promise/old_udsock.h"));
-    let now = layouts::of(&c_library::source("include/udsock.h"));
+    let old_header = c_library::source("tests/abi_promise/old_udsock.h");
+    let header = c_library::source("include/udsock.h");
+    assert_eq!(breaches(&calls::of(&old_header), &calls::of(&header)), [""; 0]);
+    let (first, now) = (layouts::of(&old_header), layouts::of(&header));
     assert_eq!(breaches(&first, &now), [""; 0]);
     assert!(difference(&first, &now).contains("+udsock_message.pidfd "));
 }
@@ -102,6 +111,10 @@ fn what_is_no_addition_is_a_breach() {
     let grown = "options 24 struct\noptions.more 16 8 size_t";
     assert_eq!(changed("options          16  struct", grown), [""; 0]);
 
+    assert_eq!(
+        breaches("call  int32_t (int32_t)", "call  int32_t (int64_t)"),
+        ["call has changed"]
+    );
     assert_eq!(changed("A = 1", "A = 2"), ["A has changed"]);
     assert_eq!(changed("A = 1\n", ""), ["A is gone"]);
     assert_eq!(changed("uint32_t", "int32_t"), ["options.size has changed"]);

@@ -79,7 +79,7 @@ int main(void)
 }
 
 /// `const char *user`, `char message[SIZE]`: the type as it is spelled, and the name.
-fn field(declaration: &str) -> (String, &str) {
+pub fn field(declaration: &str) -> (String, &str) {
     let (declaration, array) = match declaration.find('[') {
         Some(at) => declaration.split_at(at),
         None => (declaration, ""),

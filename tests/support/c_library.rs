@@ -26,17 +26,21 @@ pub fn header() -> String {
     fs::read_to_string(source("include/udsock.h")).expect("the header is there")
 }
 
-/// The functions of the header: the names before a parenthesis, outside of comments.
-pub fn declared_functions() -> BTreeSet<String> {
-    let header = header();
+/// A header without its comments.
+pub fn declarations(header: &str) -> String {
     let mut code = String::new();
-    let mut rest = header.as_str();
+    let mut rest = header;
     while let Some((before, comment)) = rest.split_once("/*") {
         code.push_str(before);
         rest = comment.split_once("*/").expect("comments end").1;
     }
-    code.push_str(rest);
-    code.split('(')
+    code + rest
+}
+
+/// The functions that the header declares.
+pub fn declared_functions() -> BTreeSet<String> {
+    declarations(&header())
+        .split('(')
         .filter_map(|before| before.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next())
         .filter(|name| name.starts_with("udsock_"))
         .map(Into::into)
