@@ -1189,8 +1189,8 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
 #define UDSOCK_EVENT_RECEIVED 2
 
 /**
- * Event: an item for this socket was refused (-EAGAIN), and everything that was kept for it
- * is out now: go on.
+ * Event: an item for this socket was refused (-EAGAIN, or not sent whole where it was not to
+ * be kept), and there is room now: go on.
  */
 #define UDSOCK_EVENT_DRAINED 3
 
@@ -1218,6 +1218,13 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
 
 /** Flag of an item: once it and everything before it is out, the socket is closed. */
 #define UDSOCK_THEN_CLOSE 2
+
+/**
+ * Flag of an item for a connection: what finds no room is not kept. `result` is then how
+ * many bytes were sent, which may be less than the length, or -EAGAIN; and
+ * UDSOCK_EVENT_DRAINED says when there is room. Another flag counts only if all was sent.
+ */
+#define UDSOCK_DONT_KEEP 16
 
 /** What is special about a poller. */
 typedef struct udsock_poller_options {
@@ -1266,11 +1273,11 @@ typedef struct udsock_outgoing {
     uint32_t address_offset;
     /** Its length without a NUL; 0: where the socket is connected to. */
     uint32_t address_length;
-    /** UDSOCK_THEN_SHUTDOWN or UDSOCK_THEN_CLOSE, or 0. */
+    /** UDSOCK_THEN_SHUTDOWN or UDSOCK_THEN_CLOSE, and UDSOCK_DONT_KEEP, or 0. */
     uint32_t flags;
     /** 0. */
     uint32_t reserved;
-    /** Out: its length if it was taken, or an error code. */
+    /** Out: its length if it was taken, or an error code. See UDSOCK_DONT_KEEP. */
     int64_t result;
 } udsock_outgoing;
 
@@ -1347,7 +1354,7 @@ int64_t udsock_poller_wait(udsock_t poller,
  * -ENOENT: no member.
  * -EPIPE: the peer is gone, or an item before had a flag.
  * -EINVAL: it lies beyond base.
- * -EOPNOTSUPP: an address, and not a datagram socket.
+ * -EOPNOTSUPP: an address, and not a datagram socket; UDSOCK_DONT_KEEP, and a datagram socket.
  * Others: as udsock_send and udsock_send_to.
  */
 int64_t udsock_poller_send(udsock_t poller,

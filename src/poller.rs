@@ -249,7 +249,7 @@ impl Poller {
         if !round.has_room() {
             return false;
         }
-        if member.kept.is_some() && events & !sys::READABLE != 0 {
+        if member.waits_to_send() && events & !sys::READABLE != 0 {
             self.flush(state, &socket, handle, round);
         }
         let Some(member) = state.members.get_mut(handle) else {

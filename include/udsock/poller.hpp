@@ -125,6 +125,12 @@ public:
         to(came.address_offset, came.address_length);
     }
 
+    /** What finds no room is not kept: taken() is how many bytes were sent. */
+    void dont_keep() noexcept
+    {
+        udsock_outgoing::flags |= UDSOCK_DONT_KEEP;
+    }
+
     /** The address of a datagram, also behind the base. */
     void to(std::uint32_t behind, std::uint32_t size) noexcept
     {
@@ -137,11 +143,17 @@ public:
         return udsock_outgoing::socket;
     }
 
+    /** How many of its bytes. */
+    std::size_t taken() const noexcept
+    {
+        return static_cast<std::size_t>(udsock_outgoing::result < 0 ? 0 : udsock_outgoing::result);
+    }
+
     /** Why it was not taken, if it was not. */
     std::error_code code() const noexcept
     {
-        const bool taken = udsock_outgoing::result >= 0;
-        return {taken ? 0 : static_cast<int>(udsock_outgoing::result), category()};
+        const bool is_taken = udsock_outgoing::result >= 0;
+        return {is_taken ? 0 : static_cast<int>(udsock_outgoing::result), category()};
     }
 
     /** For C: the first of an array. */

@@ -59,8 +59,8 @@ pub const UDSOCK_EVENT_ACCEPTED: u32 = 1;
 /// the address did not fit beside it, else 0.
 pub const UDSOCK_EVENT_RECEIVED: u32 = 2;
 
-/// Event: an item for this socket was refused (-EAGAIN), and everything that was kept for it
-/// is out now: go on.
+/// Event: an item for this socket was refused (-EAGAIN, or not sent whole where it was not to
+/// be kept), and there is room now: go on.
 pub const UDSOCK_EVENT_DRAINED: u32 = 3;
 
 /// Event: the peer sends no more. It may still be answered. Closing the socket is up to the
@@ -81,6 +81,11 @@ pub const UDSOCK_THEN_SHUTDOWN: u32 = 1;
 
 /// Flag of an item: once it and everything before it is out, the socket is closed.
 pub const UDSOCK_THEN_CLOSE: u32 = 2;
+
+/// Flag of an item for a connection: what finds no room is not kept. `result` is then how
+/// many bytes were sent, which may be less than the length, or -EAGAIN; and
+/// UDSOCK_EVENT_DRAINED says when there is room. Another flag counts only if all was sent.
+pub const UDSOCK_DONT_KEEP: u32 = 16;
 
 /// What is special about a poller.
 #[repr(C)]
@@ -136,11 +141,11 @@ pub struct udsock_outgoing {
     pub address_offset: u32,
     /// Its length without a NUL; 0: where the socket is connected to.
     pub address_length: u32,
-    /// UDSOCK_THEN_SHUTDOWN or UDSOCK_THEN_CLOSE, or 0.
+    /// UDSOCK_THEN_SHUTDOWN or UDSOCK_THEN_CLOSE, and UDSOCK_DONT_KEEP, or 0.
     pub flags: u32,
     /// 0.
     pub reserved: u32,
-    /// Out: its length if it was taken, or an error code.
+    /// Out: its length if it was taken, or an error code. See UDSOCK_DONT_KEEP.
     pub result: i64,
 }
 
@@ -255,7 +260,7 @@ pub unsafe extern "C" fn udsock_poller_wait(
 /// -ENOENT: no member.
 /// -EPIPE: the peer is gone, or an item before had a flag.
 /// -EINVAL: it lies beyond base.
-/// -EOPNOTSUPP: an address, and not a datagram socket.
+/// -EOPNOTSUPP: an address, and not a datagram socket; UDSOCK_DONT_KEEP, and a datagram socket.
 /// Others: as udsock_send and udsock_send_to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_poller_send(
@@ -388,7 +393,7 @@ impl Items<'static> for OutgoingItems {
 
     fn item(&self, index: usize) -> Result<Item<'static>> {
         let item = self.read(index);
-        let then = match item.flags {
+        let then = match item.flags & !UDSOCK_DONT_KEEP {
             0 => Then::Stay,
             UDSOCK_THEN_SHUTDOWN => Then::Shutdown,
             UDSOCK_THEN_CLOSE => Then::Close,
@@ -410,7 +415,7 @@ impl Items<'static> for OutgoingItems {
                 Some(address::destination_of(&text)?)
             }
         };
-        Ok(Item { data, to, then })
+        Ok(Item { data, to, then, keeps: item.flags & UDSOCK_DONT_KEEP == 0 })
     }
 
     fn settle(&mut self, index: usize, result: Result<usize>) {

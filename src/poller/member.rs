@@ -93,13 +93,19 @@ impl Member {
         self.manner.only_readiness || (self.role != Role::Server && !has_arena)
     }
 
+    /// Whether something, here or in the program, waits for its way out.
+    pub(super) fn waits_to_send(&self) -> bool {
+        self.kept.is_some() || (self.role == Role::Connection && self.is_refusing)
+    }
+
     /// What the kernel is to tell of it.
     pub(super) fn interest(&self) -> u32 {
         let kept = self.kept.as_deref();
-        let send = match kept {
-            Some(kept) if kept.waits_for_room() => sys::WRITABLE,
-            _ => 0,
+        let waits_for_room = match kept {
+            Some(kept) => kept.waits_for_room(),
+            None => self.waits_to_send(),
         };
+        let send = if waits_for_room { sys::WRITABLE } else { 0 };
         let receive = match self.role {
             // Not even a hang-up, which would be told for ever.
             _ if self.at_rest || self.manner.is_paused => 0,

@@ -16,6 +16,8 @@ pub(crate) struct Item<'a> {
     /// `None`: where the socket is connected to.
     pub(crate) to: Option<Destination>,
     pub(crate) then: Then,
+    /// Whether it is kept if it finds no room.
+    pub(crate) keeps: bool,
 }
 
 /// The caller's items.
@@ -110,6 +112,8 @@ impl Poller {
             && member.is_refusing
         {
             member.is_refusing = false;
+            // If it were watched on, this would come once more, and say nothing.
+            let _ = self.follow(member, socket.fd());
             if !member.is_lost {
                 round.report(Event::new(EventKind::Drained, handle, member.token));
             }

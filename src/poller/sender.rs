@@ -21,6 +21,20 @@ pub(super) struct Sender<'b> {
     pub(super) is_full: bool,
 }
 
+/// What is to become of an item.
+#[derive(Clone, Copy)]
+struct Fate {
+    index: usize,
+    then: Then,
+    keeps: bool,
+}
+
+impl Fate {
+    fn of(index: usize, item: &Item<'_>) -> Self {
+        Self { index, then: item.then, keeps: item.keeps }
+    }
+}
+
 impl Sender<'_> {
     /// Of a stream as many items as possible go in one call.
     pub(super) fn send_bytes<'a>(
@@ -38,7 +52,7 @@ impl Sender<'_> {
                 }
                 // As most are.
                 Ok(item) if chain.peek().is_none() || item.then != Then::Stay => {
-                    self.send_parts(&[item.data], &[(index, item.then)], taken);
+                    self.send_parts(&[item.data], &[Fate::of(index, &item)], taken);
                 }
                 Ok(item) => self.send_with_next(index, &item, chain, taken),
             }
@@ -54,17 +68,17 @@ impl Sender<'_> {
         taken: &mut Taken<'_, impl Items<'a>>,
     ) {
         let mut parts = [Buffer::EMPTY; PARTS];
-        let mut fates = [(0, Then::Stay); PARTS];
-        (parts[0], fates[0]) = (item.data, (index, item.then));
+        let mut fates = [Fate::of(index, item); PARTS];
+        parts[0] = item.data;
         let mut count = 1;
         while count < PARTS
-            && fates[count - 1].1 == Then::Stay
+            && fates[count - 1].then == Then::Stay
             && let Some(index) = chain.next()
         {
             match taken.items.item(index).and_then(without_address) {
                 Err(error) => taken.settle(index, Err(error)),
                 Ok(item) => {
-                    (parts[count], fates[count]) = (item.data, (index, item.then));
+                    (parts[count], fates[count]) = (item.data, Fate::of(index, &item));
                     count += 1;
                 }
             }
@@ -72,11 +86,11 @@ impl Sender<'_> {
         self.send_parts(&parts[..count], &fates[..count], taken);
     }
 
-    /// Sends items in one call, each with its number and what is to happen then.
+    /// Sends items in one call.
     fn send_parts<'a>(
         &mut self,
         parts: &[Buffer<'_>],
-        fates: &[(usize, Then)],
+        fates: &[Fate],
         taken: &mut Taken<'_, impl Items<'a>>,
     ) {
         let sent = match parts.iter().all(|part| part.size() == 0) {
@@ -87,26 +101,31 @@ impl Sender<'_> {
             Err(Error::WOULD_BLOCK) => Ok(0),
             sent => sent,
         };
-        for (part, &(index, then)) in parts.iter().zip(fates) {
+        for (part, fate) in parts.iter().zip(fates) {
             let result = match &mut sent {
                 Err(error) => Err(*error),
                 Ok(sent) => {
                     let gone = part.size().min(*sent);
                     *sent -= gone;
-                    self.sent_part(*part, gone, then)
+                    self.sent_part(*part, gone, fate)
                 }
             };
-            taken.settle(index, result);
+            taken.settle(fate.index, result);
         }
     }
 
-    /// The rest of an item of which so much has gone is kept.
-    fn sent_part(&mut self, data: Buffer<'_>, gone: usize, then: Then) -> Result<usize> {
-        if gone == data.size() && self.member.kept.is_none() {
+    /// Of an item so much has gone.
+    fn sent_part(&mut self, data: Buffer<'_>, gone: usize, fate: &Fate) -> Result<usize> {
+        let &Fate { then, keeps, .. } = fate;
+        if gone == data.size() && self.member.kept.is_none() && !self.is_full {
             self.member.then = then;
             return Ok(gone);
         }
-        let result = self.keep(Item { data: data.skip(gone), to: None, then });
+        if !keeps && gone > 0 {
+            self.refuse();
+            return Ok(gone);
+        }
+        let result = self.keep(Item { data: data.skip(gone), to: None, then, keeps });
         if result.is_err() && gone > 0 {
             // Half an item is on its way: nothing can follow it.
             self.member.is_lost = true;
@@ -126,15 +145,16 @@ impl Sender<'_> {
     /// For later, if there is room.
     fn keep(&mut self, item: Item<'_>) -> Result<usize> {
         self.check()?;
+        if !item.keeps {
+            return Err(self.refuse());
+        }
         let size = item.data.size();
         let is_stream = self.socket.kind() == Kind::Stream;
         let kept = self.member.kept.get_or_insert_with(|| {
             Box::new(if is_stream { Kept::bytes() } else { Kept::messages() })
         });
         if !kept.has_room(size, self.limits.send) {
-            self.is_full = self.member.role == Role::Connection;
-            self.member.is_refusing = true;
-            return Err(Error::WOULD_BLOCK);
+            return Err(self.refuse());
         }
         if !is_stream && size > self.socket.largest_message()? {
             // Later nobody could be told.
@@ -143,6 +163,13 @@ impl Sender<'_> {
         kept.push(item.data, item.to)?;
         self.member.then = item.then;
         Ok(size)
+    }
+
+    /// The program is told when it can go on.
+    fn refuse(&mut self) -> Error {
+        self.is_full = self.member.role == Role::Connection;
+        self.member.is_refusing = true;
+        Error::WOULD_BLOCK
     }
 
     /// Each item is a message; many go in one call.
@@ -171,6 +198,10 @@ impl Sender<'_> {
 
     fn message<'a>(&self, index: usize, taken: &Taken<'_, impl Items<'a>>) -> Result<Item<'a>> {
         let item = taken.items.item(index)?;
+        if !item.keeps && self.member.role == Role::Datagram {
+            // The kernel does not tell when a receiver has room.
+            return Err(Error::NOT_SUPPORTED);
+        }
         self.socket.readiness_to_send(item.to.is_some())?;
         Ok(item)
     }

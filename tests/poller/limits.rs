@@ -13,7 +13,7 @@ fn full_member(kind: u32, limit: u64) -> (Poller, Sock, Sock) {
 }
 
 /// Until the poller says that it can go on: that, and nothing else, and all that came.
-fn is_drained(poller: &Poller, socket: &Sock, peer: &Sock) -> Vec<u8> {
+pub fn is_drained(poller: &Poller, socket: &Sock, peer: &Sock) -> Vec<u8> {
     let (mut came, mut events) = (Vec::new(), Vec::new());
     for _ in 0..10_000 {
         came.extend(drain(peer).concat());

@@ -36,6 +36,7 @@ mod addresses;
 mod bounds;
 mod closing;
 mod coalesced;
+mod dont_keep;
 mod duplex;
 mod failed;
 mod fair;

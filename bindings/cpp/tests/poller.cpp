@@ -173,4 +173,12 @@ TEST(poller_options_arrive)
     }
     OK(CHECK(taken < 16)); // The default is 16 times as much.
     CHECK(item[0].code() == std::errc::resource_unavailable_try_again);
+
+    auto [c, d] = udsock::open_pair<udsock::stream>(err);
+    OK(poller.add(c, 0, interest::data, err));
+    OK(c.set_option(udsock::option::send_buffer, 1 << 12, err));
+    udsock::outgoing unkept[] = {udsock::outgoing(c.handle(), 0, 1 << 16)};
+    unkept[0].dont_keep();
+    CHECK(poller.send(unkept, much, err) == 1);
+    CHECK(unkept[0].taken() > 0 && unkept[0].taken() < 1 << 16);
 }

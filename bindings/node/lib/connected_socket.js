@@ -13,6 +13,9 @@ const { receiveMessage } = require('./message.js');
 const { RoomWatch, sendNow } = require('./output.js');
 const handles = require('./handle.js');
 
+// What is copied rather than sent alone.
+const SMALL = 16 * 1024;
+
 class ConnectedSocket extends Duplex {
   #type;
   #options;
@@ -156,23 +159,44 @@ class ConnectedSocket extends Duplex {
     else currentLoop().defer(this);
   }
 
+  /** What the loop can send together with what others do. */
+  get smallOutput() {
+    if (!this.#isReading || this.#output?.length !== 1) return undefined;
+    const [{ data, fds }] = this.#output;
+    return fds || data.length > SMALL ? undefined : data;
+  }
+
+  onSent(result) {
+    if (this.#output === undefined) return;
+    if (result >= 0) this.#advance(result);
+    // What has not gone finds out by itself why.
+    this.flush();
+  }
+
+  /** That there is room is found out by `#room`, also for who is no member any more. */
+  onDrained() {}
+
   /** Sends what there is room for. */
   flush() {
     if (this.#output === undefined) return;
     while (this.#output.length > 0) {
-      const part = this.#output[0];
-      const sent = sendNow(this.#handle, part);
+      const sent = sendNow(this.#handle, this.#output[0]);
       if (sent === undefined) {
         const again = () => this.context.runInAsyncScope(this.flush, this);
         return this.#room.start(this.#handle, this.#isRef, again);
       }
       if (sent < 0) return this.#settle(failure(sent, 'write'));
-      this.#refresh();
-      // Descriptors went with the first byte.
-      if (sent === part.data.length) this.#output.shift();
-      else this.#output[0] = { data: part.data.subarray(sent) };
+      this.#advance(sent);
     }
     this.#settle(null);
+  }
+
+  #advance(sent) {
+    this.#refresh();
+    const { data } = this.#output[0];
+    // Descriptors went with the first byte.
+    if (sent === data.length) this.#output.shift();
+    else this.#output[0] = { data: data.subarray(sent) };
   }
 
   #settle(error) {

@@ -24,6 +24,7 @@ module.exports = {
   },
   EVENT: { ACCEPTED: 1, RECEIVED: 2, DRAINED: 3, ENDED: 4, FAILED: 5, READY: 6 },
   READINESS: 1,
+  DONT_KEEP: 16,
   TRUNCATED: 1,
   FDS_LOST: 2,
   EOF: -4097,

@@ -4,8 +4,9 @@
 
 const koffi = require('koffi');
 const { calls, pointerTo } = require('./library.js');
-const { EVENT, READINESS } = require('./constants.js');
+const { DONT_KEEP, EVENT, READINESS } = require('./constants.js');
 const { check } = require('./errors.js');
+const { Outgoing } = require('./outgoing.js');
 const handles = require('./handle.js');
 
 const EVENTS = 256;
@@ -15,6 +16,9 @@ const HIGH = 2 ** 32;
 
 // The largest message that the kernel takes, and an address: none is ever cut.
 const ARENA_SIZE = 4352 * 1024;
+
+// What members send in a turn goes in one call, as far as it is small.
+const OUTPUT_SIZE = 1 << 20;
 
 // Small messages of a round share a copy: as large as what small Buffers of Node's own share.
 const SHARED = Buffer.poolSize;
@@ -76,6 +80,8 @@ class Loop {
   #eventsPointer = pointerTo(this.#events);
   #arena = Buffer.allocUnsafeSlow(ARENA_SIZE);
   #arenaPointer = pointerTo(this.#arena);
+  #outgoing = new Outgoing(Buffer.allocUnsafeSlow(OUTPUT_SIZE), 0, EVENTS);
+  #senders = [];
   /** A copy of the arena's beginning, for the messages there. */
   #shared;
   /** By token. */
@@ -133,7 +139,10 @@ class Loop {
     if (--this.#holds === 0) this.#watch.unref();
   }
 
-  /** Calls `member.flush()` when this turn's callbacks have run. */
+  /**
+   * Sends when this turn's callbacks have run: a member's `smallOutput`, of which it is told
+   * `onSent`, or whatever its `flush` sends.
+   */
   defer(member) {
     if (this.#deferred.push(member) === 1 && !this.#isDispatching) {
       process.nextTick(() => this.#flush());
@@ -144,8 +153,30 @@ class Loop {
     while (this.#deferred.length > 0) {
       const members = this.#deferred;
       this.#deferred = [];
-      for (const member of members) guarded(member, flush, member);
+      for (const member of members) {
+        if (!this.#takeAlong(member)) guarded(member, flush, member);
+      }
+      this.#sendTogether();
     }
+  }
+
+  #takeAlong(member) {
+    const data = member.smallOutput;
+    if (data === undefined) return false;
+    const size = data.length;
+    if (!this.#outgoing.hasRoom(size)) this.#sendTogether();
+    this.#outgoing.push(member.handle, this.#outgoing.put(data, size), size, DONT_KEEP);
+    this.#senders.push(member);
+    return true;
+  }
+
+  #sendTogether() {
+    const senders = this.#senders;
+    if (senders.length === 0) return;
+    this.#senders = [];
+    this.#outgoing.send(this.#poller);
+    const results = senders.map((_, i) => this.#outgoing.result(i));
+    senders.forEach((member, i) => guarded(member, onSent, results[i], member));
   }
 
   #dispatch() {
@@ -203,6 +234,10 @@ class Loop {
 
 function flush(member) {
   member.flush();
+}
+
+function onSent(result, member) {
+  member.onSent(result);
 }
 
 let loop;

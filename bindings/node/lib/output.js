@@ -1,24 +1,11 @@
 'use strict';
-// What a connection sends: in its order, as room comes. The poller of the library could keep
-// what finds no room; but it receives nothing from a connection meanwhile, and two programs that
-// send a lot to each other would wait for each other for ever.
+// What a connection sends by itself, as room comes. The loop sends what is small; the poller of
+// the library keeps nothing, so that a stream knows what has gone.
 
 const { calls, pointerTo } = require('./library.js');
 const { EAGAIN } = require('./constants.js');
 const { sendMessage } = require('./message.js');
 const { watch } = require('./loop.js');
-
-// What is small goes by way of memory whose place is known.
-const SMALL = 16 * 1024;
-const small = Buffer.allocUnsafeSlow(SMALL);
-const smallPointer = pointerTo(small);
-
-function send(handle, data) {
-  const size = data.length;
-  if (size > SMALL) return calls.send(handle, pointerTo(data), size, 0);
-  small.set(data);
-  return calls.send(handle, smallPointer, size, 0);
-}
 
 /**
  * Sends without waiting: how many bytes went, `undefined` when there is no room, or an error
@@ -26,7 +13,9 @@ function send(handle, data) {
  */
 function sendNow(handle, part) {
   const { data, fds } = part;
-  const result = fds ? sendMessage(handle, part) : send(handle, data);
+  const result = fds
+    ? sendMessage(handle, part)
+    : calls.send(handle, pointerTo(data), data.length, 0);
   return result === EAGAIN ? undefined : result;
 }
 

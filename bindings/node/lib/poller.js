@@ -6,10 +6,10 @@ const { calls, inPool, pointerTo } = require('./library.js');
 const { CONNECT, EVENT, KIND, READINESS } = require('./constants.js');
 const { check, checkAddress, checkFunction, errorBuffer, failure } = require('./errors.js');
 const { watch } = require('./loop.js');
+const { Outgoing } = require('./outgoing.js');
 const handles = require('./handle.js');
 
 const EVENT_WORDS = 10;
-const ITEM_WORDS = 10;
 const HIGH = 2 ** 32;
 
 /** What happened, in one round. Valid until the callback returns. */
@@ -74,14 +74,10 @@ class Poller {
   /** What is received lies in front, what is sent behind it. */
   #memory;
   #memoryPointer;
-  #used;
   #events;
   #eventsPointer;
   #batch;
-  #items;
-  #itemsPointer;
-  #results;
-  #count = 0;
+  #outgoing;
   #onBatch;
   #onRefused;
   /** Sockets that may have a file. */
@@ -95,14 +91,11 @@ class Poller {
     this.#arenaSize = arenaSize;
     this.#onRefused = onRefused;
     this.#memory = Buffer.allocUnsafeSlow(arenaSize + outputSize);
-    this.#used = arenaSize;
     this.#events = new Uint32Array(capacity * EVENT_WORDS);
     this.#batch = new Batch(this.#events, this.#memory);
-    this.#items = new Uint32Array(capacity * ITEM_WORDS);
-    this.#results = new Int32Array(this.#items.buffer);
+    this.#outgoing = new Outgoing(this.#memory, arenaSize, capacity);
     this.#memoryPointer = pointerTo(this.#memory);
     this.#eventsPointer = pointerTo(this.#events);
-    this.#itemsPointer = pointerTo(this.#items);
     const struct = { size: 24, flags: 0, send_limit: sendLimit, receive_size: receiveSize };
     this.#handle = handles.own(check(calls.poller_create(struct), 'poller_create'));
   }
@@ -187,69 +180,45 @@ class Poller {
   /** `data` is a string or a Uint8Array. `flags`: `Poller.THEN_SHUTDOWN`, `THEN_CLOSE`. */
   send(socket, data, flags = 0) {
     const size = this.#reserve(data);
-    this.#push(socket, this.#put(data, size), size, flags);
+    this.#outgoing.push(socket, this.#outgoing.put(data, size), size, flags);
   }
 
   /** A datagram, to an address. */
   sendTo(socket, data, address) {
     const addressSize = Buffer.byteLength(address);
     const size = this.#reserve(data, addressSize);
-    const at = this.#push(socket, this.#put(data, size), size, 0);
-    this.#items[at + 4] = this.#put(address, addressSize);
-    this.#items[at + 5] = addressSize;
+    const offset = this.#outgoing.put(data, size);
+    const addressOffset = this.#outgoing.put(address, addressSize);
+    this.#outgoing.push(socket, offset, size, 0, addressOffset, addressSize);
   }
 
+  /** The size of the data, for which there is room now. */
   #reserve(data, more = 0) {
     const size = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
-    const end = this.#memory.length - size - more;
-    if (this.#used > end || this.#count === this.#capacity) this.flush();
-    if (this.#used > end) throw new RangeError(`${size} bytes are more than outputSize`);
+    if (!this.#outgoing.hasRoom(size + more)) this.flush();
+    if (!this.#outgoing.hasRoom(size + more)) {
+      throw new RangeError(`${size} bytes are more than outputSize`);
+    }
     return size;
-  }
-
-  #put(data, size) {
-    const offset = this.#used;
-    if (typeof data === 'string') this.#memory.write(data, offset);
-    else this.#memory.set(data, offset);
-    this.#used += size;
-    return offset;
   }
 
   /** Sends what event `i` brought, without a copy: to `socket`, by default to whom it is from. */
   forward(batch, i, socket = batch.socket(i), flags = 0) {
-    if (this.#count === this.#capacity) this.flush();
-    this.#push(socket, batch.offset(i), batch.size(i), flags);
-  }
-
-  #push(socket, offset, size, flags) {
-    const at = this.#count++ * ITEM_WORDS;
-    const items = this.#items;
-    items[at] = socket % HIGH;
-    items[at + 1] = Math.floor(socket / HIGH);
-    items[at + 2] = offset;
-    items[at + 3] = size;
-    items[at + 4] = items[at + 5] = 0;
-    items[at + 6] = flags;
-    items[at + 7] = 0;
-    return at;
+    if (!this.#outgoing.hasRoom(0)) this.flush();
+    this.#outgoing.push(socket, batch.offset(i), batch.size(i), flags);
   }
 
   flush() {
-    const count = this.#count;
+    const outgoing = this.#outgoing;
+    const { count } = outgoing;
     if (count === 0) return;
-    this.#count = 0;
-    this.#used = this.#arenaSize;
-    const [items, memory] = [this.#itemsPointer, this.#memoryPointer];
-    const taken = calls.poller_send(this.#handle, items, count, memory, this.#memory.length);
-    if (taken === count) return;
-    let refused = 0;
-    for (let at = 0; at < count * ITEM_WORDS; at += ITEM_WORDS) {
-      // A code fits into the lower half of its result.
-      if (this.#results[at + 9] >= 0) continue;
-      refused += 1;
-      this.#onRefused(this.#items[at + 1] * HIGH + this.#items[at], this.#results[at + 8]);
+    const taken = check(outgoing.send(this.#handle), 'poller_send');
+    // What is refused may be sent again, by way of the same memory.
+    const refused = [];
+    for (let i = 0; taken < count && i < count; i++) {
+      if (outgoing.result(i) < 0) refused.push([outgoing.socket(i), outgoing.result(i)]);
     }
-    if (refused === 0) check(taken, 'poller_send');
+    for (const [socket, code] of refused) this.#onRefused(socket, code);
   }
 
   ref() {

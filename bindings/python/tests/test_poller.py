@@ -90,6 +90,23 @@ def test_items_can_lie_behind_any_buffer_and_have_their_own_results() -> None:
             poller.send_raw(len(poller.items))
 
 
+def test_what_finds_no_room_need_not_be_kept() -> None:
+    left, right = udsock.pair()
+    with left, right, Poller() as poller:
+        poller.add(left)
+        size = 1 << 20
+        Poller.ITEM.pack_into(
+            poller.items, 0, left.handle, 0, size, 0, 0, Poller.DONT_KEEP, 0, 0
+        )
+        assert poller.send_raw(1, bytes(size)) == 1
+        sent = Poller.ITEM.unpack_from(poller.items, 0)[-1]
+        assert 0 < sent < size
+        came = 0
+        while came < sent:
+            came += len(right.recv(size))
+        assert [event.kind for event in poller.wait(TIME)] == [Poller.DRAINED]
+
+
 def test_many_are_sent_to_in_one_call() -> None:
     pairs = [udsock.pair() for _ in range(10)]
     with Poller() as poller:

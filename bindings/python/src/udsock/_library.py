@@ -77,6 +77,7 @@ EVENT_FAILED = 5
 EVENT_READY = 6
 THEN_SHUTDOWN = 1
 THEN_CLOSE = 2
+DONT_KEEP = 16
 
 Handle = c_int64
 """A `udsock_t`. Made once a socket: it is passed as it is, also without argtypes."""

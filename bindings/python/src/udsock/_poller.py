@@ -68,6 +68,7 @@ class Poller:
 
     THEN_SHUTDOWN = _library.THEN_SHUTDOWN
     THEN_CLOSE = _library.THEN_CLOSE
+    DONT_KEEP = _library.DONT_KEEP
 
     EVENT = Struct("=qQIiIIII")
     """As `wait_raw` reads: socket, token, kind, code, offset and length of the data, offset
