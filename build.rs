@@ -1,5 +1,7 @@
 //! Generates `include/udsock.h` from `src/abi`: a section a module, in this order,
 //! headed by the module's title. The header is committed; a test compares the two.
+//!
+//! Besides, the shared library's name, and what `cargo cinstall` installs with a version in it.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -37,6 +39,13 @@ const TOP: &str = r"
 #define UDSOCK_MUST_USE
 #endif
 
+/* The version of this header, as a number and in parts: see udsock_version. */
+#define UDSOCK_VERSION_MAJOR @MAJOR@
+#define UDSOCK_VERSION_MINOR @MINOR@
+#define UDSOCK_VERSION_PATCH @PATCH@
+#define UDSOCK_VERSION \
+    (UDSOCK_VERSION_MAJOR * 10000 + UDSOCK_VERSION_MINOR * 100 + UDSOCK_VERSION_PATCH)
+
 /* An empty udsock_error, ready for use. */
 #define UDSOCK_ERROR_INIT { (uint32_t)sizeof(udsock_error), 0, { 0 } }
 
@@ -56,15 +65,19 @@ const BOTTOM: &str = "
 fn main() {
     println!("cargo:rerun-if-changed=src/abi");
     println!("cargo:rerun-if-changed=include");
+    println!("cargo:rerun-if-changed=cmake");
     // What the library has asked the process to call at its end, and on signals, is there
     // until then, even if a program has called dlclose.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    // As cargo-c has it: docs/versioning.md.
+    let soname = with_version("libudsock.so.@MAJOR@");
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{soname}");
     log::set_logger(&WARNINGS).expect("the only logger");
     log::set_max_level(log::LevelFilter::Warn);
 
     let abi = Path::new("src/abi");
     let mut header = comment(&title(&abi.join("mod.rs")));
-    header.push_str(&TOP.replace(r"\x22", "\""));
+    header.push_str(&with_version(TOP).replace(r"\x22", "\""));
     for section in SECTIONS {
         let file = abi.join(section).with_extension("rs");
         let text = declarations(&file);
@@ -75,12 +88,30 @@ fn main() {
     }
     header.push_str(BOTTOM);
 
-    let generated = Path::new(&env::var_os("OUT_DIR").expect("set by cargo")).join("udsock.h");
-    fs::write(generated, &header).expect("OUT_DIR can be written");
+    generate("udsock.h", &header);
     let committed = "include/udsock.h";
     if fs::read_to_string(committed).ok().as_deref() != Some(&header) {
         fs::write(committed, &header).expect("include/ can be written");
     }
+
+    let template = "cmake/udsockConfigVersion.cmake.in";
+    let text = fs::read_to_string(template).unwrap_or_else(|error| panic!("{template}: {error}"));
+    generate("cmake/udsockConfigVersion.cmake", &with_version(&text));
+}
+
+/// A file in `OUT_DIR`, where `cargo cinstall` finds it.
+fn generate(name: &str, text: &str) {
+    let path = Path::new(&env::var_os("OUT_DIR").expect("set by cargo")).join(name);
+    fs::create_dir_all(path.parent().expect("OUT_DIR")).expect("OUT_DIR can be written");
+    fs::write(path, text).expect("OUT_DIR can be written");
+}
+
+/// Cargo.toml has the only version.
+fn with_version(text: &str) -> String {
+    text.replace("@VERSION@", env!("CARGO_PKG_VERSION"))
+        .replace("@MAJOR@", env!("CARGO_PKG_VERSION_MAJOR"))
+        .replace("@MINOR@", env!("CARGO_PKG_VERSION_MINOR"))
+        .replace("@PATCH@", env!("CARGO_PKG_VERSION_PATCH"))
 }
 
 /// What cbindgen makes of one module.

@@ -68,6 +68,13 @@
 #define UDSOCK_MUST_USE
 #endif
 
+/* The version of this header, as a number and in parts: see udsock_version. */
+#define UDSOCK_VERSION_MAJOR 0
+#define UDSOCK_VERSION_MINOR 1
+#define UDSOCK_VERSION_PATCH 0
+#define UDSOCK_VERSION \
+    (UDSOCK_VERSION_MAJOR * 10000 + UDSOCK_VERSION_MINOR * 100 + UDSOCK_VERSION_PATCH)
+
 /* An empty udsock_error, ready for use. */
 #define UDSOCK_ERROR_INIT { (uint32_t)sizeof(udsock_error), 0, { 0 } }
 
@@ -1157,7 +1164,10 @@ int32_t udsock_poller_fd(udsock_t poller);
  * Version
  */
 
-/** The version of the library that is loaded: major * 10000 + minor * 100 + patch. */
+/**
+ * The version of the library that is loaded: major * 10000 + minor * 100 + patch.
+ * UDSOCK_VERSION is that of the header.
+ */
 uint32_t udsock_version(void);
 
 /** The same as text: "0.1.0". A static string. */

@@ -238,7 +238,12 @@ const char *(*const error_text)(int64_t code) = udsock_error_text;
 uint32_t (*const version)(void) = udsock_version;
 const char *(*const version_string)(void) = udsock_version_string;
 
+#if UDSOCK_VERSION < 100
+#error "the version is for the preprocessor, too"
+#endif
+
 int main(void) {
     const udsock_error err = UDSOCK_ERROR_INIT;
-    return err.size == sizeof err && err.code == 0 && err.message[0] == 0 ? 0 : 1;
+    const int is_empty = err.size == sizeof err && err.code == 0 && err.message[0] == 0;
+    return is_empty && UDSOCK_VERSION == udsock_version() ? 0 : 1;
 }

@@ -7,6 +7,7 @@ use super::guard::guard;
 const VERSION: u32 = number(env!("CARGO_PKG_VERSION").as_bytes());
 
 /// The version of the library that is loaded: major * 10000 + minor * 100 + patch.
+/// UDSOCK_VERSION is that of the header.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_version() -> u32 {
     guard(|| Ok(VERSION))
