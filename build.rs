@@ -4,6 +4,8 @@
 //! Besides, the shared library's name, and what `cargo cinstall` installs with a version in it.
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Mutex;
 use std::{env, fs};
@@ -72,6 +74,7 @@ fn main() {
     // As cargo-c has it: docs/versioning.md.
     let soname = with_version("libudsock.so.@MAJOR@");
     println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{soname}");
+    link_beside_library(&soname);
     log::set_logger(&WARNINGS).expect("the only logger");
     log::set_max_level(log::LevelFilter::Warn);
 
@@ -97,6 +100,17 @@ fn main() {
     let template = "cmake/udsockConfigVersion.cmake.in";
     let text = fs::read_to_string(template).unwrap_or_else(|error| panic!("{template}: {error}"));
     generate("cmake/udsockConfigVersion.cmake", &with_version(&text));
+}
+
+/// Programs that are linked with target/release/libudsock.so look for its soname there.
+fn link_beside_library(soname: &str) {
+    let out = env::var_os("OUT_DIR").expect("set by cargo");
+    let build = Path::new(&out).ancestors().find(|path| path.ends_with("build"));
+    let profile = build.and_then(Path::parent).expect("cargo's layout");
+    match symlink("libudsock.so", profile.join(soname)) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => panic!("{soname}: {error}"),
+        _ => {}
+    }
 }
 
 /// A file in `OUT_DIR`, where `cargo cinstall` finds it.
