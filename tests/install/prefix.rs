@@ -94,7 +94,10 @@ fn run_here(command: &str, root: &str) -> Result<String, String> {
         .replace("target/image", image().to_str().expect("UTF-8"));
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("cargo's layout");
     let mut shell = Command::new("sh");
-    shell.args(["-c", &command]).current_dir(c_library::source(".")).env("CARGO_TARGET_DIR", target);
+    shell
+        .args(["-c", &command])
+        .current_dir(c_library::source("."))
+        .env("CARGO_TARGET_DIR", target);
     run(&mut shell)
 }
 

@@ -1,8 +1,8 @@
 //! The README's echo servers over the installed library, and no other.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::fs;
 
 use crate::peer::Peer;
 use crate::prefix::{Prefix, installed, run};

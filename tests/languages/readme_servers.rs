@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::c_library;
 use crate::languages::{node_binding_of, start};
-use crate::support::*;
 use crate::readme::{echoes, server};
+use crate::support::*;
 
 fn written(dir: &Dir, name: &str, language: &str, address: &str) -> String {
     let path = dir.path(name);

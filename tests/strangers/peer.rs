@@ -44,6 +44,7 @@ impl Peer {
         Self { name, child, output, unread: Vec::new() }
     }
 
+    #[allow(dead_code, reason = "for test files that borrow this one")]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
