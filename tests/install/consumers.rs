@@ -1,6 +1,7 @@
 //! A project each for pkg-config, CMake and Meson: programs in C and C++, with the shared
 //! and with the static library.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -61,6 +62,45 @@ fn with_cmake() {
         succeeds(cmake.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.path.display())));
         succeeds(prefix.command("cmake").arg("--build").arg(dir.path("")));
         work(&dir.path(""), &prefix);
+    }
+}
+
+/// Those that the promise of docs/versioning.md is for.
+#[test]
+fn cmake_finds_the_versions_that_do() {
+    const TEST: &str = "cmake_finds_the_versions_that_do";
+    if !has_all(TEST, &["cc", "make", "cmake"]) {
+        return;
+    }
+    let Some(prefix) = installed(TEST) else { return };
+    let version = env!("CARGO_PKG_VERSION");
+    let part = |text: &str| text.parse::<u32>().expect("a number");
+    let (major, minor) =
+        (part(env!("CARGO_PKG_VERSION_MAJOR")), part(env!("CARGO_PKG_VERSION_MINOR")));
+    let asked = [
+        (String::new(), true),
+        (format!("{major}.{minor}"), true),
+        (format!("{version} EXACT"), true),
+        (format!("{major}.{}", minor + 1), false),
+        (format!("{}", major + 1), false),
+    ];
+    let dir = Dir::new();
+    let mut project = String::from("cmake_minimum_required(VERSION 3.13)\nproject(versions C)\n");
+    for (asked, _) in &asked {
+        project += &format!("find_package(udsock {asked} QUIET)\n");
+        project += &format!("message(\"({asked}) ${{udsock_FOUND}} ${{udsock_VERSION}}\")\n");
+    }
+    fs::write(dir.path("CMakeLists.txt"), project).unwrap();
+    let mut cmake = prefix.command("cmake");
+    cmake.args(["-S", &dir.path(""), "-B", &dir.path("build")]);
+    let output = cmake
+        .arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.path.display()))
+        .output()
+        .expect("cmake runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    for (asked, is_found) in asked {
+        let found = said.contains(&format!("({asked}) 1 {version}\n"));
+        assert_eq!(found, is_found, "{asked}:\n{said}");
     }
 }
 
