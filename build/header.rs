@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 
+use crate::version::with_version;
+
 /// The sections, in the order in which a reader wants them.
 const SECTIONS: [&str; 14] = [
     "error",
@@ -35,6 +37,13 @@ const TOP: &str = r"
 #else
 #define UDSOCK_MUST_USE
 #endif
+
+/* The version of this header, as a number and in parts: see udsock_version. */
+#define UDSOCK_VERSION_MAJOR @MAJOR@
+#define UDSOCK_VERSION_MINOR @MINOR@
+#define UDSOCK_VERSION_PATCH @PATCH@
+#define UDSOCK_VERSION \
+    (UDSOCK_VERSION_MAJOR * 10000 + UDSOCK_VERSION_MINOR * 100 + UDSOCK_VERSION_PATCH)
 
 /* An empty udsock_error, ready for use. */
 #define UDSOCK_ERROR_INIT { (uint32_t)sizeof(udsock_error), 0, { 0 } }
@@ -78,7 +87,7 @@ impl Header {
     }
 
     pub fn text(&self) -> String {
-        let mut header = comment(&self.opening) + &TOP.replace(r"\x22", "\"");
+        let mut header = comment(&self.opening) + &with_version(TOP).replace(r"\x22", "\"");
         let rule = "-".repeat(72);
         for Section { text, declarations } in &self.sections {
             let title = comment(text.trim());
@@ -88,6 +97,7 @@ impl Header {
         header + BOTTOM
     }
 }
+
 /// What cbindgen makes of one module.
 fn declarations(file: &Path) -> String {
     let config = cbindgen::Config {

@@ -71,6 +71,13 @@
 #define UDSOCK_MUST_USE
 #endif
 
+/* The version of this header, as a number and in parts: see udsock_version. */
+#define UDSOCK_VERSION_MAJOR 0
+#define UDSOCK_VERSION_MINOR 1
+#define UDSOCK_VERSION_PATCH 0
+#define UDSOCK_VERSION \
+    (UDSOCK_VERSION_MAJOR * 10000 + UDSOCK_VERSION_MINOR * 100 + UDSOCK_VERSION_PATCH)
+
 /* An empty udsock_error, ready for use. */
 #define UDSOCK_ERROR_INIT { (uint32_t)sizeof(udsock_error), 0, { 0 } }
 
@@ -1384,7 +1391,7 @@ int32_t udsock_poller_fd(udsock_t poller);
  */
 
 /**
- * The version of the library that is loaded.
+ * The version of the library that is loaded. UDSOCK_VERSION is that of the header.
  *
  * Returns major * 10000 + minor * 100 + patch.
  */

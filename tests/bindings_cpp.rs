@@ -171,6 +171,7 @@ fn has_every_call_and_constant_of_the_c_header() {
     let c_header = c_library::header();
     let defined = c_header.lines().filter_map(|line| line.strip_prefix("#define "));
     let names = defined.filter_map(|rest| rest.split_whitespace().next());
+    let names = names.filter(|name| !name.starts_with("UDSOCK_VERSION"));
     for name in names.filter(|name| !only_in_c.contains(name)) {
         let is_whole = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
         assert!(headers.split(name).skip(1).any(is_whole), "{name} is nowhere");

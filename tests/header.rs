@@ -15,9 +15,11 @@ fn compiles_alone_and_twice_without_a_warning() {
     const TEST: &str = "compiles_alone_and_twice_without_a_warning";
     const ALONE: &str = "#include \"udsock.h\"\n";
     let twice = format!("{ALONE}{ALONE}udsock_error err = UDSOCK_ERROR_INIT;\n");
+    let version = udsock_version();
+    let versions = format!("{ALONE}#if UDSOCK_VERSION != {version}\n#error\n#endif\n");
     const C: [&str; 2] = ["-std=c99", "-std=c11"];
     const CPP: [&str; 3] = ["-std=c++11", "-std=c++17", "-std=c++20"];
-    for code in [ALONE, &twice] {
+    for code in [ALONE, &twice, &versions] {
         c_library::check(TEST, "c", &C, code);
         c_library::check(TEST, "c++", &CPP, code);
     }

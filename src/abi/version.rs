@@ -6,7 +6,7 @@ use super::guard::guard;
 
 const VERSION: u32 = number(env!("CARGO_PKG_VERSION").as_bytes());
 
-/// The version of the library that is loaded.
+/// The version of the library that is loaded. UDSOCK_VERSION is that of the header.
 ///
 /// Returns major * 10000 + minor * 100 + patch.
 #[unsafe(no_mangle)]

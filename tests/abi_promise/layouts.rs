@@ -7,8 +7,9 @@ use std::{env, fs};
 
 use crate::c_library;
 
-/// The macros that are no numbers.
-const NOT_CONSTANTS: [&str; 3] = ["UDSOCK_H", "UDSOCK_MUST_USE", "UDSOCK_ERROR_INIT"];
+/// The macros that are no numbers, and those that are others in the next version.
+const NOT_CONSTANTS: [&str; 4] =
+    ["UDSOCK_H", "UDSOCK_MUST_USE", "UDSOCK_ERROR_INIT", "UDSOCK_VERSION"];
 
 /// A line each, in the header's order.
 pub fn of(header: &Path) -> String {

@@ -12,7 +12,10 @@ mod node_binding;
 #[path = "../strangers/peer.rs"]
 #[allow(dead_code, reason = "its own test file uses the rest")]
 mod peer;
+#[path = "../support/readme.rs"]
+mod readme;
 
 mod languages;
+mod older_library;
 mod pairs;
-mod readme;
+mod readme_servers;

@@ -44,6 +44,11 @@ impl Peer {
         Self { name, child, output, unread: Vec::new() }
     }
 
+    #[allow(dead_code, reason = "for test files that borrow this one")]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// All of its standard input, in the background: it may answer before it has read
     /// everything.
     pub fn feed(&mut self, data: &[u8]) {

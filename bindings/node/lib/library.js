@@ -5,33 +5,43 @@ const fs = require('node:fs');
 const path = require('node:path');
 const koffi = require('koffi');
 
-function candidates() {
-  if (process.env.UDSOCK_LIBRARY) return [process.env.UDSOCK_LIBRARY];
-  const found = [];
+const SONAME = 'libudsock.so.0';
+/** As udsock_version() has it: 0.1.0. */
+const NEEDED_VERSION = 100;
+
+/** The library: UDSOCK_LIBRARY, if that is set, else our own, else the system's. */
+function find() {
+  if (process.env.UDSOCK_LIBRARY) return process.env.UDSOCK_LIBRARY;
   const { glibcVersionRuntime } = process.report.getReport().header;
   const platform = `${process.platform}-${process.arch}-${glibcVersionRuntime ? 'gnu' : 'musl'}`;
   try {
-    found.push(require.resolve(`@udsock/${platform}/libudsock.so`));
+    return require.resolve(`@udsock/${platform}/libudsock.so`);
   } catch {
     // No prebuilt package: perhaps this is a checkout.
   }
   const target = path.join(__dirname, '../../../target');
-  found.push(path.join(target, 'release/libudsock.so'), path.join(target, 'debug/libudsock.so'));
-  return found;
+  const built = ['release', 'debug'].map((profile) => path.join(target, profile, 'libudsock.so'));
+  return built.find((file) => fs.existsSync(file)) ?? SONAME;
 }
 
 function load() {
-  const paths = candidates();
-  const file = paths.find((candidate) => fs.existsSync(candidate));
-  if (file === undefined) {
+  const file = find();
+  try {
+    const loaded = koffi.load(file);
+    const version = loaded.func('udsock_version', 'uint32_t', [])();
+    if (version < NEEDED_VERSION) {
+      throw new Error(`it is version ${version}, and ${NEEDED_VERSION} is needed`);
+    }
+    return loaded;
+  } catch (cause) {
     const error = new Error(
-      `udsock: no libudsock.so at ${paths.join(', ')}. Install the package of this platform ` +
-        '(optional dependencies), build it with cargo, or set UDSOCK_LIBRARY',
+      `udsock: ${file} can't be used: ${cause.message}. Install the package of this platform ` +
+        '(optional dependencies) or the library, build it with cargo, or set UDSOCK_LIBRARY',
+      { cause },
     );
     error.code = 'ERR_UDSOCK_LIBRARY';
     throw error;
   }
-  return koffi.load(file);
 }
 
 const library = load();

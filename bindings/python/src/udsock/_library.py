@@ -24,6 +24,9 @@ from pathlib import Path
 from typing import Any, Optional, Sequence
 
 FILE_NAME = "libudsock.so"
+SONAME = "libudsock.so.0"
+NEEDED_VERSION = 100
+"""As udsock_version() has it: 0.1.0."""
 
 EOF = -4097
 CLOSED = -4098
@@ -290,29 +293,32 @@ def _candidates() -> list[Path]:
 
 
 def find() -> str:
-    """The path of the library: UDSOCK_LIBRARY, if that is set."""
+    """The library: UDSOCK_LIBRARY, if that is set, else our own, else the system's."""
     chosen = os.environ.get("UDSOCK_LIBRARY")
     if chosen:
         return chosen
     for path in _candidates():
         return str(path)
-    raise ImportError(
-        f"{FILE_NAME} was not found: neither beside {__file__} nor in a checkout's target/ "
-        "(cargo build --release makes it there); UDSOCK_LIBRARY may name it"
-    )
+    return SONAME
 
 
 def _load() -> ctypes.CDLL:
     path = find()
     try:
         loaded = ctypes.CDLL(path)
+        version = loaded.udsock_version()
+        if version < NEEDED_VERSION:
+            raise OSError(f"it is version {version}, and {NEEDED_VERSION} is needed")
         for name, (result, arguments) in _FUNCTIONS.items():
             function = getattr(loaded, name)
             function.restype = result
             if arguments is not None:
                 function.argtypes = arguments
     except (OSError, AttributeError) as error:
-        raise ImportError(f"{path} can't be used: {error}") from error
+        raise ImportError(
+            f"{path} can't be used: {error}. The library is looked for beside {__file__}, in a "
+            "checkout's target/ and where the system looks; UDSOCK_LIBRARY may name it"
+        ) from error
     return loaded
 
 

@@ -5,35 +5,13 @@ use std::path::Path;
 
 use crate::c_library;
 use crate::languages::{node_binding_of, start};
-use crate::peer::{GUARD_MS, Peer};
+use crate::readme::{echoes, server};
 use crate::support::*;
-
-/// The first program in this language, for this address.
-fn program(language: &str, address: &str) -> String {
-    let readme = fs::read_to_string(c_library::source("README.md")).unwrap();
-    let fence = format!("```{language}\n");
-    let (_, rest) = readme.split_once(&fence).unwrap_or_else(|| panic!("nothing in {language}"));
-    let (code, _) = rest.split_once("```").expect("it ends");
-    assert!(code.lines().count() < 20, "{language}: {} lines", code.lines().count());
-    assert!(code.contains("\"/tmp/echo.sock\"") || code.contains("'/tmp/echo.sock'"));
-    code.replace("/tmp/echo.sock", address)
-}
 
 fn written(dir: &Dir, name: &str, language: &str, address: &str) -> String {
     let path = dir.path(name);
-    fs::write(&path, program(language, address)).unwrap();
+    fs::write(&path, server(language, address)).unwrap();
     path
-}
-
-/// Two clients, one after the other.
-fn echoes(_server: Peer, address: &str) {
-    let options =
-        udsock_connect_options { flags: UDSOCK_RETRY, timeout_ms: GUARD_MS, ..connect_options() };
-    for word in ["one", "another"] {
-        let client = try_open_client(UDSOCK_STREAM, address, Some(&options)).expect("it serves");
-        assert_eq!(client.send(word.as_bytes(), GUARD_MS), word.len() as i64);
-        assert_eq!(client.recv(GUARD_MS).as_deref(), Ok(word.as_bytes()));
-    }
 }
 
 fn compiled(language: &str, extension: &str, standard: &str) {
@@ -42,7 +20,8 @@ fn compiled(language: &str, extension: &str, standard: &str) {
     let source = written(&dir, &format!("echo.{extension}"), language, &address);
     let flags = [standard, "-Wall", "-Wextra", "-Werror", "-pedantic"];
     let built = c_library::build(&format!("readme-{extension}"), Path::new(&source), &flags);
-    echoes(start(&[built.to_str().unwrap()], &[]), &address);
+    let _running = start(&[built.to_str().unwrap()], &[]);
+    echoes(&address);
 }
 
 #[test]
@@ -65,7 +44,8 @@ fn the_echo_server_in_python() {
         let dir = Dir::new();
         let address = dir.path("echo.sock");
         let source = written(&dir, "echo.py", "python", &address);
-        echoes(start(&["python3", &source], &[]), &address);
+        let _running = start(&["python3", &source], &[]);
+        echoes(&address);
     }
 }
 
@@ -77,9 +57,10 @@ fn the_echo_server_in_node() {
     {
         let dir = Dir::new();
         let address = dir.path("echo.sock");
-        let code = program("js", &address).replace("'udsock'", &format!("'{module}'"));
+        let code = server("js", &address).replace("'udsock'", &format!("'{module}'"));
         let source = dir.path("echo.mjs");
         fs::write(&source, code).unwrap();
-        echoes(start(&["node", &source], &[]), &address);
+        let _running = start(&["node", &source], &[]);
+        echoes(&address);
     }
 }
