@@ -81,6 +81,15 @@ fn over_checkout(python: &Path) -> Command {
     command
 }
 
+/// And its own tests call each of these with garbage.
+#[test]
+fn it_has_every_call() {
+    let library = fs::read_to_string(package().join("src/udsock/_library.py")).unwrap();
+    for function in c_library::declared_functions() {
+        assert!(library.contains(&format!("\"{function}\": (")), "{function}");
+    }
+}
+
 #[test]
 fn its_own_tests_pass() {
     let Some(python) = python("its_own_tests_pass") else { return };

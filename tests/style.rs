@@ -28,3 +28,14 @@ fn clippy_finds_nothing() {
         cargo(&["clippy", "--quiet", "--all-targets", "--", "--deny", "warnings"]);
     }
 }
+
+/// Their licences and where they come from: deny.toml. Known weaknesses are looked up where
+/// there is a network.
+#[test]
+fn the_dependencies_are_allowed() {
+    if Command::new("cargo-deny").arg("--version").output().is_err() {
+        // No distribution has it, and to build it takes minutes.
+        return support::skip("the_dependencies_are_allowed", "no cargo-deny on this machine");
+    }
+    cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"]);
+}

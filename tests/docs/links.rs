@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::c_library::{header, source};
+use crate::c_library::{declared_functions, header, source};
 
 /// Where there are documents, from the top.
 const DIRECTORIES: [&str; 7] =
@@ -107,6 +107,16 @@ fn every_test_and_every_call_that_is_named_exists() {
             let is_there = name.ends_with('_') || words(&header).any(|word| word == name);
             assert!(is_there, "{document:?}: {name}");
         }
+    }
+}
+
+#[test]
+fn the_readme_has_every_call() {
+    let readme = fs::read_to_string(source("README.md")).unwrap();
+    let (_, calls) = readme.split_once("\n## The calls\n").unwrap();
+    let named: BTreeSet<_> = quoted(calls.split("\n## ").next().unwrap()).collect();
+    for function in declared_functions() {
+        assert!(named.contains(&*function), "{function}");
     }
 }
 
