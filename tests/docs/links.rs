@@ -7,8 +7,16 @@ use std::path::PathBuf;
 use crate::c_library::{declared_functions, header, source};
 
 /// Where there are documents, from the top.
-const DIRECTORIES: [&str; 7] =
-    [".", "docs", "benches", "bindings/cpp", "bindings/node", "bindings/python", "fuzz"];
+const DIRECTORIES: [&str; 8] = [
+    ".",
+    "docs",
+    "benches",
+    "bindings/cpp",
+    "bindings/node",
+    "bindings/python",
+    "fuzz",
+    "tests/kernel_rows",
+];
 
 /// Every document, and its text.
 fn documents() -> impl Iterator<Item = (PathBuf, String)> {
@@ -108,6 +116,24 @@ fn every_test_and_every_call_that_is_named_exists() {
             assert!(is_there, "{document:?}: {name}");
         }
     }
+}
+
+#[test]
+fn every_row_of_what_linux_does_has_its_test() {
+    let directory = source("tests/kernel_rows");
+    let files = fs::read_dir(&directory).unwrap().map(|file| file.unwrap().path());
+    let files = files.chain(["tests/messages/rows.rs", "tests/peers/rows.rs"].map(source));
+    let code: String = files.map(|file| fs::read_to_string(file).unwrap()).collect();
+    let rows = fs::read_to_string(directory.join("README.md")).unwrap();
+    let mut count = 0;
+    for line in rows.lines() {
+        let Some((number, _)) = line.split_once(". ") else { continue };
+        let Ok(row) = number.parse::<u32>() else { continue };
+        count += 1;
+        // What row 4 is about is not used.
+        assert!(row == 4 || code.contains(&format!("fn row_{row:02}_")), "row {row}");
+    }
+    assert_eq!(count, 62);
 }
 
 #[test]
