@@ -2,9 +2,10 @@
 //!
 //! To wake a core that sleeps takes longer than most answers take. So a wait begins with
 //! attempts; but only where the last wait was a short one, and where they have paid lately. An
-//! attempt that finds something soon costs less than a sleep. What one costs beyond that is paid for by the process's credit, which
-//! grows a little with every sleep: so all the time that is wasted stays a small part of what
-//! sleeping alone would have cost, however many threads wait for however little.
+//! attempt that finds something soon costs less than a sleep. What one costs beyond that is paid
+//! for by the process's credit, which grows a little with every sleep: so all the time that is
+//! wasted stays a small part of what sleeping alone would have cost, however many threads wait
+//! for however little.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, Ordering};

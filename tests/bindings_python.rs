@@ -4,6 +4,8 @@
 mod support;
 use support::*;
 
+#[path = "support/bindings.rs"]
+mod bindings;
 #[path = "support/c_library.rs"]
 mod c_library;
 
@@ -75,12 +77,17 @@ fn python(test: &str) -> Option<PathBuf> {
 /// A Python that finds the package in the checkout, and the library that was just built.
 fn over_checkout(python: &Path) -> Command {
     let mut command = Command::new(python);
+    bindings::over_checkout(&mut command).current_dir(package());
     command
-        .current_dir(package())
-        .env("UDSOCK_LIBRARY", c_library::directory().join("libudsock.so"))
-        .env("PYTHONPATH", package().join("src"))
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    command
+}
+
+/// And its own tests call each of these with garbage.
+#[test]
+fn it_has_every_call() {
+    let library = fs::read_to_string(package().join("src/udsock/_library.py")).unwrap();
+    for function in c_library::declared_functions() {
+        assert!(library.contains(&format!("\"{function}\": (")), "{function}");
+    }
 }
 
 #[test]

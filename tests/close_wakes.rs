@@ -1,5 +1,5 @@
 //! Close wakes everyone who waits on the handle, at once and from every call, and the
-//! descriptor's number is not used again under anybody (KERNEL row 20).
+//! descriptor's number is not used again under anybody (row 20 of tests/kernel_rows/README.md).
 
 mod support;
 use support::*;

@@ -3,14 +3,19 @@
 
 mod support;
 
+#[path = "support/bindings.rs"]
+mod bindings;
 #[path = "support/c_library.rs"]
 mod c_library;
+#[path = "docs/links.rs"]
+mod links;
+#[path = "support/node_binding.rs"]
+mod node_binding;
 #[path = "docs/page.rs"]
 mod page;
 #[path = "docs/running.rs"]
 mod running;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -46,27 +51,6 @@ fn until(page: &Page, command: &str) {
     let again =
         format!("timeout {} bash -c 'until {command}; do sleep 0.01; done'", HANG.as_secs() / 2);
     page.check(&again);
-}
-
-#[test]
-fn the_index_has_every_page_and_links_lead_somewhere() {
-    let docs = c_library::source("docs");
-    let mut pages = BTreeSet::new();
-    let mut indexed = BTreeSet::new();
-    for file in fs::read_dir(&docs).unwrap() {
-        let name = file.unwrap().file_name().into_string().unwrap();
-        let text = fs::read_to_string(docs.join(&name)).unwrap();
-        for link in text.split("](").skip(1).map(|rest| rest.split_once(')').unwrap().0) {
-            assert!(docs.join(link).exists(), "{name}: {link}");
-            if name == "README.md" {
-                indexed.insert(link.to_owned());
-            }
-        }
-        pages.insert(name);
-    }
-    pages.remove("README.md");
-    let missing: Vec<_> = pages.difference(&indexed).collect();
-    assert!(missing.is_empty(), "the index lacks {missing:?}");
 }
 
 #[test]
@@ -324,6 +308,53 @@ fn containers() {
     guest.press_return();
     let (said, status) = guest.finish();
     assert_eq!(said, shown.says[1..], "{status}");
+    page.is_complete();
+}
+
+#[test]
+fn asyncio() {
+    const TEST: &str = "asyncio";
+    const FILES: [&str; 3] = ["report.sock", "feed.sock", "ask.sock"];
+    if !has_all(TEST, &["python3", "socat"]) {
+        return;
+    }
+    let page = Page::open("asyncio.md");
+    let board = page.start("python3 board.py");
+    let mut follower = page.start("python3 follow.py");
+    assert!(page.run("python3 report.py"));
+    assert_eq!(follower.line(), "kitchen 21.5");
+    assert!(page.run("printf"));
+    assert_eq!(follower.line(), "cellar 12");
+    assert!(FILES.iter().all(|name| exists(&page, name)));
+    assert_eq!(board.stop(), [""; 0]);
+    assert_eq!(follower.finish().0, [""; 0]);
+    assert!(!FILES.iter().any(|name| exists(&page, name)));
+    page.is_complete();
+}
+
+#[test]
+fn node_datagrams() {
+    const TEST: &str = "node_datagrams";
+    if !has_all(TEST, &["node", "npm", "socat", "setpriv"]) {
+        return;
+    }
+    let page = Page::open("node-datagrams.md");
+    if !node_binding::install_into(Path::new(&page.dir.path(".")), TEST) {
+        return;
+    }
+    let mut collector = page.start("node collector.mjs");
+    assert!(page.run("node report.mjs"));
+    assert_eq!(collector.line(), "mine: the disk is full");
+    assert!(page.run("NOTIFY_SOCKET="));
+    assert_eq!(collector.line(), "mine: READY=1");
+    let shown = page.take("echo -n good morning");
+    if is_root(TEST, "act for others") {
+        page.check(&shown.command);
+        assert_eq!(collector.line(), "user 65534's: good morning");
+    }
+    assert_eq!(collector.stop(), [""; 0]);
+    assert!(!exists(&page, "reports.sock"));
+    page.run("node report.mjs");
     page.is_complete();
 }
 

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 fn cargo(arguments: &[&str]) {
@@ -27,4 +29,34 @@ fn clippy_finds_nothing() {
     if support::has("clippy_finds_nothing", "cargo-clippy") {
         cargo(&["clippy", "--quiet", "--all-targets", "--", "--deny", "warnings"]);
     }
+}
+
+/// Their licences and where they come from: deny.toml. Known weaknesses are looked up where
+/// there is a network.
+#[test]
+fn the_dependencies_are_allowed() {
+    if Command::new("cargo-deny").arg("--version").output().is_err() {
+        // No distribution has it, and to build it takes minutes.
+        return support::skip("the_dependencies_are_allowed", "no cargo-deny on this machine");
+    }
+    cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"]);
+}
+
+/// The library's is Cargo.toml's.
+#[test]
+fn every_package_has_the_librarys_version() {
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let has = |file: &Path, line: &str| {
+        let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{file:?}: {error}"));
+        assert!(text.contains(line), "{file:?}: {line}");
+    };
+    let python = top.join("bindings/python/src/udsock/__init__.py");
+    has(&python, &format!("__version__ = \"{VERSION}\""));
+    let node = top.join("bindings/node");
+    let platforms = fs::read_dir(node.join("npm")).unwrap().map(|entry| entry.unwrap().path());
+    for package in platforms.chain([node]) {
+        has(&package.join("package.json"), &format!("\"version\": \"{VERSION}\""));
+    }
+    has(&top.join("CHANGELOG.md"), &format!("\n## {VERSION} ("));
 }

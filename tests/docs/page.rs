@@ -11,6 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use crate::bindings::over_checkout;
 use crate::c_library;
 use crate::running::Running;
 use crate::support::Dir;
@@ -76,6 +77,7 @@ impl Page {
     pub fn spawn(&self, command: &str) -> Running {
         let mut bash = Command::new("bash");
         bash.args(["-c", &self.here(command)]).current_dir(self.dir.path("."));
+        over_checkout(&mut bash);
         // What the system has comes first: a user's own programs are not for other users.
         let path = env::var("PATH").unwrap_or_default();
         bash.env("PATH", format!("/usr/sbin:/usr/bin:/sbin:/bin:{path}"));

@@ -1,7 +1,7 @@
 //! What is installed, and that nothing of it stays.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::c_library;
@@ -66,7 +66,7 @@ fn the_headers_are_those_of_the_checkout() {
 fn every_call_has_its_page_and_the_library_two() {
     let Some(prefix) = installed("every_call_has_its_page_and_the_library_two") else { return };
     let calls = c_library::declared_functions().into_iter();
-    let mut pages: Vec<_> = calls.map(|call| format!("man3/{call}.3").into()).collect();
+    let mut pages: Vec<PathBuf> = calls.map(|call| format!("man3/{call}.3").into()).collect();
     pages.extend(["man7/udsock.7".into(), "man7/udsock_conventions.7".into()]);
     assert_eq!(files(&prefix.path.join("share/man")), pages);
 }

@@ -1,5 +1,5 @@
 //! What Linux does under a Unix socket library, by the rows of the list that was found
-//! by experiment, and what this library makes of it. Each test is named after its row.
+//! by experiment (README.md), and what this library makes of it. Each test is named after its row.
 //! Where it is short, the kernel's trap is shown first, by raw system calls.
 
 #[path = "../support/mod.rs"]

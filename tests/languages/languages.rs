@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::bindings::over_checkout;
 use crate::c_library;
 use crate::node_binding;
 use crate::peer::{Peer, build_go, source};
@@ -28,23 +29,7 @@ impl Language {
 /// A program that finds the library, and its binding.
 pub fn start(command: &[&str], arguments: &[&str]) -> Peer {
     let (program, first) = command.split_first().expect("a command");
-    let mut command = Command::new(program);
-    command
-        .args(first)
-        .args(arguments)
-        .env("UDSOCK_LIBRARY", library())
-        .env("PYTHONPATH", c_library::source("bindings/python/src"))
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    Peer::start(&mut command)
-}
-
-/// The module to import in Node.js.
-pub fn node_binding_of(test: &str) -> Option<String> {
-    node_binding::installed(test).map(|binding| text(&binding.join("lib/index.mjs")))
-}
-
-fn library() -> PathBuf {
-    c_library::directory().join("libudsock.so")
+    Peer::start(over_checkout(Command::new(program).args(first).args(arguments)))
 }
 
 fn own(file: &str) -> String {
@@ -80,8 +65,9 @@ pub fn ours(test: &str) -> Vec<Language> {
         languages.push(language("Python", ALL, &command));
     }
     if has(test, "node")
-        && let Some(module) = node_binding_of(test)
+        && let Some(binding) = node_binding::installed(test)
     {
+        let module = text(&binding.join("lib/index.mjs"));
         languages.push(language("Node.js", ALL, &["node", &own("peer.mjs"), &module]));
     }
     languages

@@ -5,6 +5,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/bindings.rs"]
+mod bindings;
 #[path = "../support/c_library.rs"]
 mod c_library;
 #[path = "../support/node_binding.rs"]

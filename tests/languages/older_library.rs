@@ -1,10 +1,11 @@
 //! A library that is older than a binding needs: said at once, with both versions.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use crate::c_library;
-use crate::languages::node_binding_of;
+use crate::node_binding;
 use crate::support::*;
 
 const CODE: &str = "unsigned udsock_version(void) { return 99; }\n";
@@ -37,11 +38,10 @@ fn python_refuses_an_older_library() {
 #[test]
 fn node_refuses_an_older_library() {
     const TEST: &str = "node_refuses_an_older_library";
-    if has(TEST, "node")
-        && let Some(module) = node_binding_of(TEST)
-    {
+    let dir = Dir::new();
+    if has(TEST, "node") && node_binding::install_into(Path::new(&dir.path(".")), TEST) {
         let mut node = Command::new("node");
-        node.args(["--input-type=module", "--eval", &format!("import '{module}'")]);
-        refused(&Dir::new(), node);
+        node.args(["--input-type=module", "--eval", "import 'udsock'"]).current_dir(dir.path("."));
+        refused(&dir, node);
     }
 }

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use crate::c_library;
-use crate::languages::{node_binding_of, start};
+use crate::languages::start;
+use crate::node_binding;
 use crate::readme::{echoes, server};
 use crate::support::*;
 
@@ -52,14 +53,10 @@ fn the_echo_server_in_python() {
 #[test]
 fn the_echo_server_in_node() {
     const TEST: &str = "the_echo_server_in_node";
-    if has(TEST, "node")
-        && let Some(module) = node_binding_of(TEST)
-    {
-        let dir = Dir::new();
+    let dir = Dir::new();
+    if has(TEST, "node") && node_binding::install_into(Path::new(&dir.path(".")), TEST) {
         let address = dir.path("echo.sock");
-        let code = server("js", &address).replace("'udsock'", &format!("'{module}'"));
-        let source = dir.path("echo.mjs");
-        fs::write(&source, code).unwrap();
+        let source = written(&dir, "echo.mjs", "js", &address);
         let _running = start(&["node", &source], &[]);
         echoes(&address);
     }

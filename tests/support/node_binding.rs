@@ -1,6 +1,9 @@
 //! The Node.js binding, with what npm installs beside it.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -22,6 +25,15 @@ pub fn installed(test: &str) -> Option<PathBuf> {
             None
         }
     }
+}
+
+/// Lets programs in this directory import 'udsock', as after npm install. Whether it can be had.
+pub fn install_into(directory: &Path, test: &str) -> bool {
+    let Some(binding) = installed(test) else { return false };
+    let modules = directory.join("node_modules");
+    fs::create_dir(&modules).expect("the directory is new");
+    symlink(binding, modules.join("udsock")).expect("the directory is new");
+    true
 }
 
 fn install() -> Result<PathBuf, String> {

@@ -48,7 +48,12 @@ const packageOfPlatform = buildLibrary();
 const into = process.argv[2] && path.resolve(process.argv[2]);
 if (into) {
   fs.mkdirSync(into, { recursive: true });
-  const pack = (directory) => run('npm', ['pack', '--silent', directory], into).trim();
+  const licences = ['LICENSE-MIT', 'LICENSE-APACHE'].map((name) => path.join(root, name));
+  const licence = licences.map((file) => fs.readFileSync(file, 'utf8')).join('\n');
+  const pack = (directory) => {
+    fs.writeFileSync(path.join(directory, 'LICENSE'), licence);
+    return run('npm', ['pack', '--silent', directory], into).trim();
+  };
   const copy = publishable(into);
   console.log([pack(packageOfPlatform), pack(copy)].join('\n'));
   fs.rmSync(copy, { recursive: true });
