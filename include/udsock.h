@@ -436,8 +436,8 @@ int32_t udsock_disown(udsock_t s);
  * are adopted (udsock_adopt): their files stay. Other descriptors are left alone. All
  * become close-on-exec, and the variables are removed from the environment, so a second
  * call returns 0. 0 also if nothing was passed, or to another process; the variables go
- * then, too, and after every error but -ERANGE. Call it early: no other thread may change
- * the environment meanwhile.
+ * then, too, and after every error but -ERANGE and -ENOMEM. Call it early: no other thread
+ * may change the environment meanwhile.
  *
  * -ERANGE: there are more than `capacity`; nothing has happened, call again. -EINVAL: the
  * variables make no sense. -EBADF: fewer descriptors are open than they say. Others: as

@@ -7,6 +7,7 @@ use crate::error::{Error, Failure, Result};
 use crate::socket::{Kind, Socket};
 use crate::socket_file::FileOptions;
 use crate::sys;
+use crate::text::c_string;
 use crate::wait::{Readiness, Timeout, Wait};
 
 /// How to connect.
@@ -38,6 +39,7 @@ impl Socket {
         {
             self.bind(local, &FileOptions::default())?;
         }
+        let remote = c_string(text.to_bytes())?;
         self.never_block()?;
         let mut wait = Wait::new(options.timeout);
         let mut last = None;
@@ -58,7 +60,7 @@ impl Socket {
             (Err(Error::TIMED_OUT), Some(last)) => return Err(Failure::TimedOut { last }),
             (Err(error), _) => return Err(error.into()),
         }
-        self.set_remote_address(text);
+        self.set_remote_address(remote);
         Ok(())
     }
 }

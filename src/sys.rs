@@ -22,6 +22,7 @@ mod identity;
 mod memory;
 mod name;
 mod netlink;
+mod proc;
 mod process;
 mod words;
 
@@ -33,10 +34,11 @@ pub(crate) use epoll::*;
 pub(crate) use files::*;
 pub(crate) use identity::*;
 pub use memory::Buffer;
-pub(crate) use memory::{LARGEST_MESSAGE, Spill};
+pub(crate) use memory::{LARGEST_MESSAGE, Shared, Spill, boxed, room_for};
 pub use name::SocketName;
 use name::name_from;
 pub(crate) use netlink::unix_diag;
+pub(crate) use proc::*;
 pub(crate) use process::*;
 pub(crate) use words::*;
 
