@@ -77,8 +77,11 @@ fn variable<T: Number>(fd: BorrowedFd<'_>, option: i32, room: &mut Vec<T>) -> Re
                 room.try_reserve_exact(size.div_ceil(size_of::<T>()))?;
             }
             Err(error) => return Err(error),
-            // SAFETY: the kernel has written as much.
-            Ok(_) => unsafe { room.set_len(size / size_of::<T>()) },
+            Ok(_) => {
+                // SAFETY: the kernel has written as much.
+                unsafe { room.set_len(size / size_of::<T>()) };
+                return Ok(());
+            }
         }
     }
 }

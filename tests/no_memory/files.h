@@ -87,6 +87,7 @@ static void made_parents(void) {
 /* Only root can give files away. */
 static void owned_by_name(void) {
     char user[256], group[256];
+    expect_names();
     snprintf(user, sizeof user, "%s", getpwuid(geteuid() == 0 ? 1 : geteuid())->pw_name);
     snprintf(group, sizeof group, "%s", getgrgid(geteuid() == 0 ? 1 : getegid())->gr_name);
     const udsock_bind_options owned = { .size = sizeof owned, .user = user, .group = group };

@@ -41,6 +41,7 @@ static udsock_t enter(udsock_t server, udsock_t *client) {
 static void allowed(void) {
     char user[256], group[256];
     udsock_t clients[3], connections[3];
+    expect_names();
     snprintf(user, sizeof user, "%s", getpwuid(geteuid())->pw_name);
     snprintf(group, sizeof group, "%s", getgrgid(getegid())->gr_name);
     udsock_t server = serve(UDSOCK_STREAM, "server", NULL);
