@@ -210,8 +210,8 @@ mod tests {
         for byte in 0..=255_u8 {
             let name = SocketName::new(&[0, b'n', byte]).unwrap();
             let text = text_of(&name);
-            let Address::Abstract(back) = Address::parse(&text).unwrap() else { panic!() };
-            assert_eq!(back, [0, b'n', byte]);
+            let Address::Abstract(back) = Address::parse(&text).ok().unwrap() else { panic!() };
+            assert_eq!(back.bytes(), [0, b'n', byte]);
         }
     }
 

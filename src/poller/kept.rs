@@ -147,7 +147,15 @@ pub(super) struct Spare {
 }
 
 impl Spare {
+    #[inline(always)]
     pub(super) fn make_room(&mut self, size: usize) -> Result<()> {
+        // As it is all the time.
+        let is_enough = self.kept.is_some() && self.bytes.capacity() >= size;
+        if is_enough { Ok(()) } else { self.grow(size) }
+    }
+
+    #[cold]
+    fn grow(&mut self, size: usize) -> Result<()> {
         if self.kept.is_none() {
             self.kept = Some(sys::room_for()?);
         }
