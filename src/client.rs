@@ -33,13 +33,13 @@ impl Socket {
 
     pub(crate) fn connect(&self, text: &CStr, options: ConnectOptions<'_>) -> Result<(), Failure> {
         let address = Address::parse(text)?;
+        let remote = c_string(text.to_bytes())?;
         // A second attempt with the same options finds what the first one bound.
         if let Some(local) = options.local_address
             && !self.is_bound_to(local)?
         {
             self.bind(local, &FileOptions::default())?;
         }
-        let remote = c_string(text.to_bytes())?;
         self.never_block()?;
         let mut wait = Wait::new(options.timeout);
         let mut last = None;

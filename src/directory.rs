@@ -10,7 +10,7 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
-use std::{fs, thread};
+use std::{array, thread};
 
 use crate::error::{Error, Failure, Result};
 use crate::sys::{self, FileStatus, SocketName};
@@ -122,17 +122,15 @@ impl Directory {
         let file = ShortText::new(format_args!("{major:02x}:{minor:02x}:{}", status.inode));
         let file = file.to_str().ok()?;
         // A lock that goes while the list is read may hide the next one.
-        (0..5).find_map(|_| flock_holder(&fs::read_to_string("/proc/locks").ok()?, file))
+        (0..5).find_map(|_| sys::find_in_lines(c"/proc/locks", |line| flock_holder(line, file)))
     }
 }
 
 /// A line: `1: FLOCK  ADVISORY  WRITE 4242 fe:00:12345 0 EOF`.
-fn flock_holder(locks: &str, file: &str) -> Option<u32> {
-    locks.lines().find_map(|line| {
-        let mut words = line.split_whitespace();
-        let [_, kind, _, _, pid, place] = std::array::from_fn(|_| words.next().unwrap_or_default());
-        (kind == "FLOCK" && place == file).then(|| pid.parse().ok())?
-    })
+fn flock_holder(line: &str, file: &str) -> Option<u32> {
+    let mut words = line.split_whitespace();
+    let [_, kind, _, _, pid, place] = array::from_fn(|_| words.next().unwrap_or_default());
+    (kind == "FLOCK" && place == file).then(|| pid.parse().ok())?
 }
 
 /// Held until it is dropped.

@@ -22,8 +22,8 @@ mod identity;
 mod memory;
 mod name;
 mod netlink;
-mod proc;
 mod process;
+mod procfs;
 mod words;
 
 pub(crate) use accounts::{group_id, user_id};
@@ -38,8 +38,8 @@ pub(crate) use memory::{LARGEST_MESSAGE, Shared, Spill, boxed, room_for};
 pub use name::SocketName;
 use name::name_from;
 pub(crate) use netlink::unix_diag;
-pub(crate) use proc::*;
 pub(crate) use process::*;
+pub(crate) use procfs::*;
 pub(crate) use words::*;
 
 fn last_error() -> Error {

@@ -5,7 +5,7 @@ use std::mem::{MaybeUninit, zeroed};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-use super::{check, read_start};
+use super::{check, find_in_lines, read_start};
 use crate::error::{Error, Result};
 use crate::text::c_string;
 
@@ -109,11 +109,9 @@ pub(crate) fn user_of_process() -> u32 {
 /// Without touching it, which umask(2) can't (other threads would see that): 4.7 and
 /// later say it in /proc. `None`: unknown.
 pub(crate) fn umask() -> Option<u32> {
-    let mut room = [0; 512];
-    // It is the second line.
-    let status = read_start(c"/proc/self/status", &mut room).ok()?;
-    let digits = status.lines().find_map(|line| line.strip_prefix("Umask:"))?;
-    u32::from_str_radix(digits.trim(), 8).ok()
+    find_in_lines(c"/proc/self/status", |line| {
+        u32::from_str_radix(line.strip_prefix("Umask:")?.trim(), 8).ok()
+    })
 }
 
 /// Calls this when the process ends normally, or when the library is unloaded.

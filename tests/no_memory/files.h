@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
 
 #include "opening.h"
 
@@ -72,6 +74,18 @@ static void replaced(void) {
     close_it(new);
     visit(UDSOCK_STREAM, "server", newest);
     close_it(newest);
+}
+
+/* Who holds the lock is looked for. (It takes a second, so no other call has its faults here.) */
+static void locked(void) {
+    const udsock_bind_options replace = { .size = sizeof replace, .flags = UDSOCK_REPLACE };
+    const int directory = open(".", O_RDONLY | O_CLOEXEC);
+    udsock_t s = udsock_create(UDSOCK_STREAM);
+    MUST(udsock_bind(s, "server", &replace, NULL) == 0);
+    MUST(flock(directory, LOCK_EX) == 0);
+    MUST(CALL(udsock_listen, s, 0) == -EBUSY);
+    close(directory);
+    close_it(s);
 }
 
 static void made_parents(void) {

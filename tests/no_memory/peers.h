@@ -45,7 +45,7 @@ static void allowed(void) {
     snprintf(user, sizeof user, "%s", getpwuid(geteuid())->pw_name);
     snprintf(group, sizeof group, "%s", getgrgid(getegid())->gr_name);
     udsock_t server = serve(UDSOCK_STREAM, "server", NULL);
-    MUST(CALL(udsock_allow_gid, server, 1) == 0);
+    MUST(CALL(udsock_allow_gid, server, 64000) == 0);
     MUST(enter(server, &clients[0]) == -EAGAIN);
     close_it(clients[0]);
     MUST(CALL(udsock_allow_group, server, group) == 0);

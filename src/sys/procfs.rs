@@ -20,6 +20,33 @@ pub(crate) fn read_start<'a>(path: &CStr, room: &'a mut [u8]) -> Result<&'a str>
     Ok(room[..size].utf8_chunks().next().map_or("", |text| text.valid()))
 }
 
+/// What is found in the first line of a file in which there is something to find.
+pub(crate) fn find_in_lines<T>(path: &CStr, find: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let file = open(path).ok()?;
+    let mut room = [0; 4096];
+    let mut filled = 0;
+    loop {
+        let free = &mut room[filled..];
+        // SAFETY: there is room for so many bytes.
+        let size = check_size(unsafe {
+            libc::read(file.as_raw_fd(), free.as_mut_ptr().cast(), free.len())
+        });
+        // At the end; or there is no room left, since no line is so long.
+        let size = size.ok().filter(|size| *size > 0)?;
+        filled += size;
+        let mut start = 0;
+        while let Some(length) = room[start..filled].iter().position(|&byte| byte == b'\n') {
+            let line = str::from_utf8(&room[start..start + length]);
+            if let Some(found) = line.ok().and_then(&find) {
+                return Some(found);
+            }
+            start += length + 1;
+        }
+        room.copy_within(start..filled, 0);
+        filled -= start;
+    }
+}
+
 /// Where a symbolic link leads, as far as there is room.
 pub(crate) fn read_link<'a>(path: &CStr, room: &'a mut [u8]) -> Result<&'a [u8]> {
     // SAFETY: the path is a C string, and the room of this size.
