@@ -159,7 +159,17 @@ impl Spare {
         if self.kept.is_none() {
             self.kept = Some(sys::room_for()?);
         }
-        Ok(self.bytes.try_reserve(size)?)
+        // More is likely to follow.
+        const LEAST: usize = 2048;
+        Ok(self.bytes.try_reserve(size.max(LEAST))?)
+    }
+
+    /// To make a large one anew costs little of what it costs to send as much.
+    pub(super) fn drop_large(&mut self) {
+        const LARGE: usize = 1 << 14;
+        if self.bytes.capacity() > LARGE {
+            self.bytes = VecDeque::new();
+        }
     }
 
     pub(super) fn take(&mut self) -> Result<Box<Kept>> {

@@ -46,6 +46,7 @@ impl Poller {
             }
         }
         state.turns = turns;
+        state.spare.drop_large();
         self.unlock(state);
         arranged.map(|()| taken.count)
     }
