@@ -1,7 +1,7 @@
 //! Who may come in: the users and groups that a server lets in, and how many connections
 //! of one user.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -24,6 +24,8 @@ struct Rules {
     /// Users, in order, and how many connections of each are open. Those who have none are
     /// not in it.
     open: Vec<(u32, u32)>,
+    /// For how many more there is memory.
+    reserved: usize,
     /// Room for the groups of a client.
     of_client: Vec<u32>,
 }
@@ -33,6 +35,9 @@ pub(crate) enum Rule {
     User(u32),
     Group(u32),
 }
+
+/// Memory for one more, until it is dropped.
+pub(crate) struct Reserved<'a>(&'a Shared<Access>);
 
 /// A connection's place among those of its user, until it is dropped.
 pub(crate) struct Place {
@@ -85,25 +90,35 @@ impl Access {
 }
 
 impl Shared<Access> {
-    /// Accepts a client, without waiting, and lets it in or not: `None`, and it is counted.
-    /// Who can't be known is not let in. All under the lock, so that there still is the
-    /// memory that it takes once there is a client to lose.
-    pub(crate) fn admit(
-        &self,
-        accept: impl FnOnce() -> Result<OwnedFd>,
-    ) -> Result<Option<(OwnedFd, Option<Place>)>> {
+    /// The memory that it takes to let somebody in, who is then not lost for want of it.
+    pub(crate) fn reserve(&self) -> Result<Reserved<'_>> {
+        let mut rules = self.lock();
+        let reserved = rules.reserved + 1;
+        rules.open.try_reserve(reserved)?;
+        rules.reserved = reserved;
+        Ok(Reserved(self))
+    }
+
+    /// `None`: refused, and counted. `Some(None)`: nothing at all is asked. Who can't be known
+    /// is not let in.
+    pub(crate) fn admit(&self, client: BorrowedFd<'_>) -> Option<Option<Place>> {
         let mut rules = self.lock();
         if !rules.ask() {
-            drop(rules);
-            return Ok(Some((accept()?, None)));
+            return Some(None);
         }
-        rules.open.try_reserve(1)?;
-        let client = accept()?;
-        let Some(user) = rules.admit(client.as_fd()) else {
-            self.count_refused();
-            return Ok(None);
-        };
-        Ok(Some((client, Some(Place { access: self.clone(), user }))))
+        match rules.admit(client) {
+            Some(user) => Some(Some(Place { access: self.clone(), user })),
+            None => {
+                self.count_refused();
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        self.0.lock().reserved -= 1;
     }
 }
 
@@ -131,6 +146,8 @@ impl Rules {
                 Some(user)
             }
             Err(at) => {
+                // There is, unless this was the first rule, and came just now.
+                self.open.try_reserve(1).ok()?;
                 self.open.insert(at, (user, 1));
                 Some(user)
             }

@@ -3,10 +3,12 @@
 use crate::error::{Error, Failure, Result};
 use crate::socket::{Kind, Socket};
 use crate::socket_file::FileOptions;
-use crate::sys::{self, Credentials};
+use crate::sys::{self, Credentials, Shared};
 use crate::wait::{Readiness, Wait};
 use std::ffi::CStr;
+use std::os::fd::AsFd;
 
+use crate::access::Access;
 impl Socket {
     /// A socket that is bound and, if its kind has connections, listens.
     pub(crate) fn open_server(
@@ -89,15 +91,11 @@ impl Socket {
 
     /// One attempt, for a server that never blocks. `None`: a client was refused.
     pub(crate) fn accept_once(&self) -> Result<Option<Self>> {
-        let accept = || sys::accept(self.fd());
-        let (client, place) = match self.access() {
-            None => (accept()?, None),
-            Some(access) => match access.admit(accept)? {
-                None => return Ok(None),
-                Some(admitted) => admitted,
-            },
-        };
-        self.accepted(client, place).map(Some)
+        let _reserved = self.access().map(Shared::<Access>::reserve).transpose()?;
+        let client = sys::accept(self.fd())?;
+        // What is asked now is what counts.
+        let admitted = self.access().map_or(Some(None), |access| access.admit(client.as_fd()));
+        admitted.map(|place| self.accepted(client, place)).transpose()
     }
 
     /// `None`: one was refused.
