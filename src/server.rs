@@ -1,14 +1,15 @@
 //! Servers: listening and accepting.
 
+use std::ffi::CStr;
+use std::os::fd::AsFd;
+
+use crate::access::Access;
 use crate::error::{Error, Failure, Result};
 use crate::socket::{Kind, Socket};
 use crate::socket_file::FileOptions;
 use crate::sys::{self, Credentials, Shared};
 use crate::wait::{Readiness, Wait};
-use std::ffi::CStr;
-use std::os::fd::AsFd;
 
-use crate::access::Access;
 impl Socket {
     /// A socket that is bound and, if its kind has connections, listens.
     pub(crate) fn open_server(
@@ -94,8 +95,14 @@ impl Socket {
         let _reserved = self.access().map(Shared::<Access>::reserve).transpose()?;
         let client = sys::accept(self.fd())?;
         // What is asked now is what counts.
-        let admitted = self.access().map_or(Some(None), |access| access.admit(client.as_fd()));
-        admitted.map(|place| self.accepted(client, place)).transpose()
+        let place = match self.access() {
+            None => None,
+            Some(access) => match access.admit(client.as_fd()) {
+                None => return Ok(None),
+                Some(place) => place,
+            },
+        };
+        self.accepted(client, place).map(Some)
     }
 
     /// `None`: one was refused.
