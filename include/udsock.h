@@ -43,6 +43,9 @@
  * receive into must not be of size 0, and no length may be above SSIZE_MAX: -EINVAL.
  * A NULL where something is needed is -EINVAL.
  *
+ * Memory. A call that lacks some returns -ENOMEM, and nothing is lost: call again. It never
+ * ends the program.
+ *
  * Threads. Every call may be made from every thread, also on the same handle.
  * udsock_close ends the calls that wait on the handle: they return UDSOCK_CLOSED.
  *
@@ -511,8 +514,8 @@ int32_t udsock_disown(udsock_t s);
  * descriptor 3 on). They are adopted (udsock_adopt): their files stay. Other descriptors
  * are left alone. All become close-on-exec, and the variables are removed from the
  * environment, so a second call finds none. They are removed also if they were meant for
- * another process, and after every error but -ERANGE. Call it early: no other thread may
- * change the environment meanwhile.
+ * another process, and after every error but -ERANGE and -ENOMEM. Call it early: no other
+ * thread may change the environment meanwhile.
  *
  * Returns how many were written to `out`; 0 if nothing was passed to this process.
  *

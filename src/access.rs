@@ -1,14 +1,13 @@
 //! Who may come in: the users and groups that a server lets in, and how many connections
 //! of one user.
 
-use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::peer;
-use crate::sys;
+use crate::sys::{self, Shared};
 
 /// What a server asks of its clients. Without rules everyone is let in.
 #[derive(Default)]
@@ -22,11 +21,14 @@ struct Rules {
     users: Vec<u32>,
     groups: Vec<u32>,
     most_per_user: u32,
-    open: Open,
+    /// Users, in order, and how many connections of each are open. Those who have none are
+    /// not in it.
+    open: Vec<(u32, u32)>,
+    /// For how many more there is memory.
+    reserved: usize,
+    /// Room for the groups of a client.
+    of_client: Vec<u32>,
 }
-
-/// How many connections of each user are open. Those who have none are not in it.
-type Open = Arc<Mutex<HashMap<u32, u32>>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
@@ -34,9 +36,12 @@ pub(crate) enum Rule {
     Group(u32),
 }
 
+/// Memory for one more, until it is dropped.
+pub(crate) struct Reserved<'a>(&'a Shared<Access>);
+
 /// A connection's place among those of its user, until it is dropped.
 pub(crate) struct Place {
-    open: Open,
+    access: Shared<Access>,
     user: u32,
 }
 
@@ -47,92 +52,130 @@ impl Access {
         if id == u32::MAX {
             return Err(Error::INVALID);
         }
-        let mut rules = lock(&self.rules);
+        let mut rules = self.lock();
         let list = match rule {
             Rule::User(_) => &mut rules.users,
-            Rule::Group(_) => &mut rules.groups,
+            Rule::Group(_) => {
+                // (Memory that was never written takes up none.)
+                rules.of_client.clear();
+                rules.of_client.try_reserve_exact(sys::MOST_GROUPS)?;
+                &mut rules.groups
+            }
         };
-        list.try_reserve(1).map_err(|_| Error::NO_MEMORY)?;
+        list.try_reserve(1)?;
         list.push(id);
         Ok(())
     }
 
     /// 0: as many as they like.
     pub(crate) fn set_most_per_user(&self, most: u32) {
-        lock(&self.rules).most_per_user = most;
+        self.lock().most_per_user = most;
     }
 
     pub(crate) fn most_per_user(&self) -> u32 {
-        lock(&self.rules).most_per_user
+        self.lock().most_per_user
     }
 
     pub(crate) fn refused(&self) -> i64 {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Whether anything at all is asked.
-    pub(crate) fn asks(&self) -> bool {
-        let rules = lock(&self.rules);
-        rules.has_list() || rules.most_per_user > 0
-    }
-
-    /// `None`: refused, and counted. Who can't be known is not let in.
-    pub(crate) fn admit(&self, client: BorrowedFd<'_>) -> Option<Place> {
-        let place = self.place_for(client);
-        if place.is_none() {
-            self.count_refused();
-        }
-        place
-    }
-
     pub(crate) fn count_refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn place_for(&self, client: BorrowedFd<'_>) -> Option<Place> {
-        let who = sys::peer_credentials(client).ok()?;
-        let user = peer::known_user(who.uid)?;
-        // An old kernel does not tell them; the primary one counts all the same.
-        let mut groups = sys::peer_groups(client).unwrap_or_default();
-        groups.push(who.gid);
-        groups.retain(|&group| peer::known_group(group).is_some());
-        lock(&self.rules).admit(user, &groups)
+    fn lock(&self) -> MutexGuard<'_, Rules> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Rules {
-    fn has_list(&self) -> bool {
-        !self.users.is_empty() || !self.groups.is_empty()
+impl Shared<Access> {
+    /// The memory that it takes to let somebody in, who is then not lost for want of it.
+    pub(crate) fn reserve(&self) -> Result<Reserved<'_>> {
+        let mut rules = self.lock();
+        let reserved = rules.reserved + 1;
+        rules.open.try_reserve(reserved)?;
+        rules.reserved = reserved;
+        Ok(Reserved(self))
     }
 
-    fn admit(&self, user: u32, groups: &[u32]) -> Option<Place> {
-        let is_member = |group| groups.contains(group);
-        if self.has_list() && !self.users.contains(&user) && !self.groups.iter().any(is_member) {
-            return None;
+    /// `None`: refused, and counted. `Some(None)`: nothing at all is asked. Who can't be known
+    /// is not let in.
+    pub(crate) fn admit(&self, client: BorrowedFd<'_>) -> Option<Option<Place>> {
+        let mut rules = self.lock();
+        if !rules.ask() {
+            return Some(None);
         }
-        let mut open = lock(&self.open);
-        let count = open.get(&user).copied().unwrap_or(0);
-        if self.most_per_user > 0 && count >= self.most_per_user {
-            return None;
-        }
-        open.try_reserve(1).ok()?;
-        open.insert(user, count + 1);
-        Some(Place { open: self.open.clone(), user })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut open = lock(&self.open);
-        if let Some(count) = open.get_mut(&self.user) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.user);
+        match rules.admit(client) {
+            Some(user) => Some(Some(Place { access: self.clone(), user })),
+            None => {
+                self.count_refused();
+                None
             }
         }
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        self.0.lock().reserved -= 1;
+    }
+}
+
+impl Rules {
+    /// Whether anything at all is asked.
+    fn ask(&self) -> bool {
+        self.has_list() || self.most_per_user > 0
+    }
+
+    fn has_list(&self) -> bool {
+        !self.users.is_empty() || !self.groups.is_empty()
+    }
+
+    /// The user whose connection it is now.
+    fn admit(&mut self, client: BorrowedFd<'_>) -> Option<u32> {
+        let who = sys::peer_credentials(client).ok()?;
+        let user = peer::known_user(who.uid)?;
+        if self.has_list() && !self.users.contains(&user) && !self.names_group(client, who.gid) {
+            return None;
+        }
+        match self.open.binary_search_by_key(&user, |(user, _)| *user) {
+            Ok(at) if self.most_per_user > 0 && self.open[at].1 >= self.most_per_user => None,
+            Ok(at) => {
+                self.open[at].1 += 1;
+                Some(user)
+            }
+            Err(at) => {
+                // There is, unless this was the first rule, and came just now.
+                self.open.try_reserve(1).ok()?;
+                self.open.insert(at, (user, 1));
+                Some(user)
+            }
+        }
+    }
+
+    /// Whether a rule names the client's group, or one of its supplementary groups.
+    fn names_group(&mut self, client: BorrowedFd<'_>, primary: u32) -> bool {
+        if self.groups.is_empty() {
+            return false;
+        }
+        // An old kernel does not tell them; the primary one counts all the same.
+        if sys::peer_groups(client, &mut self.of_client).is_err() {
+            self.of_client.clear();
+        }
+        let groups = self.of_client.iter().copied().chain([primary]);
+        groups.filter_map(peer::known_group).any(|group| self.groups.contains(&group))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let open = &mut self.access.lock().open;
+        if let Ok(at) = open.binary_search_by_key(&self.user, |(user, _)| *user) {
+            open[at].1 -= 1;
+            if open[at].1 == 0 {
+                open.remove(at);
+            }
+        }
+    }
 }

@@ -1,21 +1,24 @@
 //! Sockets that a service manager opened and passed on: sd_listen_fds(3).
 
 use std::ffi::{CStr, CString};
+use std::iter;
 use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, Failure, Result};
 use crate::handles;
 use crate::sys;
+use crate::text::c_string;
 
 /// They begin here, one after the other.
 const FIRST: i32 = 3;
 const VARIABLES: [&CStr; 3] = [c"LISTEN_PID", c"LISTEN_FDS", c"LISTEN_FDNAMES"];
-const UNNAMED: &CStr = c"unknown";
+const UNNAMED: &[u8] = b"unknown";
 
+/// What the environment says.
 struct Passed {
-    fd: BorrowedFd<'static>,
-    name: CString,
+    count: i32,
+    names: Option<CString>,
 }
 
 /// Handles for the Unix sockets that were passed to this process, at most so many; the
@@ -24,55 +27,91 @@ struct Passed {
 pub(crate) fn activated(capacity: usize) -> Result<Vec<i64>, Failure> {
     static ASKING: Mutex<()> = Mutex::new(());
     let _alone = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
-    let passed = passed();
-    let count = passed
-        .as_ref()
-        .map_or(0, |passed| passed.iter().filter(|passed| is_unix_socket(passed.fd)).count());
-    if count > capacity {
-        return Err(Failure::Step {
-            step: "more sockets were passed than there is room for",
-            error: Error::OUT_OF_RANGE,
-        });
+    let adopted = Passed::read().and_then(|passed| passed.adopt(capacity));
+    // After these the program can call again.
+    let is_passing = |error| matches!(error, Error::OUT_OF_RANGE | Error::NO_MEMORY);
+    if !adopted.as_ref().is_err_and(|failure| is_passing(failure.error())) {
+        VARIABLES.into_iter().for_each(sys::remove_variable);
     }
-    VARIABLES.into_iter().for_each(sys::remove_variable);
-    let passed = passed?;
-    for Passed { fd, .. } in &passed {
-        sys::set_close_on_exec(*fd)?;
-    }
-    adopt(passed.iter().filter(|passed| is_unix_socket(passed.fd)))
+    adopted
 }
 
-/// What the environment says; nothing if it speaks to another process.
-fn passed() -> Result<Vec<Passed>, Failure> {
-    let [process, count, names] = VARIABLES.map(sys::variable);
-    let (Some(process), Some(count)) = (process, count) else { return Ok(Vec::new()) };
-    if number(&process).ok_or(Failure::Invalid("LISTEN_PID is no number"))? != sys::process_id() {
-        return Ok(Vec::new());
+impl Passed {
+    const NOTHING: Self = Self { count: 0, names: None };
+
+    /// Nothing if the environment speaks to another process.
+    fn read() -> Result<Self, Failure> {
+        let [process, count, names] = VARIABLES.map(sys::variable);
+        let (Some(process), Some(count)) = (process?, count?) else { return Ok(Self::NOTHING) };
+        let process = number(&process).ok_or(Failure::Invalid("LISTEN_PID is no number"))?;
+        if process != sys::process_id() {
+            return Ok(Self::NOTHING);
+        }
+        let count = number(&count)
+            .and_then(|count| i32::try_from(count).ok())
+            .filter(|&count| count <= i32::MAX - FIRST)
+            .ok_or(Failure::Invalid("LISTEN_FDS is no number of descriptors"))?;
+        let passed = Self { count, names: names? };
+        if count > 0 && passed.names().is_some_and(|names| names.count() != count as usize) {
+            return Err(Failure::Invalid(
+                "LISTEN_FDNAMES has not as many names as there are descriptors",
+            ));
+        }
+        if passed.all().any(|(fd, _)| !sys::is_open(fd)) {
+            return Err(Failure::Step {
+                step: "fewer descriptors are open than LISTEN_FDS says",
+                error: Error::BAD_HANDLE,
+            });
+        }
+        Ok(passed)
     }
-    let count = number(&count)
-        .and_then(|count| i32::try_from(count).ok())
-        .filter(|&count| count <= i32::MAX - FIRST)
-        .ok_or(Failure::Invalid("LISTEN_FDS is no number of descriptors"))?;
-    let names: Option<Vec<&[u8]>> =
-        names.as_ref().map(|names| names.to_bytes().split(|&byte| byte == b':').collect());
-    if names.as_ref().is_some_and(|names| count > 0 && names.len() != count as usize) {
-        return Err(Failure::Invalid(
-            "LISTEN_FDNAMES has not as many names as there are descriptors",
-        ));
+
+    fn names(&self) -> Option<impl Iterator<Item = &[u8]>> {
+        Some(self.names.as_ref()?.to_bytes().split(|&byte| byte == b':'))
     }
-    (0..count)
-        .map(|index| {
-            let fd = sys::borrow(FIRST + index).filter(|fd| sys::is_open(*fd));
-            let name = names.as_ref().map_or(UNNAMED.to_bytes(), |names| names[index as usize]);
-            Ok(Passed {
-                fd: fd.ok_or(Failure::Step {
-                    step: "fewer descriptors are open than LISTEN_FDS says",
-                    error: Error::BAD_HANDLE,
-                })?,
-                name: CString::new(name).expect("a part of a C string"),
-            })
-        })
-        .collect()
+
+    /// With their names.
+    fn all(&self) -> impl Iterator<Item = (BorrowedFd<'static>, &[u8])> {
+        let names = self.names().into_iter().flatten().chain(iter::repeat(UNNAMED));
+        (FIRST..FIRST + self.count).filter_map(sys::borrow).zip(names)
+    }
+
+    fn sockets(&self) -> impl Iterator<Item = (BorrowedFd<'static>, &[u8])> {
+        self.all().filter(|(fd, _)| is_unix_socket(*fd))
+    }
+
+    /// All of the sockets or none.
+    fn adopt(&self, capacity: usize) -> Result<Vec<i64>, Failure> {
+        let count = self.sockets().count();
+        if count > capacity {
+            return Err(Failure::Step {
+                step: "more sockets were passed than there is room for",
+                error: Error::OUT_OF_RANGE,
+            });
+        }
+        let mut adopted = Vec::new();
+        adopted.try_reserve_exact(count).map_err(Error::from)?;
+        for (fd, _) in self.all() {
+            sys::set_close_on_exec(fd)?;
+        }
+        for (fd, name) in self.sockets() {
+            let handle = adopt(fd, name).inspect_err(|_| {
+                for &handle in &adopted {
+                    // The descriptor stays what it was: open.
+                    let _ = handles::release(handle);
+                }
+            })?;
+            adopted.push(handle);
+        }
+        Ok(adopted)
+    }
+}
+
+fn adopt(fd: BorrowedFd<'_>, name: &[u8]) -> Result<i64, Failure> {
+    let name = c_string(name)?;
+    let handle = handles::adopt(fd)?;
+    handles::get(handle)?.set_activation_name(name);
+    Ok(handle)
 }
 
 fn number(text: &CStr) -> Option<u32> {
@@ -82,20 +121,4 @@ fn number(text: &CStr) -> Option<u32> {
 
 fn is_unix_socket(fd: BorrowedFd<'_>) -> bool {
     sys::option(fd, libc::SO_DOMAIN) == Ok(libc::AF_UNIX)
-}
-
-/// All of them or none.
-fn adopt<'a>(sockets: impl Iterator<Item = &'a Passed>) -> Result<Vec<i64>, Failure> {
-    let mut adopted = Vec::new();
-    for Passed { fd, name } in sockets {
-        let handle = handles::adopt(*fd).inspect_err(|_| {
-            for &handle in &adopted {
-                // The descriptor stays what it was: open.
-                let _ = handles::release(handle);
-            }
-        })?;
-        handles::get(handle)?.set_activation_name(name);
-        adopted.push(handle);
-    }
-    Ok(adopted)
 }

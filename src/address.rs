@@ -7,10 +7,11 @@
 
 use std::ffi::{CStr, CString};
 use std::ops::Deref;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use crate::error::{Error, Failure, Result};
 use crate::sys::{self, SocketName};
+use crate::text::c_string;
 
 /// Paths have at most PATH_MAX bytes, their NUL among them.
 const PATH_MAX: usize = libc::PATH_MAX as usize;
@@ -19,11 +20,9 @@ const PATH_MAX: usize = libc::PATH_MAX as usize;
 pub(crate) const NAME_TEXT_MAX: usize = 1 + 4 * SocketName::MAX;
 
 /// An address as a program writes it.
-#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Address<'a> {
     Path(&'a CStr),
-    /// A NUL, then the name.
-    Abstract(Vec<u8>),
+    Abstract(SocketName),
     /// Whatever the kernel picks.
     Any,
 }
@@ -48,13 +47,13 @@ impl<'a> Address<'a> {
             Self::Any => Err(Failure::Invalid(
                 "@ alone asks the kernel for a name; to reach a socket give its whole name",
             )),
-            Self::Abstract(name) => Ok(Destination::named(name)),
+            Self::Abstract(name) => Ok(Destination { name: *name, _file: None }),
             Self::Path(path) => match SocketName::new(path.to_bytes()) {
                 Some(name) => Ok(Destination { name, _file: None }),
                 None => {
                     let file = sys::open_path(path, 0)?;
-                    let short = format!("/proc/self/fd/{}", file.as_raw_fd());
-                    let name = SocketName::new(short.as_bytes()).ok_or(Error::NAME_TOO_LONG)?;
+                    let short = sys::descriptor_path(file.as_fd());
+                    let name = SocketName::new(short.to_bytes()).ok_or(Error::NAME_TOO_LONG)?;
                     Ok(Destination { name, _file: Some(file) })
                 }
             },
@@ -74,24 +73,18 @@ pub(crate) struct Destination {
     _file: Option<OwnedFd>,
 }
 
-impl Destination {
-    fn named(bytes: &[u8]) -> Self {
-        let name = SocketName::new(bytes).expect("parsing has checked the length");
-        Self { name, _file: None }
-    }
-}
-
 impl AsRef<SocketName> for Destination {
     fn as_ref(&self) -> &SocketName {
         &self.name
     }
 }
 
-fn unescape(text: &[u8]) -> Result<Vec<u8>, Failure> {
+fn unescape(text: &[u8]) -> Result<SocketName, Failure> {
     const BAD: Failure =
         Failure::Invalid(r"in a name after @ a backslash begins \0, \\ or \xNN, and nothing else");
-    let mut name = Vec::with_capacity(SocketName::MAX);
-    name.push(0);
+    let mut name = [0; SocketName::MAX];
+    // Behind a NUL.
+    let mut length = 1;
     let mut rest = text;
     while let [byte, tail @ ..] = rest {
         let (byte, tail) = match (byte, tail) {
@@ -104,8 +97,9 @@ fn unescape(text: &[u8]) -> Result<Vec<u8>, Failure> {
             (b'\\', _) => return Err(BAD),
             _ => (*byte, tail),
         };
-        if name.len() < SocketName::MAX {
-            name.push(byte);
+        if let Some(place) = name.get_mut(length) {
+            *place = byte;
+            length += 1;
         } else {
             let length = SocketName::MAX - 1 + 1 + tail.len();
             let most = SocketName::MAX - 1;
@@ -113,7 +107,7 @@ fn unescape(text: &[u8]) -> Result<Vec<u8>, Failure> {
         }
         rest = tail;
     }
-    Ok(name)
+    Ok(SocketName::new(&name[..length]).expect("the length was checked"))
 }
 
 /// A name that came from the kernel, as text. It needs no memory but its own.
@@ -179,16 +173,15 @@ fn digit(value: u8) -> u8 {
 }
 
 /// The directory of a path and the name in it.
-pub(crate) fn split(path: &CStr) -> Result<(CString, CString), Failure> {
-    let bytes = path.to_bytes();
+pub(crate) fn split(path: &CStr) -> Result<(CString, &CStr), Failure> {
+    let bytes = path.to_bytes_with_nul();
     let cut = bytes.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
     let (parent, name) = bytes.split_at(cut);
-    if name.is_empty() || name == b"." || name == b".." {
+    let name = CStr::from_bytes_with_nul(name).expect("the end of a C string");
+    if name.is_empty() || name == c"." || name == c".." {
         return Err(Failure::Invalid("the path names a directory; name a file in it"));
     }
-    let parent = if parent.is_empty() { &b"."[..] } else { parent };
-    let c_string = |bytes: &[u8]| CString::new(bytes).expect("a part of a C string");
-    Ok((c_string(parent), c_string(name)))
+    Ok((c_string(if parent.is_empty() { b"." } else { parent })?, name))
 }
 
 #[cfg(test)]
@@ -196,12 +189,11 @@ mod tests {
     use super::*;
 
     fn name(text: &CStr) -> SocketName {
-        let bytes = match Address::parse(text).unwrap() {
-            Address::Path(path) => path.to_bytes().to_vec(),
+        match Address::parse(text).ok().unwrap() {
+            Address::Path(path) => SocketName::new(path.to_bytes()).unwrap(),
             Address::Abstract(name) => name,
             Address::Any => panic!("no name"),
-        };
-        SocketName::new(&bytes).unwrap()
+        }
     }
 
     #[test]
@@ -218,8 +210,8 @@ mod tests {
         for byte in 0..=255_u8 {
             let name = SocketName::new(&[0, b'n', byte]).unwrap();
             let text = text_of(&name);
-            let Address::Abstract(back) = Address::parse(&text).unwrap() else { panic!() };
-            assert_eq!(back, [0, b'n', byte]);
+            let Address::Abstract(back) = Address::parse(&text).ok().unwrap() else { panic!() };
+            assert_eq!(back.bytes(), [0, b'n', byte]);
         }
     }
 
@@ -237,7 +229,7 @@ mod tests {
     #[test]
     fn what_can_not_be_is_refused() {
         for text in [c"", c"@\\", c"@\\x", c"@\\x1", c"@\\xg0", c"@\\n", c"@a\\xF"] {
-            let failure = Address::parse(text).unwrap_err();
+            let failure = Address::parse(text).err().unwrap();
             assert_eq!(failure.error(), Error::INVALID, "{text:?}");
         }
         let long = |count: usize, start: &str| CString::new(start.to_owned() + &"x".repeat(count));

@@ -195,7 +195,7 @@ impl Socket {
             Incoming { buffer: Buffer::EMPTY, from: SocketName::EMPTY, received: Received::NOTHING }
         }; BATCH];
         let messages = &mut messages[..places.len()];
-        let mut beside = sys::ancillaries(places.len());
+        let mut beside = sys::ancillaries(places.len())?;
         for (index, message) in places.clone().zip(messages.iter_mut()) {
             message.buffer = inbox.room(index);
         }

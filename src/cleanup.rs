@@ -36,12 +36,13 @@ fn remove_file(socket: &Socket, patience: &mut Duration) -> Result<bool> {
 }
 
 /// From now on the files are removed when the process ends normally.
-pub(crate) fn remove_at_exit() {
+pub(crate) fn remove_at_exit() -> Result<()> {
     static ARRANGED: AtomicBool = AtomicBool::new(false);
     // No Once: a child that is forked in its middle would wait for ever.
     if !ARRANGED.load(Ordering::Relaxed) && !ARRANGED.swap(true, Ordering::Relaxed) {
-        sys::at_exit(at_exit);
+        sys::at_exit(at_exit).inspect_err(|_| ARRANGED.store(false, Ordering::Relaxed))?;
     }
+    Ok(())
 }
 
 extern "C" fn at_exit() {

@@ -7,6 +7,7 @@ use crate::error::{Error, Failure, Result};
 use crate::socket::{Kind, Socket};
 use crate::socket_file::FileOptions;
 use crate::sys;
+use crate::text::c_string;
 use crate::wait::{Readiness, Timeout, Wait};
 
 /// How to connect.
@@ -32,6 +33,7 @@ impl Socket {
 
     pub(crate) fn connect(&self, text: &CStr, options: ConnectOptions<'_>) -> Result<(), Failure> {
         let address = Address::parse(text)?;
+        let remote = c_string(text.to_bytes())?;
         // A second attempt with the same options finds what the first one bound.
         if let Some(local) = options.local_address
             && !self.is_bound_to(local)?
@@ -58,7 +60,7 @@ impl Socket {
             (Err(Error::TIMED_OUT), Some(last)) => return Err(Failure::TimedOut { last }),
             (Err(error), _) => return Err(error.into()),
         }
-        self.set_remote_address(text);
+        self.set_remote_address(remote);
         Ok(())
     }
 }

@@ -7,15 +7,14 @@
 //! through. Taking a name away does, because the kernel can't take away "this name if it
 //! still is that file": without the lock two starters each remove the other's fresh file.
 
-use std::ffi::{CStr, CString, OsStr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
-use std::{fs, thread};
+use std::{array, thread};
 
 use crate::error::{Error, Failure, Result};
-use crate::sys::{self, FileStatus};
+use crate::sys::{self, FileStatus, SocketName};
+use crate::text::ShortText;
 
 pub(crate) struct Directory {
     fd: OwnedFd,
@@ -62,12 +61,10 @@ impl Directory {
         sys::exchange_at(self.fd(), one, other)
     }
 
-    /// A name in it as a path that every call takes, as long as this is held.
-    pub(crate) fn path_of(&self, name: &CStr) -> CString {
-        let path = Path::new("/proc/self/fd")
-            .join(self.fd.as_raw_fd().to_string())
-            .join(OsStr::from_bytes(name.to_bytes()));
-        CString::new(path.into_os_string().into_encoded_bytes()).expect("no part contains a NUL")
+    /// A name in it as a path to bind to, as long as this is held, and if it fits.
+    pub(crate) fn socket_name(&self, name: &CStr) -> Option<SocketName> {
+        let directory = sys::descriptor_path(self.fd());
+        SocketName::of_parts(&[directory.to_bytes(), b"/", name.to_bytes()])
     }
 
     /// The lock; who holds it, if it can't be had in a second.
@@ -122,21 +119,18 @@ impl Directory {
     fn lock_holder(&self) -> Option<u32> {
         let status = sys::status_at(self.open_lock().ok()?.as_fd(), c"").ok()?;
         let (major, minor) = (libc::major(status.device), libc::minor(status.device));
-        let file = format!("{major:02x}:{minor:02x}:{}", status.inode);
+        let file = ShortText::new(format_args!("{major:02x}:{minor:02x}:{}", status.inode));
+        let file = file.to_str().ok()?;
         // A lock that goes while the list is read may hide the next one.
-        (0..5).find_map(|_| flock_holder(&fs::read_to_string("/proc/locks").ok()?, &file))
+        (0..5).find_map(|_| sys::find_in_lines(c"/proc/locks", |line| flock_holder(line, file)))
     }
 }
 
 /// A line: `1: FLOCK  ADVISORY  WRITE 4242 fe:00:12345 0 EOF`.
-fn flock_holder(locks: &str, file: &str) -> Option<u32> {
-    locks.lines().find_map(|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words[..] {
-            [_, "FLOCK", _, _, pid, place, ..] if place == file => pid.parse().ok(),
-            _ => None,
-        }
-    })
+fn flock_holder(line: &str, file: &str) -> Option<u32> {
+    let mut words = line.split_whitespace();
+    let [_, kind, _, _, pid, place] = array::from_fn(|_| words.next().unwrap_or_default());
+    (kind == "FLOCK" && place == file).then(|| pid.parse().ok())?
 }
 
 /// Held until it is dropped.

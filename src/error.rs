@@ -1,6 +1,7 @@
 //! What can go wrong: a code for every call, and for the calls that open and
 //! close things the circumstances too.
 
+use std::collections::TryReserveError;
 use std::fmt;
 
 use crate::sys;
@@ -65,6 +66,12 @@ system_errors! {
     WOULD_BLOCK = EAGAIN;
     WRONG_FAMILY = EAFNOSUPPORT;
     WRONG_TYPE = EPROTOTYPE;
+}
+
+impl From<TryReserveError> for Error {
+    fn from(_: TryReserveError) -> Self {
+        Self::NO_MEMORY
+    }
 }
 
 /// Why something could not be opened or closed: a code, and what a person needs

@@ -91,6 +91,11 @@ impl<T, const FIRST: usize> HandleTable<T, FIRST> {
         Some(Vacancy { table: self, index })
     }
 
+    /// Whether a vacancy was lacking for that, and not for want of memory.
+    pub(crate) fn is_full(&self) -> bool {
+        self.touched.load(Ordering::Relaxed) >= Self::CAPACITY
+    }
+
     /// The object behind the handle, counted as in use until the guard is dropped.
     pub(crate) fn get(&self, handle: i64) -> Option<InUse<'_, T, FIRST>> {
         self.count_in(handle, |state| state + 1)

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::error::{Error, Failure, Result};
 use crate::handle_table::{HandleTable, InUse, Vacancy};
 use crate::socket::Socket;
-use crate::sys::Credentials;
+use crate::sys::{self, Credentials};
 use crate::wait::Wait;
 
 static HANDLES: LazyLock<HandleTable<Object>> = LazyLock::new(HandleTable::new);
@@ -99,13 +99,14 @@ pub(crate) fn open_pair(make: impl FnOnce() -> Result<[Socket; 2]>) -> Result<[i
 
 /// Makes something else, which is told its handle.
 pub(crate) fn open_other<T: Other>(make: impl FnOnce(i64) -> Result<T>) -> Result<i64> {
-    let place = vacancy()?;
-    let other = make(place.handle())?;
-    Ok(place.fill(Object::Other(Box::new(other))).get())
+    let (place, room) = (vacancy()?, sys::room_for()?);
+    let other = Box::write(room, make(place.handle())?);
+    Ok(place.fill(Object::Other(other)).get())
 }
 
 fn vacancy() -> Result<Vacancy<'static, Object, 64>> {
-    HANDLES.vacancy().ok_or(Error::TOO_MANY_HANDLES)
+    let lack = || if HANDLES.is_full() { Error::TOO_MANY_HANDLES } else { Error::NO_MEMORY };
+    HANDLES.vacancy().ok_or_else(lack)
 }
 
 pub(crate) fn accept(server: i64, wait: &mut Wait) -> Result<i64> {
@@ -125,9 +126,14 @@ pub(crate) fn accept_with_peer(server: i64, wait: &mut Wait) -> Result<(i64, Cre
     Ok((handle, peer.ok_or(Error::NO_DATA)?))
 }
 
-/// One attempt to accept. `None`: a client was refused.
-pub(crate) fn accept_once(server: &Socket) -> Result<Option<i64>> {
+/// One attempt to accept, prepared for the client's handle: once there is a client, nothing
+/// is lacking for it. `None`: a client was refused.
+pub(crate) fn accept_once(
+    server: &Socket,
+    prepare: impl FnOnce(i64) -> Result<()>,
+) -> Result<Option<i64>> {
     let place = vacancy()?;
+    prepare(place.handle())?;
     let client = server.accept_once()?;
     Ok(client.map(|client| place.fill(Object::Socket(client)).get()))
 }

@@ -1,7 +1,7 @@
 //! What is at an address, and who is behind it, found out without the server's noticing.
 
-use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::address::{Address, split};
 use crate::directory::Directory;
@@ -64,7 +64,7 @@ pub(crate) fn inspect(address: &CStr) -> Result<Inspection, Failure> {
     match Address::parse(address)? {
         Address::Any => Err(Failure::Invalid("@ alone is nobody's address; give the whole name")),
         Address::Abstract(name) => {
-            let socket = unix_diag::find(|socket| socket.has_name(&name))
+            let socket = unix_diag::find(|socket| socket.has_name(name.bytes()))
                 .map_err(Failure::at("ask the kernel for its sockets"))?;
             let state = if socket.is_some() { State::Live } else { State::Absent };
             Ok(Inspection { state, file: None, socket })
@@ -73,7 +73,7 @@ pub(crate) fn inspect(address: &CStr) -> Result<Inspection, Failure> {
             let (parent, name) = split(path)?;
             match Directory::open(&parent) {
                 Err(Error::NOT_FOUND) => Ok(Inspection::ABSENT),
-                directory => Ok(look(&directory?, &name)?),
+                directory => Ok(look(&directory?, name)?),
             }
         }
     }
@@ -126,7 +126,7 @@ fn probe_without_access(file: BorrowedFd<'_>, status: &FileStatus) -> Result<boo
         _ => return Ok(true),
     }
     // It is our own file: we may give ourselves access, for as long as it takes.
-    let path = descriptor_path(file);
+    let path = sys::descriptor_path(file);
     sys::set_mode(&path, status.permissions() | 0o200)?;
     let result = connect_datagram(file);
     sys::set_mode(&path, status.permissions())?;
@@ -134,14 +134,10 @@ fn probe_without_access(file: BorrowedFd<'_>, status: &FileStatus) -> Result<boo
 }
 
 fn connect_datagram(file: BorrowedFd<'_>) -> Result<()> {
-    let name = SocketName::new(descriptor_path(file).to_bytes()).ok_or(Error::NAME_TOO_LONG)?;
+    let path = sys::descriptor_path(file);
+    let name = SocketName::new(path.to_bytes()).ok_or(Error::NAME_TOO_LONG)?;
     let probe = sys::socket(libc::SOCK_DGRAM)?;
     sys::connect(probe.as_fd(), &name)
-}
-
-/// A file that is held by a descriptor, as a path that every call takes.
-pub(crate) fn descriptor_path(file: BorrowedFd<'_>) -> CString {
-    CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).expect("no NUL")
 }
 
 /// What it is instead.

@@ -14,7 +14,7 @@
 //! | `socket`, `socket_file`, `address`, `watchers` | what sockets are |
 //! | `inspection`, `unix_diag`, `directory`, `private_names`, `parents`, `owner` | what is at a path, who is there, and how to change it safely |
 //! | `wait`, `spin`, `sleepers` | trying again, sleeping, and being woken |
-//! | `sys`, `error` | system calls, and what can go wrong |
+//! | `sys`, `text`, `error` | system calls, C strings, and what can go wrong |
 //!
 //! `unsafe` stands in `abi` (what callers hand in), in `sys` (what goes to the
 //! kernel) and in `handle_table`, and nowhere else.
@@ -50,6 +50,7 @@ mod socket_file;
 mod spin;
 mod sync;
 mod sys;
+mod text;
 mod transfer;
 mod unix_diag;
 mod wait;

@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString};
 use crate::directory::Directory;
 use crate::error::{Error, Failure, Result};
 use crate::sys;
+use crate::text::c_string;
 
 /// What was made, from the top down.
 #[derive(Default)]
@@ -33,26 +34,28 @@ impl Parents {
     fn check_ground(&self) -> Result<(), Failure> {
         let Some(top) = self.0.first() else { return Ok(()) };
         let ground = above(top.to_bytes()).unwrap_or(b".");
-        let ground = CString::new(ground).expect("a part of a C string");
-        check_safe(&Directory::open(&ground)?)
+        check_safe(&Directory::open(&c_string(ground)?)?)
     }
 
     fn make(&mut self, directory: &[u8]) -> Result<()> {
-        let path = CString::new(directory).expect("a part of a C string");
-        match sys::make_directory(&path, MODE) {
+        let path = c_string(directory)?;
+        let mut made = self.make_one(&path);
+        if made == Err(Error::NOT_FOUND) {
+            self.make(above(directory).ok_or(Error::NOT_FOUND)?)?;
+            made = self.make_one(&path);
+        }
+        match made {
             Err(Error::EXISTS) => return Ok(()),
-            Err(Error::NOT_FOUND) => {
-                let above = above(directory).ok_or(Error::NOT_FOUND)?;
-                self.make(above)?;
-                match sys::make_directory(&path, MODE) {
-                    Err(Error::EXISTS) => return Ok(()),
-                    result => result?,
-                }
-            }
             result => result?,
         }
         self.0.push(path);
         Ok(())
+    }
+
+    /// What is made can be noted.
+    fn make_one(&mut self, path: &CStr) -> Result<()> {
+        self.0.try_reserve(1)?;
+        sys::make_directory(path, MODE)
     }
 }
 

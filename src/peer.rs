@@ -1,5 +1,6 @@
 //! Who is at the other end: what the kernel vouches for, and nothing else.
 
+use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 
 use crate::error::{Error, Result};
@@ -21,7 +22,9 @@ impl Socket {
     /// Its supplementary groups, at the same moment.
     pub(crate) fn peer_groups(&self) -> Result<Vec<u32>> {
         self.peer_credentials()?;
-        sys::peer_groups(self.fd())
+        let mut groups = Vec::new();
+        sys::peer_groups(self.fd(), &mut groups)?;
+        Ok(groups)
     }
 
     /// The process itself, for which no other can be mistaken, even if it has gone.
@@ -51,7 +54,7 @@ pub(crate) fn known_group(id: u32) -> Option<u32> {
     known(id, sys::GID_MAP)
 }
 
-fn known(id: u32, map: &str) -> Option<u32> {
+fn known(id: u32, map: &CStr) -> Option<u32> {
     let is_somebody = id != u32::MAX && (id != OVERFLOW || sys::maps_everyone(map));
     is_somebody.then_some(id)
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::handles::{self, Other};
-use crate::socket::Socket;
+use crate::socket::{Kind, Socket};
 use crate::sys::{self, Ready, Spill};
 use crate::wait::Wait;
 
@@ -26,6 +26,7 @@ mod sender;
 mod turns;
 
 use input::Held;
+use kept::Spare;
 pub(crate) use member::{Manner, Then};
 use member::{Member, Members, Role};
 pub(crate) use output::{Item, Items};
@@ -64,8 +65,12 @@ struct State {
     held: Option<Held>,
     spill: Spill,
     turns: Turns,
+    /// Room for what of an item may not go at once.
+    spare: Spare,
     /// Who is left alone until when.
     pauses: Vec<(Instant, i64)>,
+    /// Until when those are left alone whom there was no memory to note.
+    common_pause: Option<Instant>,
     /// The clock has run out because something is left over from the last round: who waits
     /// for the descriptor of the poller does not see that otherwise.
     is_ringing: bool,
@@ -102,6 +107,10 @@ impl Poller {
             found.never_block()?;
         }
         let mut state = self.lock()?;
+        if found.kind() != Kind::Stream {
+            // As soon as there is a message there must be room for it.
+            state.spill.buffer()?;
+        }
         let mut member = match state.members.remove(socket) {
             Some(member) if member.role == role => member,
             Some(member) => {
@@ -187,7 +196,10 @@ impl Poller {
                 match number {
                     WAKE => woken |= self.take_wake(),
                     CLOCK => self.end_pauses(&mut state, round),
-                    handle => self.serve_or_leave(&mut state, handle as i64, events, round),
+                    handle => {
+                        // Without memory the kernel tells again, if perhaps not first.
+                        self.serve_or_leave(&mut state, handle as i64, events, round);
+                    }
                 }
             }
             self.unlock(state);
@@ -215,22 +227,23 @@ impl Poller {
             })
             .count();
         left.drain(..served);
-        left.append(&mut state.left);
         state.left = left;
     }
 
+    /// Whether it has had its turn, or will have it in the next round.
     fn serve_or_leave(
         &self,
         state: &mut State,
         handle: i64,
         events: u32,
         round: &mut Round<'_, impl Report>,
-    ) {
+    ) -> bool {
         let served = self.serve(state, handle, events, round);
-        // (Without memory the kernel tells again, if perhaps not first.)
         if !served && state.left.try_reserve(1).is_ok() {
             state.left.push((handle, events));
+            return true;
         }
+        served
     }
 
     /// Does for a socket what its events ask for. Whether it has had its turn.

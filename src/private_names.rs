@@ -1,21 +1,21 @@
 //! Names beside a path, for a socket file on its way there. The same for everyone, so that
 //! what a killed process has left is found without a search.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::time::Duration;
 
 use crate::directory::{Directory, Lock};
 use crate::inspection::{State, look};
+use crate::text::ShortText;
 
 /// So many takeovers of one path can be under way at once.
 const PRIVATE_NAMES: u32 = 16;
 
 /// Those beside a path that ends in this name.
-pub(crate) fn of(name: &CStr) -> impl Iterator<Item = CString> {
+pub(crate) fn of(name: &CStr) -> impl Iterator<Item = ShortText> {
     let hash = fnv_1a(name.to_bytes());
-    (0..PRIVATE_NAMES).map(move |number| {
-        CString::new(format!(".udsock-{hash:016x}-{number}")).expect("numbers contain no NUL")
-    })
+    (0..PRIVATE_NAMES)
+        .map(move |number| ShortText::new(format_args!(".udsock-{hash:016x}-{number}")))
 }
 
 /// The name may be too long to stand in another. All versions must agree on this.

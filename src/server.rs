@@ -1,12 +1,13 @@
 //! Servers: listening and accepting.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
+use crate::access::Access;
 use crate::error::{Error, Failure, Result};
 use crate::socket::{Kind, Socket};
 use crate::socket_file::FileOptions;
-use crate::sys::{self, Credentials};
+use crate::sys::{self, Credentials, Shared};
 use crate::wait::{Readiness, Wait};
 
 impl Socket {
@@ -52,6 +53,8 @@ impl Socket {
 
     /// The same, and who it is. Who can't be known does not come in.
     pub(crate) fn accept_known(&self, wait: &mut Wait) -> Result<(Self, Credentials)> {
+        // Where they are counted.
+        self.make_access()?;
         self.accept_if(wait, |client| client.peer_credentials().ok())
     }
 
@@ -68,8 +71,7 @@ impl Socket {
         const BREATH: u32 = 64;
         self.never_block()?;
         for refused in 1.. {
-            let client = self.next_client(wait)?;
-            if let Some(client) = self.admit(client)? {
+            if let Some(client) = self.next_client(wait)? {
                 if let Some(known) = known_as(&client) {
                     return Ok((client, known));
                 }
@@ -90,24 +92,23 @@ impl Socket {
 
     /// One attempt, for a server that never blocks. `None`: a client was refused.
     pub(crate) fn accept_once(&self) -> Result<Option<Self>> {
-        self.admit(sys::accept(self.fd())?)
-    }
-
-    /// `None`: refused, and counted.
-    fn admit(&self, client: OwnedFd) -> Result<Option<Self>> {
-        let place = match self.access().filter(|access| access.asks()) {
+        let _reserved = self.access().map(Shared::<Access>::reserve).transpose()?;
+        let client = sys::accept(self.fd())?;
+        // What is asked now is what counts.
+        let place = match self.access() {
             None => None,
             Some(access) => match access.admit(client.as_fd()) {
                 None => return Ok(None),
-                place => place,
+                Some(place) => place,
             },
         };
         self.accepted(client, place).map(Some)
     }
 
-    fn next_client(&self, wait: &mut Wait) -> Result<OwnedFd> {
+    /// `None`: one was refused.
+    fn next_client(&self, wait: &mut Wait) -> Result<Option<Self>> {
         self.wait_until(wait, Readiness::ReadableOrShut, |shut_down| {
-            match sys::accept(self.fd()) {
+            match self.accept_once() {
                 // Readable for ever, and nothing to accept: someone who shares this
                 // server shut it down. Blocked acceptors are told the same.
                 Err(Error::WOULD_BLOCK) if shut_down => Err(Error::INVALID),

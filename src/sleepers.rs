@@ -49,12 +49,14 @@ impl<A: Alarm, const FIRST: usize> Sleepers<A, FIRST> {
         Self { places: Segments::new(), touched: AtomicUsize::new(0) }
     }
 
-    /// A place for the calling thread of this process. `None`: no descriptor for
-    /// an alarm, or no memory. An alarm stays open for the next taker of its
+    /// A place for the calling thread of this process, to be searched for from any number
+    /// on; another one a thread, so that they don't get in each other's way. `None`: no
+    /// descriptor for an alarm, or no memory. An alarm stays open for the next taker of its
     /// place, so a ring that comes late never hits a descriptor of someone else.
-    pub(crate) fn take_place(&self, process: u32) -> Option<usize> {
+    pub(crate) fn take_place(&self, process: u32, from: usize) -> Option<usize> {
         let touched = self.touched.load(Ordering::Acquire);
         (0..touched)
+            .map(|step| (from % touched + step) % touched)
             .find(|&index| {
                 self.places.get(index).is_some_and(|place| {
                     place.process.load(Ordering::Acquire) == process && take(&place.taken)

@@ -4,7 +4,7 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::access::{Access, Place};
@@ -13,7 +13,8 @@ use crate::directory::Lock;
 use crate::error::{Error, Failure, LiveServer, Result};
 use crate::socket_file::{FileOptions, SocketFile};
 use crate::spin::Spin;
-use crate::sys::{self, SocketName};
+use crate::sys::{self, Shared, SocketName};
+use crate::text::c_string;
 use crate::wait::{Interrupt, Readiness, Wait};
 use crate::watchers::Watchers;
 
@@ -81,11 +82,11 @@ pub(crate) struct Socket {
     spin: Spin,
     /// Where it is bound, as it was given. The connections that a server accepts
     /// share its.
-    local: OnceLock<Arc<CString>>,
+    local: OnceLock<Shared<CString>>,
     /// Where it was connected to, as it was given.
     remote: Mutex<Option<CString>>,
     /// Who may come in, once anything is asked.
-    access: OnceLock<Box<Access>>,
+    access: OnceLock<Shared<Access>>,
     /// A connection's, among those of its user.
     place: Option<Place>,
     /// What the service manager calls it.
@@ -175,6 +176,7 @@ impl Socket {
         if !matches!(address, Address::Path(_)) {
             check_without_file(options)?;
         }
+        let local = Shared::new(c_string(text.to_bytes())?)?;
         match address {
             // Its senders would answer the private name.
             Address::Path(_) if options.replace && self.kind == Kind::Datagram => {
@@ -186,7 +188,7 @@ impl Socket {
             Address::Path(path) => {
                 let file = SocketFile::bind(self.fd(), path, options)
                     .map_err(|failure| self.advise(failure))?;
-                let _ = self.file.set(Box::new(file));
+                let _ = self.file.set(file);
             }
             Address::Abstract(name) => self.bind_name(&name)?,
             // The kernel would say that all is well.
@@ -194,9 +196,9 @@ impl Socket {
                 return Err(Failure::Invalid(BOUND_ALREADY));
             }
             // Which name it became, only the kernel knows.
-            Address::Any => return self.bind_name(&[]),
+            Address::Any => return self.bind_name(&SocketName::UNNAMED),
         }
-        let _ = self.local.set(Arc::new(text.to_owned()));
+        let _ = self.local.set(local);
         Ok(())
     }
 
@@ -210,9 +212,8 @@ impl Socket {
         }
     }
 
-    fn bind_name(&self, bytes: &[u8]) -> Result<(), Failure> {
-        let name = SocketName::new(bytes).ok_or(Error::NAME_TOO_LONG)?;
-        sys::bind(self.fd(), &name).map_err(|error| match error {
+    fn bind_name(&self, name: &SocketName) -> Result<(), Failure> {
+        sys::bind(self.fd(), name).map_err(|error| match error {
             Error::IN_USE => Failure::NameTaken,
             other => Failure::Plain(other),
         })
@@ -321,23 +322,25 @@ impl Socket {
         self.file.get().is_some_and(|file| file.is_ours())
     }
 
-    /// The address it is bound to, as it was given. Empty: none.
-    pub(crate) fn local_address(&self) -> Result<CString> {
+    /// Shows the address it is bound to, as it was given. Empty: none.
+    pub(crate) fn local_address<T>(&self, show: impl FnOnce(&CStr) -> Result<T>) -> Result<T> {
         match self.local.get() {
-            Some(text) => Ok(CString::clone(text)),
-            None => sys::local_name(self.fd()).map(|name| address::text_of(&name).to_owned()),
+            Some(text) => show(text),
+            None => show(&address::text_of(&sys::local_name(self.fd())?)),
         }
     }
 
-    /// The address it is connected to, as it was given. Empty: an unnamed peer.
-    pub(crate) fn remote_address(&self) -> Result<CString> {
+    /// Shows the address it is connected to, as it was given. Empty: an unnamed peer.
+    pub(crate) fn remote_address<T>(&self, show: impl FnOnce(&CStr) -> Result<T>) -> Result<T> {
         let name = sys::remote_name(self.fd())?;
-        let given = self.remote.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(given.clone().unwrap_or_else(|| address::text_of(&name).to_owned()))
+        match &*self.remote.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(text) => show(text),
+            None => show(&address::text_of(&name)),
+        }
     }
 
-    pub(crate) fn set_remote_address(&self, text: &CStr) {
-        *self.remote.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.to_owned());
+    pub(crate) fn set_remote_address(&self, text: CString) {
+        *self.remote.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
     }
 
     /// For calls that have no flag against blocking, accept and connect. Copies of
@@ -387,29 +390,33 @@ impl Socket {
 
     /// Nobody can watch it from now on. Who did has to be told. (In a forked child nobody
     /// does: the watchers are the parent's.)
-    pub(crate) fn end_watching(&self) -> Vec<i64> {
-        if self.process == sys::process_id() { self.watchers.end() } else { Vec::new() }
+    pub(crate) fn end_watching(&self) -> impl Iterator<Item = i64> + use<> {
+        (self.process == sys::process_id()).then(|| self.watchers.end()).into_iter().flatten()
     }
 
     /// What it asks of its clients, if it asks anything.
-    pub(crate) fn access(&self) -> Option<&Access> {
-        self.access.get().map(AsRef::as_ref)
+    pub(crate) fn access(&self) -> Option<&Shared<Access>> {
+        self.access.get()
     }
 
     /// The same, from now on. Only who has connections can ask.
-    pub(crate) fn make_access(&self) -> Result<&Access> {
+    pub(crate) fn make_access(&self) -> Result<&Shared<Access>> {
         if self.kind == Kind::Datagram {
             return Err(Error::NOT_SUPPORTED);
         }
-        Ok(self.access.get_or_init(Box::default))
+        if self.access.get().is_none() {
+            // Another thread may have been faster.
+            let _ = self.access.set(Shared::new(Access::default())?);
+        }
+        self.access.get().ok_or(Error::NO_MEMORY)
     }
 
     pub(crate) fn activation_name(&self) -> Option<&CStr> {
         self.activation_name.get().map(CString::as_c_str)
     }
 
-    pub(crate) fn set_activation_name(&self, name: &CStr) {
-        let _ = self.activation_name.set(name.to_owned());
+    pub(crate) fn set_activation_name(&self, name: CString) {
+        let _ = self.activation_name.set(name);
     }
 
     pub(crate) fn kind(&self) -> Kind {

@@ -23,10 +23,11 @@ use std::time::Duration;
 use crate::address::split;
 use crate::directory::{Directory, Lock};
 use crate::error::{Error, Failure, Result};
-use crate::inspection::{descriptor_path, look, not_a_socket};
+use crate::inspection::{look, not_a_socket};
 use crate::parents::{self, Parents};
 use crate::private_names;
 use crate::sys::{self, FileStatus, SocketName};
+use crate::text::{ShortText, c_string};
 
 /// How a socket file is to be made.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,7 +52,7 @@ pub(crate) struct SocketFile {
     directory: Directory,
     name: CString,
     /// Where it is until it is published.
-    private: Option<CString>,
+    private: Option<ShortText>,
     published: AtomicBool,
     made: FileStatus,
     parents: Parents,
@@ -67,13 +68,16 @@ pub(crate) struct SocketFile {
 const ATTEMPTS: u32 = 100;
 
 impl SocketFile {
-    /// Binds the socket to the path. If anything fails nothing is left.
+    /// Binds the socket to the path. If anything fails nothing is left. A name can't be taken
+    /// back from a socket, so all the memory comes first.
     pub(crate) fn bind(
         socket: BorrowedFd<'_>,
         path: &CStr,
         options: &FileOptions,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Box<Self>, Failure> {
+        let room = sys::room_for()?;
         let (parent, name) = split(path)?;
+        let name = c_string(name.to_bytes())?;
         let parents = match options.make_parents {
             true => Parents::make_all(&parent)?,
             false => Parents::default(),
@@ -88,7 +92,7 @@ impl SocketFile {
         match bound {
             Ok(mut file) => {
                 file.parents = parents;
-                Ok(file)
+                Ok(Box::write(room, file))
             }
             Err(failure) => {
                 parents.remove();
@@ -106,7 +110,7 @@ impl SocketFile {
     ) -> Result<Self, Failure> {
         let place = Place { socket, path, directory: &directory, name: &name };
         let private = place.bind_narrow(options)?;
-        let bound = private.as_ref().unwrap_or(&name);
+        let bound = private.as_deref().unwrap_or(&name);
         // Without this the file could not be removed safely, so it is asked for twice.
         let made = directory.status(bound).or_else(|_| directory.status(bound))?;
         // From here on dropping this removes the file.
@@ -157,7 +161,7 @@ impl SocketFile {
             return Err(Failure::Invalid("the umask is not known; give a mode with user or group"));
         };
         if sys::status_at(file.as_fd(), c"")?.permissions() != mode {
-            sys::set_mode(&descriptor_path(file.as_fd()), mode)
+            sys::set_mode(&sys::descriptor_path(file.as_fd()), mode)
                 .map_err(Failure::at("set the file's mode"))?;
         }
         Ok(())
@@ -300,7 +304,7 @@ struct Place<'a> {
 impl Place<'_> {
     /// Binds; the file is not wider than it will be, not even for a moment. The private
     /// name, if it has one.
-    fn bind_narrow(&self, options: &FileOptions) -> Result<Option<CString>, Failure> {
+    fn bind_narrow(&self, options: &FileOptions) -> Result<Option<ShortText>, Failure> {
         let owned = options.user.is_some() || options.group.is_some();
         // What the kernel makes of it is this less the umask. Until it has its owner,
         // nobody may connect.
@@ -316,8 +320,8 @@ impl Place<'_> {
         })
     }
 
-    fn bind(&self, options: &FileOptions) -> Result<Option<CString>, Failure> {
-        let direct = self.fitting(self.path.to_bytes(), self.name);
+    fn bind(&self, options: &FileOptions) -> Result<Option<ShortText>, Failure> {
+        let direct = self.fitting(self.name);
         let lock = private_names::sweep_if_free(self.directory, self.name);
         let Some(direct) = direct.filter(|_| !options.replace) else {
             let lock = lock.map_or_else(|| self.directory.lock(), Ok)?;
@@ -331,20 +335,20 @@ impl Place<'_> {
         take(self.directory, self.name, options.no_reclaim, lock, bind).map(|()| None)
     }
 
-    /// The path itself if it fits: what is bound here is what getpeername, ss and lsof
-    /// will show to everyone. Else through the directory's descriptor. `None`: no way of
-    /// writing it fits.
-    fn fitting(&self, path: &[u8], name: &CStr) -> Option<SocketName> {
-        SocketName::new(path).or_else(|| SocketName::new(self.directory.path_of(name).to_bytes()))
+    /// A name in the directory. As the path writes it if that fits: what is bound here is
+    /// what getpeername, ss and lsof will show to everyone. Else through the directory's
+    /// descriptor. `None`: no way of writing it fits.
+    fn fitting(&self, name: &CStr) -> Option<SocketName> {
+        let before_name = self.path.count_bytes() - self.name.count_bytes();
+        let parent = &self.path.to_bytes()[..before_name];
+        SocketName::of_parts(&[parent, name.to_bytes()])
+            .or_else(|| self.directory.socket_name(name))
     }
 
     /// Binds a private name that nobody alive has.
-    fn bind_private(&self, _: &Lock) -> Result<CString, Failure> {
-        let before_name = self.path.count_bytes() - self.name.count_bytes();
-        let parent = &self.path.to_bytes()[..before_name];
+    fn bind_private(&self, _: &Lock) -> Result<ShortText, Failure> {
         for private in private_names::of(self.name) {
-            let beside = [parent, private.to_bytes()].concat();
-            let name = self.fitting(&beside, &private).ok_or(Error::NAME_TOO_LONG)?;
+            let name = self.fitting(&private).ok_or(Error::NAME_TOO_LONG)?;
             match sys::bind(self.socket, &name) {
                 Err(Error::IN_USE) => {}
                 result => return Ok(result.map(|()| private)?),

@@ -23,6 +23,7 @@ mod memory;
 mod name;
 mod netlink;
 mod process;
+mod procfs;
 mod words;
 
 pub(crate) use accounts::{group_id, user_id};
@@ -33,11 +34,12 @@ pub(crate) use epoll::*;
 pub(crate) use files::*;
 pub(crate) use identity::*;
 pub use memory::Buffer;
-pub(crate) use memory::{LARGEST_MESSAGE, Spill};
+pub(crate) use memory::{LARGEST_MESSAGE, Shared, Spill, boxed, room_for};
 pub use name::SocketName;
 use name::name_from;
 pub(crate) use netlink::unix_diag;
 pub(crate) use process::*;
+pub(crate) use procfs::*;
 pub(crate) use words::*;
 
 fn last_error() -> Error {

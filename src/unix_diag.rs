@@ -1,12 +1,12 @@
 //! The kernel's list of open Unix sockets (sock_diag(7)), of this network namespace, and
 //! who has one open (/proc).
 
-use std::fs;
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::CStr;
 
 use crate::error::{Error, Result};
 use crate::socket::Kind;
 use crate::sys::{self, FileStatus};
+use crate::text::ShortText;
 
 /// A socket that some process has open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,20 +129,19 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 /// A process that has the socket open, the oldest by its number. `None`: none that this
 /// process may look into.
 pub(crate) fn holder(socket: &OpenSocket) -> Option<u32> {
-    let wanted = format!("socket:[{}]", socket.inode);
-    let processes = fs::read_dir("/proc").ok()?;
-    processes
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
-        .filter(|pid| {
-            let descriptors = fs::read_dir(format!("/proc/{pid}/fd"));
-            descriptors.is_ok_and(|descriptors| {
-                descriptors.flatten().any(|descriptor| {
-                    fs::read_link(descriptor.path())
-                        .is_ok_and(|target| target.as_os_str().as_bytes() == wanted.as_bytes())
-                })
-            })
+    let wanted = ShortText::new(format_args!("socket:[{}]", socket.inode));
+    sys::numbers_in(c"/proc").ok()?.filter(|pid| has_open(*pid, &wanted)).min()
+}
+
+fn has_open(pid: u32, wanted: &CStr) -> bool {
+    let descriptors = sys::numbers_in(&ShortText::new(format_args!("/proc/{pid}/fd")));
+    descriptors.is_ok_and(|mut descriptors| {
+        descriptors.any(|descriptor| {
+            let link = ShortText::new(format_args!("/proc/{pid}/fd/{descriptor}"));
+            let mut room = [0; 64];
+            sys::read_link(&link, &mut room).is_ok_and(|target| target == wanted.to_bytes())
         })
-        .min()
+    })
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 //! is ever blocked in the kernel but ppoll, which alone can be woken from outside
 //! (close and shutdown wake neither accept nor connect nor a datagram's send).
 
-use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -277,19 +276,19 @@ fn sleep(
     events: i16,
     time: Option<Duration>,
 ) -> Result<i16> {
-    let place = my_place();
-    if let Some(place) = place {
+    let place = Place::take();
+    if let Some(Place(place)) = place {
         SLEEPERS.fall_asleep(place, interrupt.key());
     }
     let now = interrupt.state();
     let woken = if now != before || now & CLOSED != 0 {
         Ok([0; 2])
     } else {
-        let alarm = place.map(|place| SLEEPERS.alarm(place).0.as_fd());
+        let alarm = place.as_ref().map(Place::alarm);
         let time = if alarm.is_some() { time } else { earlier(time, LOOK_UP) };
         sys::poll([(fd, events), (alarm, libc::POLLIN)], time)
     };
-    if let Some(place) = place {
+    if let Some(Place(place)) = place {
         SLEEPERS.wake_up(place);
     }
     // Closing outranks a signal: the caller could not go on with this handle.
@@ -297,10 +296,10 @@ fn sleep(
         return Err(Error::Closed);
     }
     let [revents, rung] = woken?;
-    if let Some(place) = place
+    if let Some(place) = &place
         && rung != 0
     {
-        sys::lower(SLEEPERS.alarm(place).0.as_fd());
+        sys::lower(place.alarm());
     }
     Ok(revents)
 }
@@ -319,35 +318,24 @@ impl Alarm for EventFd {
 
 static SLEEPERS: LazyLock<Sleepers<EventFd>> = LazyLock::new(Sleepers::new);
 
-/// The calling thread's place among the sleepers, given back when it ends.
-struct MyPlace(Cell<Option<(u32, usize)>>);
+/// The calling thread's place among the sleepers, while it sleeps. (A thread-local one would
+/// take memory that the C library can't do without.)
+struct Place(usize);
 
-impl Drop for MyPlace {
-    fn drop(&mut self) {
-        if let Some((process, place)) = self.0.get()
-            && process == sys::process_id()
-        {
-            SLEEPERS.leave_place(place);
-        }
+impl Place {
+    fn take() -> Option<Self> {
+        SLEEPERS.take_place(sys::process_id(), sys::thread_number()).map(Self)
+    }
+
+    fn alarm(&self) -> BorrowedFd<'_> {
+        SLEEPERS.alarm(self.0).0.as_fd()
     }
 }
 
-fn my_place() -> Option<usize> {
-    thread_local! {
-        static MY_PLACE: MyPlace = const { MyPlace(Cell::new(None)) };
+impl Drop for Place {
+    fn drop(&mut self) {
+        SLEEPERS.leave_place(self.0);
     }
-    let process = sys::process_id();
-    // A thread may call us while its thread-locals are being destroyed.
-    MY_PLACE
-        .try_with(|MyPlace(mine)| match mine.get() {
-            Some((owner, place)) if owner == process => Some(place),
-            _ => {
-                let place = SLEEPERS.take_place(process)?;
-                mine.set(Some((process, place)));
-                Some(place)
-            }
-        })
-        .ok()?
 }
 
 #[cfg(test)]

@@ -7,10 +7,12 @@ use crate::error::{Error, Result};
 #[derive(Default)]
 pub(crate) struct Watchers(Mutex<State>);
 
+/// By their handles.
 #[derive(Default)]
 struct State {
-    /// By their handles.
-    watchers: Vec<i64>,
+    /// As most have only one, it takes no memory.
+    one: Option<i64>,
+    others: Vec<i64>,
     /// Nobody can begin any more.
     ended: bool,
 }
@@ -19,30 +21,37 @@ impl Watchers {
     /// Only what all may do at once (accepting, that is) has more than one watcher.
     pub(crate) fn begin(&self, watcher: i64, shared: bool) -> Result<()> {
         let mut state = self.lock();
-        let State { watchers, ended } = &mut *state;
-        if *ended {
+        if state.ended {
             return Err(Error::BAD_HANDLE);
         }
-        if watchers.contains(&watcher) {
+        if state.one == Some(watcher) || state.others.contains(&watcher) {
             return Ok(());
         }
-        if !shared && !watchers.is_empty() {
-            return Err(Error::BUSY);
+        match state.one {
+            Some(_) if !shared => return Err(Error::BUSY),
+            Some(_) => {
+                state.others.try_reserve_exact(1)?;
+                state.others.push(watcher);
+            }
+            None => state.one = Some(watcher),
         }
-        watchers.try_reserve_exact(1).map_err(|_| Error::NO_MEMORY)?;
-        watchers.push(watcher);
         Ok(())
     }
 
     pub(crate) fn stop(&self, watcher: i64) {
-        self.lock().watchers.retain(|&handle| handle != watcher);
+        let mut state = self.lock();
+        if state.one == Some(watcher) {
+            state.one = state.others.pop();
+        } else {
+            state.others.retain(|&handle| handle != watcher);
+        }
     }
 
     /// For ever: who is to be told.
-    pub(crate) fn end(&self) -> Vec<i64> {
+    pub(crate) fn end(&self) -> impl Iterator<Item = i64> + use<> {
         let mut state = self.lock();
         state.ended = true;
-        std::mem::take(&mut state.watchers)
+        state.one.take().into_iter().chain(std::mem::take(&mut state.others))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -218,7 +218,7 @@ fn a_sleeper_sees_the_reason_go_or_hears_the_alarm() {
         let sleeper = {
             let (sleepers, closed) = (sleepers.clone(), closed.clone());
             thread::spawn(move || {
-                let place = sleepers.take_place(1).expect("room");
+                let place = sleepers.take_place(1, 0).expect("room");
                 sleepers.fall_asleep(place, REASON);
                 let sees = closed.load(Ordering::Relaxed);
                 (place, sees)
@@ -236,14 +236,14 @@ fn a_sleeper_sees_the_reason_go_or_hears_the_alarm() {
 fn no_place_is_taken_twice() {
     model(|| {
         let sleepers = Arc::new(Sleepers::<Bell, 1>::new());
-        let first = sleepers.take_place(1).expect("room");
+        let first = sleepers.take_place(1, 0).expect("room");
         sleepers.leave_place(first);
         let taken = Arc::new(Mutex::new(Vec::new()));
         let threads: Vec<_> = (0..2)
             .map(|_| {
                 let (sleepers, taken) = (sleepers.clone(), taken.clone());
                 thread::spawn(move || {
-                    let place = sleepers.take_place(1).expect("room");
+                    let place = sleepers.take_place(1, 0).expect("room");
                     taken.lock().unwrap().push(place);
                 })
             })
@@ -258,9 +258,9 @@ fn no_place_is_taken_twice() {
 fn a_forked_child_takes_no_place_of_its_parent() {
     model(|| {
         let sleepers = Sleepers::<Bell, 1>::new();
-        let parent = sleepers.take_place(1).expect("room");
+        let parent = sleepers.take_place(1, 0).expect("room");
         sleepers.leave_place(parent);
-        assert_ne!(sleepers.take_place(2), Some(parent));
-        assert_eq!(sleepers.take_place(1), Some(parent));
+        assert_ne!(sleepers.take_place(2, 0), Some(parent));
+        assert_eq!(sleepers.take_place(1, 0), Some(parent));
     });
 }

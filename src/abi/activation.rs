@@ -15,8 +15,8 @@ use crate::handles;
 /// descriptor 3 on). They are adopted (udsock_adopt): their files stay. Other descriptors
 /// are left alone. All become close-on-exec, and the variables are removed from the
 /// environment, so a second call finds none. They are removed also if they were meant for
-/// another process, and after every error but -ERANGE. Call it early: no other thread may
-/// change the environment meanwhile.
+/// another process, and after every error but -ERANGE and -ENOMEM. Call it early: no other
+/// thread may change the environment meanwhile.
 ///
 /// Returns how many were written to `out`; 0 if nothing was passed to this process.
 ///

@@ -1,13 +1,11 @@
 //! Addresses
 
-use std::ffi::{CString, c_char};
+use std::ffi::c_char;
 
 use super::argument::TextRoom;
 use super::guard::guard;
 use super::socket::udsock_t;
-use crate::error::Result;
 use crate::handles;
-use crate::socket::Socket;
 
 /// Room for any address as text, its NUL included (PATH_MAX).
 pub const UDSOCK_ADDRESS_SIZE: usize = 4096;
@@ -25,8 +23,11 @@ pub unsafe extern "C" fn udsock_local_address(
     buffer: *mut c_char,
     size: usize,
 ) -> i64 {
-    // SAFETY: the caller passes room for `size` bytes.
-    guard(|| unsafe { write_address(s, buffer, size, Socket::local_address) })
+    guard(|| {
+        let room = TextRoom::new(buffer, size)?;
+        // SAFETY: the caller passes room for `size` bytes.
+        handles::get(s)?.local_address(|text| unsafe { room.write(text) })
+    })
 }
 
 /// The address that the socket is connected to, as text. It is as it was given to connect,
@@ -42,18 +43,9 @@ pub unsafe extern "C" fn udsock_remote_address(
     buffer: *mut c_char,
     size: usize,
 ) -> i64 {
-    // SAFETY: the caller passes room for `size` bytes.
-    guard(|| unsafe { write_address(s, buffer, size, Socket::remote_address) })
-}
-
-unsafe fn write_address(
-    s: udsock_t,
-    buffer: *mut c_char,
-    size: usize,
-    which: impl FnOnce(&Socket) -> Result<CString>,
-) -> Result<i64> {
-    let room = TextRoom::new(buffer, size)?;
-    let text = which(&*handles::get(s)?)?;
-    // SAFETY: the caller passes room for `size` bytes.
-    unsafe { room.write(&text) }
+    guard(|| {
+        let room = TextRoom::new(buffer, size)?;
+        // SAFETY: the caller passes room for `size` bytes.
+        handles::get(s)?.remote_address(|text| unsafe { room.write(text) })
+    })
 }

@@ -130,13 +130,21 @@ impl TextRoom {
 
     /// The length of the text without its NUL. The caller must have passed this room.
     pub(super) unsafe fn write(&self, text: &CStr) -> Result<i64> {
-        let bytes = text.to_bytes_with_nul();
-        if bytes.len() > self.size {
+        // SAFETY: as for write_bytes.
+        unsafe { self.write_bytes(text.to_bytes()) }
+    }
+
+    /// The same of a text without a NUL: one is put behind it.
+    pub(super) unsafe fn write_bytes(&self, text: &[u8]) -> Result<i64> {
+        if text.len() >= self.size {
             return Err(Error::OUT_OF_RANGE);
         }
         // SAFETY: the caller passed room for `size` bytes, and no more are written.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr().cast(), self.buffer, bytes.len()) };
-        Ok(super::guard::count(bytes.len() - 1))
+        unsafe {
+            ptr::copy_nonoverlapping(text.as_ptr().cast(), self.buffer, text.len());
+            self.buffer.add(text.len()).write(0);
+        }
+        Ok(super::guard::count(text.len()))
     }
 }
 

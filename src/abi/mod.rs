@@ -42,6 +42,9 @@
 //! receive into must not be of size 0, and no length may be above SSIZE_MAX: -EINVAL.
 //! A NULL where something is needed is -EINVAL.
 //!
+//! Memory. A call that lacks some returns -ENOMEM, and nothing is lost: call again. It never
+//! ends the program.
+//!
 //! Threads. Every call may be made from every thread, also on the same handle.
 //! udsock_close ends the calls that wait on the handle: they return UDSOCK_CLOSED.
 //!

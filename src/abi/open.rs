@@ -35,7 +35,7 @@ pub unsafe extern "C" fn udsock_open_server(
             let kind = known_kind(kind)?;
             let (options, backlog) = bind_options(options)?;
             let address = required_address(address)?;
-            cleanup::remove_at_exit();
+            cleanup::remove_at_exit()?;
             handles::open(|| Socket::open_server(kind, address, &options, backlog))
         })
     })
@@ -61,7 +61,7 @@ pub unsafe extern "C" fn udsock_open_client(
             let kind = known_kind(kind)?;
             let options = connect_options(options)?;
             let address = required_address(address)?;
-            cleanup::remove_at_exit();
+            cleanup::remove_at_exit()?;
             handles::open(|| Socket::open_client(kind, address, options))
         })
     })
@@ -86,7 +86,7 @@ pub unsafe extern "C" fn udsock_open_datagram(
         explain(err, "open datagram", address, || {
             let (options, _) = bind_options(options)?;
             let address = argument::text(address);
-            cleanup::remove_at_exit();
+            cleanup::remove_at_exit()?;
             handles::open(|| Socket::open_datagram(address, &options))
         })
     })

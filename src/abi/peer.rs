@@ -84,10 +84,9 @@ pub extern "C" fn udsock_peer_pidfd(s: udsock_t) -> i32 {
 pub unsafe extern "C" fn udsock_peer_label(s: udsock_t, buffer: *mut c_char, size: usize) -> i64 {
     guard(|| {
         let room = TextRoom::new(buffer, size)?;
-        let label =
-            std::ffi::CString::new(handles::get(s)?.peer_label()?).expect("it ends before a NUL");
+        let label = handles::get(s)?.peer_label()?;
         // SAFETY: the caller passes room for `size` bytes.
-        unsafe { room.write(&label) }
+        unsafe { room.write_bytes(&label) }
     })
 }
 

@@ -409,8 +409,11 @@ impl Items<'static> for OutgoingItems {
         let to = match item.address_length {
             0 => None,
             length => {
+                let part = self.part(item.address_offset, length)?;
                 let mut text = Vec::new();
-                self.part(item.address_offset, length)?.copy_to(&mut text);
+                // Room for the NUL, too.
+                text.try_reserve_exact(part.size() + 1)?;
+                part.copy_to(&mut text);
                 let text = CString::new(text).map_err(|_| Error::INVALID)?;
                 Some(address::destination_of(&text)?)
             }

@@ -189,7 +189,7 @@ pub unsafe extern "C" fn udsock_bind(
             let socket = handles::get(s)?;
             let (options, _) = bind_options(options)?;
             let address = required_address(address)?;
-            cleanup::remove_at_exit();
+            cleanup::remove_at_exit()?;
             socket.bind(address, &options)?;
             Ok(0)
         })
@@ -272,7 +272,7 @@ pub unsafe extern "C" fn udsock_connect(
         explain(err, "connect", address, || {
             let socket = handles::get(s)?;
             let options = connect_options(options)?;
-            cleanup::remove_at_exit();
+            cleanup::remove_at_exit()?;
             socket.connect(required_address(address)?, options)?;
             Ok(0)
         })

@@ -22,7 +22,8 @@ pub(super) const STARVED_PAUSE: Duration = Duration::from_millis(20);
 /// A message that was received and did not fit: it comes first in the next round.
 pub(super) struct Held {
     socket: i64,
-    bytes: Vec<u8>,
+    /// Of the message, which is in the spill.
+    size: usize,
     address: NameText,
 }
 
@@ -38,7 +39,11 @@ impl Poller {
             if !round.has_room() {
                 break;
             }
-            let result = match handles::accept_once(server) {
+            let prepare = |client| {
+                state.members.make_room(client)?;
+                Ok(state.closing.try_reserve(1)?)
+            };
+            let result = match handles::accept_once(server, prepare) {
                 Ok(None) => continue,
                 Ok(Some(client)) => self.welcome(state, handle, client, round),
                 Err(error) => Err(error),
@@ -183,14 +188,10 @@ impl Poller {
         let wanted = (socket.kind() == Kind::Datagram).then_some(&mut from);
         let size = socket.receive_now(&[room, state.spill.buffer()?], wanted, 0, shut)?;
         let address = address::text_of(&from);
-        let rest = &state.spill.written(size.saturating_sub(room.size()));
         let text = if address.is_empty() { 0 } else { address.count_bytes() + 1 };
         if size + text > room.size() && !round.is_untouched() {
-            let mut bytes = Vec::new();
-            bytes.try_reserve_exact(size).map_err(|_| Error::NO_MEMORY)?;
-            room.first(size).copy_to(&mut bytes);
-            bytes.extend_from_slice(rest);
-            state.held = Some(Held { socket: handle, bytes, address });
+            state.spill.put_before(room.first(size), size.saturating_sub(room.size()));
+            state.held = Some(Held { socket: handle, size, address });
             return Ok(());
         }
         self.deliver(state, handle, size, &address, round);
@@ -227,7 +228,7 @@ impl Poller {
         held: Held,
         round: &mut Round<'_, impl Report>,
     ) {
-        let Held { socket, ref bytes, ref address } = held;
+        let Held { socket, size, ref address } = held;
         let Some(member) = state.members.get_mut(socket) else {
             return;
         };
@@ -236,8 +237,8 @@ impl Poller {
             state.held = Some(held);
             return;
         }
-        round.rest().write(bytes);
-        self.deliver(state, socket, bytes.len(), address, round);
+        round.rest().write(state.spill.written(size));
+        self.deliver(state, socket, size, address, round);
     }
 
     /// That answers were lost is told once what the peer had sent has been.

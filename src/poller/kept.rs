@@ -1,6 +1,7 @@
 //! What a poller has taken for sending and could not send yet.
 
 use std::collections::VecDeque;
+use std::mem::{self, MaybeUninit};
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
@@ -45,10 +46,6 @@ impl Message {
 }
 
 impl Kept {
-    pub(super) fn bytes() -> Self {
-        Self::new(Queue::Bytes(VecDeque::new()))
-    }
-
     pub(super) fn messages() -> Self {
         Self::new(Queue::Messages(VecDeque::new()))
     }
@@ -105,14 +102,14 @@ impl Kept {
     pub(super) fn push(&mut self, data: Buffer<'_>, to: Option<Destination>) -> Result<()> {
         match &mut self.queue {
             Queue::Bytes(bytes) => {
-                bytes.try_reserve(data.size()).map_err(|_| Error::NO_MEMORY)?;
+                bytes.try_reserve(data.size())?;
                 data.copy_to(bytes);
                 self.size += data.size();
             }
             Queue::Messages(messages) => {
                 let mut bytes = Vec::new();
-                bytes.try_reserve_exact(data.size()).map_err(|_| Error::NO_MEMORY)?;
-                messages.try_reserve(1).map_err(|_| Error::NO_MEMORY)?;
+                bytes.try_reserve_exact(data.size())?;
+                messages.try_reserve(1)?;
                 data.copy_to(&mut bytes);
                 let message = Message { bytes, to };
                 self.size += message.size();
@@ -139,6 +136,46 @@ impl Kept {
         }
         self.is_starved = result.is_err_and(is_passing);
         if self.is_starved { Ok(()) } else { result }
+    }
+}
+
+/// For the rest of what is about to be sent: room, made beforehand.
+#[derive(Default)]
+pub(super) struct Spare {
+    kept: Option<Box<MaybeUninit<Kept>>>,
+    bytes: VecDeque<u8>,
+}
+
+impl Spare {
+    #[inline(always)]
+    pub(super) fn make_room(&mut self, size: usize) -> Result<()> {
+        // As it is all the time.
+        let is_enough = self.kept.is_some() && self.bytes.capacity() >= size;
+        if is_enough { Ok(()) } else { self.grow(size) }
+    }
+
+    #[cold]
+    fn grow(&mut self, size: usize) -> Result<()> {
+        if self.kept.is_none() {
+            self.kept = Some(sys::room_for()?);
+        }
+        // More is likely to follow.
+        const LEAST: usize = 2048;
+        Ok(self.bytes.try_reserve(size.max(LEAST))?)
+    }
+
+    /// To make a large one anew costs little of what it costs to send as much.
+    pub(super) fn drop_large(&mut self) {
+        const LARGE: usize = 1 << 14;
+        if self.bytes.capacity() > LARGE {
+            self.bytes = VecDeque::new();
+        }
+    }
+
+    pub(super) fn take(&mut self) -> Result<Box<Kept>> {
+        self.make_room(0)?;
+        let room = self.kept.take().ok_or(Error::NO_MEMORY)?;
+        Ok(Box::write(room, Kept::new(Queue::Bytes(mem::take(&mut self.bytes)))))
     }
 }
 
@@ -175,7 +212,8 @@ fn flush_messages(
         match sys::send(fd, &[Buffer::of(&message.bytes)], name) {
             Err(Error::WOULD_BLOCK) => {
                 match name {
-                    Some(name) => full.push(*name),
+                    Some(name) if full.try_reserve(1).is_ok() => full.push(*name),
+                    Some(_) => (result, stopped) = (Err(Error::NO_MEMORY), true),
                     None => stopped = true,
                 }
                 true

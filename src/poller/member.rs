@@ -93,6 +93,12 @@ impl Member {
         self.manner.only_readiness || (self.role != Role::Server && !has_arena)
     }
 
+    /// The program is told when it can go on.
+    pub(super) fn refuse(&mut self) -> Error {
+        self.is_refusing = true;
+        Error::WOULD_BLOCK
+    }
+
     /// Whether something, here or in the program, waits for its way out.
     pub(super) fn waits_to_send(&self) -> bool {
         self.kept.is_some() || (self.role == Role::Connection && self.is_refusing)
@@ -127,20 +133,37 @@ impl Members {
         self.0.get_mut(slot_of(socket)).filter(|member| member.socket == socket)
     }
 
-    /// Instead of whoever had the slot before.
-    pub(super) fn insert(&mut self, member: Member) -> Result<&mut Member> {
-        let slot = slot_of(member.socket);
+    /// There is a place for this socket.
+    pub(super) fn make_room(&mut self, socket: i64) -> Result<()> {
+        let slot = slot_of(socket);
         if slot >= self.0.len() {
             let more = slot + 1 - self.0.len();
-            self.0.try_reserve(more).map_err(|_| Error::NO_MEMORY)?;
+            self.0.try_reserve(more)?;
             self.0.resize_with(slot + 1, || Member::NOBODY);
         }
-        self.0[slot] = member;
-        Ok(&mut self.0[slot])
+        Ok(())
+    }
+
+    /// Instead of whoever had the slot before.
+    pub(super) fn insert(&mut self, member: Member) -> Result<&mut Member> {
+        self.make_room(member.socket)?;
+        let place = &mut self.0[slot_of(member.socket)];
+        *place = member;
+        Ok(place)
     }
 
     pub(super) fn remove(&mut self, socket: i64) -> Option<Member> {
         self.get_mut(socket).map(|member| std::mem::replace(member, Member::NOBODY))
+    }
+
+    /// How many slots there are.
+    pub(super) fn slots(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The handle of who is there; 0: nobody.
+    pub(super) fn in_slot(&self, slot: usize) -> i64 {
+        self.0[slot].socket
     }
 
     /// The handle of each.

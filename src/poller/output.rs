@@ -1,5 +1,6 @@
 //! What goes out: answers for many sockets, in as few system calls as they need.
 
+use super::input::STARVED_PAUSE;
 use super::member::{Role, Then};
 use super::sender::Sender;
 use super::turns::{Chain, Taken};
@@ -47,6 +48,7 @@ impl Poller {
             }
         }
         state.turns = turns;
+        state.spare.drop_large();
         self.unlock(state);
         arranged.map(|()| taken.count)
     }
@@ -59,10 +61,11 @@ impl Poller {
         mut chain: Chain<'_>,
         taken: &mut Taken<'_, impl Items<'a>>,
     ) {
-        let Some(member) = state.members.get_mut(handle) else {
+        let State { members, spare, .. } = state;
+        let Some(member) = members.get_mut(handle) else {
             return;
         };
-        let mut sender = Sender { member, socket, limits: self.limits, is_full: false };
+        let mut sender = Sender { member, socket, spare, limits: self.limits, refusal: None };
         match socket.kind() {
             Kind::Stream => sender.send_bytes(&mut chain, taken),
             Kind::Datagram | Kind::Seqpacket => sender.send_messages(&mut chain, taken),
@@ -71,7 +74,7 @@ impl Poller {
     }
 
     /// What has not gone is seen to; what was to happen when all has gone happens.
-    fn after_sending(&self, state: &mut State, handle: i64, socket: &Socket) {
+    pub(super) fn after_sending(&self, state: &mut State, handle: i64, socket: &Socket) {
         let Some(member) = state.members.get_mut(handle) else {
             return;
         };
@@ -90,9 +93,15 @@ impl Poller {
             None => match std::mem::replace(&mut member.then, Then::Stay) {
                 Then::Stay => {}
                 Then::Shutdown => drop(socket.shutdown(Side::Write)),
-                Then::Close => {
+                Then::Close if state.closing.try_reserve(1).is_ok() => {
                     self.leave(state, handle, socket);
                     state.closing.push(handle);
+                }
+                Then::Close => {
+                    member.then = Then::Close;
+                    member.at_rest = true;
+                    let _ = self.follow(member, socket.fd());
+                    self.pause(state, handle, STARVED_PAUSE);
                 }
             },
         }

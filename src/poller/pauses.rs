@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::input::STARVED_PAUSE;
-use super::member::Role;
+use super::member::{Role, Then};
 use super::{Poller, Report, Round, State};
 use crate::handles;
 use crate::sys;
@@ -13,8 +13,10 @@ use crate::sys;
 impl Poller {
     /// Leaves a member alone for a while.
     pub(super) fn pause(&self, state: &mut State, handle: i64, time: Duration) {
-        if state.pauses.try_reserve(1).is_ok() {
-            state.pauses.push((Instant::now() + time, handle));
+        let end = Instant::now() + time;
+        match state.pauses.try_reserve(1) {
+            Ok(()) => state.pauses.push((end, handle)),
+            Err(_) => state.common_pause = Some(state.common_pause.map_or(end, |at| at.min(end))),
         }
         self.set_clock(state);
     }
@@ -24,7 +26,8 @@ impl Poller {
             true => Some(Duration::ZERO),
             false => {
                 let now = Instant::now();
-                state.pauses.iter().map(|(end, _)| end.saturating_duration_since(now)).min()
+                let ends = state.pauses.iter().map(|(end, _)| *end).chain(state.common_pause);
+                ends.min().map(|end| end.saturating_duration_since(now))
             }
         };
         // It can't fail: the clock is a timer, and the time is one.
@@ -34,13 +37,23 @@ impl Poller {
     /// Goes on with those whose pause is over.
     pub(super) fn end_pauses(&self, state: &mut State, round: &mut Round<'_, impl Report>) {
         let now = Instant::now();
-        let mut pauses = std::mem::take(&mut state.pauses);
-        let over = pauses.extract_if(.., |(end, _)| *end <= now);
-        for (_, handle) in over {
-            self.end_pause(state, handle, round);
+        let mut index = 0;
+        while let Some((end, handle)) = state.pauses.get(index).copied() {
+            if end <= now {
+                // (What takes its place has not been looked at; what is new ends later.)
+                state.pauses.swap_remove(index);
+                self.end_pause(state, handle, round);
+            } else {
+                index += 1;
+            }
         }
-        pauses.append(&mut state.pauses);
-        state.pauses = pauses;
+        if state.common_pause.is_some_and(|end| end <= now) {
+            state.common_pause = None;
+            for slot in 0..state.members.slots() {
+                let handle = state.members.in_slot(slot);
+                self.end_pause(state, handle, round);
+            }
+        }
         self.set_clock(state);
     }
 
@@ -51,7 +64,13 @@ impl Poller {
         };
         if let Some(kept) = &mut member.kept {
             kept.is_pausing = false;
-            return self.serve_or_leave(state, handle, sys::WRITABLE, round);
+            if !self.serve_or_leave(state, handle, sys::WRITABLE, round) {
+                self.pause(state, handle, STARVED_PAUSE);
+            }
+            return;
+        }
+        if member.then == Then::Close {
+            return self.after_sending(state, handle, &socket);
         }
         if member.role == Role::Server {
             member.at_rest = false;

@@ -1,7 +1,7 @@
 //! One socket's turn to send.
 
 use super::Limits;
-use super::kept::Kept;
+use super::kept::{Kept, Spare};
 use super::member::{Member, Role, Then};
 use super::output::{Item, Items};
 use super::turns::{Chain, Taken};
@@ -16,9 +16,10 @@ const PARTS: usize = 64;
 pub(super) struct Sender<'b> {
     pub(super) member: &'b mut Member,
     pub(super) socket: &'b Socket,
+    pub(super) spare: &'b mut Spare,
     pub(super) limits: Limits,
     /// An item was refused; nothing may overtake it.
-    pub(super) is_full: bool,
+    pub(super) refusal: Option<Error>,
 }
 
 /// What is to become of an item.
@@ -93,9 +94,18 @@ impl Sender<'_> {
         fates: &[Fate],
         taken: &mut Taken<'_, impl Items<'a>>,
     ) {
+        let kept = parts.iter().zip(fates).filter(|(_, fate)| fate.keeps);
+        let kept = kept.map(|(part, _)| part.size()).fold(0, usize::saturating_add);
         let sent = match parts.iter().all(|part| part.size() == 0) {
             true => Ok(0),
-            false => sys::send(self.socket.fd(), parts, None),
+            // What has gone can't be taken back, so there must be room for the rest.
+            false => match self.spare.make_room(kept) {
+                Ok(()) => sys::send(self.socket.fd(), parts, None),
+                Err(error) => {
+                    self.refuse(error);
+                    Err(error)
+                }
+            },
         };
         let mut sent = match sent {
             Err(Error::WOULD_BLOCK) => Ok(0),
@@ -117,12 +127,13 @@ impl Sender<'_> {
     /// Of an item so much has gone.
     fn sent_part(&mut self, data: Buffer<'_>, gone: usize, fate: &Fate) -> Result<usize> {
         let &Fate { then, keeps, .. } = fate;
-        if gone == data.size() && self.member.kept.is_none() && !self.is_full {
+        if gone == data.size() && self.member.kept.is_none() && self.refusal.is_none() {
             self.member.then = then;
             return Ok(gone);
         }
         if !keeps && gone > 0 {
-            self.refuse();
+            let error = self.member.refuse();
+            self.refuse(error);
             return Ok(gone);
         }
         let result = self.keep(Item { data: data.skip(gone), to: None, then, keeps });
@@ -139,22 +150,35 @@ impl Sender<'_> {
         if self.member.then != Then::Stay {
             return Err(Error::BROKEN_PIPE);
         }
-        if self.is_full { Err(Error::WOULD_BLOCK) } else { Ok(()) }
+        self.refusal.map_or(Ok(()), Err)
     }
 
     /// For later, if there is room.
     fn keep(&mut self, item: Item<'_>) -> Result<usize> {
         self.check()?;
+        self.try_keep(item).inspect_err(|error| self.refuse(*error))
+    }
+
+    fn refuse(&mut self, error: Error) {
+        let is_passing = matches!(error, Error::WOULD_BLOCK | Error::NO_MEMORY);
+        if is_passing && self.member.role == Role::Connection {
+            self.refusal = Some(error);
+        }
+    }
+
+    fn try_keep(&mut self, item: Item<'_>) -> Result<usize> {
         if !item.keeps {
-            return Err(self.refuse());
+            return Err(self.member.refuse());
         }
         let size = item.data.size();
         let is_stream = self.socket.kind() == Kind::Stream;
-        let kept = self.member.kept.get_or_insert_with(|| {
-            Box::new(if is_stream { Kept::bytes() } else { Kept::messages() })
-        });
+        let kept = match &mut self.member.kept {
+            Some(kept) => kept,
+            none if is_stream => none.insert(self.spare.take()?),
+            none => none.insert(sys::boxed(Kept::messages())?),
+        };
         if !kept.has_room(size, self.limits.send) {
-            return Err(self.refuse());
+            return Err(self.member.refuse());
         }
         if !is_stream && size > self.socket.largest_message()? {
             // Later nobody could be told.
@@ -163,13 +187,6 @@ impl Sender<'_> {
         kept.push(item.data, item.to)?;
         self.member.then = item.then;
         Ok(size)
-    }
-
-    /// The program is told when it can go on.
-    fn refuse(&mut self) -> Error {
-        self.is_full = self.member.role == Role::Connection;
-        self.member.is_refusing = true;
-        Error::WOULD_BLOCK
     }
 
     /// Each item is a message; many go in one call.
@@ -254,7 +271,7 @@ impl Sender<'_> {
     /// So as not to overtake.
     fn must_wait(&self, item: &Item<'_>) -> bool {
         let to = item.to.as_ref().map(AsRef::as_ref);
-        self.is_full || self.member.kept.as_ref().is_some_and(|kept| kept.is_before(to))
+        self.refusal.is_some() || self.member.kept.as_ref().is_some_and(|kept| kept.is_before(to))
     }
 
     fn send_batch<'a>(

@@ -34,8 +34,8 @@ impl Turns {
         let count = taken.items.count();
         self.turns.clear();
         self.next.clear();
-        self.turns.try_reserve(count).map_err(|_| Error::NO_MEMORY)?;
-        self.next.try_reserve(count).map_err(|_| Error::NO_MEMORY)?;
+        self.turns.try_reserve(count)?;
+        self.next.try_reserve(count)?;
         self.next.resize(count, NONE);
         for index in 0..count {
             let socket = taken.items.socket(index);

@@ -30,15 +30,18 @@ fn look_up<T: Copy>(
     call: impl Fn(*mut T, *mut c_char, usize, *mut *mut T) -> c_int,
 ) -> Result<Option<T>> {
     const MOST: usize = 1 << 20;
-    let mut buffer = vec![0; 1 << 10];
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(1 << 10)?;
     loop {
         let mut entry = MaybeUninit::uninit();
         let mut result = ptr::null_mut();
-        match call(entry.as_mut_ptr(), buffer.as_mut_ptr(), buffer.len(), &mut result) {
+        match call(entry.as_mut_ptr(), buffer.as_mut_ptr(), buffer.capacity(), &mut result) {
             0 if result.is_null() => return Ok(None),
             // SAFETY: it was found, so the entry has been written.
             0 => return Ok(Some(unsafe { entry.assume_init() })),
-            libc::ERANGE if buffer.len() < MOST => buffer.resize(buffer.len() * 4, 0),
+            libc::ERANGE if buffer.capacity() < MOST => {
+                buffer.try_reserve_exact(buffer.capacity() * 4)?;
+            }
             libc::EINTR => {}
             // What the C library says when there is nobody of this name (see getpwnam(3)).
             libc::ENOENT | libc::ESRCH | libc::EBADF | libc::EPERM => return Ok(None),

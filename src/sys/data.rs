@@ -162,7 +162,7 @@ pub(crate) fn send_batch(
 ) -> Result<usize> {
     let mut headers = empty_headers();
     let has_descriptors = messages.iter().any(|message| !message.descriptors.is_empty());
-    let mut beside = ancillaries(if has_descriptors { messages.len() } else { 0 });
+    let mut beside = ancillaries(if has_descriptors { messages.len() } else { 0 })?;
     for (index, (header, message)) in headers.iter_mut().zip(messages).enumerate() {
         header.msg_hdr = header_of(std::slice::from_ref(&message.buffer), message.to);
         if let Some(ancillary) = beside.get_mut(index) {
@@ -225,8 +225,12 @@ pub(crate) fn receive_batch(
 }
 
 /// What goes beside that many messages.
-pub(crate) fn ancillaries(count: usize) -> Vec<Ancillary> {
-    (0..count.min(BATCH)).map(|_| Ancillary::new()).collect()
+pub(crate) fn ancillaries(count: usize) -> Result<Vec<Ancillary>> {
+    let count = count.min(BATCH);
+    let mut ancillaries = Vec::new();
+    ancillaries.try_reserve_exact(count)?;
+    ancillaries.extend((0..count).map(|_| Ancillary::new()));
+    Ok(ancillaries)
 }
 
 fn empty_headers() -> [libc::mmsghdr; BATCH] {

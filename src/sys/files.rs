@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use super::{check, own};
 use crate::error::Result;
+use crate::text::ShortText;
 
 /// What is at a path: stat(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,11 @@ pub(crate) fn open_path_at(directory: BorrowedFd<'_>, name: &CStr, flags: i32) -
     let flags = libc::O_PATH | libc::O_CLOEXEC | flags;
     // SAFETY: the name is a C string.
     own(unsafe { libc::openat(directory.as_raw_fd(), name.as_ptr(), flags) })
+}
+
+/// What a descriptor holds, as a path that every call takes.
+pub(crate) fn descriptor_path(file: BorrowedFd<'_>) -> ShortText {
+    ShortText::new(format_args!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
 /// The directory itself, opened for reading.

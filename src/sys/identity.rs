@@ -35,30 +35,31 @@ pub(crate) fn peer_credentials(fd: BorrowedFd<'_>) -> Result<Credentials> {
     Ok(Credentials { pid: found.pid, uid: found.uid, gid: found.gid })
 }
 
-/// The supplementary groups.
-pub(crate) fn peer_groups(fd: BorrowedFd<'_>) -> Result<Vec<u32>> {
-    let mut groups = vec![0_u32; 32];
-    let size = variable(fd, SO_PEERGROUPS, &mut groups)?;
-    groups.truncate(size / size_of::<u32>());
-    Ok(groups)
+/// As many groups as a process can have (NGROUPS_MAX).
+pub(crate) const MOST_GROUPS: usize = 65_536;
+
+/// The supplementary groups, instead of what is in the list, which grows if need be.
+pub(crate) fn peer_groups(fd: BorrowedFd<'_>, groups: &mut Vec<u32>) -> Result<()> {
+    variable(fd, SO_PEERGROUPS, groups)
 }
 
 /// The label of a Linux security module, as bytes, perhaps with a NUL.
 pub(crate) fn peer_label(fd: BorrowedFd<'_>) -> Result<Vec<u8>> {
-    let mut label = vec![0_u8; 256];
-    let size = variable(fd, libc::SO_PEERSEC, &mut label)?;
-    label.truncate(size);
+    let mut label = Vec::new();
+    variable(fd, libc::SO_PEERSEC, &mut label)?;
     Ok(label)
 }
 
-/// An option whose size is known when it has been asked for. Its size in bytes.
-fn variable<T: Clone + Default>(
-    fd: BorrowedFd<'_>,
-    option: i32,
-    room: &mut Vec<T>,
-) -> Result<usize> {
+/// Numbers: any bytes are one.
+trait Number {}
+impl Number for u8 {}
+impl Number for u32 {}
+
+/// An option whose size is known when it has been asked for.
+fn variable<T: Number>(fd: BorrowedFd<'_>, option: i32, room: &mut Vec<T>) -> Result<()> {
+    room.clear();
     loop {
-        let given = room.len() * size_of::<T>();
+        let given = room.capacity() * size_of::<T>();
         let mut size = given as libc::socklen_t;
         // SAFETY: the room is as large as size says.
         let result = check(unsafe {
@@ -73,9 +74,14 @@ fn variable<T: Clone + Default>(
         let size = size as usize;
         match result {
             Err(Error::OUT_OF_RANGE) if size > given => {
-                room.resize(size.div_ceil(size_of::<T>()), T::default());
+                room.try_reserve_exact(size.div_ceil(size_of::<T>()))?;
             }
-            result => return result.map(|_| size),
+            Err(error) => return Err(error),
+            Ok(_) => {
+                // SAFETY: the kernel has written as much.
+                unsafe { room.set_len(size / size_of::<T>()) };
+                return Ok(());
+            }
         }
     }
 }

@@ -1,9 +1,13 @@
 //! Memory that the kernel reads and writes: the caller's, and our own for what does not
-//! fit there.
+//! fit there. And memory that there may not be, where std would end the process.
 
+use std::alloc::{Layout, alloc};
 use std::ffi::c_void;
 use std::marker::PhantomData;
-use std::ptr;
+use std::mem::MaybeUninit;
+use std::ops::Deref;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use crate::error::{Error, Result};
 
@@ -83,14 +87,95 @@ pub(crate) struct Spill(Vec<u8>);
 impl Spill {
     /// Memory that was never written takes up none.
     pub(crate) fn buffer(&mut self) -> Result<Buffer<'static>> {
-        self.0.try_reserve_exact(LARGEST_MESSAGE).map_err(|_| Error::NO_MEMORY)?;
+        self.0.try_reserve_exact(LARGEST_MESSAGE)?;
         Ok(Buffer::from_raw(self.0.as_ptr().cast(), LARGEST_MESSAGE))
     }
 
-    /// What the kernel has written there.
+    /// What the kernel has written there comes behind these bytes, which are at most as many
+    /// as make a message of it.
+    pub(crate) fn put_before(&mut self, bytes: Buffer<'_>, written: usize) {
+        assert!(bytes.size() + written <= self.0.capacity());
+        let place = self.0.as_mut_ptr();
+        // SAFETY: there is room for both; the caller lent the bytes, which are not here.
+        unsafe {
+            ptr::copy(place, place.add(bytes.size()), written);
+            ptr::copy_nonoverlapping(bytes.0.iov_base.cast(), place, bytes.size());
+        }
+    }
+
+    /// What has been written there.
     pub(crate) fn written(&self, count: usize) -> &[u8] {
         assert!(count <= self.0.capacity());
-        // SAFETY: the kernel has written `count` bytes there.
+        // SAFETY: the caller says that so many bytes have been.
         unsafe { std::slice::from_raw_parts(self.0.as_ptr(), count) }
+    }
+}
+
+/// Room for a value that is made later (`Box::write`), when there must be some.
+pub(crate) fn room_for<T>() -> Result<Box<MaybeUninit<T>>> {
+    const { assert!(size_of::<T>() > 0) };
+    // SAFETY: the size is not 0.
+    let place = unsafe { alloc(Layout::new::<T>()) }.cast::<MaybeUninit<T>>();
+    if place.is_null() {
+        return Err(Error::NO_MEMORY);
+    }
+    // SAFETY: it was allocated for a T just now, and is nobody else's.
+    Ok(unsafe { Box::from_raw(place) })
+}
+
+/// `Box::new`.
+pub(crate) fn boxed<T>(value: T) -> Result<Box<T>> {
+    room_for().map(|room| Box::write(room, value))
+}
+
+/// A value with many owners: `Arc`.
+pub(crate) struct Shared<T>(NonNull<Counted<T>>);
+
+struct Counted<T> {
+    owners: AtomicUsize,
+    value: T,
+}
+
+// SAFETY: the owners have the value in common (T: Sync), and the last one of them, on whatever
+// thread it is, drops it (T: Send).
+unsafe impl<T: Send + Sync> Send for Shared<T> {}
+// SAFETY: as above; who has a reference can make itself an owner.
+unsafe impl<T: Send + Sync> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    pub(crate) fn new(value: T) -> Result<Self> {
+        let counted = boxed(Counted { owners: AtomicUsize::new(1), value })?;
+        Ok(Self(NonNull::from(Box::leak(counted))))
+    }
+
+    fn counted(&self) -> &Counted<T> {
+        // SAFETY: it is there as long as it has an owner.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        self.counted().owners.fetch_add(1, Ordering::Relaxed);
+        Self(self.0)
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.counted().value
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        if self.counted().owners.fetch_sub(1, Ordering::Release) == 1 {
+            // What the other owners did with it came before.
+            fence(Ordering::Acquire);
+            // SAFETY: it came from a Box, and this was the last owner.
+            drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+        }
     }
 }

@@ -19,8 +19,7 @@ impl SocketName {
     /// What fits into sun_path.
     pub(crate) const MAX: usize = size_of::<libc::sockaddr_un>() - PATH_OFFSET;
 
-    /// A name of these bytes: a path, or a NUL and an abstract name. None is the
-    /// request for a name that the kernel picks.
+    /// A name of these bytes: a path, or a NUL and an abstract name.
     pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
         let mut name = Self::EMPTY;
         let room = name.address.sun_path.get_mut(..bytes.len())?;
@@ -32,6 +31,20 @@ impl SocketName {
         name.length = (PATH_OFFSET + end) as libc::socklen_t;
         Some(name)
     }
+
+    /// The same, in parts.
+    pub(crate) fn of_parts(parts: &[&[u8]]) -> Option<Self> {
+        let mut bytes = [0; Self::MAX];
+        let mut length = 0;
+        for part in parts {
+            bytes.get_mut(length..length + part.len())?.copy_from_slice(part);
+            length += part.len();
+        }
+        Self::new(&bytes[..length])
+    }
+
+    /// The request for a name that the kernel picks.
+    pub(crate) const UNNAMED: Self = Self { length: PATH_OFFSET as libc::socklen_t, ..Self::EMPTY };
 
     /// Nobody's, for the kernel to fill in.
     pub(crate) const EMPTY: Self = Self {

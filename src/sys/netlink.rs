@@ -52,7 +52,8 @@ pub(crate) fn unix_diag(mut visit: impl FnMut(&[u8]) -> Result<bool>) -> Result<
     check_size(unsafe {
         libc::send(socket.as_raw_fd(), (&raw const request).cast(), size, libc::MSG_NOSIGNAL)
     })?;
-    let mut buffer = vec![0_u8; 1 << 16];
+    // The kernel makes parts of this size for who has no room for larger ones (netlink(7)).
+    let mut buffer = [0_u8; 8192];
     loop {
         // SAFETY: the buffer is of this size.
         let received = check_size(unsafe {

@@ -1,18 +1,25 @@
 //! The process: its number, its umask, its end, its signals.
 
 use std::ffi::{CStr, CString};
-use std::fs;
 use std::mem::{MaybeUninit, zeroed};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-use super::check;
-use crate::error::Result;
+use super::{check, find_in_lines, read_start};
+use crate::error::{Error, Result};
+use crate::text::c_string;
 
 /// How many processors this machine has at work.
 pub(crate) fn processors() -> i64 {
     // SAFETY: it takes a number and gives one.
     unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }
+}
+
+/// Tells the calling thread from most others.
+pub(crate) fn thread_number() -> usize {
+    const PAGE: usize = 4096;
+    // SAFETY: no pointers. It is an address on the thread's stack.
+    unsafe { libc::pthread_self() as usize / PAGE }
 }
 
 /// Asks the kernel only once: every process, however it was forked, begins with a note that
@@ -67,22 +74,26 @@ fn make_note() -> *mut AtomicU32 {
     page.cast()
 }
 
-pub(crate) const UID_MAP: &str = "/proc/self/uid_map";
-pub(crate) const GID_MAP: &str = "/proc/self/gid_map";
+pub(crate) const UID_MAP: &CStr = c"/proc/self/uid_map";
+pub(crate) const GID_MAP: &CStr = c"/proc/self/gid_map";
 
 /// Whether this user namespace has a number for everyone, as the first one has.
-pub(crate) fn maps_everyone(map: &str) -> bool {
-    let map = fs::read_to_string(map).unwrap_or_default();
-    map.split_whitespace().eq(["0", "0", "4294967295"])
+pub(crate) fn maps_everyone(map: &CStr) -> bool {
+    let mut room = [0; 128];
+    let map = read_start(map, &mut room).unwrap_or_default();
+    map.split_ascii_whitespace().eq(["0", "0", "4294967295"])
 }
 
 /// Of the environment. As everything that looks there, safe only while no other thread
 /// changes it.
-pub(crate) fn variable(name: &CStr) -> Option<CString> {
+pub(crate) fn variable(name: &CStr) -> Result<Option<CString>> {
     // SAFETY: the name is a C string.
     let value = unsafe { libc::getenv(name.as_ptr()) };
+    if value.is_null() {
+        return Ok(None);
+    }
     // SAFETY: what is found is a C string, and is copied at once.
-    (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) }.to_owned())
+    c_string(unsafe { CStr::from_ptr(value) }.to_bytes()).map(Some)
 }
 
 pub(crate) fn remove_variable(name: &CStr) {
@@ -98,15 +109,16 @@ pub(crate) fn user_of_process() -> u32 {
 /// Without touching it, which umask(2) can't (other threads would see that): 4.7 and
 /// later say it in /proc. `None`: unknown.
 pub(crate) fn umask() -> Option<u32> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let digits = status.lines().find_map(|line| line.strip_prefix("Umask:"))?;
-    u32::from_str_radix(digits.trim(), 8).ok()
+    find_in_lines(c"/proc/self/status", |line| {
+        u32::from_str_radix(line.strip_prefix("Umask:")?.trim(), 8).ok()
+    })
 }
 
 /// Calls this when the process ends normally, or when the library is unloaded.
-pub(crate) fn at_exit(function: extern "C" fn()) -> bool {
+pub(crate) fn at_exit(function: extern "C" fn()) -> Result<()> {
     // SAFETY: a function that is there as long as the library is.
-    unsafe { libc::atexit(function) == 0 }
+    let result = unsafe { libc::atexit(function) };
+    if result == 0 { Ok(()) } else { Err(Error::NO_MEMORY) }
 }
 
 /// Whether the signal's disposition is the default. `INVALID`: there is no such signal.

@@ -111,6 +111,16 @@ pub fn build(program: &str, from: &Path, flags: &[&str]) -> PathBuf {
     output
 }
 
+/// The same with the shared library, which is found where it was built.
+pub fn build_shared(program: &str, from: &Path, flags: &[&str]) -> PathBuf {
+    let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join(program);
+    let library = directory().join("libudsock.so");
+    let path = format!("-Wl,-rpath,{}", directory().display());
+    let flags = [flags, &[path.as_str()]].concat();
+    compile(&output, &flags, &[from, &library]).unwrap_or_else(|message| panic!("{message}"));
+    output
+}
+
 /// Whether the compiler, and the machine, can do with these flags. `Err`: why not.
 pub fn supports(flags: &[&str]) -> Result<(), String> {
     static COUNT: AtomicU32 = AtomicU32::new(0);

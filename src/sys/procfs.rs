@@ -1,0 +1,107 @@
+//! What /proc tells: proc(5). Without memory: it is asked when something is wrong already.
+
+use std::ffi::CStr;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use super::{check_size, own};
+use crate::error::Result;
+
+fn open(path: &CStr) -> Result<OwnedFd> {
+    // SAFETY: the path is a C string.
+    own(unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) })
+}
+
+/// The text that a file begins with.
+pub(crate) fn read_start<'a>(path: &CStr, room: &'a mut [u8]) -> Result<&'a str> {
+    let file = open(path)?;
+    // SAFETY: the room is of this size.
+    let size =
+        check_size(unsafe { libc::read(file.as_raw_fd(), room.as_mut_ptr().cast(), room.len()) })?;
+    Ok(room[..size].utf8_chunks().next().map_or("", |text| text.valid()))
+}
+
+/// What is found in the first line of a file in which there is something to find.
+pub(crate) fn find_in_lines<T>(path: &CStr, find: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let file = open(path).ok()?;
+    let mut room = [0; 4096];
+    let mut filled = 0;
+    loop {
+        let free = &mut room[filled..];
+        // SAFETY: there is room for so many bytes.
+        let size = check_size(unsafe {
+            libc::read(file.as_raw_fd(), free.as_mut_ptr().cast(), free.len())
+        });
+        // At the end; or there is no room left, since no line is so long.
+        let size = size.ok().filter(|size| *size > 0)?;
+        filled += size;
+        let mut start = 0;
+        while let Some(length) = room[start..filled].iter().position(|&byte| byte == b'\n') {
+            let line = str::from_utf8(&room[start..start + length]);
+            if let Some(found) = line.ok().and_then(&find) {
+                return Some(found);
+            }
+            start += length + 1;
+        }
+        room.copy_within(start..filled, 0);
+        filled -= start;
+    }
+}
+
+/// Where a symbolic link leads, as far as there is room.
+pub(crate) fn read_link<'a>(path: &CStr, room: &'a mut [u8]) -> Result<&'a [u8]> {
+    // SAFETY: the path is a C string, and the room of this size.
+    let size =
+        check_size(unsafe { libc::readlink(path.as_ptr(), room.as_mut_ptr().cast(), room.len()) })?;
+    Ok(&room[..size])
+}
+
+/// Those names in a directory that are numbers: processes, or descriptors.
+pub(crate) fn numbers_in(path: &CStr) -> Result<Numbers> {
+    Ok(Numbers { directory: open(path)?, entries: [0; _], next: 0, end: 0 })
+}
+
+pub(crate) struct Numbers {
+    directory: OwnedFd,
+    entries: [u8; 2048],
+    next: usize,
+    end: usize,
+}
+
+impl Numbers {
+    /// getdents64(2). `None`: there are no more.
+    fn fill(&mut self) -> Option<()> {
+        let (entries, size) = (self.entries.as_mut_ptr(), self.entries.len());
+        let directory = self.directory.as_raw_fd();
+        // SAFETY: there is room for so many bytes.
+        let filled = unsafe { libc::syscall(libc::SYS_getdents64, directory, entries, size) };
+        (self.next, self.end) = (0, usize::try_from(filled).ok()?);
+        (self.end > 0).then_some(())
+    }
+
+    /// The next name, in a struct linux_dirent64: two numbers of 64 bits, the entry's size in
+    /// 16, a byte, and the name.
+    fn next_name(&mut self) -> Option<&CStr> {
+        const SIZE: usize = 16;
+        const NAME: usize = 19;
+        if self.next == self.end {
+            self.fill()?;
+        }
+        let rest = &self.entries[self.next..self.end];
+        let size = usize::from(u16::from_ne_bytes([*rest.get(SIZE)?, *rest.get(SIZE + 1)?]));
+        self.next += size;
+        CStr::from_bytes_until_nul(rest.get(NAME..size)?).ok()
+    }
+}
+
+impl Iterator for Numbers {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        loop {
+            if let Some(number) = self.next_name()?.to_str().ok().and_then(|name| name.parse().ok())
+            {
+                return Some(number);
+            }
+        }
+    }
+}
