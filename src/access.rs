@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
-use crate::peer;
 use crate::sys::{self, Shared};
+use crate::user_namespace::{known_group, known_user};
 
 /// What a server asks of its clients. Without rules everyone is let in.
 #[derive(Default)]
@@ -135,7 +135,7 @@ impl Rules {
     /// The user whose connection it is now.
     fn admit(&mut self, client: BorrowedFd<'_>) -> Option<u32> {
         let who = sys::peer_credentials(client).ok()?;
-        let user = peer::known_user(who.uid)?;
+        let user = known_user(who.uid)?;
         if self.has_list() && !self.users.contains(&user) && !self.names_group(client, who.gid) {
             return None;
         }
@@ -164,7 +164,7 @@ impl Rules {
             self.of_client.clear();
         }
         let groups = self.of_client.iter().copied().chain([primary]);
-        groups.filter_map(peer::known_group).any(|group| self.groups.contains(&group))
+        groups.filter_map(known_group).any(|group| self.groups.contains(&group))
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 
 use crate::address::Destination;
 use crate::error::{Error, Result};
-use crate::socket::{Kind, Socket};
+use crate::kind::Kind;
+use crate::socket::Socket;
 use crate::sys::{self, Ancillary, BATCH, Buffer, Incoming, Received, SocketName};
 use crate::wait::{Timeout, Wait};
 

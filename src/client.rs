@@ -4,7 +4,8 @@ use std::ffi::CStr;
 
 use crate::address::Address;
 use crate::error::{Error, Failure, Result};
-use crate::socket::{Kind, Socket};
+use crate::kind::Kind;
+use crate::socket::Socket;
 use crate::socket_file::FileOptions;
 use crate::sys;
 use crate::text::c_string;

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::address::{Address, split};
 use crate::directory::Directory;
 use crate::error::{Error, Failure, LiveServer, Result};
-use crate::socket::Kind;
+use crate::kind::Kind;
 use crate::sys::{self, FileStatus, SocketName};
 use crate::unix_diag::{self, OpenSocket};
 

@@ -4,16 +4,17 @@
 //!
 //! | layer | what it does |
 //! |---|---|
-//! | [`abi`] | the exported functions, a file a noun: checks what C hands in, calls, converts the result; the header is generated from it |
+//! | `abi` | the exported functions, a file a noun: checks what C hands in, calls, converts the result; the header is generated from it |
 //! | `poller` and its parts | many sockets, few calls |
-//! | `cleanup` | removing files at the end of the process |
-//! | `handles`, `handle_table`, `segments` | numbers that stand for sockets and pollers |
-//! | `activation` | sockets that a service manager passed |
-//! | `server`, `client`, `transfer`, `batch`, `option` | what sockets do |
-//! | `peer`, `access` | who is at the other end, and who may be |
-//! | `socket`, `socket_file`, `address`, `watchers` | what sockets are |
-//! | `inspection`, `unix_diag`, `directory`, `private_names`, `parents`, `owner` | what is at a path, who is there, and how to change it safely |
+//! | `cleanup`, `activation` | removing files at the end of the process; sockets that a service manager passed |
+//! | `handles`, `handle_table` | numbers that stand for sockets and pollers |
+//! | `server`, `client`, `transfer`, `batch`, `option`, `peer` | what sockets do, and who is at the other end |
+//! | `socket`, `access`, `watchers` | what sockets are, and who may connect |
+//! | `socket_file`, `private_names` | the file of a socket |
+//! | `inspection`, `unix_diag` | what is at an address, and who |
+//! | `directory`, `parents`, `owner`, `address`, `kind`, `user_namespace` | places, names and numbers |
 //! | `wait`, `spin`, `sleepers` | trying again, sleeping, and being woken |
+//! | `segments`, `sync` | memory that is shared without locks |
 //! | `sys`, `text`, `error` | system calls, C strings, and what can go wrong |
 //!
 //! `unsafe` stands in `abi` (what callers hand in), in `sys` (what goes to the
@@ -36,6 +37,7 @@ mod handle_table;
 mod handle_table_tests;
 mod handles;
 mod inspection;
+mod kind;
 mod option;
 mod owner;
 mod parents;
@@ -53,5 +55,6 @@ mod sys;
 mod text;
 mod transfer;
 mod unix_diag;
+mod user_namespace;
 mod wait;
 mod watchers;

@@ -1,11 +1,11 @@
 //! Who is at the other end: what the kernel vouches for, and nothing else.
 
-use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 
 use crate::error::{Error, Result};
 use crate::socket::Socket;
 use crate::sys::{self, Credentials};
+use crate::user_namespace::{known_group, known_user};
 
 impl Socket {
     /// Of the process that connected, listened or made the pair, at that moment.
@@ -40,21 +40,4 @@ impl Socket {
         label.truncate(label.iter().position(|&byte| byte == 0).unwrap_or(label.len()));
         Ok(label)
     }
-}
-
-/// Whom a user namespace has no number for, it shows under this one (see
-/// user_namespaces(7)), which also is somebody's.
-const OVERFLOW: u32 = 65_534;
-
-pub(crate) fn known_user(id: u32) -> Option<u32> {
-    known(id, sys::UID_MAP)
-}
-
-pub(crate) fn known_group(id: u32) -> Option<u32> {
-    known(id, sys::GID_MAP)
-}
-
-fn known(id: u32, map: &CStr) -> Option<u32> {
-    let is_somebody = id != u32::MAX && (id != OVERFLOW || sys::maps_everyone(map));
-    is_somebody.then_some(id)
 }

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::handles::{self, Other};
-use crate::socket::{Kind, Socket};
+use crate::kind::Kind;
+use crate::socket::Socket;
 use crate::sys::{self, Ready, Spill};
 use crate::wait::Wait;
 

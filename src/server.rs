@@ -5,7 +5,8 @@ use std::os::fd::AsFd;
 
 use crate::access::Access;
 use crate::error::{Error, Failure, Result};
-use crate::socket::{Kind, Socket};
+use crate::kind::Kind;
+use crate::socket::Socket;
 use crate::socket_file::FileOptions;
 use crate::sys::{self, Credentials, Shared};
 use crate::wait::{Readiness, Wait};

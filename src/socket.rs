@@ -11,44 +11,13 @@ use crate::access::{Access, Place};
 use crate::address::{self, Address};
 use crate::directory::Lock;
 use crate::error::{Error, Failure, LiveServer, Result};
+use crate::kind::Kind;
 use crate::socket_file::{FileOptions, SocketFile};
 use crate::spin::Spin;
 use crate::sys::{self, Shared, SocketName};
 use crate::text::c_string;
 use crate::wait::{Interrupt, Readiness, Wait};
 use crate::watchers::Watchers;
-
-/// The three kinds of Unix socket, by Linux's own numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Bytes in order, without bounds.
-    Stream = libc::SOCK_STREAM as isize,
-    /// Messages, without a connection.
-    Datagram = libc::SOCK_DGRAM as isize,
-    /// Messages in order, over a connection.
-    Seqpacket = libc::SOCK_SEQPACKET as isize,
-}
-
-impl Kind {
-    pub(crate) fn from_number(number: u32) -> Result<Self> {
-        [Self::Stream, Self::Datagram, Self::Seqpacket]
-            .into_iter()
-            .find(|kind| kind.number() == number)
-            .ok_or(Error::INVALID)
-    }
-
-    pub(crate) fn number(self) -> u32 {
-        self as u32
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Stream => "stream",
-            Self::Datagram => "datagram",
-            Self::Seqpacket => "seqpacket",
-        }
-    }
-}
 
 const BOUND_ALREADY: &str = "this socket is bound already";
 

@@ -7,7 +7,8 @@
 use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Result};
-use crate::socket::{Kind, Socket};
+use crate::kind::Kind;
+use crate::socket::Socket;
 use crate::sys::{self, Buffer, Received, SocketName};
 use crate::wait::{Readiness, Wait};
 

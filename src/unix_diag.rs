@@ -4,7 +4,7 @@
 use std::ffi::CStr;
 
 use crate::error::{Error, Result};
-use crate::socket::Kind;
+use crate::kind::Kind;
 use crate::sys::{self, FileStatus};
 use crate::text::ShortText;
 

@@ -8,7 +8,7 @@ use super::guard::guard;
 use super::socket::required_address;
 use crate::error::{Error, Failure};
 use crate::inspection::{Inspection, State, inspect};
-use crate::socket::Kind;
+use crate::kind::Kind;
 
 /// State: nothing has the address.
 pub const UDSOCK_ABSENT: u32 = 0;

@@ -12,7 +12,8 @@ use super::socket::{
 use crate::cleanup;
 use crate::error::{Failure, Result};
 use crate::handles;
-use crate::socket::{Kind, Socket};
+use crate::kind::Kind;
+use crate::socket::Socket;
 
 /// A server: a socket that is bound to the address and listens. One of the kind
 /// UDSOCK_DGRAM is only bound. udsock_close removes its file. If anything fails nothing is

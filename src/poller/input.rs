@@ -8,7 +8,8 @@ use super::{Event, EventKind, Poller, Report, Round, State};
 use crate::address::{self, NameText};
 use crate::error::{Error, Result};
 use crate::handles;
-use crate::socket::{Kind, Socket};
+use crate::kind::Kind;
+use crate::socket::Socket;
 use crate::sys::SocketName;
 use crate::wait;
 

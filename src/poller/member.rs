@@ -3,7 +3,8 @@
 use super::kept::Kept;
 use crate::error::{Error, Result};
 use crate::handle_table::slot_of;
-use crate::socket::{Kind, Socket};
+use crate::kind::Kind;
+use crate::socket::Socket;
 use crate::sys;
 
 /// What a poller does with a socket.

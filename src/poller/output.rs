@@ -8,7 +8,8 @@ use super::{Event, EventKind, Poller, Report, Round, State};
 use crate::address::Destination;
 use crate::error::Result;
 use crate::handles;
-use crate::socket::{Kind, Side, Socket};
+use crate::kind::Kind;
+use crate::socket::{Side, Socket};
 use crate::sys::Buffer;
 
 /// What is to be sent through one socket.

@@ -6,7 +6,8 @@ use super::member::{Member, Role, Then};
 use super::output::{Item, Items};
 use super::turns::{Chain, Taken};
 use crate::error::{Error, Result};
-use crate::socket::{Kind, Side, Socket};
+use crate::kind::Kind;
+use crate::socket::{Side, Socket};
 use crate::sys::{self, Buffer};
 
 /// How many items go in one call at most.
