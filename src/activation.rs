@@ -16,6 +16,7 @@ const UNNAMED: &CStr = c"unknown";
 struct Passed {
     fd: BorrowedFd<'static>,
     name: CString,
+    is_unix_socket: bool,
 }
 
 /// Handles for the Unix sockets that were passed to this process, at most so many; the
@@ -27,7 +28,7 @@ pub(crate) fn activated(capacity: usize) -> Result<Vec<i64>, Failure> {
     let passed = passed();
     let count = passed
         .as_ref()
-        .map_or(0, |passed| passed.iter().filter(|passed| is_unix_socket(passed.fd)).count());
+        .map_or(0, |passed| passed.iter().filter(|passed| passed.is_unix_socket).count());
     if count > capacity {
         return Err(Failure::Step {
             step: "more sockets were passed than there is room for",
@@ -39,7 +40,7 @@ pub(crate) fn activated(capacity: usize) -> Result<Vec<i64>, Failure> {
     for Passed { fd, .. } in &passed {
         sys::set_close_on_exec(*fd)?;
     }
-    adopt(passed.iter().filter(|passed| is_unix_socket(passed.fd)))
+    adopt(passed.iter().filter(|passed| passed.is_unix_socket))
 }
 
 /// What the environment says; nothing if it speaks to another process.
@@ -63,14 +64,13 @@ fn passed() -> Result<Vec<Passed>, Failure> {
     (0..count)
         .map(|index| {
             let fd = sys::borrow(FIRST + index).filter(|fd| sys::is_open(*fd));
+            let fd = fd.ok_or(Failure::Step {
+                step: "fewer descriptors are open than LISTEN_FDS says",
+                error: Error::BAD_HANDLE,
+            })?;
             let name = names.as_ref().map_or(UNNAMED.to_bytes(), |names| names[index as usize]);
-            Ok(Passed {
-                fd: fd.ok_or(Failure::Step {
-                    step: "fewer descriptors are open than LISTEN_FDS says",
-                    error: Error::BAD_HANDLE,
-                })?,
-                name: CString::new(name).expect("a part of a C string"),
-            })
+            let name = CString::new(name).expect("a part of a C string");
+            Ok(Passed { fd, name, is_unix_socket: is_unix_socket(fd)? })
         })
         .collect()
 }
@@ -80,14 +80,17 @@ fn number(text: &CStr) -> Option<u32> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
-fn is_unix_socket(fd: BorrowedFd<'_>) -> bool {
-    sys::option(fd, libc::SO_DOMAIN) == Ok(libc::AF_UNIX)
+fn is_unix_socket(fd: BorrowedFd<'_>) -> Result<bool> {
+    match sys::option(fd, libc::SO_DOMAIN) {
+        Err(Error::NOT_A_SOCKET) => Ok(false),
+        domain => Ok(domain? == libc::AF_UNIX),
+    }
 }
 
 /// All of them or none.
 fn adopt<'a>(sockets: impl Iterator<Item = &'a Passed>) -> Result<Vec<i64>, Failure> {
     let mut adopted = Vec::new();
-    for Passed { fd, name } in sockets {
+    for Passed { fd, name, .. } in sockets {
         let handle = handles::adopt(*fd).inspect_err(|_| {
             for &handle in &adopted {
                 // The descriptor stays what it was: open.
