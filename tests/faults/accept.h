@@ -70,7 +70,6 @@ static void prepare_adopted_server(void) {
 }
 
 static void *connect_later(void *unused) {
-    say_number();
     wait_for_call();
     it.client = udsock_open_client(UDSOCK_STREAM, it.path, NULL, NULL);
     return unused;

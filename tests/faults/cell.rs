@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use crate::c_library;
-use crate::strace::{self, Fault, SystemCall};
+use crate::strace::{self, Fault, SystemCall, Traced};
 use crate::support::{Dir, name_of};
 
 #[derive(Clone)]
@@ -162,25 +162,45 @@ impl<'a> Cell<'a> {
         files
     }
 
-    /// The program's report, and its system calls, with what is given.
-    pub fn run(&self, given: Option<&Fault>) -> (Report, Vec<SystemCall>) {
-        let log = self.dir.path("log");
-        let mut command = strace::command(&log, &[]);
-        command.args(given.iter().flat_map(|fault| fault.as_options()));
-        command.arg(program()).args([&self.scenario.name, &self.path()]);
-        (report_of(command), strace::calls(&fs::read_to_string(log).expect("strace writes a log")))
+    /// A cell in which this was done. Each attempt that came to nothing is made in a new one.
+    pub fn after<T>(scenario: &'a Scenario, attempt: impl Fn(&Self) -> Option<T>) -> (Self, T) {
+        const ATTEMPTS: usize = 5;
+        (0..ATTEMPTS)
+            .find_map(|_| {
+                let cell = Self::new(scenario);
+                let done = attempt(&cell)?;
+                Some((cell, done))
+            })
+            .unwrap_or_else(|| panic!("{scenario}: strace does not come to trace"))
     }
 
-    /// The program's report. `None`: the call that was to fail was not made this time.
-    pub fn run_with(&self, fault: &Fault, given: Option<&Fault>) -> Option<Report> {
+    /// The program's report, and strace's log. `None`: it came to nothing.
+    fn trace(
+        &self,
+        what: Traced,
+        faults: &[&Fault],
+        arguments: &[&str],
+    ) -> Option<(Report, String)> {
         let log = self.dir.path("log");
-        let faults: Vec<&Fault> = given.into_iter().chain([fault]).collect();
-        let mut command = strace::command(&log, &faults);
-        command.arg(program()).args([&self.scenario.name, &self.path()]);
-        command.args(fault.call.closed_descriptor());
+        let mut command = strace::command(&log, what, faults);
+        command.arg(program()).args([&self.scenario.name, &self.path()]).args(arguments);
         let output = output_of(&mut command);
-        let log = fs::read_to_string(log).expect("strace writes a log");
-        strace::is_injected(&log, fault).then(|| report_from(&command, output))
+        let log = fs::read_to_string(log).unwrap_or_default();
+        (!strace::is_lost(&output, &log)).then(|| (report_from(&command, output), log))
+    }
+
+    /// The program's report, and its system calls, with what is given.
+    pub fn run(&self, given: Option<&Fault>) -> Option<(Report, Vec<SystemCall>)> {
+        let (report, log) = self.trace(Traced::All, given.as_slice(), &[])?;
+        Some((report, strace::calls(&log)))
+    }
+
+    /// The program's report. `Some(None)`: the call that was to fail was not made this time.
+    pub fn run_with(&self, fault: &Fault, given: Option<&Fault>) -> Option<Option<Report>> {
+        let faults: Vec<&Fault> = given.into_iter().chain([fault]).collect();
+        let unclosed: Vec<&str> = fault.call.closed_descriptor().into_iter().collect();
+        let (report, log) = self.trace(Traced::Faults, &faults, &unclosed)?;
+        Some(strace::is_injected(&log, fault).then_some(report))
     }
 
     /// What came that should not have, with what the fault did.

@@ -66,7 +66,6 @@ static void prepare_wait(void) {
 }
 
 static void *serve_later(void *unused) {
-    say_number();
     wait_for_call();
     it.server = udsock_open_server(UDSOCK_STREAM, it.path, NULL, NULL);
     return unused;

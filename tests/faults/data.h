@@ -88,7 +88,6 @@ static void prepare_full_receiver(void) {
 
 static void *drain_later(void *unused) {
     char byte;
-    say_number();
     wait_for_call();
     while (udsock_recv(it.peer, &byte, 1, 0) >= 0) continue;
     return unused;

@@ -173,7 +173,19 @@ static void wait_for_call(void) {
 static void start_helper(void *(*body)(void *)) {
     must(pthread_create(&helper.thread, NULL, body, NULL) == 0, "a thread");
     helper.is_there = 1;
+}
+
+static void *watch_helper(void *unused) {
     while (helper.number == 0) usleep(100);
+    wait_until_asleep(helper.number);
+    return unused;
+}
+
+/* In a thread of its own: how often it looks must not change what the main thread calls. */
+static void wait_for_helper(void) {
+    pthread_t watcher;
+    must(pthread_create(&watcher, NULL, watch_helper, NULL) == 0, "a thread");
+    must(pthread_join(watcher, NULL) == 0, "the end of a thread");
 }
 
 static void end_helper(void) {
@@ -181,6 +193,7 @@ static void end_helper(void) {
     helper.is_there = 0;
 }
 
+/* For who waits for it. */
 static void say_number(void) {
     helper.number = (int)syscall(SYS_gettid);
 }

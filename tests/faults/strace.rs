@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use crate::errnos;
 use crate::support::{has, skip};
@@ -67,7 +67,8 @@ pub fn works(test: &str) -> bool {
     if !has(test, "strace") {
         return false;
     }
-    let tried = command("/dev/null", &[]).arg("/bin/true").output().expect("strace is here");
+    let tried =
+        command("/dev/null", Traced::All, &[]).arg("/bin/true").output().expect("strace is here");
     if !tried.status.success() {
         let said = String::from_utf8_lossy(&tried.stderr);
         skip(test, &format!("strace can't trace: {}", said.trim()));
@@ -75,19 +76,34 @@ pub fn works(test: &str) -> bool {
     tried.status.success()
 }
 
+/// What strace is to show.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Traced {
+    All,
+    /// The calls of which one is to fail, and the marks.
+    Faults,
+}
+
 /// strace, but for what it is to run. It follows the main thread only: what a helper in
-/// another thread does meanwhile is neither counted nor made to fail. With a fault only the
-/// calls of its name are traced, and the marks.
-pub fn command(log: &str, faults: &[&Fault]) -> Command {
-    let mut command = Command::new("strace");
-    command.args(["-qq", "-o", log]);
-    if !faults.is_empty() {
+/// another thread does meanwhile is neither counted nor made to fail.
+pub fn command(log: &str, what: Traced, faults: &[&Fault]) -> Command {
+    // Against a hang only; the program has a guard of its own.
+    let mut command = Command::new("timeout");
+    command.args(["-s", "KILL", "60", "strace", "-qq", "-o", log]);
+    if what == Traced::Faults {
         let names: BTreeSet<&str> = faults.iter().map(|fault| &*fault.call.name).collect();
         let names: Vec<&str> = names.into_iter().collect();
         command.args(["-e", &format!("trace=?access,?faccessat,?faccessat2,{}", names.join(","))]);
     }
     command.args(faults.iter().flat_map(|fault| fault.as_options()));
     command
+}
+
+/// Whether it never came to trace: the program stops for strace when it begins, and a SIGCONT
+/// from elsewhere in that moment lets it run without, or lets strace wait for ever.
+pub fn is_lost(output: &Output, log: &str) -> bool {
+    let said = String::from_utf8_lossy(&output.stderr);
+    !output.status.success() && log.is_empty() && (said.is_empty() || said.starts_with("strace:"))
 }
 
 /// The system calls between the program's marks. Of a search through all processes, which

@@ -20,7 +20,7 @@ static void *wait_for_message(void *unused) {
 static void start_waiter(void *(*body)(void *)) {
     helper.waits = 1;
     start_helper(body);
-    wait_until_asleep(helper.number);
+    wait_for_helper();
 }
 
 static void prepare_waiter(void) {
@@ -81,14 +81,12 @@ static void check_released_under_way(int64_t result) {
 }
 
 static void *close_later(void *unused) {
-    say_number();
     wait_for_call();
     close_client(NULL);
     return unused;
 }
 
 static void *shut_down_later(void *unused) {
-    say_number();
     wait_for_call();
     shut_down_reading(NULL);
     return unused;
