@@ -64,7 +64,7 @@ impl fmt::Display for Fault {
 
 /// Whether strace is here and may trace; if not, says that the test is skipped.
 pub fn works(test: &str) -> bool {
-    if !has(test, "strace") {
+    if !has(test, "strace") || !has(test, "timeout") {
         return false;
     }
     let tried =
