@@ -82,7 +82,8 @@ fn number(text: &CStr) -> Option<u32> {
 
 fn is_unix_socket(fd: BorrowedFd<'_>) -> Result<bool> {
     match sys::option(fd, libc::SO_DOMAIN) {
-        Err(Error::NOT_A_SOCKET) => Ok(false),
+        // EBADF: it is open, but with O_PATH.
+        Err(Error::NOT_A_SOCKET | Error::BAD_HANDLE) => Ok(false),
         domain => Ok(domain? == libc::AF_UNIX),
     }
 }

@@ -240,6 +240,10 @@ impl<'a> Cell<'a> {
         } else if !report.is_as_expected() {
             complaints.push("it succeeded, which it can't".into());
         }
+        // Who may not connect, and is not told of the kernel's sockets either, takes it for live.
+        if !report.fact("doubt").is_empty() && !fault.call.is_of_netlink() {
+            complaints.push("what nobody has open was said to be alive".into());
+        }
         complaints
     }
 

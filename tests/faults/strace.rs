@@ -31,6 +31,10 @@ impl SystemCall {
         arguments.split_once(')').map(|(descriptor, _)| descriptor)
     }
 
+    pub fn is_of_netlink(&self) -> bool {
+        ["NETLINK", "nlmsg_"].iter().any(|part| self.line.contains(part))
+    }
+
     pub fn removes_directory(&self) -> bool {
         self.name == "rmdir" || self.line.contains("AT_REMOVEDIR")
     }
