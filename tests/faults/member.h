@@ -67,6 +67,11 @@ static void prepare_idle_datagram_member(void) {
     add_peer(0);
 }
 
+static void prepare_woken_poller(void) {
+    prepare_idle_member();
+    must(udsock_poller_wake(it.server) == 0, "poller_wake");
+}
+
 static void prepare_narrow_member(void) {
     prepare_idle_member();
     must(udsock_set_option(it.peer, UDSOCK_OPTION_SEND_BUFFER, 4096) == 0, "SEND_BUFFER");
@@ -156,6 +161,13 @@ static void check_ready(int64_t result) { check_told(result, UDSOCK_EVENT_READY,
 static void check_ended(int64_t result) { check_told(result, UDSOCK_EVENT_ENDED, 0); }
 static void check_failed(int64_t result) { check_told(result, UDSOCK_EVENT_FAILED, -EINVAL); }
 
+/* A wake-up ends one wait, and is not lost. */
+static void check_wake(int64_t result) {
+    if (result < 0) result = wait_for_event(NULL);
+    if (result != 0) wrong("%lld events", (long long)result);
+    if (wait_for_event(NULL) != -ETIMEDOUT) wrong("it is woken twice");
+}
+
 static void check_removed(int64_t result) {
     (void)result;
     if (wait_for_event(NULL) != -ETIMEDOUT) wrong("it is still told of");
@@ -240,6 +252,7 @@ static const struct scenario MEMBERS[] = {
     TOLD("ended", prepare_ended_member, check_ended),
     TOLD("ended-datagram", prepare_shut_member, check_ended),
     TOLD("shut-server", prepare_shut_server, check_failed),
+    TOLD("wake", prepare_woken_poller, check_wake),
     WAIT("nothing-happens", prepare_idle_member, wait_for_event),
     SENT("tell", prepare_idle_member),
     SENT("tell-seqpacket", prepare_idle_seqpacket_member),
