@@ -76,25 +76,32 @@ impl Passed {
         (FIRST..FIRST + self.count).filter_map(sys::borrow).zip(names)
     }
 
-    fn sockets(&self) -> impl Iterator<Item = (BorrowedFd<'static>, &[u8])> {
-        self.all().filter(|(fd, _)| is_unix_socket(*fd))
+    fn sockets(&self) -> Result<Vec<(BorrowedFd<'static>, &[u8])>> {
+        let mut sockets = Vec::new();
+        sockets.try_reserve_exact(self.count as usize)?;
+        for (fd, name) in self.all() {
+            if is_unix_socket(fd)? {
+                sockets.push((fd, name));
+            }
+        }
+        Ok(sockets)
     }
 
     /// All of the sockets or none.
     fn adopt(&self, capacity: usize) -> Result<Vec<i64>, Failure> {
-        let count = self.sockets().count();
-        if count > capacity {
+        let sockets = self.sockets()?;
+        if sockets.len() > capacity {
             return Err(Failure::Step {
                 step: "more sockets were passed than there is room for",
                 error: Error::OUT_OF_RANGE,
             });
         }
         let mut adopted = Vec::new();
-        adopted.try_reserve_exact(count).map_err(Error::from)?;
+        adopted.try_reserve_exact(sockets.len()).map_err(Error::from)?;
         for (fd, _) in self.all() {
             sys::set_close_on_exec(fd)?;
         }
-        for (fd, name) in self.sockets() {
+        for (fd, name) in sockets {
             let handle = adopt(fd, name).inspect_err(|_| {
                 for &handle in &adopted {
                     // The descriptor stays what it was: open.
@@ -119,6 +126,10 @@ fn number(text: &CStr) -> Option<u32> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
-fn is_unix_socket(fd: BorrowedFd<'_>) -> bool {
-    sys::option(fd, libc::SO_DOMAIN) == Ok(libc::AF_UNIX)
+fn is_unix_socket(fd: BorrowedFd<'_>) -> Result<bool> {
+    match sys::option(fd, libc::SO_DOMAIN) {
+        // EBADF: it is open, but with O_PATH.
+        Err(Error::NOT_A_SOCKET | Error::BAD_HANDLE) => Ok(false),
+        domain => Ok(domain? == libc::AF_UNIX),
+    }
 }

@@ -107,11 +107,17 @@ pub(crate) fn look(directory: &Directory, name: &CStr) -> Result<Inspection> {
 /// one that is bound but does not listen yet it is refused as if nobody were there.)
 fn probe(file: BorrowedFd<'_>, status: &FileStatus) -> Result<bool> {
     match connect_datagram(file) {
+        Err(Error::NO_ACCESS) => probe_without_access(file, status),
+        attempt => is_alive(attempt),
+    }
+}
+
+fn is_alive(attempt: Result<()>) -> Result<bool> {
+    match attempt {
         Ok(()) => Ok(true),
         // EPERM: a datagram socket that is connected to another.
         Err(Error::WRONG_TYPE | Error::NOT_PERMITTED) => Ok(true),
         Err(Error::CONNECTION_REFUSED) => Ok(false),
-        Err(Error::NO_ACCESS) => probe_without_access(file, status),
         Err(error) => Err(error),
     }
 }
@@ -128,9 +134,9 @@ fn probe_without_access(file: BorrowedFd<'_>, status: &FileStatus) -> Result<boo
     // It is our own file: we may give ourselves access, for as long as it takes.
     let path = sys::descriptor_path(file);
     sys::set_mode(&path, status.permissions() | 0o200)?;
-    let result = connect_datagram(file);
+    let attempt = connect_datagram(file);
     sys::set_mode(&path, status.permissions())?;
-    Ok(result != Err(Error::CONNECTION_REFUSED))
+    is_alive(attempt)
 }
 
 fn connect_datagram(file: BorrowedFd<'_>) -> Result<()> {

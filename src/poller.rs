@@ -190,7 +190,10 @@ impl Poller {
                 return Ok(round.count());
             }
             let time = if wait.is_none() { Some(Duration::ZERO) } else { wait.time_left()? };
-            ready.wait(self.epoll(), round.room(), time)?;
+            if let Err(error) = ready.wait(self.epoll(), round.room(), time) {
+                // Closing outranks a signal, as in every wait.
+                return Err(if self.is_closed() { Error::Closed } else { error });
+            }
             let mut state = self.lock()?;
             let mut woken = false;
             for (number, events) in ready.iter() {

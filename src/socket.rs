@@ -38,6 +38,15 @@ struct Before {
     timestamps: bool,
 }
 
+impl Before {
+    /// As far as that can be.
+    fn unmark_messages(self, fd: BorrowedFd<'_>, kind: Kind) {
+        if kind == Kind::Seqpacket {
+            let _ = sys::set_option(fd, libc::SO_TIMESTAMP, self.timestamps.into());
+        }
+    }
+}
+
 pub(crate) struct Socket {
     /// Before the descriptor: fields are dropped in this order, and a file is only
     /// surely ours while its socket is open.
@@ -107,7 +116,7 @@ impl Socket {
             timestamps: sys::option(fd, libc::SO_TIMESTAMP)? != 0,
         };
         mark_messages(fd, kind)?;
-        sys::set_close_on_exec(fd)?;
+        sys::set_close_on_exec(fd).inspect_err(|_| before.unmark_messages(fd, kind))?;
         Ok(Self::new(sys::take_over(fd), kind, before))
     }
 
@@ -257,9 +266,7 @@ impl Socket {
             return;
         }
         let _ = sys::set_nonblocking(self.fd(), self.before.nonblocking);
-        if self.kind == Kind::Seqpacket {
-            let _ = sys::set_option(self.fd(), libc::SO_TIMESTAMP, self.before.timestamps.into());
-        }
+        self.before.unmark_messages(self.fd(), self.kind);
     }
 
     /// Whether a file of this socket was there and has been removed. Async-signal-safe.

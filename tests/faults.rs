@@ -1,8 +1,8 @@
-//! Every system call that makes, takes over or removes a socket file, or that serves clients
-//! through a poller, fails once, with each errno that it plausibly has: strace injects them. The library's call says what happened
-//! or succeeds all the same, and either way nothing is left behind, no descriptor is lost,
-//! and no live server is displaced that should not be. All errnos of every call, and not one
-//! of them in turn, with UDSOCK_FAULTS_WHOLE=1.
+//! Every system call of the library fails once, with each errno that it plausibly has: strace
+//! injects them. The library's call says what happened or succeeds all the same, and either
+//! way nothing is left behind, no descriptor is lost, nothing that was there is changed, and
+//! no live server is displaced that should not be. All errnos of every call, and not some of
+//! them, with UDSOCK_FAULTS_WHOLE=1.
 
 mod support;
 use support::*;
@@ -12,68 +12,109 @@ mod c_library;
 
 #[path = "faults/cell.rs"]
 mod cell;
+#[path = "faults/errnos.rs"]
+mod errnos;
+#[path = "faults/sites.rs"]
+mod sites;
 #[path = "faults/strace.rs"]
 mod strace;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::{env, fs};
 
-use cell::{Cell, Scenario};
+use cell::{Cell, Scenario, scenarios_of};
 use strace::{Fault, SystemCall};
 
-/// Every call and every errno; scaled down, every call with one of its errnos in turn.
-fn faults(calls: &[SystemCall]) -> Vec<Fault<'_>> {
+/// Every call and every errno; scaled down, two of all that can befall a scenario's calls of
+/// one name.
+fn faults(scenario: &Scenario, calls: Vec<SystemCall>) -> Vec<Fault> {
     let whole = env::var_os("UDSOCK_FAULTS_WHOLE").is_some();
-    let mut faults = Vec::new();
-    for (number, call) in calls.iter().filter(|call| call.can_fail()).enumerate() {
-        let errnos = call.errnos();
-        let some = if whole { errnos } else { &errnos[number % errnos.len()..][..1] };
-        faults.extend(some.iter().map(|errno| Fault { call, errno }));
+    let calls = calls.into_iter().filter(SystemCall::can_fail);
+    let all = calls.flat_map(|call| {
+        errnos::of(&call).iter().map(move |errno| Fault { call: call.clone(), errno })
+    });
+    if whole {
+        return all.collect();
     }
-    faults
+    let mut of_name: BTreeMap<String, Vec<Fault>> = BTreeMap::new();
+    for fault in all {
+        of_name.entry(fault.call.name.clone()).or_default().push(fault);
+    }
+    // Others in every scenario, and the same in every run.
+    let turn = scenario.name.bytes().map(usize::from).sum::<usize>();
+    let two_of = |mut faults: Vec<Fault>| {
+        for _ in 2..faults.len() {
+            faults.swap_remove(turn % faults.len());
+        }
+        faults
+    };
+    of_name.into_values().flat_map(two_of).collect()
 }
 
-fn prove(test: &str, scenario: &Scenario) {
-    if !has(test, "cc") || !strace::works(test) {
-        return;
-    }
-    let cell = Cell::new(scenario);
-    let (report, calls) = cell.run();
-    let refusal = scenario.name == "occupied";
-    assert_eq!(report.failed(), refusal, "{test}: without faults: {:?}", report.facts);
-    assert_eq!((&report.wrong[..], cell.remains(&report).len()), (&[][..], 0), "{test}");
+/// The scenario without faults, but with what is given: its calls.
+fn calls_of(scenario: &Scenario) -> (Option<Fault>, Vec<SystemCall>) {
+    let (cell, (report, calls)) = Cell::after(scenario, |cell| cell.run(None));
+    assert!(report.is_as_expected(), "{scenario}: without faults: {:?}", report.facts);
+    assert_eq!((&report.wrong[..], cell.remains(&report).len()), (&[][..], 0), "{scenario}");
+    let Some((part, errno)) = scenario.given else {
+        return (None, calls);
+    };
+    let call = calls.into_iter().find(|call| call.line.contains(part));
+    let given = Fault { call: call.unwrap_or_else(|| panic!("{scenario}: no {part}")), errno };
+    let (_, (_, mut calls)) = Cell::after(scenario, |cell| cell.run(Some(&given)));
+    // Another fault of the same name would take its place.
+    calls.retain(|call| call.name != given.call.name);
+    (Some(given), calls)
+}
 
-    let (mut told, mut harmless, mut missed) = (0, 0, 0);
-    let mut failures = Vec::new();
-    let faults = faults(&calls);
-    for fault in &faults {
-        let mut cell = Cell::new(scenario);
-        let Some(report) = cell.run_with(fault) else {
-            missed += 1;
-            continue;
-        };
-        *(if report.failed() { &mut told } else { &mut harmless }) += 1;
-        let remains = cell.remains(&report);
-        let complaints = cell.complaints(fault, &report).join("; ");
-        if !complaints.is_empty() {
-            failures.push(format!("{fault}: {complaints}\n  {:?}", report.facts));
-        } else if !remains.is_empty() {
-            println!("{test}: {fault}: left {remains:?}, which the next start removed");
+#[derive(Default)]
+struct Tally {
+    told: usize,
+    harmless: usize,
+    missed: usize,
+    failures: Vec<String>,
+}
+
+impl Tally {
+    fn prove(&mut self, scenario: &Scenario) {
+        let (given, calls) = calls_of(scenario);
+        for fault in faults(scenario, calls) {
+            let attempt = |cell: &Cell<'_>| cell.run_with(&fault, given.as_ref());
+            let (mut cell, Some(report)) = Cell::after(scenario, attempt) else {
+                self.missed += 1;
+                continue;
+            };
+            *(if report.is_told() { &mut self.told } else { &mut self.harmless }) += 1;
+            let complaints = cell.complaints(&fault, &report).join("; ");
+            if !complaints.is_empty() {
+                let facts = &report.facts;
+                self.failures.push(format!("{scenario}: {fault}: {complaints}\n  {facts:?}"));
+            }
         }
     }
-    let spared: BTreeSet<&str> =
-        calls.iter().filter(|call| !call.can_fail()).map(|call| call.name.as_str()).collect();
+}
+
+fn prove(test: &str, scenarios: &[Scenario]) {
+    let mut tally = Tally::default();
+    for scenario in scenarios {
+        tally.prove(scenario);
+    }
+    let Tally { told, harmless, missed, failures } = tally;
     println!(
         "{test}: {} cells: {told} were told, {harmless} did no harm; {missed} calls were not made \
-         again; not made to fail: {spared:?}",
+         again",
         told + harmless,
     );
-    assert!(told > 0 && missed * 4 < faults.len(), "{test}: the faults hit too little");
+    assert!(told > 0 && missed * 4 < told + harmless, "{test}: the faults hit too little");
     assert!(failures.is_empty(), "{test}: {}:\n{}", failures.len(), failures.join("\n"));
 }
 
-/// To give a file to another user takes root.
+fn can_inject(test: &str) -> bool {
+    has(test, "cc") && strace::works(test)
+}
+
+/// To give a file to another user, or to become one, takes root.
 fn is_root(test: &str) -> bool {
     let root = fs::metadata("/proc/self").expect("proc is mounted").uid() == 0;
     if !root {
@@ -82,94 +123,120 @@ fn is_root(test: &str) -> bool {
     root
 }
 
-#[test]
-fn a_server_on_a_free_path() {
-    prove("a_server_on_a_free_path", &Scenario::new("free"));
+/// Servers, which find what the test puts at their path.
+fn openings() -> Vec<Scenario> {
+    let name_that_fits_no_address = "long".repeat(40);
+    vec![
+        Scenario::new("free"),
+        Scenario { path: name_that_fits_no_address, ..Scenario::new("free") },
+        // A process that can't note its number asks for it each time.
+        Scenario::given("free", "mmap(NULL, 4096", "ENOMEM"),
+        Scenario::given("free", "MADV_WIPEONFORK", "EINVAL"),
+        Scenario::new("mode"),
+        Scenario::new("stale"),
+        Scenario::new("stale-datagram"),
+        Scenario::new("no-reclaim"),
+        Scenario::new("abstract"),
+        Scenario::new("datagram"),
+        Scenario::new("datagram-any"),
+        Scenario::new("datagram-unnamed"),
+        Scenario::new("pair"),
+        Scenario::new("pair-seqpacket"),
+        Scenario::new("close"),
+    ]
+}
+
+fn replacements() -> Vec<Scenario> {
+    vec![
+        Scenario::occupied("occupied"),
+        Scenario::occupied("replace"),
+        Scenario::new("replace-stale"),
+        Scenario::new("replace"),
+        Scenario::occupied("listen"),
+        // Not every file system can exchange names.
+        Scenario { given: Some(("RENAME_EXCHANGE", "EINVAL")), ..Scenario::occupied("listen") },
+    ]
+}
+
+fn made_directories() -> Vec<Scenario> {
+    let path = "made/deeper/server";
+    let makes: &[_] = &["made", "made/deeper"];
+    let parents = || Scenario { path: path.into(), makes, ..Scenario::new("parents") };
+    // What was made goes again.
+    vec![parents(), Scenario { given: Some(("bind(", "EACCES")), ..parents() }]
+}
+
+fn others_files() -> Vec<Scenario> {
+    let mut scenarios = scenarios_of("accept-as-root");
+    scenarios.extend([Scenario::new("owner"), Scenario::occupied("replace-owner")]);
+    scenarios
+}
+
+fn inspections() -> Vec<Scenario> {
+    let mut scenarios = scenarios_of("inspect");
+    // Who may not connect looks elsewhere.
+    scenarios.push(Scenario::given("inspect-live", "connect(", "EACCES"));
+    scenarios.push(Scenario::given("inspect-stale", "connect(", "EACCES"));
+    scenarios
+}
+
+/// The nouns of faults.c whose scenarios need nothing from here.
+const NOUNS: [&str; 9] = [
+    "accept",
+    "connect",
+    "data",
+    "message",
+    "property",
+    "descriptor",
+    "threads",
+    "member",
+    "poller",
+];
+
+macro_rules! tests {
+    ($($test:ident => $scenarios:expr;)*) => {
+        $(#[test]
+        fn $test() {
+            if can_inject(stringify!($test)) {
+                prove(stringify!($test), &$scenarios);
+            }
+        })*
+    };
+}
+
+tests! {
+    servers_open => openings();
+    servers_replace_others => replacements();
+    servers_make_directories => made_directories();
+    servers_accept => scenarios_of("accept");
+    clients_connect => scenarios_of("connect");
+    data_is_sent_and_received => scenarios_of("data");
+    messages_are_sent_and_received => scenarios_of("message");
+    properties_are_asked_and_set => scenarios_of("property");
+    descriptors_come_and_go => scenarios_of("descriptor");
+    addresses_are_inspected => inspections();
+    threads_are_woken => scenarios_of("threads");
+    pollers_have_members => scenarios_of("member");
+    a_poller_serves => scenarios_of("poller");
 }
 
 #[test]
-fn a_server_of_another_kind_with_a_mode() {
-    prove("a_server_of_another_kind_with_a_mode", &Scenario::new("seqpacket"));
-}
-
-#[test]
-fn a_server_on_a_name_that_fits_no_address() {
-    let path = "long".repeat(40);
-    prove("a_server_on_a_name_that_fits_no_address", &Scenario { path, ..Scenario::new("free") });
-}
-
-#[test]
-fn a_server_over_a_stale_file() {
-    prove("a_server_over_a_stale_file", &Scenario::new("stale"));
-}
-
-#[test]
-fn a_datagram_server_over_a_stale_file() {
-    prove("a_datagram_server_over_a_stale_file", &Scenario::new("datagram"));
-}
-
-#[test]
-fn a_live_server_is_not_displaced() {
-    prove("a_live_server_is_not_displaced", &Scenario::occupied("occupied"));
-}
-
-#[test]
-fn a_live_server_is_replaced() {
-    prove("a_live_server_is_replaced", &Scenario::occupied("replace"));
-}
-
-#[test]
-fn a_stale_file_is_replaced() {
-    prove("a_stale_file_is_replaced", &Scenario::new("replace-stale"));
-}
-
-#[test]
-fn nothing_is_replaced() {
-    prove("nothing_is_replaced", &Scenario::new("replace-nothing"));
-}
-
-#[test]
-fn a_server_whose_file_is_another_users() {
-    const TEST: &str = "a_server_whose_file_is_another_users";
-    if is_root(TEST) {
-        prove(TEST, &Scenario::new("owner"));
+fn other_users_are_served() {
+    const TEST: &str = "other_users_are_served";
+    if is_root(TEST) && can_inject(TEST) {
+        prove(TEST, &others_files());
     }
 }
 
 #[test]
-fn a_live_server_is_replaced_by_another_users() {
-    const TEST: &str = "a_live_server_is_replaced_by_another_users";
-    if is_root(TEST) {
-        prove(TEST, &Scenario::occupied("replace-owner"));
+fn every_system_call_site_is_reached() {
+    const TEST: &str = "every_system_call_site_is_reached";
+    if !is_root(TEST) || !can_inject(TEST) {
+        return;
     }
-}
-
-#[test]
-fn a_server_in_directories_that_it_makes() {
-    let path = "made/deeper/server".into();
-    let makes = &["made", "made/deeper"];
-    let scenario = Scenario { path, makes, ..Scenario::new("parents") };
-    prove("a_server_in_directories_that_it_makes", &scenario);
-}
-
-#[test]
-fn a_bound_server_replaces_a_live_one_when_it_listens() {
-    const TEST: &str = "a_bound_server_replaces_a_live_one_when_it_listens";
-    prove(TEST, &Scenario { tells: None, ..Scenario::occupied("listen") });
-}
-
-#[test]
-fn a_poller_serves() {
-    prove("a_poller_serves", &Scenario { tells: None, ..Scenario::new("poller") });
-}
-
-#[test]
-fn a_poller_serves_messages() {
-    const TEST: &str = "a_poller_serves_messages";
-    prove(TEST, &Scenario { tells: None, ..Scenario::new("poller-seqpacket") });
-}
-
-#[test]
-fn a_server_is_closed() {
-    prove("a_server_is_closed", &Scenario { tells: None, ..Scenario::new("close") });
+    let mut scenarios = [openings(), replacements(), made_directories(), others_files()].concat();
+    scenarios.extend(inspections());
+    scenarios.extend(NOUNS.iter().flat_map(|noun| scenarios_of(noun)));
+    let calls: Vec<_> = scenarios.iter().flat_map(|scenario| calls_of(scenario).1).collect();
+    sites::check(&calls);
 }

@@ -59,6 +59,8 @@ impl Poller {
                     }
                     break;
                 }
+                // It is ready still.
+                Err(Error::INTERRUPTED) => break,
                 Err(error) if is_scarcity(error) => {
                     self.starve(state, server, handle, error, round);
                     break;
@@ -145,6 +147,8 @@ impl Poller {
                     self.fail_if_lost(state, socket, handle, received, round);
                     break;
                 }
+                // It is ready still.
+                Err(Error::INTERRUPTED) => break,
                 // It is told in the next round, as it lasts.
                 Err(Error::End) if received > 0 => break,
                 Err(Error::End) => {

@@ -7,21 +7,15 @@
 #ifndef FAULTS_POLLER_H
 #define FAULTS_POLLER_H
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
+#include "scenario.h"
 
-#include "udsock.h"
+enum { VISIT_TIMEOUT_MS = 1000, MOST_EVENTS = 8, ARENA_SIZE = 4096 };
 
-enum { VISIT_TIMEOUT_MS = 3000, MOST_EVENTS = 8, ARENA_SIZE = 4096 };
-
-static const char QUESTION[] = "hello";
 static const char FILLING[] = "filling";
 static const char NEWS[] = "news";
 
-static struct visit {
-    udsock_t client, receiver, sender, poller, connection;
+static struct {
+    udsock_t receiver, sender, poller, connection;
     char receiver_address[64];
     int is_answered, has_news;
     /* What the server lacked. */
@@ -38,15 +32,19 @@ static int fill_receiver(void) {
     }
 }
 
-static int prepare_visit(uint32_t kind, const char *path) {
+static void prepare_visit(uint32_t kind) {
+    prepare_server(kind);
     snprintf(visit.receiver_address, sizeof visit.receiver_address, "@udsock-faults-%d",
              (int)getpid());
-    visit.client = udsock_open_client(kind, path, NULL, NULL);
+    it.client = udsock_open_client(kind, it.path, NULL, NULL);
     visit.receiver = udsock_open_datagram(visit.receiver_address, NULL, NULL);
     visit.sender = udsock_open_datagram(NULL, NULL, NULL);
-    return visit.sender > 0 && fill_receiver()
-           && udsock_send(visit.client, QUESTION, sizeof QUESTION, 0) == sizeof QUESTION;
+    must(visit.sender > 0 && fill_receiver(), "a full receiver");
+    must(udsock_send(it.client, QUESTION, sizeof QUESTION, 0) == sizeof QUESTION, "send");
 }
+
+static void prepare_stream_visit(void) { prepare_visit(UDSOCK_STREAM); }
+static void prepare_seqpacket_visit(void) { prepare_visit(UDSOCK_SEQPACKET); }
 
 /* Something to be kept: the receiver has no room. */
 static int64_t send_news(void) {
@@ -78,26 +76,27 @@ static int64_t answer(const udsock_event *event, const char *arena) {
     return result < 0 ? result : 0;
 }
 
-/* A server that lacks descriptors tries again by itself. */
-static int is_scarce(const udsock_event *event, udsock_t server) {
-    return event->socket == server
-           && (event->code == -EMFILE || event->code == -ENFILE || event->code == -ENOMEM
-               || event->code == -ENOBUFS);
+/* A server that lacks descriptors, or memory, stays and tries again by itself. */
+static int is_scarcity(int32_t code) {
+    return code == -EMFILE || code == -ENFILE || code == -ENOMEM || code == -ENOBUFS
+           || code == -ENOSPC;
 }
 
-static int64_t take(const udsock_event *event, const char *arena, udsock_t server) {
+static int is_scarce(const udsock_event *event) {
+    return event->socket == it.server && is_scarcity(event->code);
+}
+
+static int64_t take(const udsock_event *event, const char *arena) {
     switch (event->kind) {
     case UDSOCK_EVENT_ACCEPTED: visit.connection = event->socket; return 0;
     case UDSOCK_EVENT_RECEIVED: return event->code != 0 ? event->code : answer(event, arena);
-    case UDSOCK_EVENT_FAILED:
-        visit.lacked = event->code;
-        return is_scarce(event, server) ? 0 : event->code;
-    default: printf("wrong event %u\n", event->kind); return 0;
+    case UDSOCK_EVENT_FAILED: visit.lacked = event->code; return is_scarce(event) ? 0 : event->code;
+    default: wrong("event %u", event->kind); return 0;
     }
 }
 
 /* Until the client is answered and the news is there. */
-static int64_t serve_until_done(udsock_t server) {
+static int64_t serve_until_done(void) {
     udsock_event events[MOST_EVENTS];
     char arena[ARENA_SIZE];
     int64_t result = 0;
@@ -105,50 +104,54 @@ static int64_t serve_until_done(udsock_t server) {
         int64_t count = udsock_poller_wait(visit.poller, events, MOST_EVENTS, arena,
                                            sizeof arena, 1);
         if (count < 0 && count != -EINTR && count != -ETIMEDOUT) return count;
-        for (int64_t i = 0; i < count && result >= 0; i++) {
-            result = take(&events[i], arena, server);
-        }
+        for (int64_t i = 0; i < count && result >= 0; i++) result = take(&events[i], arena);
         if (result >= 0) result = receive_news();
         if (waited > VISIT_TIMEOUT_MS) {
             /* Then the client may have been lost on the way in. */
             if (visit.lacked != 0 && visit.has_news) return visit.lacked;
-            printf("wrong hang: answered %d, news %d\n", visit.is_answered, visit.has_news);
+            /* What a receiver refuses is dropped, as if it had got there too late. */
+            if (visit.is_answered) printf("named EACCES\n");
+            else wrong("hang: news %d", visit.has_news);
             return 0;
         }
     }
     return result;
 }
 
-static int64_t serve_visit(udsock_t server) {
+static int64_t serve_visit(udsock_error *err) {
+    (void)err;
     int64_t result = visit.poller = udsock_poller_create(NULL);
     if (result < 0) return result;
-    result = udsock_poller_add(visit.poller, server, 1, 0);
+    result = udsock_poller_add(visit.poller, it.server, 1, 0);
     if (result >= 0) result = udsock_poller_add(visit.poller, visit.sender, 2, 0);
     if (result >= 0) result = send_news();
-    if (result >= 0) result = serve_until_done(server);
+    if (result >= 0) result = serve_until_done();
     if (result >= 0) result = udsock_poller_remove(visit.poller, visit.sender);
     /* In vain, if it was not made. */
     int32_t closed = udsock_close(visit.poller);
     return result < 0 ? result : closed;
 }
 
-/* After the faults. What failed was told, and what was not told to fail came about. */
+/* What failed was told, and what was not told to fail came about. */
 static void end_visit(int64_t result) {
     char buffer[16];
     if (result >= 0 && visit.is_answered) {
-        int64_t size = udsock_recv(visit.client, buffer, sizeof buffer, VISIT_TIMEOUT_MS);
+        int64_t size = udsock_recv(it.client, buffer, sizeof buffer, VISIT_TIMEOUT_MS);
         if (size != sizeof QUESTION || memcmp(buffer, QUESTION, sizeof QUESTION) != 0) {
-            printf("wrong answer: %s\n", udsock_error_name(size));
+            wrong("answer: %s", udsock_error_name(size));
         }
-        size = udsock_recv(visit.client, buffer, sizeof buffer, VISIT_TIMEOUT_MS);
-        if (size != UDSOCK_EOF) printf("wrong end: %s\n", udsock_error_name(size));
+        size = udsock_recv(it.client, buffer, sizeof buffer, VISIT_TIMEOUT_MS);
+        if (size != UDSOCK_EOF) wrong("end: %s", udsock_error_name(size));
     }
     /* The poller has closed it, unless something failed. */
     if (visit.connection != 0) udsock_close(visit.connection);
-    const udsock_t others[] = { visit.client, visit.receiver, visit.sender };
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        if (udsock_close(others[i]) != 0) puts("wrong close");
-    }
+    close_handle(visit.receiver);
+    close_handle(visit.sender);
 }
+
+static const struct scenario VISITS[] = {
+    { "visit", prepare_stream_visit, serve_visit, end_visit, NULL, 0, { 0 } },
+    { "visit-seqpacket", prepare_seqpacket_visit, serve_visit, end_visit, NULL, 0, { 0 } },
+};
 
 #endif
