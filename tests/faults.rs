@@ -26,7 +26,7 @@ use std::{env, fs};
 use cell::{Cell, Scenario, scenarios_of};
 use strace::{Fault, SystemCall};
 
-/// Every call and every errno; scaled down, two of all that can befall a scenario's calls of
+/// Every call and every errno; scaled down, one of all that can befall a scenario's calls of
 /// one name.
 fn faults(scenario: &Scenario, calls: Vec<SystemCall>) -> Vec<Fault> {
     let whole = env::var_os("UDSOCK_FAULTS_WHOLE").is_some();
@@ -41,15 +41,9 @@ fn faults(scenario: &Scenario, calls: Vec<SystemCall>) -> Vec<Fault> {
     for fault in all {
         of_name.entry(fault.call.name.clone()).or_default().push(fault);
     }
-    // Others in every scenario, and the same in every run.
+    // Another in every scenario, and the same in every run.
     let turn = scenario.name.bytes().map(usize::from).sum::<usize>();
-    let two_of = |mut faults: Vec<Fault>| {
-        for _ in 2..faults.len() {
-            faults.swap_remove(turn % faults.len());
-        }
-        faults
-    };
-    of_name.into_values().flat_map(two_of).collect()
+    of_name.into_values().map(|mut faults| faults.swap_remove(turn % faults.len())).collect()
 }
 
 /// The scenario without faults, but with what is given: its calls.
