@@ -251,7 +251,8 @@ pub unsafe extern "C" fn udsock_poller_wait(
 /// together.
 ///
 /// As long as something is kept for a connection nothing is received from it, but with
-/// UDSOCK_POLLER_DUPLEX.
+/// UDSOCK_POLLER_DUPLEX. What is kept and can't be sent later is told by UDSOCK_EVENT_FAILED
+/// (-EPIPE) of a connection, and by nothing of a datagram, as what is lost on the way.
 ///
 /// Returns how many were taken. The errors are those of each `result`.
 ///
