@@ -7,6 +7,7 @@ proof).
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import gc
 import os
 import resource
@@ -16,6 +17,7 @@ from typing import Iterator
 
 import pytest
 from aio_support import every_loop, run_clean
+from conftest import HANG
 
 import udsock
 from udsock import aio
@@ -141,9 +143,9 @@ def test_memory_and_descriptors_stay_level(path: str) -> None:
             assert after[1] <= before[1]
             assert after[0] - before[0] < 100_000
 
+    faulthandler.dump_traceback_later(HANG + IN_TURN // 100, exit=True)
     tracemalloc.start()
     try:
-        # (Longer than the guard of `run` allows, with 100,000.)
         asyncio.run(main())
     finally:
         tracemalloc.stop()
