@@ -1096,15 +1096,15 @@ typedef struct udsock_inspection {
  * Says what is at an address, and who. It is not noticed there. What it says may be over
  * when it returns. Kind and process come from the kernel's list of sockets, which is that
  * of the network namespace, and from /proc: they are missing where these don't tell.
- * `out`: its size is set by the caller; the rest is written, and what a later version has
- * besides is 0.
+ * `out`: its size is set by the caller; the rest is written. Set the struct to 0 first: what
+ * lies behind the fields of this version is checked, as in every struct.
  *
  * Returns 0.
  *
  * -EACCES, -ENOTDIR, -ELOOP: the way to the file can't be gone.
  * -EINVAL: no address, or "@" alone; `out` is NULL, or its size less than 48, that of the
  * first version.
- * -E2BIG: its size is above 4096.
+ * -E2BIG: its size is above 4096, or what this version does not know is not 0.
  */
 int32_t udsock_inspect(const char *address, udsock_inspection *out, udsock_error *err);
 

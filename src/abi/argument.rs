@@ -195,41 +195,6 @@ unsafe fn read_sized<T: Sized32>(bytes: *const u8) -> Result<T> {
     }
 }
 
-/// Room for a struct that begins with its size, of an older or a newer version.
-pub(super) struct SizedOutput<T> {
-    place: *mut T,
-    size: usize,
-}
-
-impl<T: Sized32> SizedOutput<T> {
-    /// `first` is the size of the type's first version: less is no version's.
-    pub(super) unsafe fn required(place: *mut T, first: usize) -> Result<Self> {
-        if place.is_null() {
-            return Err(Error::INVALID);
-        }
-        // SAFETY: the caller passes a struct that begins with its size, in four bytes.
-        let size = unsafe { place.cast::<u32>().read_unaligned() } as usize;
-        match size {
-            _ if size < first => Err(Error::INVALID),
-            _ if size > LARGEST_STRUCT => Err(Error::TOO_BIG),
-            _ => Ok(Self { place, size }),
-        }
-    }
-
-    /// All but the size, which stays the caller's. What this version does not know is 0.
-    pub(super) unsafe fn write(&self, value: &T) {
-        const START: usize = size_of::<u32>();
-        let known = self.size.min(size_of::<T>());
-        let (from, to) = (ptr::from_ref(value).cast::<u8>(), self.place.cast::<u8>());
-        // SAFETY: the caller passes as many writable bytes as the struct's size says;
-        // START <= known <= both sizes.
-        unsafe {
-            ptr::copy_nonoverlapping(from.add(START), to.add(START), known - START);
-            ptr::write_bytes(to.add(known), 0, self.size - known);
-        }
-    }
-}
-
 pub(super) fn known_flags(flags: u32, known: u32) -> Result<u32> {
     if flags & !known == 0 { Ok(flags) } else { Err(Error::INVALID) }
 }

@@ -1,12 +1,13 @@
 //! What is at an address
 
 use std::ffi::c_char;
+use std::mem::size_of;
 
-use super::argument::{Sized32, SizedOutput};
+use super::argument::{self, Sized32};
 use super::error::{explain, udsock_error};
 use super::guard::guard;
 use super::socket::required_address;
-use crate::error::{Error, Failure};
+use crate::error::Failure;
 use crate::inspection::{Inspection, State, inspect};
 use crate::kind::Kind;
 
@@ -49,24 +50,21 @@ pub struct udsock_inspection {
     pub inode: u64,
 }
 
-/// What the struct had when it first appeared.
-const FIRST_SIZE: usize = 48;
-
 // SAFETY: numbers: any bytes are a value.
 unsafe impl Sized32 for udsock_inspection {}
 
 /// Says what is at an address, and who. It is not noticed there. What it says may be over
 /// when it returns. Kind and process come from the kernel's list of sockets, which is that
 /// of the network namespace, and from /proc: they are missing where these don't tell.
-/// `out`: its size is set by the caller; the rest is written, and what a later version has
-/// besides is 0.
+/// `out`: its size is set by the caller; the rest is written. Set the struct to 0 first: what
+/// lies behind the fields of this version is checked, as in every struct.
 ///
 /// Returns 0.
 ///
 /// -EACCES, -ENOTDIR, -ELOOP: the way to the file can't be gone.
 /// -EINVAL: no address, or "@" alone; `out` is NULL, or its size less than 48, that of the
 /// first version.
-/// -E2BIG: its size is above 4096.
+/// -E2BIG: its size is above 4096, or what this version does not know is not 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_inspect(
     address: *const c_char,
@@ -76,11 +74,12 @@ pub unsafe extern "C" fn udsock_inspect(
     // SAFETY: the caller passes C strings, structs with their sizes, or NULL.
     guard(|| unsafe {
         explain(err, "inspect", address, || {
-            let out = SizedOutput::required(out, FIRST_SIZE).map_err(|error| match error {
-                Error::INVALID => Failure::Invalid("out is NULL, or its size is not set"),
-                error => Failure::Plain(error),
-            })?;
-            out.write(&told(&inspect(required_address(address)?)?));
+            let given = argument::options(out)
+                .map_err(Failure::Plain)?
+                .filter(|given| given.size as usize >= size_of::<udsock_inspection>())
+                .ok_or(Failure::Invalid("out is NULL, or its size is not set"))?;
+            let found = inspect(required_address(address)?)?;
+            out.write_unaligned(udsock_inspection { size: given.size, ..told(&found) });
             Ok(0)
         })
     })
