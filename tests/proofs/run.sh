@@ -56,30 +56,39 @@ without_sanitizer() {
     without a_bounded_amount "it compares memory"
 }
 
-# The flag is for nightly, unless it is told that it isn't. Programs in C get it, too.
+# The flag is for nightly, unless it is told that it isn't.
 sanitized() {
     sanitizer=$1
     shift
     # g++ warns without reason when it sanitizes, and clang++ does not know that warning.
     quiet="-Wno-unknown-warning-option -Wno-maybe-uninitialized"
-    RUSTC_BOOTSTRAP=1 CARGO_BUILD_TARGET=$platform \
-    RUSTFLAGS="-Zsanitizer=$sanitizer -Cunsafe-allow-abi-mismatch=sanitizer ${linked:-}" \
-    CFLAGS="-fsanitize=$sanitizer" CXXFLAGS="-fsanitize=$sanitizer $quiet" \
+    RUSTC_BOOTSTRAP=1 CARGO_BUILD_TARGET=$platform CFLAGS=$c_flags CXXFLAGS="$c_flags $quiet" \
+    RUSTFLAGS="-Zsanitizer=$sanitizer -Cunsafe-allow-abi-mismatch=sanitizer$rust_flags" \
         cargo test --no-fail-fast --target-dir "target/$sanitizer" $(programs) -- $(skips) "$@"
 }
+rust_flags=
 
-# The object in which std.c is, and the linker's options for it.
-std_wrapped() {
+# The object of std.c, and the linker's options for it: for Rust, and for C with rustc's own
+# library of the sanitizer, since the C compiler's is too old.
+wrap_std() {
     mkdir -p target/thread
     rustc -o target/thread/std "$here/std.rs"
-    linked=-Clink-arg=$PWD/target/thread/std.o
-    names=
-    for name in lock_contended read_contended write_contended decrement_num_running_threads; do
-        symbol=$(nm target/thread/std | sed -n "s/.* \([^ ]*[0-9]${name}[^ ]*\)$/\1/p")
-        names="$names -D$(echo $name | tr a-z A-Z)=$symbol"
-        linked="$linked -Clink-arg=-Wl,--wrap=$symbol"
+    names= wraps=
+    for name in LOCK_CONTENDED:lock_contended READ_CONTENDED:read_contended \
+        WRITE_CONTENDED:write_contended ONCE:Once4call \
+        DECREMENT_NUM_RUNNING_THREADS:decrement_num_running_threads; do
+        symbol=$(nm target/thread/std | sed -n "s/.* \([^ ]*${name#*:}\)$/\1/p")
+        names="$names -D${name%%:*}=$symbol"
+        wraps="$wraps -Wl,--wrap=$symbol"
     done
-    cc -O1 -fPIC $names -c -o target/thread/std.o "$here/std.c"
+    object=$PWD/target/thread/std.o
+    cc -O1 -fPIC $names -c -o "$object" "$here/std.c"
+    for option in "$object" $wraps; do
+        rust_flags="$rust_flags -Clink-arg=$option"
+    done
+    c_flags="-Wl,--whole-archive"
+    c_flags="$c_flags $(echo "$(rustc --print target-libdir)"/librustc-*_rt.tsan.a)"
+    c_flags="$c_flags -Wl,--no-whole-archive $object $wraps"
 }
 
 without style "no part of the library runs"
@@ -91,19 +100,29 @@ address)
     without_sanitizer
     # Leaks are for valgrind: all that the parent's threads had looks like one in a child.
     export ASAN_OPTIONS=detect_leaks=0
+    c_flags=-fsanitize=address
     sanitized address "$@"
     ;;
 thread)
     without_sanitizer
     without garbage "it is built with AddressSanitizer"
     without bindings_cpp "it is built with AddressSanitizer"
-    std_wrapped
+    without systemd:: "it starts programs without the environment, and so what thread.supp says"
+    without pollers_share_a_server "it counts descriptors, and the sanitizer opens two"
+    wrap_std
     export TSAN_OPTIONS="suppressions=$here/thread.supp"
     sanitized thread "$@"
     ;;
 valgrind)
     needs valgrind "a package of this name"
     without faults "strace can't look into valgrind"
+    without examples "make runs valgrind itself"
+    for name in a_handler_of_the_program_s_own a_signal_that_was_asked_for; do
+        without $name "valgrind keeps SIGRTMAX for itself"
+    done
+    for name in row_22_without_descriptors row_44_at_the_descriptor_limit; do
+        without $name "valgrind has descriptors beyond the limit"
+    done
     without a_panic_becomes_a_code "a panic's message is forgotten on purpose"
     without garbage "it has a sanitizer, or runs valgrind itself"
     without bindings_cpp "it has a sanitizer"
@@ -122,6 +141,8 @@ coverage)
     export LLVM_PROFDATA="${LLVM_PROFDATA:-llvm-profdata-$llvm}"
     needs "$LLVM_COV" "the package llvm-$llvm (or name it in LLVM_COV and LLVM_PROFDATA)"
     cargo llvm-cov --no-report --no-fail-fast $(programs) -- $(skips) "$@" || failed=$?
+    # Of children that were started without the environment.
+    rm -f default_*.profraw
     cargo llvm-cov report --show-missing-lines \
         --ignore-filename-regex '/(tests|fuzz)/|_tests\.rs$'
     exit "${failed:-0}"

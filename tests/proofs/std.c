@@ -1,7 +1,7 @@
 /*
  * The standard library comes without the sanitizer, so that ThreadSanitizer misses what
- * orders threads in there: who waited for a lock, and that a scope waited for its threads.
- * run.sh has the linker put these around the functions that do so (--wrap), under the names
+ * orders threads in there: who waited for a lock, what was made once, and that a scope waited
+ * for its threads. run.sh has the linker put these around the functions that do so (--wrap), under the names
  * that the compiler gave them.
  */
 
@@ -27,6 +27,15 @@ void __tsan_release(void *address);
 ACQUIRES(LOCK_CONTENDED)
 ACQUIRES(READ_CONTENDED)
 ACQUIRES(WRITE_CONTENDED)
+
+/* std::sys::sync::Once::call: what was made before is for all who find it made. */
+void REAL(ONCE)(void *once, bool, void *, void *, void *);
+void WRAP(ONCE)(void *once, bool is_forced, void *self, void *call, void *location)
+{
+    __tsan_release(once);
+    REAL(ONCE)(once, is_forced, self, call, location);
+    __tsan_acquire(once);
+}
 
 /* std::thread::scoped::ScopeData: its three fields are a word each, in any order, and the
  * scope looks at the one that counts. */
