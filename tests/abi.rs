@@ -595,3 +595,15 @@ fn the_version_is_the_package_s() {
     let parts: Vec<u32> = text.split('.').map(|part| part.parse().unwrap()).collect();
     assert_eq!(udsock_version(), parts[0] * 10_000 + parts[1] * 100 + parts[2]);
 }
+
+#[test]
+fn the_sender_s_address_need_not_be_asked_for() {
+    let (here, there) = pair(UDSOCK_DGRAM);
+    assert_eq!(there.send(b"unsigned", 0), 8);
+    let mut buffer = [0; 16];
+    // SAFETY: room of this size, and no room for an address.
+    let got = unsafe {
+        udsock_recv_from(here.0, buffer.as_mut_ptr().cast(), buffer.len(), ptr::null_mut(), 0, 0)
+    };
+    assert_eq!((got, &buffer[..8]), (8, &b"unsigned"[..]));
+}

@@ -35,6 +35,7 @@ fn compile(compiler: &str, flags: &[&str], code: &str, files: &[&Path]) -> Outpu
     let mut process = Command::new(compiler)
         .args(c_library::WARNINGS)
         .args(flags)
+        .args(c_library::flags("CXXFLAGS"))
         .arg("-I")
         .arg(c_library::source("include"))
         .arg("-I")

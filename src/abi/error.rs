@@ -111,29 +111,25 @@ unsafe fn write_error(
     address: Option<&CStr>,
     failure: &Failure,
 ) {
-    let mut message = Message { bytes: [0; UDSOCK_MESSAGE_SIZE], length: 0 };
-    // A message that is full is not an error.
-    let _ = match address {
-        Some(address) => write!(message, "{call} {}: {failure}", Shown(address)),
-        None => write!(message, "{call}: {failure}"),
-    };
     // SAFETY: the caller's struct begins with its size.
     let room = match unsafe { (&raw const (*place).size).read_unaligned() } as usize {
         0 => FIRST_SIZE,
         size => size.min(size_of::<udsock_error>()),
     };
-    let code = code_of(failure.error()).to_ne_bytes();
     let code_at = offset_of!(udsock_error, code);
     let message_at = offset_of!(udsock_error, message);
+    let mut message = Message::new(room.saturating_sub(message_at));
+    // A message that is full is not an error.
+    let _ = match address {
+        Some(address) => write!(message, "{call} {}: {failure}", Shown(address)),
+        None => write!(message, "{call}: {failure}"),
+    };
+    let code = code_of(failure.error()).to_ne_bytes();
     for (offset, bytes) in [(code_at, &code[..]), (message_at, &message.bytes[..])] {
         let count = bytes.len().min(room.saturating_sub(offset));
         // SAFETY: offset + count is within the caller's struct.
         unsafe {
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), place.cast::<u8>().add(offset), count);
-        }
-        if offset == message_at && count > 0 {
-            // SAFETY: as above, the last byte that was written.
-            unsafe { *place.cast::<u8>().add(offset + count - 1) = 0 };
         }
     }
 }
@@ -141,14 +137,21 @@ unsafe fn write_error(
 /// Text in a fixed room, cut at a character's end. It needs no memory, so that an
 /// error can be told when there is none.
 struct Message {
+    /// Ends with a NUL at least.
     bytes: [u8; UDSOCK_MESSAGE_SIZE],
     length: usize,
+    room: usize,
+}
+
+impl Message {
+    fn new(room: usize) -> Self {
+        Self { bytes: [0; _], length: 0, room: room.saturating_sub(1) }
+    }
 }
 
 impl Write for Message {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = UDSOCK_MESSAGE_SIZE - 1 - self.length;
-        let fits = text.floor_char_boundary(room);
+        let fits = text.floor_char_boundary(self.room - self.length);
         self.bytes[self.length..self.length + fits].copy_from_slice(&text.as_bytes()[..fits]);
         self.length += fits;
         if fits < text.len() { Err(fmt::Error) } else { Ok(()) }

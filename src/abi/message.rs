@@ -352,13 +352,15 @@ impl Messages {
 
     fn read(&self, index: usize) -> Result<Message> {
         debug_assert!(index < self.count);
-        // SAFETY: the element is in the caller's array and begins with its size.
-        let message =
-            unsafe { Message::read(self.first.wrapping_add(index * self.stride).cast()) }?;
-        if message.content.size as usize != self.stride {
-            return Err(Error::INVALID);
+        let element = self.first.wrapping_add(index * self.stride);
+        // SAFETY: the element is in the caller's array and begins with its size, which is
+        // compared before as many bytes are looked at: they might be more than there are.
+        unsafe {
+            if element.cast::<u32>().read_unaligned() as usize != self.stride {
+                return Err(Error::INVALID);
+            }
+            Message::read(element.cast())
         }
-        Ok(message)
     }
 
     fn check_room(&self) -> Result<()> {

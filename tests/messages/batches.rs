@@ -167,3 +167,16 @@ fn what_lies_behind_the_messages_of_a_batch_is_told_later() {
         assert_eq!(end, i64::from(UDSOCK_EOF), "{count}");
     }
 }
+
+/// The size of an element says nothing about what lies behind the array: that is not read.
+#[test]
+fn an_element_of_another_size_is_refused_unread() {
+    let (sender, _receiver) = open_pair(UDSOCK_SEQPACKET);
+    let mut whole = [message(); 3];
+    whole[1].size *= 2;
+    whole[2].flags = UDSOCK_TRUNCATED;
+    // SAFETY: two messages without data; the third is beyond the array.
+    let went = unsafe { udsock_send_batch(sender.0, whole.as_mut_ptr(), 2, 0) };
+    assert_eq!((went, whole[0].result), (1, 0));
+    assert_eq!(i64::from(whole[1].result), no(libc::EINVAL));
+}

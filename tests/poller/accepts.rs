@@ -20,6 +20,24 @@ fn refused(server: &Sock) -> i64 {
 }
 
 #[test]
+fn a_member_that_listens_now_is_a_server_when_it_is_added_again() {
+    for kind in CONNECTED_KINDS {
+        let (dir, poller) = (Dir::new(), Poller::new());
+        let path = dir.path("s");
+        let socket = create(kind);
+        socket.bind(&path).unwrap();
+        assert_eq!(poller.add(&socket, 1), 0);
+        assert_eq!(socket.listen(0), 0);
+        assert_eq!(poller.add(&socket, 2), 0);
+        let client = open_client(kind, &path);
+        let connection = accepted(&poller, 2);
+        assert_eq!(client.send(b"one", 0), 3);
+        assert_eq!(poller.next().what(), (UDSOCK_EVENT_RECEIVED, 2));
+        drop(connection);
+    }
+}
+
+#[test]
 fn a_connection_has_the_server_s_token_until_it_gets_another() {
     for kind in CONNECTED_KINDS {
         let (dir, poller) = (Dir::new(), Poller::new());

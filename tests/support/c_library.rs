@@ -52,6 +52,12 @@ pub fn compiler() -> String {
     env::var("CC").unwrap_or_else(|_| "cc".into())
 }
 
+/// Flags for every program: what CFLAGS or CXXFLAGS says, as for make.
+pub fn flags(variable: &str) -> Vec<String> {
+    let flags = env::var(variable).unwrap_or_default();
+    flags.split_whitespace().map(Into::into).collect()
+}
+
 /// Compiles the code, for its warnings and errors only, with every compiler there is.
 pub fn check(test: &str, language: &str, standards: &[&str], code: &str) {
     let compilers = if language == "c" { ["gcc", "clang"] } else { ["g++", "clang++"] };
@@ -87,9 +93,14 @@ pub fn directory() -> &'static Path {
             Some(other) => other,
             None => panic!("{directory:?} is no profile's directory"),
         };
+        let mut target = directory.parent().expect("cargo's layout");
+        // Cargo adds that of the platform, if it is named.
+        if env::var("CARGO_BUILD_TARGET").is_ok_and(|platform| target.ends_with(platform)) {
+            target = target.parent().expect("cargo's layout");
+        }
         let built = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--lib", "--profile", profile, "--target-dir"])
-            .arg(directory.parent().expect("cargo's layout"))
+            .arg(target)
             .arg("--manifest-path")
             .arg(source("Cargo.toml"))
             .status()
@@ -142,6 +153,7 @@ pub fn supports(flags: &[&str]) -> Result<(), String> {
 fn compile(output: &Path, flags: &[&str], inputs: &[&Path]) -> Result<(), String> {
     let ran = Command::new(compiler())
         .args(flags)
+        .args(self::flags("CFLAGS"))
         .arg("-I")
         .arg(source("include"))
         .arg("-o")
