@@ -123,6 +123,7 @@ valgrind)
     for name in a_handler_of_the_program_s_own a_signal_that_was_asked_for; do
         without $name "valgrind keeps SIGRTMAX for itself"
     done
+    without row_31_memory_that_is_not_there "it hands in memory that is not there"
     without a_panic_becomes_a_code "a panic's message is forgotten on purpose"
     without garbage "it has a sanitizer, or runs valgrind itself"
     without bindings_cpp "it has a sanitizer"
