@@ -44,6 +44,7 @@ class Program:
     make: Callable[[], list]
     kinds: frozenset[str] = frozenset({"stream"})
     works: frozenset[str] = frozenset({"round_trip", "transfer", "connect"})
+    first_count: int = 50
 
     def does(self, work: str, kind: str) -> bool:
         return work in self.works and kind in self.kinds
@@ -66,8 +67,8 @@ PROGRAMS = {
     "uvloop": Program(lambda: [python_with_uvloop(), ASYNCIO, "uvloop"], works=LOOP_WORKS),
     "uvloop over ours": Program(lambda: over_ours(python_with_uvloop(), ASYNCIO, "ours on uvloop"),
                                 works=LOOP_WORKS),
-    "Node": Program(lambda: [tool("node"), SOURCES / "pair.mjs"]),
-    "Node over ours": Program(node_over_ours),
+    "Node": Program(lambda: [tool("node"), SOURCES / "pair.mjs"], first_count=2000),
+    "Node over ours": Program(node_over_ours, first_count=2000),
 }
 
 
@@ -80,15 +81,14 @@ def free_port() -> str:
 class Pair:
     """A contender: how long an operation takes two processes, in microseconds."""
 
-    FIRST_COUNT = 50
-
-    def __init__(self, command: list, work: str, kind: str, size: int, placement: str,
-                 seconds: float, scale: float = 1e-3, busy: bool = False):
+    def __init__(self, command: list, first_count: int, work: str, kind: str, size: int,
+                 placement: str, seconds: float, scale: float = 1e-3, busy: bool = False):
         self.command, self.work, self.kind, self.size = command, work, kind, size
         self.cores = cores_of(placement)
         self.seconds = seconds
         self.scale = scale  # From nanoseconds an operation to the row's unit.
         self.busy = busy
+        self.first_count = first_count
         self.count: Optional[int] = None
 
     def __call__(self) -> Sample:
@@ -102,7 +102,7 @@ class Pair:
     def count_that_takes(self, seconds: float) -> int:
         """Contenders differ by a factor of a hundred: each gets as many as fill its sample.
         The first ones are slow, so only what took a fair part of that time counts."""
-        count = self.FIRST_COUNT
+        count = self.first_count
         while True:
             wanted = seconds * 1e9 / self.run(count)[1]["ns_per_operation"]
             if count >= wanted / 4:
@@ -141,7 +141,7 @@ class Programs:
                 if PROGRAMS[name].does(work, kind)}
 
     def pair(self, name: str, *what, **options) -> Pair:
-        return Pair(self.commands[name], *what, self.seconds, **options)
+        return Pair(self.commands[name], PROGRAMS[name].first_count, *what, self.seconds, **options)
 
 
 def name_of_size(size: int) -> str:

@@ -9,7 +9,7 @@ const size = Number(sizeText);
 const count = Number(countText);
 const data = Buffer.alloc(size);
 // Until then V8 compiles, which costs more than the work.
-const warmUp = { round_trip: 20_000, connect: 3_000 }[work] ?? 0;
+const warmUp = { round_trip: 15_000, connect: 1_500 }[work] ?? 0;
 
 /** Calls `done` whenever `wanted` more bytes have come. */
 function receiver(socket, wanted, done) {
