@@ -61,14 +61,24 @@ class Party(asyncio.Protocol):
 class Rounds(Party):
     """Round trips, so many of them."""
 
+    left = 0
+    early = False
+
     async def run(self, rounds):
         self.left = rounds
         self.finished = asyncio.get_running_loop().create_future()
         if not is_server:
             self.transport.write(data)
+        if self.early:
+            self.early = False
+            self.done()
         await self.finished
 
     def done(self):
+        if not self.left:
+            # The first of these rounds has come before they have begun.
+            self.early = True
+            return
         self.left -= 1
         if is_server or self.left:
             self.transport.write(data)
