@@ -27,6 +27,8 @@ class ConnectedSocket extends Duplex {
   /** What is being sent: parts, each with data and perhaps descriptors. */
   #output;
   #outputCallback;
+  /** The poller tells when there is room. */
+  #isFull = false;
   #outputSize = 0;
   #bytesOut = 0;
   #room = new RoomWatch();
@@ -107,6 +109,8 @@ class ConnectedSocket extends Duplex {
     else currentLoop().remove(this);
     this.#isReading = false;
     if (this.#isRef) currentLoop().release();
+    // Nobody tells it any more.
+    this.onDrained();
   }
 
   _read() {
@@ -169,12 +173,16 @@ class ConnectedSocket extends Duplex {
   onSent(result) {
     if (this.#output === undefined) return;
     if (result >= 0) this.#advance(result);
-    // What has not gone finds out by itself why.
-    this.flush();
+    const isOut = this.#output.length === 0;
+    if (!isOut && this.#isReading && (result >= 0 || result === EAGAIN)) this.#isFull = true;
+    else this.flush();
   }
 
-  /** That there is room is found out by `#room`, also for who is no member any more. */
-  onDrained() {}
+  onDrained() {
+    if (!this.#isFull) return;
+    this.#isFull = false;
+    currentLoop().defer(this);
+  }
 
   /** Sends what there is room for. */
   flush() {

@@ -109,6 +109,22 @@ test('both ends echo and flood: a pair under back pressure loses nothing', GUARD
   assert.ok(Buffer.concat(chunks).equals(sent));
 });
 
+test('what waits for room goes on when nothing is read any more', GUARD, async () => {
+  const [left, right] = pair({ highWaterMark: 1024 });
+  const [size, count] = [4096, 200];
+  for (let i = 0; i < count; i++) left.write(Buffer.alloc(size));
+  // More than `left` takes unread, so that it leaves the loop's poller.
+  right.write(Buffer.alloc(64 * 1024));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  let came = 0;
+  for await (const data of right) {
+    came += data.length;
+    if (came === count * size) break;
+  }
+  assert.strictEqual(left.writableLength, 0);
+  left.destroy();
+});
+
 test('writing stops at the high-water mark, and goes on at drain', GUARD, async () => {
   const [left, right] = pair({ highWaterMark: 16 * 1024 });
   const block = Buffer.alloc(64 * 1024, 'x');
