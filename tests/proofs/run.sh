@@ -52,6 +52,9 @@ without_sanitizer() {
     without docs "its programs are built as the pages say"
     without examples "they are built as the README says"
     without valgrind_finds_nothing "valgrind can't run it"
+    without faults "the sanitizer's own system calls would fail"
+    without no_memory "its allocator stands where the sanitizer's does"
+    without soak "it compares memory"
     without messages_leave_nothing_behind "it compares memory"
     without a_bounded_amount "it compares memory"
 }
@@ -119,6 +122,8 @@ thread)
 valgrind)
     needs valgrind "a package of this name"
     without faults "strace can't look into valgrind"
+    without no_memory "its allocator stands where valgrind's does"
+    without soak "it compares memory"
     without examples "make runs valgrind itself"
     for name in a_handler_of_the_program_s_own a_signal_that_was_asked_for; do
         without $name "valgrind keeps SIGRTMAX for itself"
