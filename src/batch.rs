@@ -61,7 +61,9 @@ impl Socket {
     pub(crate) fn send_message(&self, message: &Outgoing<'_>, wait: &mut Wait) -> Result<usize> {
         let readiness = self.readiness_to_send(message.to.is_some())?;
         self.check_outgoing(message)?;
-        self.wait_until(wait, readiness, |_| sys::send_message(self.fd(), &message.as_call()))
+        self.wait_until(wait, readiness, |_| {
+            self.sent(sys::send_message(self.fd(), &message.as_call()))
+        })
     }
 
     /// Of a stream the kernel would lose descriptors that no byte goes with.
@@ -143,7 +145,7 @@ impl Socket {
         let calls = messages.each_ref().map(Outgoing::as_call);
         let mut sizes = [0; BATCH];
         let sent = self.wait_until(wait, readiness, |_| {
-            sys::send_batch(self.fd(), &calls[..count], &mut sizes)
+            self.sent(sys::send_batch(self.fd(), &calls[..count], &mut sizes))
         })?;
         if self.kind() == Kind::Stream {
             // A stream may take half a message; no other may come in between. If

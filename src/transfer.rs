@@ -22,7 +22,19 @@ impl Socket {
         wait: &mut Wait,
     ) -> Result<usize> {
         let readiness = self.readiness_to_send(to.is_some())?;
-        self.wait_until(wait, readiness, |_| sys::send(self.fd(), buffers, to))
+        self.wait_until(wait, readiness, |_| self.sent(sys::send(self.fd(), buffers, to)))
+    }
+
+    /// The result of a send. Older kernels (5.10) tell the sender of a seqpacket that meets the
+    /// peer's close what they tell a datagram's.
+    #[inline(always)]
+    pub(crate) fn sent<T>(&self, result: Result<T>) -> Result<T> {
+        match result {
+            Err(Error::CONNECTION_REFUSED) if self.kind() == Kind::Seqpacket => {
+                Err(Error::BROKEN_PIPE)
+            }
+            result => result,
+        }
     }
 
     /// Everything; how much has gone is in `sent`, also after an error.

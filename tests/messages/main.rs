@@ -20,6 +20,7 @@ mod raw;
 mod calls;
 mod pipes;
 mod raw_messages;
+mod receivers;
 
 mod batches;
 mod credentials;
@@ -27,6 +28,10 @@ mod descriptors;
 mod interop;
 mod limits;
 mod lost;
+mod marks;
+mod peeks;
 mod pidfds;
+mod rooms;
 mod rows;
+mod settings;
 mod storm;
