@@ -26,6 +26,7 @@ mod batches;
 mod credentials;
 mod descriptors;
 mod interop;
+mod kernels;
 mod limits;
 mod lost;
 mod marks;
