@@ -54,7 +54,7 @@ fn fail(calls: &[i64], third: Option<u32>, errno: i32) {
     }
 }
 
-const SENDS_ALL: [i64; 3] = [libc::SYS_sendto, libc::SYS_sendmsg, libc::SYS_sendmmsg];
+const SEND_CALLS: [i64; 3] = [libc::SYS_sendto, libc::SYS_sendmsg, libc::SYS_sendmmsg];
 
 #[test]
 fn row_96_a_seqpacket_send_that_meets_the_close_is_epipe() {
@@ -64,11 +64,10 @@ fn row_96_a_seqpacket_send_that_meets_the_close_is_epipe() {
         {
             let (sender, _receiver) = pair(kind);
             let status = in_fork(|| {
-                fail(&SENDS_ALL, None, libc::ECONNREFUSED);
+                fail(&SEND_CALLS, None, libc::ECONNREFUSED);
                 is(sender.send(b"x", 0), expected);
                 is(sender.send_all(b"x", 0).0, expected);
-                let parts =
-                    [udsock_part { data: (&raw const SENDS_ALL).cast_mut().cast(), size: 1 }];
+                let parts = [udsock_part { data: b"x".as_ptr().cast_mut().cast(), size: 1 }];
                 // SAFETY: one part, which is what it says.
                 is(unsafe { udsock_sendv(sender.0, parts.as_ptr(), 1, 0) }, expected);
                 for (_, send) in SENDS {
@@ -88,7 +87,7 @@ fn row_96_a_pollers_item_too() {
             let (sender, _receiver) = pair(UDSOCK_SEQPACKET);
             let poller = poller();
             assert_eq!(udsock_poller_add(poller.0, sender.0, 0, 0), 0);
-            fail(&SENDS_ALL, None, libc::ECONNREFUSED);
+            fail(&SEND_CALLS, None, libc::ECONNREFUSED);
             for count in [1, 3] {
                 // SAFETY: numbers and pointers: all zero is an item.
                 let item: udsock_outgoing = unsafe { std::mem::zeroed() };

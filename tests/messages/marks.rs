@@ -41,7 +41,8 @@ struct Shared {
 }
 
 /// The ways for others to have the same socket.
-const WAYS: [(&str, fn() -> Shared); 4] = [
+type Way = fn() -> Shared;
+const WAYS: [(&str, Way); 4] = [
     ("lent", || {
         let (sender, receiver) = pair(KIND);
         let stranger = raw::copy(receiver.fd());
