@@ -13,6 +13,9 @@ mod process;
 #[path = "../takeover/processes.rs"]
 #[allow(dead_code, reason = "its own test file uses the rest")]
 mod processes;
+#[path = "../support/traced.rs"]
+mod traced;
+
 #[path = "../kernel_rows/raw.rs"]
 #[allow(dead_code, reason = "its own test file uses the rest")]
 mod raw;

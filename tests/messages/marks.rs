@@ -10,6 +10,7 @@ use crate::process::{in_child, in_fork};
 use crate::raw;
 use crate::receivers::*;
 use crate::support::*;
+use crate::traced;
 
 const KIND: u32 = UDSOCK_SEQPACKET;
 
@@ -287,4 +288,27 @@ fn a_reset_comes_after_the_messages() {
             }
         }
     }
+}
+
+/// Nobody else can have it: so a receive is one system call.
+#[test]
+fn a_socket_of_our_own_is_not_looked_at() {
+    const COUNT: usize = 50;
+    let log = traced::log_of("marks::a_socket_of_our_own_is_not_looked_at", || {
+        let (sender, receiver) = pair(KIND);
+        assert_eq!(sender.send(b"first", 0), 5);
+        assert_eq!(receiver.recv(0).unwrap(), b"first");
+        for number in 0..COUNT {
+            assert_eq!(sender.send(&b"xx"[..number % 2], 0), (number % 2) as i64);
+            assert_eq!(receiver.recv(0).unwrap().len(), number % 2);
+        }
+        assert_eq!(sender.send(b"last", 0), 4);
+        assert_eq!(receiver.recv(0).unwrap(), b"last");
+    });
+    let Some(log) = log else { return };
+    let lines: Vec<&str> = log.lines().collect();
+    let at = |data| lines.iter().position(|line| line.contains(data)).expect("it was sent");
+    let between = &lines[at("\"first\"")..at("\"last\"")];
+    let count = |call: &str| between.iter().filter(|line| line.contains(call)).count();
+    assert_eq!((count("recvmsg("), count("MSG_PEEK"), count("sockopt(")), (COUNT + 1, 0, 0));
 }
