@@ -18,6 +18,7 @@ mod data;
 mod descriptors;
 mod epoll;
 mod files;
+mod forks;
 mod identity;
 mod memory;
 mod name;
@@ -32,6 +33,7 @@ pub(crate) use data::*;
 pub(crate) use descriptors::*;
 pub(crate) use epoll::*;
 pub(crate) use files::*;
+pub(crate) use forks::*;
 pub(crate) use identity::*;
 pub use memory::Buffer;
 pub(crate) use memory::{LARGEST_MESSAGE, Shared, Spill, boxed, room_for};
@@ -137,9 +139,11 @@ pub(crate) fn set_option(fd: BorrowedFd<'_>, option: i32, value: i32) -> Result<
     .map(drop)
 }
 
-/// Whether peers may send descriptors here. Kernels before 6.16 always let them.
+/// Whether peers may send descriptors here. Linux 6.16.
+pub(crate) const SO_PASSRIGHTS: i32 = 83;
+
+/// The same; kernels before 6.16 always let them.
 pub(crate) fn pass_descriptors(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
-    const SO_PASSRIGHTS: i32 = 83;
     match set_option(fd, SO_PASSRIGHTS, on.into()) {
         Err(Error::NO_SUCH_OPTION) => Ok(()),
         result => result,
@@ -148,6 +152,23 @@ pub(crate) fn pass_descriptors(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
 
 /// Tells, with each message, the process that sent it. Linux 6.5.
 pub(crate) const SO_PASSPIDFD: i32 = 76;
+
+/// SO_TIMESTAMP, SO_TIMESTAMPNS and their later forms (SO_TIMESTAMP_NEW, SO_TIMESTAMPNS_NEW; see
+/// asm-generic/socket.h). Turning one on turns the others off, and turning one off all of them.
+const TIME_STAMPS: [i32; 4] = [29, 35, 63, 64];
+
+/// Whether a time stamp comes with each message, in whichever form.
+pub(crate) fn has_time_stamps(fd: BorrowedFd<'_>) -> Result<bool> {
+    for form in TIME_STAMPS {
+        match option(fd, form) {
+            // The later forms, before Linux 5.1.
+            Ok(0) | Err(Error::NO_SUCH_OPTION) => {}
+            Ok(_) => return Ok(true),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
+}
 
 /// Bytes, or the size of the first message, that a receive would find.
 pub(crate) fn readable_bytes(fd: BorrowedFd<'_>) -> Result<i32> {

@@ -173,7 +173,7 @@ impl Poller {
         round: &mut Round<'_, impl Report>,
     ) -> Result<()> {
         let room = round.rest().first(self.limits.receive);
-        let size = socket.receive_now(&[room], None, 0, false)?;
+        let size = socket.receive_now(&[room], None, false)?;
         let token = state.members.get_mut(handle).map_or(0, |member| member.token);
         let data = round.take(size);
         round.report(Event { data, ..Event::new(EventKind::Received, handle, token) });
@@ -191,7 +191,7 @@ impl Poller {
         let room = round.rest();
         let mut from = SocketName::EMPTY;
         let wanted = (socket.kind() == Kind::Datagram).then_some(&mut from);
-        let size = socket.receive_now(&[room, state.spill.buffer()?], wanted, 0, shut)?;
+        let size = socket.receive_now(&[room, state.spill.buffer()?], wanted, shut)?;
         let address = address::text_of(&from);
         let text = if address.is_empty() { 0 } else { address.count_bytes() + 1 };
         if size + text > room.size() && !round.is_untouched() {

@@ -227,7 +227,7 @@ impl Sender<'_> {
     /// One alone.
     fn send_message(&mut self, item: Item<'_>) -> Result<usize> {
         let to = item.to.as_ref().map(AsRef::as_ref);
-        match sys::send(self.socket.fd(), &[item.data], to) {
+        match self.socket.sent(sys::send(self.socket.fd(), &[item.data], to)) {
             Ok(size) => {
                 self.member.then = item.then;
                 Ok(size)
@@ -322,7 +322,6 @@ impl Sender<'_> {
         batch: &[Option<(usize, Item<'_>)>],
         sizes: &mut [usize; sys::BATCH],
     ) -> Result<usize> {
-        let fd = self.socket.fd();
         const NOTHING: sys::Outgoing<'_> =
             sys::Outgoing { buffer: Buffer::EMPTY, to: None, descriptors: &[] };
         let mut calls = [NOTHING; sys::BATCH];
@@ -331,7 +330,7 @@ impl Sender<'_> {
             call.to = item.to.as_ref().map(AsRef::as_ref);
         });
         let count = filled.count();
-        sys::send_batch(fd, &calls[..count], sizes)
+        self.socket.sent(sys::send_batch(self.socket.fd(), &calls[..count], sizes))
     }
 }
 

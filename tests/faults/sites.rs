@@ -96,6 +96,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("getenv", "memory"),
     ("unsetenv", "memory"),
     ("atexit", "memory"),
+    ("pthread_atfork", "memory"),
     ("sigfillset", "memory"),
     ("sigemptyset", "memory"),
     ("sigaddset", "memory"),
