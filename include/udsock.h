@@ -1318,7 +1318,8 @@ UDSOCK_MUST_USE udsock_t udsock_poller_create(const udsock_poller_options *optio
 int32_t udsock_poller_add(udsock_t poller, udsock_t s, uint64_t token, uint32_t flags);
 
 /**
- * Takes a socket out. What was kept for it is dropped. udsock_close does so by itself.
+ * Takes a socket out. What was kept for it is dropped; what its peer has sent and no event
+ * has brought is received by the next call that receives. udsock_close takes it out by itself.
  *
  * Returns 0.
  *
@@ -1329,7 +1330,9 @@ int32_t udsock_poller_remove(udsock_t poller, udsock_t s);
 /**
  * Waits until something happens to a member. Data is put into the arena, in the order of
  * the events; it stays until the next wait with this arena. A message that does not fit
- * any more comes first in the next call. No call brings data of a socket and, behind it,
+ * any more is not received; it comes first in the next call, with the whole arena free. If
+ * another thread or process receives from the same socket during the call, a message may be
+ * cut to what is left of the arena (-EMSGSIZE). No call brings data of a socket and, behind it,
  * its end: so answer first, and close when the end comes. With no arena (`arena_size` 0)
  * nothing is received, and UDSOCK_EVENT_READY says that something is there. Of an arena of
  * more than 4 GiB only these are used. Of threads that wait on the same poller each gets

@@ -2,8 +2,8 @@
 //! and one send takes answers for many of them.
 //!
 //! Everything is level-triggered: what is not taken in one round is told in the next. So
-//! nothing is queued here but what the kernel does not remember (answers that found no room,
-//! and a message that was received and did not fit).
+//! nothing is queued here but what the kernel does not remember, answers that found no room;
+//! and nothing is received before it can be told: what has no room stays in the kernel.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,9 +12,8 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::handles::{self, Other};
-use crate::kind::Kind;
 use crate::socket::Socket;
-use crate::sys::{self, Ready, Spill};
+use crate::sys::{self, Ready};
 use crate::wait::Wait;
 
 mod input;
@@ -26,7 +25,6 @@ mod round;
 mod sender;
 mod turns;
 
-use input::Held;
 use kept::Spare;
 pub(crate) use member::{Manner, Then};
 use member::{Member, Members, Role};
@@ -63,8 +61,6 @@ struct State {
     /// Who was ready when there was no room left, and for what. They come first in the next
     /// round: else those before them could keep them waiting for ever.
     left: Vec<(i64, u32)>,
-    held: Option<Held>,
-    spill: Spill,
     turns: Turns,
     /// Room for what of an item may not go at once.
     spare: Spare,
@@ -72,11 +68,20 @@ struct State {
     pauses: Vec<(Instant, i64)>,
     /// Until when those are left alone whom there was no memory to note.
     common_pause: Option<Instant>,
-    /// The clock has run out because something is left over from the last round: who waits
-    /// for the descriptor of the poller does not see that otherwise.
+    /// The clock has run out because somebody is in line who is lost: the kernel does not tell
+    /// of that, and who waits for the descriptor of the poller would not see it otherwise.
     is_ringing: bool,
     /// To be closed once nothing is locked.
     closing: Vec<i64>,
+}
+
+impl State {
+    fn has_lost_in_line(&mut self) -> bool {
+        let Self { left, members, .. } = self;
+        left.iter().any(|(handle, _)| {
+            members.get_mut(*handle).is_some_and(|member| member.is_due_to_fail())
+        })
+    }
 }
 
 /// Handles are larger.
@@ -108,10 +113,7 @@ impl Poller {
             found.never_block()?;
         }
         let mut state = self.lock()?;
-        if found.kind() != Kind::Stream {
-            // As soon as there is a message there must be room for it.
-            state.spill.buffer()?;
-        }
+        state.left.try_reserve(1)?;
         let mut member = match state.members.remove(socket) {
             Some(member) if member.role == role => member,
             Some(member) => {
@@ -124,7 +126,14 @@ impl Poller {
             }
         };
         (member.token, member.manner) = (token, manner);
-        self.watch(&mut state, member, &found)
+        let is_due_to_fail = member.is_due_to_fail();
+        self.watch(&mut state, member, &found)?;
+        if is_due_to_fail {
+            // It may have lost its place in line while it was paused.
+            state.left.push((socket, 0));
+        }
+        self.unlock(state);
+        Ok(())
     }
 
     /// Takes the member in, watched for what interests it. If that fails nobody watches it.
@@ -141,7 +150,9 @@ impl Poller {
     pub(crate) fn remove(&self, socket: i64) -> Result<()> {
         let found = handles::get(socket)?;
         let mut state = self.lock()?;
-        self.leave(&mut state, socket, &found).ok_or(Error::NOT_FOUND)
+        let left = self.leave(&mut state, socket, &found);
+        self.unlock(state);
+        left.ok_or(Error::NOT_FOUND)
     }
 
     /// `None`: it was no member.
@@ -215,18 +226,14 @@ impl Poller {
 
     /// What the last round had no room for.
     fn serve_left(&self, state: &mut State, round: &mut Round<'_, impl Report>) {
-        if let Some(held) = state.held.take() {
-            return self.deliver_held(state, held, round);
-        }
         let mut left = std::mem::take(&mut state.left);
         let served = left
             .iter()
             .take_while(|(handle, events)| {
                 // Whether it is still ready the kernel tells.
-                let is_told = state
-                    .members
-                    .get_mut(*handle)
-                    .is_some_and(|member| member.tells_readiness(round.has_arena()));
+                let is_told = state.members.get_mut(*handle).is_some_and(|member| {
+                    !member.is_lost && member.tells_readiness(round.has_arena())
+                });
                 is_told || self.serve(state, *handle, *events, round)
             })
             .count();
@@ -273,7 +280,7 @@ impl Poller {
             return true;
         };
         let is_readable = member.watched & sys::READABLE != 0 && events & !sys::WRITABLE != 0;
-        if !is_readable && !member.is_lost {
+        if !is_readable && !member.is_due_to_fail() {
             return true;
         }
         // Telling that all is out may have taken the last room.
@@ -352,9 +359,9 @@ impl Poller {
 
     /// And does what can't be done under the lock.
     fn unlock(&self, mut state: MutexGuard<'_, State>) {
-        let is_left = state.held.is_some() || !state.left.is_empty();
-        if is_left != state.is_ringing {
-            state.is_ringing = is_left;
+        let rings = state.has_lost_in_line();
+        if rings != state.is_ringing {
+            state.is_ringing = rings;
             self.set_clock(&state);
         }
         if state.closing.is_empty() {
@@ -392,11 +399,13 @@ impl Other for Poller {
         if !self.is_ours() {
             return;
         }
+        let mut state = self.locked();
         // Others may have the same open file: then closing alone would not end it.
-        if let Some(member) = self.locked().members.remove(socket)
+        if let Some(member) = state.members.remove(socket)
             && member.watched != 0
         {
             let _ = sys::unwatch(self.epoll(), fd);
         }
+        self.unlock(state);
     }
 }

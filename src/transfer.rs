@@ -111,6 +111,12 @@ impl Socket {
         }
     }
 
+    /// One attempt: the size of the message that is next, which stays where it is, and the name
+    /// of who sent it, if that is wanted.
+    pub(crate) fn peek_now(&self, from: Option<&mut SocketName>, shut_down: bool) -> Result<usize> {
+        sys::from_the_front(self.fd(), || self.receive_now(&[], from, sys::PEEK, shut_down))
+    }
+
     pub(crate) fn readiness_to_receive(&self) -> Readiness {
         match self.kind() {
             Kind::Stream | Kind::Seqpacket => Readiness::Readable,

@@ -204,7 +204,8 @@ pub extern "C" fn udsock_poller_add(poller: udsock_t, s: udsock_t, token: u64, f
     })
 }
 
-/// Takes a socket out. What was kept for it is dropped. udsock_close does so by itself.
+/// Takes a socket out. What was kept for it is dropped; what its peer has sent and no event
+/// has brought is received by the next call that receives. udsock_close takes it out by itself.
 ///
 /// Returns 0.
 ///
@@ -216,7 +217,9 @@ pub extern "C" fn udsock_poller_remove(poller: udsock_t, s: udsock_t) -> i32 {
 
 /// Waits until something happens to a member. Data is put into the arena, in the order of
 /// the events; it stays until the next wait with this arena. A message that does not fit
-/// any more comes first in the next call. No call brings data of a socket and, behind it,
+/// any more is not received; it comes first in the next call, with the whole arena free. If
+/// another thread or process receives from the same socket during the call, a message may be
+/// cut to what is left of the arena (-EMSGSIZE). No call brings data of a socket and, behind it,
 /// its end: so answer first, and close when the end comes. With no arena (`arena_size` 0)
 /// nothing is received, and UDSOCK_EVENT_READY says that something is there. Of an arena of
 /// more than 4 GiB only these are used. Of threads that wait on the same poller each gets

@@ -94,6 +94,11 @@ impl Member {
         self.manner.only_readiness || (self.role != Role::Server && !has_arena)
     }
 
+    /// Whether it is to be told that what was sent is lost, behind what the peer had sent.
+    pub(super) fn is_due_to_fail(&self) -> bool {
+        self.is_lost && !self.manner.is_paused
+    }
+
     /// The program is told when it can go on.
     pub(super) fn refuse(&mut self) -> Error {
         self.is_refusing = true;

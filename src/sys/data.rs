@@ -5,7 +5,7 @@ use std::mem::{size_of, zeroed};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
 
-use super::{Ancillary, Buffer, SocketName, check, check_size};
+use super::{Ancillary, Buffer, SocketName, check, check_size, option, set_option};
 use crate::error::Result;
 
 const SEND_FLAGS: c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
@@ -111,6 +111,21 @@ pub(crate) fn receive_from(
     flags: i32,
 ) -> Result<Received> {
     receive_header(fd, &mut header_of(buffers, None), from, flags)
+}
+
+/// For a look with PEEK: it begins at the first byte of what is next, wherever SO_PEEK_OFF says
+/// that looks begin (an adopted socket brings that along).
+pub(crate) fn from_the_front<T>(fd: BorrowedFd<'_>, look: impl FnOnce() -> Result<T>) -> Result<T> {
+    const AT_THE_FRONT: i32 = -1;
+    let offset = option(fd, libc::SO_PEEK_OFF).unwrap_or(AT_THE_FRONT);
+    if offset < 0 {
+        return look();
+    }
+    set_option(fd, libc::SO_PEEK_OFF, AT_THE_FRONT)?;
+    let result = look();
+    // It was possible a moment ago.
+    let _ = set_option(fd, libc::SO_PEEK_OFF, offset);
+    result
 }
 
 #[inline(always)]

@@ -186,7 +186,12 @@ pub struct Random(u64);
 
 impl Random {
     pub fn new() -> Self {
-        Self(0x9E37_79B9_7F4A_7C15)
+        Self::seeded(0)
+    }
+
+    /// Other numbers for each seed.
+    pub fn seeded(seed: u64) -> Self {
+        Self(0x9E37_79B9_7F4A_7C15 ^ seed)
     }
 
     pub fn below(&mut self, bound: u64) -> u64 {
