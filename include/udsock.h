@@ -1341,6 +1341,8 @@ int32_t udsock_poller_remove(udsock_t poller, udsock_t s);
  * Returns how many events were written; 0: nothing had happened and `timeout_ms` is 0, or
  * udsock_poller_wake ended the wait.
  *
+ * -EINTR: a signal handler ran; or the process was stopped and went on, if it handles any
+ * signal and a server is in several pollers.
  * -EINVAL: `events_capacity` is 0.
  */
 int64_t udsock_poller_wait(udsock_t poller,

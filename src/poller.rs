@@ -8,7 +8,7 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::handles::{self, Other};
@@ -58,6 +58,8 @@ pub(crate) struct Poller {
 #[derive(Default)]
 struct State {
     members: Members,
+    /// Those of them who accept, and perhaps some who are members no more.
+    servers: Vec<i64>,
     /// Who was ready when there was no room left, and for what. They come first in the next
     /// round: else those before them could keep them waiting for ever.
     left: Vec<(i64, u32)>,
@@ -114,6 +116,10 @@ impl Poller {
         }
         let mut state = self.lock()?;
         state.left.try_reserve(1)?;
+        if role == Role::Server && !state.servers.contains(&socket) {
+            state.servers.try_reserve(1)?;
+            state.servers.push(socket);
+        }
         let mut member = match state.members.remove(socket) {
             Some(member) if member.role == role => member,
             Some(member) => {
@@ -200,8 +206,7 @@ impl Poller {
                 // which a program closes.
                 return Ok(round.count());
             }
-            let time = if wait.is_none() { Some(Duration::ZERO) } else { wait.time_left()? };
-            if let Err(error) = ready.wait(self.epoll(), round.room(), time) {
+            if let Err(error) = self.sleep(&mut ready, round.room(), wait) {
                 // Closing outranks a signal, as in every wait.
                 return Err(if self.is_closed() { Error::Closed } else { error });
             }
@@ -221,7 +226,31 @@ impl Poller {
             if round.count() > 0 || woken || wait.is_none() {
                 return Ok(round.count());
             }
+            wait.check()?;
         }
+    }
+
+    /// Until something is ready, at most so much; or not, if there is no time to wait.
+    fn sleep(&self, ready: &mut Ready, most: usize, wait: &mut Wait) -> Result<()> {
+        ready.look(self.epoll(), most)?;
+        if !ready.is_empty() || wait.is_none() {
+            return Ok(());
+        }
+        let time = wait.time_left()?;
+        if self.shares_a_server()? {
+            return ready.wait(self.epoll(), most, time);
+        }
+        sys::poll([(Some(self.epoll()), libc::POLLIN)], time)?;
+        ready.look(self.epoll(), most)
+    }
+
+    /// Whether one of the servers is in another poller, too.
+    fn shares_a_server(&self) -> Result<bool> {
+        let mut state = self.lock()?;
+        let State { servers, members, .. } = &mut *state;
+        servers.retain(|server| members.get_mut(*server).is_some());
+        let mut servers = servers.iter().filter_map(|server| handles::get(*server).ok());
+        Ok(servers.any(|server| server.is_shared()))
     }
 
     /// What the last round had no room for.

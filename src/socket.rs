@@ -364,6 +364,11 @@ impl Socket {
         self.watchers.stop(watcher);
     }
 
+    /// Whether several pollers wait for its clients.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.watchers.are_many()
+    }
+
     /// Nobody can watch it from now on. Who did has to be told. (In a forked child nobody
     /// does: the watchers are the parent's.)
     pub(crate) fn end_watching(&self) -> impl Iterator<Item = i64> + use<> {

@@ -228,6 +228,8 @@ pub extern "C" fn udsock_poller_remove(poller: udsock_t, s: udsock_t) -> i32 {
 /// Returns how many events were written; 0: nothing had happened and `timeout_ms` is 0, or
 /// udsock_poller_wake ended the wait.
 ///
+/// -EINTR: a signal handler ran; or the process was stopped and went on, if it handles any
+/// signal and a server is in several pollers.
 /// -EINVAL: `events_capacity` is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_poller_wait(

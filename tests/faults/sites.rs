@@ -30,6 +30,7 @@ const SITES: &[Site] = &[
     ("eventfd", "eventfd", &[("eventfd2", "")]),
     ("raise", "write", &[("write", "")]),
     ("lower", "read", &[("read", ", 8)")]),
+    ("poll", "poll", &[("poll", "")]),
     ("poll", "ppoll", &[("ppoll", "")]),
     ("user_id", "getpwnam_r", &[("openat", "/etc/passwd")]),
     ("group_id", "getgrnam_r", &[("openat", "/etc/group")]),

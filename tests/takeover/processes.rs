@@ -82,10 +82,14 @@ pub fn fork(body: impl FnOnce()) -> Process {
 }
 
 impl Process {
+    pub fn id(&self) -> i32 {
+        assert!(!self.reaped, "the number may be another's");
+        self.id
+    }
+
     pub fn kill(&self) {
-        assert!(!self.reaped);
         // SAFETY: no pointers; the number is still this process's.
-        unsafe { libc::kill(self.id, libc::SIGKILL) };
+        unsafe { libc::kill(self.id(), libc::SIGKILL) };
     }
 
     pub fn wait(&mut self) -> ExitStatus {
