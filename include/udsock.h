@@ -567,7 +567,9 @@ int64_t udsock_send(udsock_t s, const void *data, size_t size, int32_t timeout_m
 
 /**
  * Receives some bytes of a stream, or a message. Of a stream what is there, at least a
- * byte.
+ * byte. A stream's urgent byte (MSG_OOB) ends a receive and is passed over by the next one, as
+ * by each call that receives, and by a poller. With SO_OOBINLINE set on the descriptor it is
+ * received like the others.
  *
  * Returns how many bytes came. 0 is an empty message, never the end.
  *
@@ -980,8 +982,9 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
 #define UDSOCK_OPTION_LISTENING 9
 
 /**
- * Option, to read: how many bytes a stream has to read; the length of the message that
- * is next on the other kinds (FIONREAD).
+ * Option, to read: how many bytes of a stream the next receive can bring, if it has room for
+ * them (4 MiB at most are counted); the length of the message that is next on the other kinds.
+ * It is never more than a receive gives: urgent bytes, which FIONREAD counts, don't count.
  */
 #define UDSOCK_OPTION_READABLE_BYTES 10
 
@@ -1218,8 +1221,8 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
 #define UDSOCK_EVENT_FAILED 5
 
 /**
- * Event: there is something to receive or to accept, or the end. Told for as long as it is
- * so.
+ * Event: there is something to receive or to accept, or the end, or an urgent byte that the
+ * next receive passes over (udsock_recv). Told for as long as it is so.
  */
 #define UDSOCK_EVENT_READY 6
 

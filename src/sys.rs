@@ -149,7 +149,8 @@ pub(crate) fn pass_descriptors(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
 /// Tells, with each message, the process that sent it. Linux 6.5.
 pub(crate) const SO_PASSPIDFD: i32 = 76;
 
-/// Bytes, or the size of the first message, that a receive would find.
+/// FIONREAD: the size of the first datagram; of what is queued on the other kinds the sum, and
+/// urgent bytes that were passed over.
 pub(crate) fn readable_bytes(fd: BorrowedFd<'_>) -> Result<i32> {
     let mut count: c_int = 0;
     // SAFETY: FIONREAD writes one int.

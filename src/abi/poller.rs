@@ -72,8 +72,8 @@ pub const UDSOCK_EVENT_ENDED: u32 = 4;
 /// told once, and it is tried again after pauses.
 pub const UDSOCK_EVENT_FAILED: u32 = 5;
 
-/// Event: there is something to receive or to accept, or the end. Told for as long as it is
-/// so.
+/// Event: there is something to receive or to accept, or the end, or an urgent byte that the
+/// next receive passes over (udsock_recv). Told for as long as it is so.
 pub const UDSOCK_EVENT_READY: u32 = 6;
 
 /// Flag of an item: once it and everything before it is out, the sending side is shut down.

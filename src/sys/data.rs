@@ -113,6 +113,17 @@ pub(crate) fn receive_from(
     receive_header(fd, &mut header_of(buffers, None), from, flags)
 }
 
+/// How many bytes of a stream are there for one receive, of so many at most. Only a look that
+/// copies them tells: what it sees goes to one place, over and over.
+pub(crate) fn count_bytes(fd: BorrowedFd<'_>, most: usize) -> Result<usize> {
+    const PLACE: usize = 1 << 14;
+    const LOOKS: usize = 256;
+    let mut place = [0_u8; PLACE];
+    let looks = [Buffer::from_raw(place.as_mut_ptr().cast(), PLACE); LOOKS];
+    let looks = &looks[..most.div_ceil(PLACE).clamp(1, LOOKS)];
+    receive_from(fd, looks, None, PEEK).map(|got| got.size.min(most))
+}
+
 /// For a look with PEEK: it begins at the first byte of what is next, wherever SO_PEEK_OFF says
 /// that looks begin (an adopted socket brings that along).
 pub(crate) fn from_the_front<T>(fd: BorrowedFd<'_>, look: impl FnOnce() -> Result<T>) -> Result<T> {
