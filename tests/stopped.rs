@@ -21,7 +21,7 @@ use processes::{Process, fork, in_own_process};
 mod storm;
 use storm::{HANDLERS, Timer, handled, install_handler};
 
-use std::sync::Arc;
+use std::rc::Rc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use std::{fs, ptr};
@@ -39,7 +39,7 @@ fn all(dir: &Dir) -> Vec<Waiting> {
     let sockets = situations(dir).into_iter().map(|situation| {
         let Situation { name, socket, call, at_once, unblock } = situation;
         // What blocks the call stays with it.
-        let owned = Arc::new((socket, unblock));
+        let owned = Rc::new((socket, unblock));
         let call = Box::new(move |timeout_ms| call(owned.0.0, timeout_ms));
         Waiting { name, call, at_once }
     });
@@ -57,7 +57,7 @@ fn pollers(dir: &Dir) -> Vec<Waiting> {
         servers.iter().map(|server| server.0).collect(),
         vec![servers[0].0],
     ];
-    let owned = Arc::new((servers, pairs));
+    let owned = Rc::new((servers, pairs));
     let names = ["nobody", "members", "servers", "a shared server"];
     let all = names.into_iter().zip(members).map(|(name, members)| {
         let owned = owned.clone();
