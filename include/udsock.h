@@ -1229,7 +1229,10 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
 /** Flag of an item: once it and everything before it is out, the sending side is shut down. */
 #define UDSOCK_THEN_SHUTDOWN 1
 
-/** Flag of an item: once it and everything before it is out, the socket is closed. */
+/**
+ * Flag of an item: once it and everything before it is out, the socket is closed. Without data
+ * it may follow an item with UDSOCK_THEN_SHUTDOWN, as nothing else may.
+ */
 #define UDSOCK_THEN_CLOSE 2
 
 /**

@@ -79,7 +79,8 @@ pub const UDSOCK_EVENT_READY: u32 = 6;
 /// Flag of an item: once it and everything before it is out, the sending side is shut down.
 pub const UDSOCK_THEN_SHUTDOWN: u32 = 1;
 
-/// Flag of an item: once it and everything before it is out, the socket is closed.
+/// Flag of an item: once it and everything before it is out, the socket is closed. Without data
+/// it may follow an item with UDSOCK_THEN_SHUTDOWN, as nothing else may.
 pub const UDSOCK_THEN_CLOSE: u32 = 2;
 
 /// Flag of an item for a connection: what finds no room is not kept. `result` is then how

@@ -65,6 +65,8 @@ pub(super) struct Member {
     pub(super) at_rest: bool,
     /// What was sent did not get out, and never will.
     pub(super) is_lost: bool,
+    /// The sending side was shut down behind an item.
+    pub(super) is_shut: bool,
     /// An item was refused, and nobody told when to go on; or (a server) a failure was told,
     /// and since then nothing better.
     pub(super) is_refusing: bool,
@@ -82,6 +84,7 @@ impl Member {
         manner: Manner { only_readiness: false, is_duplex: false, is_paused: false },
         at_rest: false,
         is_lost: false,
+        is_shut: false,
         is_refusing: false,
     };
 

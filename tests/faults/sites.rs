@@ -86,7 +86,7 @@ const SITES: &[Site] = &[
     ("read_link", "readlink", &[("readlink", "/proc/"), ("readlinkat", "/proc/")]),
     ("fill", "syscall", &[("getdents64", "")]),
     ("user_of_process", "geteuid", &[("geteuid", "")]),
-    ("is_default", "sigaction", &[("rt_sigaction", "(SIGTERM, NULL")]),
+    ("disposition", "sigaction", &[("rt_sigaction", "(SIGTERM, NULL")]),
     ("set_handler", "sigaction", &[("rt_sigaction", "(SIGTERM, {")]),
 ];
 
