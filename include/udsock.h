@@ -1348,7 +1348,7 @@ int32_t udsock_poller_remove(udsock_t poller, udsock_t s);
  * udsock_poller_wake ended the wait.
  *
  * -EINTR: a signal handler ran; or the process was stopped and went on, if it handles any
- * signal and a server is in several pollers.
+ * signal and a server is in several pollers or was opened before a fork.
  * -EINVAL: `events_capacity` is 0.
  */
 int64_t udsock_poller_wait(udsock_t poller,

@@ -364,9 +364,10 @@ impl Socket {
         self.watchers.stop(watcher);
     }
 
-    /// Whether several pollers wait for its clients.
+    /// Whether several pollers wait for its clients, as far as can be known: if it came over a
+    /// fork, those of other processes.
     pub(crate) fn is_shared(&self) -> bool {
-        self.watchers.are_many()
+        self.process != sys::process_id() || self.watchers.are_many()
     }
 
     /// Nobody can watch it from now on. Who did has to be told. (In a forked child nobody

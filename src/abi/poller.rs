@@ -230,7 +230,7 @@ pub extern "C" fn udsock_poller_remove(poller: udsock_t, s: udsock_t) -> i32 {
 /// udsock_poller_wake ended the wait.
 ///
 /// -EINTR: a signal handler ran; or the process was stopped and went on, if it handles any
-/// signal and a server is in several pollers.
+/// signal and a server is in several pollers or was opened before a fork.
 /// -EINVAL: `events_capacity` is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_poller_wait(

@@ -30,7 +30,8 @@ pub fn asleep<'scope, T: Send + 'scope>(
     Sleeper { thread, id }
 }
 
-fn is_in_poll(thread: i32) -> bool {
+/// Or a process.
+pub fn is_in_poll(thread: i32) -> bool {
     let calls = [
         #[cfg(target_arch = "x86_64")]
         libc::SYS_epoll_wait,
@@ -40,7 +41,7 @@ fn is_in_poll(thread: i32) -> bool {
         libc::SYS_epoll_pwait,
         libc::SYS_epoll_pwait2,
     ];
-    let now = fs::read_to_string(format!("/proc/self/task/{thread}/syscall"));
+    let now = fs::read_to_string(format!("/proc/{thread}/syscall"));
     let number = now.unwrap_or_default().split(' ').next().and_then(|word| word.parse().ok());
     number.is_some_and(|number| calls.contains(&number))
 }
