@@ -580,7 +580,9 @@ int64_t udsock_send(udsock_t s, const void *data, size_t size, int32_t timeout_m
 
 /**
  * Receives some bytes of a stream, or a message. Of a stream what is there, at least a
- * byte.
+ * byte. A stream's urgent byte (MSG_OOB) ends a receive and is passed over by the next one, as
+ * by each call that receives, and by a poller. With SO_OOBINLINE set on the descriptor it is
+ * received like the others.
  *
  * Returns how many bytes came. 0 is an empty message, never the end.
  *
@@ -1009,8 +1011,9 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
 #define UDSOCK_OPTION_LISTENING 9
 
 /**
- * Option, to read: how many bytes a stream has to read; the length of the message that
- * is next on the other kinds (FIONREAD).
+ * Option, to read: how many bytes of a stream the next receive can bring, if it has room for
+ * them (4 MiB at most are counted); the length of the message that is next on the other kinds.
+ * It is never more than a receive gives: urgent bytes, which FIONREAD counts, don't count.
  */
 #define UDSOCK_OPTION_READABLE_BYTES 10
 
@@ -1251,15 +1254,18 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
 #define UDSOCK_EVENT_FAILED 5
 
 /**
- * Event: there is something to receive or to accept, or the end. Told for as long as it is
- * so.
+ * Event: there is something to receive or to accept, or the end, or an urgent byte that the
+ * next receive passes over (udsock_recv). Told for as long as it is so.
  */
 #define UDSOCK_EVENT_READY 6
 
 /** Flag of an item: once it and everything before it is out, the sending side is shut down. */
 #define UDSOCK_THEN_SHUTDOWN 1
 
-/** Flag of an item: once it and everything before it is out, the socket is closed. */
+/**
+ * Flag of an item: once it and everything before it is out, the socket is closed. Without data
+ * it may follow an item with UDSOCK_THEN_SHUTDOWN, as nothing else may.
+ */
 #define UDSOCK_THEN_CLOSE 2
 
 /**
@@ -1351,7 +1357,8 @@ UDSOCK_MUST_USE udsock_t udsock_poller_create(const udsock_poller_options *optio
 int32_t udsock_poller_add(udsock_t poller, udsock_t s, uint64_t token, uint32_t flags);
 
 /**
- * Takes a socket out. What was kept for it is dropped. udsock_close does so by itself.
+ * Takes a socket out. What was kept for it is dropped; what its peer has sent and no event
+ * has brought is received by the next call that receives. udsock_close takes it out by itself.
  *
  * Returns 0.
  *
@@ -1362,7 +1369,9 @@ int32_t udsock_poller_remove(udsock_t poller, udsock_t s);
 /**
  * Waits until something happens to a member. Data is put into the arena, in the order of
  * the events; it stays until the next wait with this arena. A message that does not fit
- * any more comes first in the next call. No call brings data of a socket and, behind it,
+ * any more is not received; it comes first in the next call, with the whole arena free. If
+ * another thread or process receives from the same socket during the call, a message may be
+ * cut to what is left of the arena (-EMSGSIZE). No call brings data of a socket and, behind it,
  * its end: so answer first, and close when the end comes. With no arena (`arena_size` 0)
  * nothing is received, and UDSOCK_EVENT_READY says that something is there. Of an arena of
  * more than 4 GiB only these are used. Of threads that wait on the same poller each gets
@@ -1371,6 +1380,8 @@ int32_t udsock_poller_remove(udsock_t poller, udsock_t s);
  * Returns how many events were written; 0: nothing had happened and `timeout_ms` is 0, or
  * udsock_poller_wake ended the wait.
  *
+ * -EINTR: a signal handler ran; or the process was stopped and went on, if it handles any
+ * signal and a server is in several pollers or was opened before a fork.
  * -EINVAL: `events_capacity` is 0.
  */
 int64_t udsock_poller_wait(udsock_t poller,

@@ -82,6 +82,30 @@ impl Socket {
         }
     }
 
+    /// One attempt: the size of the message that is next, which stays where it is, and the name
+    /// of who sent it, if that is wanted.
+    pub(crate) fn peek_now(
+        &self,
+        mut from: Option<&mut SocketName>,
+        shut_down: bool,
+    ) -> Result<usize> {
+        let mut peek = || sys::peek(self.fd(), &[], from.as_deref_mut());
+        let found = match self.kind() {
+            Kind::Seqpacket => self.in_order(peek, |&found| found)?,
+            Kind::Stream | Kind::Datagram => {
+                let _turn = self.turn().take();
+                Some(self.end_if_shut(peek(), shut_down)?)
+            }
+        };
+        found.map(|found| found.size).ok_or_else(|| self.end())
+    }
+
+    /// How many bytes of a stream one receive of so many would bring.
+    pub(crate) fn count_bytes(&self, most: usize) -> Result<usize> {
+        let _turn = self.turn().take();
+        sys::count_bytes(self.fd(), most)
+    }
+
     /// The name of who sent the message that is next, which stays where it is.
     pub(crate) fn next_sender(&self, from: &mut SocketName, wait: &mut Wait) -> Result<()> {
         self.wait_until(wait, self.readiness_to_receive(), |shut_down| match self.kind() {

@@ -44,7 +44,7 @@ impl Socket {
             SocketOption::SendBuffer => sys::option(self.fd(), libc::SO_SNDBUF)?,
             SocketOption::ReceiveBuffer => sys::option(self.fd(), libc::SO_RCVBUF)?,
             SocketOption::Listening => self.is_listening()?.into(),
-            SocketOption::ReadableBytes => sys::readable_bytes(self.fd())?,
+            SocketOption::ReadableBytes => return Ok(self.readable_bytes()? as i64),
             SocketOption::OwnsFile => self.owns_file().into(),
         };
         Ok(value.into())

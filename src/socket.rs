@@ -354,6 +354,12 @@ impl Socket {
         self.watchers.stop(watcher);
     }
 
+    /// Whether several pollers wait for its clients, as far as can be known: if it came over a
+    /// fork, those of other processes.
+    pub(crate) fn has_many_pollers(&self) -> bool {
+        self.process != sys::process_id() || self.watchers.are_many()
+    }
+
     /// Nobody can watch it from now on. Who did has to be told. (In a forked child nobody
     /// does: the watchers are the parent's.)
     pub(crate) fn end_watching(&self) -> impl Iterator<Item = i64> + use<> {

@@ -111,6 +111,27 @@ impl Socket {
         }
     }
 
+    /// How many bytes of a stream a receive would bring, or how large the message is that is
+    /// next. Nothing is received, and no reset is taken from who receives.
+    pub(crate) fn readable_bytes(&self) -> Result<usize> {
+        let queued = sys::readable_bytes(self.fd())? as usize;
+        let result = match self.kind() {
+            // It goes on counting urgent bytes that were passed over.
+            Kind::Stream if queued > 0 => self.count_bytes(queued),
+            // It is the sum of all messages.
+            Kind::Seqpacket if queued > 0 => self.peek_now(None, false),
+            _ => Ok(queued),
+        };
+        match result {
+            Err(Error::WOULD_BLOCK | Error::End) => Ok(0),
+            Err(Error::CONNECTION_RESET) => {
+                self.reset_is_due().store(true, Ordering::Relaxed);
+                Ok(0)
+            }
+            result => result,
+        }
+    }
+
     pub(crate) fn readiness_to_receive(&self) -> Readiness {
         match self.kind() {
             Kind::Stream | Kind::Seqpacket => Readiness::Readable,

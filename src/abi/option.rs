@@ -52,8 +52,9 @@ pub const UDSOCK_OPTION_MAX_PER_UID: u32 = 8;
 /// Option, to read: 1 if the socket is a server that listens.
 pub const UDSOCK_OPTION_LISTENING: u32 = 9;
 
-/// Option, to read: how many bytes a stream has to read; the length of the message that
-/// is next on the other kinds (FIONREAD).
+/// Option, to read: how many bytes of a stream the next receive can bring, if it has room for
+/// them (4 MiB at most are counted); the length of the message that is next on the other kinds.
+/// It is never more than a receive gives: urgent bytes, which FIONREAD counts, don't count.
 pub const UDSOCK_OPTION_READABLE_BYTES: u32 = 10;
 
 /// Option, to read: 1 if the path that this socket was bound to still leads to its own

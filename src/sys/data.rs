@@ -145,6 +145,17 @@ fn set_peek_offset(fd: BorrowedFd<'_>, offset: i32) -> Result<()> {
     }
 }
 
+/// How many bytes of a stream are there for one receive, of so many at most. Only a look that
+/// copies them tells: what it sees goes to one place, over and over.
+pub(crate) fn count_bytes(fd: BorrowedFd<'_>, most: usize) -> Result<usize> {
+    const PLACE: usize = 1 << 14;
+    const LOOKS: usize = 256;
+    let mut place = [0_u8; PLACE];
+    let looks = [Buffer::from_raw(place.as_mut_ptr().cast(), PLACE); LOOKS];
+    let looks = &looks[..most.div_ceil(PLACE).clamp(1, LOOKS)];
+    peek(fd, looks, None).map(|got| got.size.min(most))
+}
+
 #[inline(always)]
 fn receive_header(
     fd: BorrowedFd<'_>,
