@@ -5,7 +5,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../socket_files/forked.rs"]
+#[allow(dead_code, reason = "its own test file uses the rest")]
+mod forked;
+
+mod beside;
 mod calls;
+mod diag;
 mod process;
 mod raw;
 
@@ -16,8 +22,15 @@ mod datagrams;
 mod descriptors;
 mod ends;
 mod files;
+mod fuse;
 mod limits;
+mod mounts;
 mod names;
+mod namespaces;
 mod permissions;
+mod queues;
 mod servers;
 mod starts;
+mod stops;
+mod strangers_options;
+mod urgent;

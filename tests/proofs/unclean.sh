@@ -12,7 +12,8 @@
 #     temporary     TMPDIR has 60 bytes, and is for its owner only
 #     together      the four above at once
 #     spaces        the checkout, and with it the target directory, has spaces in its path
-#     user          not root, in a checkout of that user's (UDSOCK_UNCLEAN_USER, or 1000)
+#     user          not root, in a checkout of that user's (UDSOCK_UNCLEAN_USER, or 1000),
+#                   who may use the toolchain (or the one in UDSOCK_UNCLEAN_TOOLCHAIN)
 #     busy          four busy loops beside
 #
 # `spaces` and `user` have a copy of the committed and the changed files, and a target
@@ -86,12 +87,12 @@ as_user() {
     unset CARGO_TARGET_DIR
     # The toolchain is lent, and cargo's files of its own are made anew.
     local bin
-    bin=$(dirname "$(rustup which cargo 2>/dev/null || command -v cargo)")
+    bin=${UDSOCK_UNCLEAN_TOOLCHAIN:-$(dirname "$(rustup which cargo 2>/dev/null || command -v cargo)")}
     user_command=(setpriv "--reuid=$user" "--regid=$user" --clear-groups --no-new-privs
         env HOME="$place/home" CARGO_HOME="$place/home/.cargo" USER="user$user" LOGNAME="user$user"
         PATH="$bin:$PATH" RUSTC="$bin/rustc")
     "${user_command[@]}" sh -c '"$RUSTC" --version >/dev/null' || {
-        echo "user: $bin can't be used by $user (a directory above it is closed to others)"
+        echo "user: $user can't use $bin: name another one in UDSOCK_UNCLEAN_TOOLCHAIN"
         return 1
     }
 }
