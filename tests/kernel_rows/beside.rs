@@ -82,3 +82,29 @@ pub fn receive_into(
     }
     Ok(Message { data, flags: header.msg_flags, beside })
 }
+
+/// Data with these control messages beside it, without waiting.
+pub fn send(fd: &impl AsRawFd, data: &[u8], beside: &[(i32, &[u8])]) -> i64 {
+    let mut control = [0_u64; ROOM / 8];
+    let mut part = libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: data.len() };
+    // SAFETY: all zero is an empty header; the control buffer has room for what goes beside.
+    answer(unsafe {
+        let mut header: libc::msghdr = mem::zeroed();
+        header.msg_iov = &mut part;
+        header.msg_iovlen = 1;
+        header.msg_control = control.as_mut_ptr().cast();
+        let room = |bytes: &[u8]| libc::CMSG_SPACE(bytes.len() as u32) as usize;
+        let size = beside.iter().map(|(_, bytes)| room(bytes)).sum::<usize>();
+        assert!(size <= ROOM);
+        header.msg_controllen = size as _;
+        let mut next = libc::CMSG_FIRSTHDR(&header);
+        for (kind, bytes) in beside {
+            (*next).cmsg_level = libc::SOL_SOCKET;
+            (*next).cmsg_type = *kind;
+            (*next).cmsg_len = libc::CMSG_LEN(bytes.len() as u32) as _;
+            ptr::copy_nonoverlapping(bytes.as_ptr(), libc::CMSG_DATA(next), bytes.len());
+            next = libc::CMSG_NXTHDR(&header, next);
+        }
+        libc::sendmsg(fd.as_raw_fd(), &header, libc::MSG_DONTWAIT)
+    })
+}
