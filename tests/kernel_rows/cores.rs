@@ -57,7 +57,7 @@ fn row_89_a_server_gets_core_dumps_and_knows_whose() {
             drop(restored);
             // SAFETY: our child.
             unsafe { libc::waitpid(crashed, std::ptr::null_mut(), 0) };
-            assert!(core.starts_with(b"\x7fELF"), "{sign}: {:?}", &core[..64.min(core.len())]);
+            assert!(core.starts_with(b"\x7fELF"), "{sign}: {} bytes", core.len());
         }
     });
 }
@@ -88,7 +88,7 @@ fn received(connection: &Sock, asks: bool) -> Vec<u8> {
         assert_eq!(request[..4], 16_u32.to_ne_bytes());
         let answer = [&16_u32.to_ne_bytes()[..], &[0; 4], &KERNEL_WRITES.to_ne_bytes()].concat();
         assert_eq!(connection.send_all(&answer, LONG), (16, 16));
-        assert_eq!(connection.recv_exact(1, LONG), (1, vec![0]), "the mark");
+        assert_eq!(connection.recv_exact(4, LONG), (4, vec![0; 4]), "the mark");
     }
     let mut core = Vec::new();
     while let Ok(more) = connection.recv(LONG) {
