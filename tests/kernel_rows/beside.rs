@@ -33,7 +33,12 @@ impl Message {
     /// The numbers in the control message of this type.
     pub fn numbers(&self, kind: i32) -> Option<Vec<i32>> {
         let (_, bytes) = self.beside.iter().find(|(found, _)| *found == kind)?;
-        Some(bytes.chunks_exact(4).map(|four| i32::from_ne_bytes(four.try_into().unwrap())).collect())
+        Some(
+            bytes
+                .chunks_exact(4)
+                .map(|four| i32::from_ne_bytes(four.try_into().unwrap()))
+                .collect(),
+        )
     }
 
     /// The descriptors in it, which are now the caller's.
@@ -74,7 +79,7 @@ pub fn receive_into(
     unsafe {
         let mut next = libc::CMSG_FIRSTHDR(&header);
         while let Some(entry) = next.as_ref() {
-            let size = entry.cmsg_len as usize - libc::CMSG_LEN(0) as usize;
+            let size = entry.cmsg_len - libc::CMSG_LEN(0) as usize;
             let bytes = std::slice::from_raw_parts(libc::CMSG_DATA(next), size).to_vec();
             beside.push((entry.cmsg_type, bytes));
             next = libc::CMSG_NXTHDR(&header, next);

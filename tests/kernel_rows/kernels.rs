@@ -161,19 +161,20 @@ fn row_96_a_seqpacket_send_that_meets_the_close() {
     const TEST: &str = "row_96_a_seqpacket_send_that_meets_the_close";
     const ROUNDS: usize = 1_500;
     let met = |send: &dyn Fn(&OwnedFd) -> i64, code: i64| {
-        (0..ROUNDS).filter(|_| {
-            let [one, other] = raw::pair(UDSOCK_SEQPACKET);
-            let closing = thread::spawn(move || drop(other));
-            let mut last = send(&one);
-            while last == 1 {
-                last = send(&one);
-            }
-            closing.join().unwrap();
-            let known = [no(libc::EPIPE), no(libc::EAGAIN), no(libc::ECONNRESET), code];
+        (0..ROUNDS)
+            .filter(|_| {
+                let [one, other] = raw::pair(UDSOCK_SEQPACKET);
+                let closing = thread::spawn(move || drop(other));
+                let mut last = send(&one);
+                while last == 1 {
+                    last = send(&one);
+                }
+                closing.join().unwrap();
+                let known = [no(libc::EPIPE), no(libc::EAGAIN), no(libc::ECONNRESET), code];
                 assert!(known.contains(&last), "{}", name_of(last));
-            last == code
-        })
-        .count()
+                last == code
+            })
+            .count()
     };
     let refused = no(libc::ECONNREFUSED);
     let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;

@@ -24,6 +24,7 @@ mod descriptors;
 mod ends;
 mod files;
 mod fuse;
+mod idmapped;
 mod kernels;
 mod landlock;
 mod limits;

@@ -74,7 +74,8 @@ fn raw_fill(fd: &OwnedFd, size: usize) -> usize {
 
 #[test]
 fn row_74_sockets_that_are_connected_to_each_other_hold_more_than_11_datagrams() {
-    const TEST: &str = "row_74_sockets_that_are_connected_to_each_other_hold_more_than_11_datagrams";
+    const TEST: &str =
+        "row_74_sockets_that_are_connected_to_each_other_hold_more_than_11_datagrams";
     let dir = Dir::new();
     let receiver = raw::server(UDSOCK_DGRAM, &dir.path("receiver"));
     let sender = raw::socket(UDSOCK_DGRAM);

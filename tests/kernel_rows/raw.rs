@@ -219,8 +219,7 @@ pub fn set_option(fd: RawFd, option: c_int, value: c_int) -> i64 {
 pub fn set_timeout(fd: RawFd, timeout: libc::timeval) -> i64 {
     let (value, size) = ((&raw const timeout).cast(), size_of::<libc::timeval>() as u32);
     // SAFETY: a timeval.
-    let result =
-        unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVTIMEO, value, size) };
+    let result = unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVTIMEO, value, size) };
     answer(result as isize)
 }
 

@@ -125,8 +125,7 @@ fn row_79_none_of_our_waits_is() {
             assert_eq!(stopped_in(|| size(client.recv(LONG)), send), 1, "kind {kind}");
             let accept = || server.accept(LONG).map_or_else(|code| code, |_| 1);
             let mut visitor = None;
-            let visit =
-                || visitor = Some(open_client(kind, &dir.path("connection.sock")));
+            let visit = || visitor = Some(open_client(kind, &dir.path("connection.sock")));
             assert_eq!(stopped_in(accept, visit), 1, "kind {kind}");
 
             for timeout_ms in [LONG, FOREVER] {

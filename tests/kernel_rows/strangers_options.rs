@@ -52,7 +52,8 @@ fn row_66_what_accepted_sockets_inherit() {
         assert_eq!(raw::connect(&client, dir.path("s")), 0);
         let accepted = raw::accepted(&server);
         for (option, value, is_inherited) in options {
-            let expected = if is_inherited { value } else { raw::option(fresh.as_raw_fd(), option) };
+            let expected =
+                if is_inherited { value } else { raw::option(fresh.as_raw_fd(), option) };
             assert_eq!(raw::option(accepted.as_raw_fd(), option), expected, "option {option}");
         }
     }
@@ -66,7 +67,8 @@ fn row_66_a_listener_of_others_leaves_no_pidfds_behind() {
             for (name, receive) in RECEIVES {
                 let dir = Dir::new();
                 let theirs = raw::server(kind, &dir.path("s"));
-                if !set(TEST, &theirs, SO_PASSPIDFD, 1) || !set(TEST, &theirs, libc::SO_PASSSEC, 1) {
+                if !set(TEST, &theirs, SO_PASSPIDFD, 1) || !set(TEST, &theirs, libc::SO_PASSSEC, 1)
+                {
                     return;
                 }
                 let server = adopt(theirs.into_raw_fd()).unwrap();
@@ -101,7 +103,8 @@ fn row_67_the_count_of_what_is_left_takes_room_of_its_own() {
     // SAFETY: room for an int.
     let read = unsafe {
         let place = (&raw mut room).cast();
-        raw::answer(libc::getsockopt(other.as_raw_fd(), libc::SOL_SOCKET, SO_INQ, place, &mut size) as isize)
+        raw::answer(libc::getsockopt(other.as_raw_fd(), libc::SOL_SOCKET, SO_INQ, place, &mut size)
+            as isize)
     };
     assert_eq!(read, no(libc::ENOPROTOOPT), "it can't be read back");
     for kind in [UDSOCK_DGRAM, UDSOCK_SEQPACKET] {
@@ -227,7 +230,9 @@ fn row_69_a_socket_goes_back_with_the_stamps_that_it_came_with() {
 fn row_69_another_holder_may_switch_them_off_meanwhile() {
     for (name, receive) in RECEIVES {
         // Off, or another form in its place.
-        for (option, value) in [(libc::SO_TIMESTAMP, 0), (SO_TIMESTAMP_NEW, 0), (libc::SO_TIMESTAMPNS, 1)] {
+        for (option, value) in
+            [(libc::SO_TIMESTAMP, 0), (SO_TIMESTAMP_NEW, 0), (libc::SO_TIMESTAMPNS, 1)]
+        {
             let [stranger, theirs] = raw::pair(UDSOCK_SEQPACKET);
             let holder = raw::copy(theirs.as_raw_fd());
             let socket = adopt(theirs.into_raw_fd()).unwrap();
@@ -274,7 +279,14 @@ fn row_70_our_looks_begin_at_the_beginning() {
                             let (place, capacity) = (bytes.as_mut_ptr().cast(), bytes.len());
                             // SAFETY: room for as many bytes, and for an address of 7.
                             unsafe {
-                                udsock_recv_from(socket.0, place, capacity, room.as_mut_ptr(), 8, LONG)
+                                udsock_recv_from(
+                                    socket.0,
+                                    place,
+                                    capacity,
+                                    room.as_mut_ptr(),
+                                    8,
+                                    LONG,
+                                )
                             }
                         }
                         _ => {
@@ -289,7 +301,10 @@ fn row_70_our_looks_begin_at_the_beginning() {
                 let released = raw::own(socket.release());
                 // As its owner had set it, or as the kernel moves it back by what is received.
                 let left = raw::option(released.as_raw_fd(), libc::SO_PEEK_OFF);
-                assert!([offset, (offset - 15).max(0)].contains(&left), "{name}, kind {kind}: {left}");
+                assert!(
+                    [offset, (offset - 15).max(0)].contains(&left),
+                    "{name}, kind {kind}: {left}"
+                );
             }
         }
     }
