@@ -11,7 +11,8 @@
 #     umask         077
 #     temporary     TMPDIR has 60 bytes, and is for its owner only
 #     together      the four above at once
-#     spaces        the checkout, and with it the target directory, has spaces in its path
+#     spaces        the checkout, and with it the target directory, has spaces in its path, and
+#                   nobody else may come in: it was made under umask 077
 #     user          not root, in a checkout of that user's (UDSOCK_UNCLEAN_USER, or 1000),
 #                   who may use the toolchain (or the one in UDSOCK_UNCLEAN_TOOLCHAIN)
 #     busy          four busy loops beside
@@ -65,11 +66,12 @@ temporary() {
 copy() {
     git ls-files -z --cached --others --exclude-standard \
         | xargs -0 sh -c 'for file; do [ ! -e "$file" ] || printf "%s\0" "$file"; done' sh \
-        | tar --null -T - -cf - | (mkdir -p "$1" && tar -C "$1" -xf -)
+        | tar --null -T - -cf - | (mkdir -p "$1" && tar -C "$1" --no-same-permissions -xf -)
 }
 
 in_spaces() {
     local place=${UDSOCK_UNCLEAN_COPY:-$here/target}/"a path with spaces"
+    umask 077
     copy "$place"
     cd "$place"
     unset CARGO_TARGET_DIR
