@@ -27,7 +27,7 @@
 #include "faults/property.h"
 #include "faults/threads.h"
 
-enum { SECONDS_BEFORE_IT_HANGS = 30 };
+enum { SECONDS_BEFORE_IT_HANGS = 120 };
 
 #define SCENARIOS_OF(noun, scenarios) { noun, scenarios, sizeof scenarios / sizeof *scenarios }
 
