@@ -16,6 +16,7 @@ const SEND_ZERO_COPY: u8 = 47;
 const SELECT_BUFFER: u8 = 1 << 5;
 const ACCEPT_ALL: u16 = 1 << 0;
 const RECEIVE_ALL: u16 = 1 << 1;
+const GET_EVENTS: u32 = 1;
 /// On a completion: others of the same request will come.
 const MORE: u32 = 1 << 1;
 
@@ -97,7 +98,7 @@ impl Ring {
             self.submissions.add(at(6)).cast::<u32>().add(slot).write(slot as u32);
             tail.store(now + 1, Ordering::Release);
             let (call, no_set) = (libc::SYS_io_uring_enter, ptr::null::<libc::sigset_t>());
-            assert_eq!(libc::syscall(call, self.fd.as_raw_fd(), 1, 0, 0, no_set, 0), 1);
+            assert_eq!(libc::syscall(call, self.fd.as_raw_fd(), 1, 0, 0, no_set, 0_usize), 1);
         }
     }
 
@@ -115,7 +116,7 @@ impl Ring {
                 let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
                 libc::poll(&mut entry, 1, timeout_ms);
                 let (call, no_set) = (libc::SYS_io_uring_enter, ptr::null::<libc::sigset_t>());
-                libc::syscall(call, fd, 0, 0, 1 /* GETEVENTS */, no_set, 0);
+                libc::syscall(call, fd, 0, 0, GET_EVENTS, no_set, 0_usize);
             }
             if now == tail.load(Ordering::Acquire) {
                 return None;
