@@ -7,7 +7,7 @@ use std::ptr;
 
 use crate::beside::{ROOM, receive, send};
 use crate::calls::RECEIVES;
-use crate::process::is_root;
+use crate::process::{in_child, is_root};
 use crate::raw;
 use crate::support::*;
 
@@ -26,34 +26,36 @@ fn read(pipe: &OwnedFd) -> Vec<u8> {
 
 #[test]
 fn row_91_splice_and_sendfile_work_on_all_kinds() {
-    for kind in KINDS {
-        for (name, receive) in RECEIVES {
-            let [stranger, theirs] = raw::pair(kind);
-            let socket = adopt(theirs.into_raw_fd()).unwrap();
+    in_child(|| {
+        for kind in KINDS {
+            for (name, receive) in RECEIVES {
+                let [stranger, theirs] = raw::pair(kind);
+                let socket = adopt(theirs.into_raw_fd()).unwrap();
+                let [out, into] = raw::pipe();
+                let mut into = fs::File::from(into);
+                into.write_all(b"spliced").unwrap();
+                assert_eq!(splice(&out, &stranger, 7), 7, "kind {kind}");
+                assert_eq!(receive(&socket, 0).unwrap(), b"spliced", "{name}, kind {kind}");
+                let dir = Dir::new();
+                fs::write(dir.path("file"), "of a file").unwrap();
+                let file = fs::File::open(dir.path("file")).unwrap();
+                let (to, from) = (stranger.as_raw_fd(), file.as_raw_fd());
+                // SAFETY: NULL is allowed.
+                assert_eq!(unsafe { libc::sendfile(to, from, ptr::null_mut(), 9) }, 9);
+                assert_eq!(receive(&socket, 0).unwrap(), b"of a file", "{name}, kind {kind}");
+            }
+            // Out of a socket: descriptors beside the data are dropped.
+            let [one, other] = raw::pair(kind);
+            let [reading, writing] = raw::pipe();
+            assert_eq!(raw::send_descriptors(&one, b"data", &[writing.as_raw_fd()]), 4);
+            drop(writing);
             let [out, into] = raw::pipe();
-            let mut into = fs::File::from(into);
-            into.write_all(b"spliced").unwrap();
-            assert_eq!(splice(&out, &stranger, 7), 7, "kind {kind}");
-            assert_eq!(receive(&socket, 0).unwrap(), b"spliced", "{name}, kind {kind}");
-            let dir = Dir::new();
-            fs::write(dir.path("file"), "of a file").unwrap();
-            let file = fs::File::open(dir.path("file")).unwrap();
-            let (to, from) = (stranger.as_raw_fd(), file.as_raw_fd());
-            // SAFETY: NULL is allowed.
-            assert_eq!(unsafe { libc::sendfile(to, from, ptr::null_mut(), 9) }, 9);
-            assert_eq!(receive(&socket, 0).unwrap(), b"of a file", "{name}, kind {kind}");
+            assert_eq!(splice(&other, &into, 64), 4, "kind {kind}");
+            assert_eq!(read(&out), b"data");
+            let is_alone = raw::poll(reading.as_raw_fd(), libc::POLLIN) & libc::POLLHUP != 0;
+            assert!(is_alone, "the trap: without a word");
         }
-        // Out of a socket: descriptors beside the data are dropped.
-        let [one, other] = raw::pair(kind);
-        let [reading, writing] = raw::pipe();
-        assert_eq!(raw::send_descriptors(&one, b"data", &[writing.as_raw_fd()]), 4);
-        drop(writing);
-        let [out, into] = raw::pipe();
-        assert_eq!(splice(&other, &into, 64), 4, "kind {kind}");
-        assert_eq!(read(&out), b"data");
-        let is_alone = raw::poll(reading.as_raw_fd(), libc::POLLIN) & libc::POLLHUP != 0;
-        assert!(is_alone, "the trap: without a word");
-    }
+    });
 }
 
 #[test]

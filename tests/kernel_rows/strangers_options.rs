@@ -95,46 +95,53 @@ fn row_66_a_listener_of_others_leaves_no_pidfds_behind() {
 #[test]
 fn row_67_the_count_of_what_is_left_takes_room_of_its_own() {
     const TEST: &str = "row_67_the_count_of_what_is_left_takes_room_of_its_own";
-    let [one, other] = raw::pair(UDSOCK_STREAM);
-    if !set(TEST, &other, SO_INQ, 1) {
-        return;
-    }
-    let [mut room, mut size] = [0, size_of::<i32>() as u32];
-    // SAFETY: room for an int.
-    let read = unsafe {
-        let place = (&raw mut room).cast();
-        raw::answer(libc::getsockopt(other.as_raw_fd(), libc::SOL_SOCKET, SO_INQ, place, &mut size)
-            as isize)
-    };
-    assert_eq!(read, no(libc::ENOPROTOOPT), "it can't be read back");
-    for kind in [UDSOCK_DGRAM, UDSOCK_SEQPACKET] {
-        assert!(raw::set_option(raw::socket(kind).as_raw_fd(), SO_INQ, 1) < 0, "kind {kind}");
-    }
-    assert_eq!(raw::send(&one, b"data", 0), 4);
-    let came = crate::beside::receive_into(other.as_raw_fd(), 1, ROOM, 0).unwrap();
-    assert_eq!(came.numbers(SO_INQ), Some(vec![3]));
-    let came = crate::beside::receive_into(other.as_raw_fd(), 1, 0, 0).unwrap();
-    assert!(came.is_cut(), "the trap: as if descriptors had been lost");
-    drop(one);
-    receive(&other, ROOM, 0).unwrap();
-    let end = receive(&other, ROOM, 0).unwrap();
-    assert!(end.data.is_empty() && end.has(SO_INQ), "it comes with the end, too");
-
-    for (name, receive) in RECEIVES {
-        for takes_descriptors in [0, 1] {
-            let [stranger, theirs] = raw::pair(UDSOCK_STREAM);
-            assert!(set(TEST, &theirs, SO_INQ, 1));
-            let socket = adopt(theirs.into_raw_fd()).unwrap();
-            let option = UDSOCK_OPTION_RECEIVE_FDS;
-            assert_eq!(udsock_set_option(socket.0, option, takes_descriptors), 0);
-            assert_eq!(raw::send(&stranger, b"data", 0), 4);
-            assert_eq!(receive(&socket, 0).unwrap(), b"data", "{name}");
-            assert_eq!(raw::send(&stranger, b"data", 0), 4);
-            assert_eq!(recv_message_flags(&socket), (4, 0), "nothing was lost");
-            drop(stranger);
-            assert_eq!(receive(&socket, LONG), Err(EOF), "{name}");
+    in_child(|| {
+        let [one, other] = raw::pair(UDSOCK_STREAM);
+        if !set(TEST, &other, SO_INQ, 1) {
+            return;
         }
-    }
+        let [mut room, mut size] = [0, size_of::<i32>() as u32];
+        // SAFETY: room for an int.
+        let read = unsafe {
+            let place = (&raw mut room).cast();
+            raw::answer(libc::getsockopt(
+                other.as_raw_fd(),
+                libc::SOL_SOCKET,
+                SO_INQ,
+                place,
+                &mut size,
+            ) as isize)
+        };
+        assert_eq!(read, no(libc::ENOPROTOOPT), "it can't be read back");
+        for kind in [UDSOCK_DGRAM, UDSOCK_SEQPACKET] {
+            assert!(raw::set_option(raw::socket(kind).as_raw_fd(), SO_INQ, 1) < 0, "kind {kind}");
+        }
+        assert_eq!(raw::send(&one, b"data", 0), 4);
+        let came = crate::beside::receive_into(other.as_raw_fd(), 1, ROOM, 0).unwrap();
+        assert_eq!(came.numbers(SO_INQ), Some(vec![3]));
+        let came = crate::beside::receive_into(other.as_raw_fd(), 1, 0, 0).unwrap();
+        assert!(came.is_cut(), "the trap: as if descriptors had been lost");
+        drop(one);
+        receive(&other, ROOM, 0).unwrap();
+        let end = receive(&other, ROOM, 0).unwrap();
+        assert!(end.data.is_empty() && end.has(SO_INQ), "it comes with the end, too");
+
+        for (name, receive) in RECEIVES {
+            for takes_descriptors in [0, 1] {
+                let [stranger, theirs] = raw::pair(UDSOCK_STREAM);
+                assert!(set(TEST, &theirs, SO_INQ, 1));
+                let socket = adopt(theirs.into_raw_fd()).unwrap();
+                let option = UDSOCK_OPTION_RECEIVE_FDS;
+                assert_eq!(udsock_set_option(socket.0, option, takes_descriptors), 0);
+                assert_eq!(raw::send(&stranger, b"data", 0), 4);
+                assert_eq!(receive(&socket, 0).unwrap(), b"data", "{name}");
+                assert_eq!(raw::send(&stranger, b"data", 0), 4);
+                assert_eq!(recv_message_flags(&socket), (4, 0), "nothing was lost");
+                drop(stranger);
+                assert_eq!(receive(&socket, LONG), Err(EOF), "{name}");
+            }
+        }
+    });
 }
 
 /// The result, and the flags of the message: no room for descriptors.
@@ -149,30 +156,32 @@ fn recv_message_flags(socket: &Sock) -> (i64, u32) {
 
 #[test]
 fn row_68_a_control_message_can_come_with_a_stream_s_end() {
-    let [one, other] = raw::pair(UDSOCK_STREAM);
-    assert_eq!(raw::set_option(other.as_raw_fd(), libc::SO_PASSCRED, 1), 0);
-    drop(one);
-    let end = receive(&other, ROOM, 0).unwrap();
-    assert!(end.data.is_empty() && end.has(libc::SCM_CREDENTIALS), "the trap");
-    let [one, other] = raw::pair(UDSOCK_SEQPACKET);
-    assert_eq!(raw::set_option(other.as_raw_fd(), libc::SO_PASSCRED, 1), 0);
-    drop(one);
-    assert!(receive(&other, ROOM, 0).unwrap().beside.is_empty(), "not with a seqpacket's");
+    in_child(|| {
+        let [one, other] = raw::pair(UDSOCK_STREAM);
+        assert_eq!(raw::set_option(other.as_raw_fd(), libc::SO_PASSCRED, 1), 0);
+        drop(one);
+        let end = receive(&other, ROOM, 0).unwrap();
+        assert!(end.data.is_empty() && end.has(libc::SCM_CREDENTIALS), "the trap");
+        let [one, other] = raw::pair(UDSOCK_SEQPACKET);
+        assert_eq!(raw::set_option(other.as_raw_fd(), libc::SO_PASSCRED, 1), 0);
+        drop(one);
+        assert!(receive(&other, ROOM, 0).unwrap().beside.is_empty(), "not with a seqpacket's");
 
-    for kind in CONNECTED_KINDS {
-        for option in [libc::SO_PASSCRED, SO_PASSPIDFD] {
-            for (name, receive) in RECEIVES {
-                let [stranger, theirs] = raw::pair(kind);
-                // An older kernel has no pidfds to pass.
-                raw::set_option(theirs.as_raw_fd(), option, 1);
-                let socket = adopt(theirs.into_raw_fd()).unwrap();
-                assert_eq!(raw::send(&stranger, b"x", 0), 1);
-                drop(stranger);
-                assert_eq!(receive(&socket, LONG).unwrap(), b"x", "{name}, kind {kind}");
-                assert_eq!(receive(&socket, LONG), Err(EOF), "{name}, kind {kind}");
+        for kind in CONNECTED_KINDS {
+            for option in [libc::SO_PASSCRED, SO_PASSPIDFD] {
+                for (name, receive) in RECEIVES {
+                    let [stranger, theirs] = raw::pair(kind);
+                    // An older kernel has no pidfds to pass.
+                    raw::set_option(theirs.as_raw_fd(), option, 1);
+                    let socket = adopt(theirs.into_raw_fd()).unwrap();
+                    assert_eq!(raw::send(&stranger, b"x", 0), 1);
+                    drop(stranger);
+                    assert_eq!(receive(&socket, LONG).unwrap(), b"x", "{name}, kind {kind}");
+                    assert_eq!(receive(&socket, LONG), Err(EOF), "{name}, kind {kind}");
+                }
             }
         }
-    }
+    });
 }
 
 /// The forms of the time stamps of which only one can be on.
@@ -228,23 +237,29 @@ fn row_69_a_socket_goes_back_with_the_stamps_that_it_came_with() {
 
 #[test]
 fn row_69_another_holder_may_switch_them_off_meanwhile() {
-    for (name, receive) in RECEIVES {
-        // Off, or another form in its place.
-        for (option, value) in
-            [(libc::SO_TIMESTAMP, 0), (SO_TIMESTAMP_NEW, 0), (libc::SO_TIMESTAMPNS, 1)]
-        {
-            let [stranger, theirs] = raw::pair(UDSOCK_SEQPACKET);
-            let holder = raw::copy(theirs.as_raw_fd());
-            let socket = adopt(theirs.into_raw_fd()).unwrap();
-            assert_eq!(raw::set_option(holder.as_raw_fd(), option, value), 0);
-            for data in [&b""[..], b"x", b""] {
-                assert_eq!(raw::send(&stranger, data, 0), data.len() as i64);
-                assert_eq!(receive(&socket, LONG).as_deref(), Ok(data), "{name}, option {option}");
+    in_child(|| {
+        for (name, receive) in RECEIVES {
+            // Off, or another form in its place.
+            for (option, value) in
+                [(libc::SO_TIMESTAMP, 0), (SO_TIMESTAMP_NEW, 0), (libc::SO_TIMESTAMPNS, 1)]
+            {
+                let [stranger, theirs] = raw::pair(UDSOCK_SEQPACKET);
+                let holder = raw::copy(theirs.as_raw_fd());
+                let socket = adopt(theirs.into_raw_fd()).unwrap();
+                assert_eq!(raw::set_option(holder.as_raw_fd(), option, value), 0);
+                for data in [&b""[..], b"x", b""] {
+                    assert_eq!(raw::send(&stranger, data, 0), data.len() as i64);
+                    assert_eq!(
+                        receive(&socket, LONG).as_deref(),
+                        Ok(data),
+                        "{name}, option {option}"
+                    );
+                }
+                drop(stranger);
+                assert_eq!(receive(&socket, LONG), Err(EOF), "{name}, option {option}");
             }
-            drop(stranger);
-            assert_eq!(receive(&socket, LONG), Err(EOF), "{name}, option {option}");
         }
-    }
+    });
 }
 
 #[test]
@@ -363,39 +378,41 @@ fn row_73_who_refuses_descriptors_gets_what_is_queued_and_all_else() {
 #[test]
 fn row_73_a_queued_connection_keeps_what_held_at_its_connect() {
     const TEST: &str = "row_73_a_queued_connection_keeps_what_held_at_its_connect";
-    let is_alone =
-        |reading: &OwnedFd| raw::poll(reading.as_raw_fd(), libc::POLLIN) & libc::POLLHUP != 0;
-    for kind in CONNECTED_KINDS {
-        for before in [0, 1] {
-            let dir = Dir::new();
-            let server = raw::server(kind, &dir.path("s"));
-            if !set(TEST, &server, SO_PASSRIGHTS, before) {
-                return;
-            }
-            let client = raw::socket(kind);
-            assert_eq!(raw::connect(&client, dir.path("s")), 0);
-            assert!(set(TEST, &server, SO_PASSRIGHTS, 1 - before));
-            assert_eq!(raw::option(raw::accepted(&server).as_raw_fd(), SO_PASSRIGHTS), before);
+    in_child(|| {
+        let is_alone =
+            |reading: &OwnedFd| raw::poll(reading.as_raw_fd(), libc::POLLIN) & libc::POLLHUP != 0;
+        for kind in CONNECTED_KINDS {
+            for before in [0, 1] {
+                let dir = Dir::new();
+                let server = raw::server(kind, &dir.path("s"));
+                if !set(TEST, &server, SO_PASSRIGHTS, before) {
+                    return;
+                }
+                let client = raw::socket(kind);
+                assert_eq!(raw::connect(&client, dir.path("s")), 0);
+                assert!(set(TEST, &server, SO_PASSRIGHTS, 1 - before));
+                assert_eq!(raw::option(raw::accepted(&server).as_raw_fd(), SO_PASSRIGHTS), before);
 
-            // Whatever the queue kept: who says that it takes descriptors gets them.
-            let own = open_server(kind, &dir.path("own"));
-            let option = UDSOCK_OPTION_RECEIVE_FDS;
-            assert_eq!(udsock_set_option(own.0, option, before.into()), 0);
-            let client = raw::socket(kind);
-            assert_eq!(raw::connect(&client, dir.path("own")), 0);
-            assert_eq!(udsock_set_option(own.0, option, (1 - before).into()), 0);
-            let accepted = own.accept(LONG).unwrap();
-            let [reading, writing] = raw::pipe();
-            let sent = raw::send_descriptors(&client, b"x", &[writing.as_raw_fd()]);
-            drop(writing);
-            assert_eq!(accepted.option(option), i64::from(1 - before), "kind {kind}");
-            assert!(sent == 1 || before == 1, "kind {kind}: {sent}");
-            assert_eq!(is_alone(&reading), sent != 1);
-            if before == 1 {
-                // Those of a queue that still lets them through are closed.
-                accepted.recv(0).ok();
-                assert!(is_alone(&reading), "kind {kind}");
+                // Whatever the queue kept: who says that it takes descriptors gets them.
+                let own = open_server(kind, &dir.path("own"));
+                let option = UDSOCK_OPTION_RECEIVE_FDS;
+                assert_eq!(udsock_set_option(own.0, option, before.into()), 0);
+                let client = raw::socket(kind);
+                assert_eq!(raw::connect(&client, dir.path("own")), 0);
+                assert_eq!(udsock_set_option(own.0, option, (1 - before).into()), 0);
+                let accepted = own.accept(LONG).unwrap();
+                let [reading, writing] = raw::pipe();
+                let sent = raw::send_descriptors(&client, b"x", &[writing.as_raw_fd()]);
+                drop(writing);
+                assert_eq!(accepted.option(option), i64::from(1 - before), "kind {kind}");
+                assert!(sent == 1 || before == 1, "kind {kind}: {sent}");
+                assert_eq!(is_alone(&reading), sent != 1);
+                if before == 1 {
+                    // Those of a queue that still lets them through are closed.
+                    accepted.recv(0).ok();
+                    assert!(is_alone(&reading), "kind {kind}");
+                }
             }
         }
-    }
+    });
 }

@@ -3,7 +3,7 @@
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 
 use crate::calls::RECEIVES;
-use crate::process::LONG;
+use crate::process::{LONG, in_child};
 use crate::raw;
 use crate::support::*;
 
@@ -34,43 +34,45 @@ fn stranger() -> (OwnedFd, Sock) {
 #[test]
 fn row_63_an_urgent_byte_is_passed_over() {
     const TEST: &str = "row_63_an_urgent_byte_is_passed_over";
-    let [one, other] = raw::pair(UDSOCK_STREAM);
-    if !send_urgent(TEST, &one, b'!') {
-        return;
-    }
-    let readable = |fd: &OwnedFd| raw::poll(fd.as_raw_fd(), libc::POLLIN) & libc::POLLIN != 0;
-    assert!(readable(&other));
-    assert_eq!(raw::recv(&other, 0), Err(no(libc::EAGAIN)), "alone");
-    assert!(!readable(&other), "poll falls silent");
-    assert_eq!(unread(&other), 1, "the trap: it is counted for ever");
-    for (bytes, flags) in [(&b"ab"[..], 0), (b"!", libc::MSG_OOB), (b"cd", 0)] {
-        assert_eq!(raw::send(&one, bytes, flags), bytes.len() as i64);
-    }
-    assert_eq!(raw::recv(&other, libc::MSG_WAITALL).unwrap(), b"ab", "up to the mark");
-    assert_eq!(raw::recv(&other, 0).unwrap(), b"cd", "and without it");
-
-    for (name, receive) in RECEIVES {
-        let (stranger, socket) = stranger();
-        assert_eq!(raw::send(&stranger, b"!", libc::MSG_OOB), 1);
-        let readable = || socket.option(UDSOCK_OPTION_READABLE_BYTES);
-        // Nothing is there for a receive, or the byte is: both are told the same everywhere.
-        match receive(&socket, 0) {
-            Ok(bytes) => assert_eq!(bytes, b"!", "{name}"),
-            Err(code) => assert_eq!(code, no(libc::EAGAIN), "{name}"),
+    in_child(|| {
+        let [one, other] = raw::pair(UDSOCK_STREAM);
+        if !send_urgent(TEST, &one, b'!') {
+            return;
         }
-        assert_eq!(readable(), 0, "{name}: nothing can be received");
+        let readable = |fd: &OwnedFd| raw::poll(fd.as_raw_fd(), libc::POLLIN) & libc::POLLIN != 0;
+        assert!(readable(&other));
+        assert_eq!(raw::recv(&other, 0), Err(no(libc::EAGAIN)), "alone");
+        assert!(!readable(&other), "poll falls silent");
+        assert_eq!(unread(&other), 1, "the trap: it is counted for ever");
         for (bytes, flags) in [(&b"ab"[..], 0), (b"!", libc::MSG_OOB), (b"cd", 0)] {
-            assert_eq!(raw::send(&stranger, bytes, flags), bytes.len() as i64);
+            assert_eq!(raw::send(&one, bytes, flags), bytes.len() as i64);
         }
-        let mut came = Vec::new();
-        while let Ok(more) = receive(&socket, 0) {
-            assert!(!more.is_empty(), "{name}: which would be the end");
-            came.extend(more);
+        assert_eq!(raw::recv(&other, libc::MSG_WAITALL).unwrap(), b"ab", "up to the mark");
+        assert_eq!(raw::recv(&other, 0).unwrap(), b"cd", "and without it");
+
+        for (name, receive) in RECEIVES {
+            let (stranger, socket) = stranger();
+            assert_eq!(raw::send(&stranger, b"!", libc::MSG_OOB), 1);
+            let readable = || socket.option(UDSOCK_OPTION_READABLE_BYTES);
+            // Nothing is there for a receive, or the byte is: both are told the same everywhere.
+            match receive(&socket, 0) {
+                Ok(bytes) => assert_eq!(bytes, b"!", "{name}"),
+                Err(code) => assert_eq!(code, no(libc::EAGAIN), "{name}"),
+            }
+            assert_eq!(readable(), 0, "{name}: nothing can be received");
+            for (bytes, flags) in [(&b"ab"[..], 0), (b"!", libc::MSG_OOB), (b"cd", 0)] {
+                assert_eq!(raw::send(&stranger, bytes, flags), bytes.len() as i64);
+            }
+            let mut came = Vec::new();
+            while let Ok(more) = receive(&socket, 0) {
+                assert!(!more.is_empty(), "{name}: which would be the end");
+                came.extend(more);
+            }
+            assert!([&b"abcd"[..], b"ab!cd"].contains(&&came[..]), "{name}: {came:?}");
+            drop(stranger);
+            assert_eq!(receive(&socket, LONG), Err(EOF), "{name}");
         }
-        assert!([&b"abcd"[..], b"ab!cd"].contains(&&came[..]), "{name}: {came:?}");
-        drop(stranger);
-        assert_eq!(receive(&socket, LONG), Err(EOF), "{name}");
-    }
+    });
 }
 
 #[test]
@@ -143,62 +145,66 @@ fn row_64_a_second_urgent_byte_makes_the_first_an_ordinary_one() {
 #[test]
 fn row_65_descriptors_beside_an_urgent_byte_go_with_it() {
     const TEST: &str = "row_65_descriptors_beside_an_urgent_byte_go_with_it";
-    let send_with = |peer: &OwnedFd, passed: &OwnedFd| {
-        raw::send_beside_with(
-            peer.as_raw_fd(),
-            b"!",
-            libc::SCM_RIGHTS,
-            &[passed.as_raw_fd()],
-            libc::MSG_OOB,
-        )
-    };
-    let is_alone =
-        |reading: &OwnedFd| raw::poll(reading.as_raw_fd(), libc::POLLIN) & libc::POLLHUP != 0;
-    for ours in [false, true] {
-        let [one, other] = raw::pair(UDSOCK_STREAM);
-        let [reading, writing] = raw::pipe();
-        if send_with(&one, &writing) == no(libc::EOPNOTSUPP) {
-            return skip(TEST, "this kernel has no urgent bytes on streams");
-        }
-        drop(writing);
-        assert_eq!(raw::send(&one, b"x", 0), 1);
-        assert!(!is_alone(&reading), "under way");
-        let other = if ours {
-            let socket = adopt(other.into_raw_fd()).unwrap();
-            assert_eq!(socket.option(UDSOCK_OPTION_RECEIVE_FDS), 0);
-            assert_eq!(udsock_set_option(socket.0, UDSOCK_OPTION_RECEIVE_FDS, 1), 0);
-            assert_eq!(socket.recv(LONG).unwrap(), b"x");
-            Err(socket)
-        } else {
-            assert_eq!(raw::recv(&other, 0).unwrap(), b"x");
-            Ok(other)
+    in_child(|| {
+        let send_with = |peer: &OwnedFd, passed: &OwnedFd| {
+            raw::send_beside_with(
+                peer.as_raw_fd(),
+                b"!",
+                libc::SCM_RIGHTS,
+                &[passed.as_raw_fd()],
+                libc::MSG_OOB,
+            )
         };
-        drop(other);
-        assert!(is_alone(&reading), "lost without a word, and not kept: ours {ours}");
-    }
+        let is_alone =
+            |reading: &OwnedFd| raw::poll(reading.as_raw_fd(), libc::POLLIN) & libc::POLLHUP != 0;
+        for ours in [false, true] {
+            let [one, other] = raw::pair(UDSOCK_STREAM);
+            let [reading, writing] = raw::pipe();
+            if send_with(&one, &writing) == no(libc::EOPNOTSUPP) {
+                return skip(TEST, "this kernel has no urgent bytes on streams");
+            }
+            drop(writing);
+            assert_eq!(raw::send(&one, b"x", 0), 1);
+            assert!(!is_alone(&reading), "under way");
+            let other = if ours {
+                let socket = adopt(other.into_raw_fd()).unwrap();
+                assert_eq!(socket.option(UDSOCK_OPTION_RECEIVE_FDS), 0);
+                assert_eq!(udsock_set_option(socket.0, UDSOCK_OPTION_RECEIVE_FDS, 1), 0);
+                assert_eq!(socket.recv(LONG).unwrap(), b"x");
+                Err(socket)
+            } else {
+                assert_eq!(raw::recv(&other, 0).unwrap(), b"x");
+                Ok(other)
+            };
+            drop(other);
+            assert!(is_alone(&reading), "lost without a word, and not kept: ours {ours}");
+        }
+    });
 }
 
 #[test]
 fn row_65_closing_with_an_urgent_byte_unread_resets_the_peer() {
     const TEST: &str = "row_65_closing_with_an_urgent_byte_unread_resets_the_peer";
-    let [one, other] = raw::pair(UDSOCK_STREAM);
-    if !send_urgent(TEST, &one, b'!') {
-        return;
-    }
-    drop(other);
-    assert_eq!(raw::recv(&one, 0), Err(no(libc::ECONNRESET)));
-    // Skipped, it is as if it had been read.
-    let [one, other] = raw::pair(UDSOCK_STREAM);
-    assert!(send_urgent(TEST, &one, b'!'));
-    assert_eq!(raw::recv(&other, 0), Err(no(libc::EAGAIN)));
-    drop(other);
-    assert_eq!(raw::recv(&one, 0).unwrap(), b"");
+    in_child(|| {
+        let [one, other] = raw::pair(UDSOCK_STREAM);
+        if !send_urgent(TEST, &one, b'!') {
+            return;
+        }
+        drop(other);
+        assert_eq!(raw::recv(&one, 0), Err(no(libc::ECONNRESET)));
+        // Skipped, it is as if it had been read.
+        let [one, other] = raw::pair(UDSOCK_STREAM);
+        assert!(send_urgent(TEST, &one, b'!'));
+        assert_eq!(raw::recv(&other, 0), Err(no(libc::EAGAIN)));
+        drop(other);
+        assert_eq!(raw::recv(&one, 0).unwrap(), b"");
 
-    let (one, other) = pair(UDSOCK_STREAM);
-    // SAFETY: a byte.
-    let sent = unsafe { libc::send(one.fd(), b"!".as_ptr().cast(), 1, libc::MSG_OOB) };
-    assert_eq!(sent, 1);
-    drop(other);
-    assert_eq!(one.recv(LONG), Err(no(libc::ECONNRESET)), "told once");
-    assert_eq!(one.recv(LONG), Err(EOF));
+        let (one, other) = pair(UDSOCK_STREAM);
+        // SAFETY: a byte.
+        let sent = unsafe { libc::send(one.fd(), b"!".as_ptr().cast(), 1, libc::MSG_OOB) };
+        assert_eq!(sent, 1);
+        drop(other);
+        assert_eq!(one.recv(LONG), Err(no(libc::ECONNRESET)), "told once");
+        assert_eq!(one.recv(LONG), Err(EOF));
+    });
 }
