@@ -98,10 +98,8 @@ impl Socket {
         connection.local.clone_from(&self.local);
         connection.place = place;
         connection.spin.set_like(&self.spin);
-        // The kernel's own settings are inherited, too, but as they were at the connect.
-        if self.receives_descriptors() {
-            connection.receive_descriptors(true)?;
-        }
+        // The kernel's own settings are inherited, too.
+        *connection.receives_descriptors.get_mut() = self.receives_descriptors();
         Ok(connection)
     }
 
