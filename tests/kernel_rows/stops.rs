@@ -52,9 +52,12 @@ fn stopped_in(call: impl FnOnce() -> i64, unblock: impl FnOnce()) -> i64 {
 
 /// Waits until the process sleeps in a system call that waits.
 fn sleeps(pid: i32) {
-    const WAITS: [i64; 6] = [
-        libc::SYS_ppoll,
+    const WAITS: &[i64] = &[
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_poll,
+        #[cfg(target_arch = "x86_64")]
         libc::SYS_epoll_wait,
+        libc::SYS_ppoll,
         libc::SYS_epoll_pwait,
         libc::SYS_epoll_pwait2,
         libc::SYS_recvfrom,

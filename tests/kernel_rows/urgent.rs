@@ -104,7 +104,8 @@ fn row_63_received_in_line_nothing_is_lost_but_accepted_sockets_are_not() {
     for (bytes, flags) in [(&b"ab"[..], 0), (b"!", libc::MSG_OOB), (b"cd", 0)] {
         assert_eq!(raw::send(&stranger, bytes, flags), bytes.len() as i64);
     }
-    assert_eq!(socket.option(UDSOCK_OPTION_READABLE_BYTES), 5);
+    // All, or what one receive finds, which stops at the mark.
+    assert!([2, 5].contains(&socket.option(UDSOCK_OPTION_READABLE_BYTES)));
     assert_eq!(socket.recv_exact(5, 0), (5, b"ab!cd".to_vec()));
 }
 
