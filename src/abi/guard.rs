@@ -37,15 +37,16 @@ impl Answer for *const c_char {
 
 /// The body of every export.
 pub(super) fn guard<T: Answer>(body: impl FnOnce() -> Result<T>) -> T {
-    match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(error)) => T::failed(error),
-        Err(payload) => {
-            // Dropping it could panic again.
-            std::mem::forget(payload);
-            T::failed(Error::Panic)
-        }
-    }
+    caught(body).unwrap_or_else(T::failed)
+}
+
+/// A panic as an error.
+pub(super) fn caught<T, E: From<Error>>(body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
+        // Dropping it could panic again.
+        std::mem::forget(payload);
+        Err(Error::Panic.into())
+    })
 }
 
 pub(super) fn code_of(error: Error) -> i32 {
