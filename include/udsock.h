@@ -49,6 +49,9 @@
  * Threads. Every call may be made from every thread, also on the same handle.
  * udsock_close ends the calls that wait on the handle: they return UDSOCK_CLOSED.
  *
+ * Processes. A forked child may make every call, whatever other threads of its parent did
+ * at that moment: no call waits for one of them. A child of vfork may make none.
+ *
  * Options are structs whose first field is their size: set it to sizeof. NULL stands
  * for all defaults, and so does 0 in every field. Unknown flags and reserved fields
  * that are not 0 are -EINVAL. A longer struct than this library knows is welcome if
@@ -387,7 +390,7 @@ int32_t udsock_shutdown(udsock_t s, uint32_t how);
  * made (the same inode), and if this is the process that made it. Calls of other threads
  * that wait on the handle return UDSOCK_CLOSED at once, and only when they have left is
  * the number of the descriptor used again. This waits for them, a tenth of a second at
- * most. From now on the handle gets -EBADF.
+ * most, and not at all if the handle came with a fork. From now on it gets -EBADF.
  *
  * Returns 0.
  *
@@ -469,7 +472,8 @@ int32_t udsock_open_pair(uint32_t kind, udsock_t *out);
  *
  * -EBADF: not a descriptor.
  * -ENOTSOCK, -EAFNOSUPPORT: not a socket, not a Unix one.
- * -EEXIST: a handle of this process has it already.
+ * -EEXIST: a handle that this process has opened has it already. (A handle that came with a
+ * fork gives it up instead, and is closed.)
  */
 UDSOCK_MUST_USE udsock_t udsock_adopt(int32_t fd, udsock_error *err);
 

@@ -64,8 +64,6 @@ pub(crate) fn remove_on_signal(signal: i32) -> Result<()> {
     if signal == libc::SIGKILL || signal == libc::SIGSTOP || HARMLESS.contains(&signal) {
         return Err(Error::INVALID);
     }
-    // The handler must find the table made.
-    drop(handles::all());
     if sys::is_default(signal)? { sys::set_handler(signal, on_signal) } else { Ok(()) }
 }
 

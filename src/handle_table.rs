@@ -20,7 +20,7 @@ use std::num::NonZeroI64;
 use std::ops::Deref;
 
 use crate::segments::Segments;
-use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering, UnsafeCell};
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering, UnsafeCell, const_fn};
 
 /// Handles are exact in a double, JavaScript's number: 53 bits.
 pub(crate) const INDEX_BITS: u32 = 21;
@@ -77,8 +77,11 @@ impl<T, const FIRST: usize> HandleTable<T, FIRST> {
         if all > INDEX_MASK as usize { INDEX_MASK as usize } else { all }
     };
 
-    pub(crate) fn new() -> Self {
-        Self { slots: Segments::new(), touched: AtomicUsize::new(0), vacant: AtomicU64::new(0) }
+    const_fn! {
+        pub(crate) fn new() -> Self {
+            let (touched, vacant) = (AtomicUsize::new(0), AtomicU64::new(0));
+            Self { slots: Segments::new(), touched, vacant }
+        }
     }
 
     /// A place for one more object, before that object exists: whoever can't get

@@ -48,6 +48,9 @@
 //! Threads. Every call may be made from every thread, also on the same handle.
 //! udsock_close ends the calls that wait on the handle: they return UDSOCK_CLOSED.
 //!
+//! Processes. A forked child may make every call, whatever other threads of its parent did
+//! at that moment: no call waits for one of them. A child of vfork may make none.
+//!
 //! Options are structs whose first field is their size: set it to sizeof. NULL stands
 //! for all defaults, and so does 0 in every field. Unknown flags and reserved fields
 //! that are not 0 are -EINVAL. A longer struct than this library knows is welcome if
