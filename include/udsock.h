@@ -47,7 +47,9 @@
  * ends the program.
  *
  * Threads. Every call may be made from every thread, also on the same handle.
- * udsock_close ends the calls that wait on the handle: they return UDSOCK_CLOSED.
+ * udsock_close ends the calls that wait on the handle: they return UDSOCK_CLOSED. No call
+ * is a cancellation point: pthread_cancel ends a thread after the call has returned. To
+ * end one that waits, close the handle, or udsock_poller_wake, and then join the thread.
  *
  * Processes. A forked child may make every call, whatever other threads of its parent did
  * at that moment: no call waits for one of them. A child of vfork may make none.
