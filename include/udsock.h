@@ -25,7 +25,7 @@
  *
  * Handles. A udsock_t is a number, not a descriptor and not a pointer. A handle
  * that was closed, or never was one, gets -EBADF from every call; it never reaches
- * another socket. A poller's is -ENOTSOCK where a socket's is needed, a socket's -EINVAL
+ * another socket, nor one of another copy of the library in the program. A poller's is -ENOTSOCK where a socket's is needed, a socket's -EINVAL
  * where a poller's is. It fits into a double exactly, and is 2^32 or more.
  *
  * Time. Every call that can wait takes timeout_ms: UDSOCK_FOREVER, 0 for not at all
@@ -1135,7 +1135,10 @@ int64_t udsock_cleanup(void);
  * Removes the socket files also when a signal ends the process. For this signal (SIGTERM,
  * say) a handler is installed, which removes them; then the process dies by the same
  * signal. A signal that the program handles, or ignores, does not end it: then nothing is
- * changed, and a handler that the program installs later takes the place of this one.
+ * changed, and a handler that the program installs later takes the place of this one. If
+ * the program has several copies of this library (plugins may bring them along) each that is
+ * asked removes its files. A copy that has installed a handler stays loaded until the
+ * process ends, also after dlclose.
  *
  * Returns 0.
  *

@@ -85,8 +85,11 @@ const SITES: &[Site] = &[
     ("read_link", "readlink", &[("readlink", "/proc/"), ("readlinkat", "/proc/")]),
     ("fill", "syscall", &[("getdents64", "")]),
     ("user_of_process", "geteuid", &[("geteuid", "")]),
-    ("is_default", "sigaction", &[("rt_sigaction", "(SIGTERM, NULL")]),
-    ("set_handler", "sigaction", &[("rt_sigaction", "(SIGTERM, {")]),
+    (
+        "add_handler",
+        "sigaction",
+        &[("rt_sigaction", "(SIGTERM, NULL"), ("rt_sigaction", "(SIGTERM, {")],
+    ),
 ];
 
 /// What makes no system call, or none here.
@@ -94,6 +97,10 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("sysconf", "read once, of /sys, by the C library, which has an answer in any case"),
     ("pthread_self", "memory"),
     ("getenv", "memory"),
+    ("getauxval", "memory"),
+    ("dladdr", "memory"),
+    ("dlopen", "of what is loaded: memory"),
+    ("dlerror", "memory"),
     ("atexit", "memory"),
     ("sigfillset", "memory"),
     ("sigemptyset", "memory"),
