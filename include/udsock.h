@@ -52,7 +52,8 @@
  * end one that waits, close the handle, or udsock_poller_wake, and then join the thread.
  *
  * Processes. A forked child may make every call, whatever other threads of its parent did
- * at that moment: no call waits for one of them. A child of vfork may make none.
+ * at that moment: no call waits for one of them, unless the C library does, in the first
+ * look-up of a user's or a group's name. A child of vfork may make none.
  *
  * Options are structs whose first field is their size: set it to sizeof. NULL stands
  * for all defaults, and so does 0 in every field. Unknown flags and reserved fields
