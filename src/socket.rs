@@ -3,16 +3,16 @@
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
 use crate::access::{Access, Place};
 use crate::address::{self, Address};
 use crate::directory::Lock;
 use crate::error::{Error, Failure, LiveServer, Result};
+use crate::handle_table::InUse;
 use crate::kind::Kind;
-use crate::socket_file::{FileOptions, SocketFile};
+use crate::socket_file::{FileOptions, OwnFile, SocketFile};
 use crate::spin::Spin;
 use crate::sys::{self, Shared, SocketName};
 use crate::text::c_string;
@@ -50,12 +50,14 @@ impl Before {
 pub(crate) struct Socket {
     /// Before the descriptor: fields are dropped in this order, and a file is only
     /// surely ours while its socket is open.
-    file: OnceLock<Box<SocketFile>>,
+    file: OnceLock<OwnFile>,
     fd: OwnedFd,
     kind: Kind,
     before: Before,
     /// Which has opened it; a forked child has a copy.
     process: u32,
+    /// The process of which a thread binds it just now. 0: none.
+    binding: AtomicU32,
     interrupt: Interrupt,
     spin: Spin,
     /// Where it is bound, as it was given. The connections that a server accepts
@@ -132,6 +134,7 @@ impl Socket {
             kind,
             before,
             process: sys::process_id(),
+            binding: AtomicU32::new(0),
             interrupt: Interrupt::default(),
             spin: Spin::default(),
             local: OnceLock::new(),
@@ -146,10 +149,25 @@ impl Socket {
         }
     }
 
+    /// Without a name, and by one thread at a time: a bind that is refused for another reason
+    /// than its address may leave a file (Linux 5.10), or have removed a dead server's.
     pub(crate) fn bind(&self, text: &CStr, options: &FileOptions) -> Result<(), Failure> {
-        if self.local.get().is_some() {
-            return Err(Failure::Invalid(BOUND_ALREADY));
+        let process = sys::process_id();
+        // In a forked child the parent's thread does not bind.
+        if self.binding.swap(process, Ordering::AcqRel) == process {
+            return Err(Failure::Invalid("another thread is binding this socket"));
         }
+        let bound = match self.has_name() {
+            Ok(false) => self.bind_unnamed(text, options),
+            Ok(true) => Err(Failure::Invalid(BOUND_ALREADY)),
+            Err(error) => Err(error.into()),
+        };
+        self.binding.store(0, Ordering::Release);
+        bound
+    }
+
+    /// The same, of a socket that has no name, and that nobody else knows.
+    pub(crate) fn bind_unnamed(&self, text: &CStr, options: &FileOptions) -> Result<(), Failure> {
         let address = Address::parse(text)?;
         if !matches!(address, Address::Path(_)) {
             check_without_file(options)?;
@@ -164,15 +182,11 @@ impl Socket {
                 });
             }
             Address::Path(path) => {
-                let file = SocketFile::bind(self.fd(), path, options)
+                let file = OwnFile::bind(self.fd(), path, options)
                     .map_err(|failure| self.advise(failure))?;
                 let _ = self.file.set(file);
             }
             Address::Abstract(name) => self.bind_name(&name)?,
-            // The kernel would say that all is well.
-            Address::Any if self.has_name()? => {
-                return Err(Failure::Invalid(BOUND_ALREADY));
-            }
             // Which name it became, only the kernel knows.
             Address::Any => return self.bind_name(&SocketName::UNNAMED),
         }
@@ -222,7 +236,7 @@ impl Socket {
     /// Removes the file and ends every wait. The descriptor itself is closed when
     /// the socket is dropped, by its last user.
     pub(crate) fn close(&self) -> Result<()> {
-        let removed = self.remove_file(Lock::PATIENCE);
+        let removed = self.file().map_or(Ok(false), |file| file.remove(Lock::PATIENCE));
         if removed.is_err() {
             // Nor will it go when this is dropped, after another wait.
             self.disown();
@@ -269,33 +283,32 @@ impl Socket {
         self.before.unmark_messages(self.fd(), self.kind);
     }
 
-    /// Whether a file of this socket was there and has been removed. Async-signal-safe.
-    pub(crate) fn remove_file(&self, patience: Duration) -> Result<bool> {
-        self.file.get().map_or(Ok(false), |file| file.remove(patience))
+    fn file(&self) -> Option<InUse<'static, SocketFile>> {
+        self.file.get().map(OwnFile::get)
     }
 
     /// The path that it is to take over becomes its own.
     pub(crate) fn publish_file(&self) -> Result<(), Failure> {
-        self.file.get().map_or(Ok(()), |file| file.publish())
+        self.file().map_or(Ok(()), |file| file.publish())
     }
 
     /// For an opening that fails after its bind.
     pub(crate) fn undo_bind(&self) {
-        if let Some(file) = self.file.get() {
+        if let Some(file) = self.file() {
             file.undo();
         }
     }
 
     /// The file stays for ever.
     pub(crate) fn disown(&self) {
-        if let Some(file) = self.file.get() {
+        if let Some(file) = self.file() {
             file.disown();
         }
     }
 
     /// Whether the path still leads to this socket's own file.
     pub(crate) fn owns_file(&self) -> bool {
-        self.file.get().is_some_and(|file| file.is_ours())
+        self.file().is_some_and(|file| file.is_ours())
     }
 
     /// Shows the address it is bound to, as it was given. Empty: none.

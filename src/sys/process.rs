@@ -2,10 +2,11 @@
 
 use std::ffi::{CStr, CString};
 use std::mem::{MaybeUninit, zeroed};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-use super::{check, find_in_lines, read_start};
+use super::{check, find_in_lines, make_nameless, read_start, status_at};
 use crate::error::{Error, Result};
 use crate::text::c_string;
 
@@ -107,10 +108,15 @@ pub(crate) fn user_of_process() -> u32 {
 }
 
 /// Without touching it, which umask(2) can't (other threads would see that): 4.7 and
-/// later say it in /proc. `None`: unknown.
-pub(crate) fn umask() -> Option<u32> {
-    find_in_lines(c"/proc/self/status", |line| {
+/// later say it in /proc. Without that, a file tells that never gets a name, where the
+/// directory's file system has such. `None`: unknown.
+pub(crate) fn umask(directory: BorrowedFd<'_>) -> Option<u32> {
+    let told = find_in_lines(c"/proc/self/status", |line| {
         u32::from_str_radix(line.strip_prefix("Umask:")?.trim(), 8).ok()
+    });
+    told.or_else(|| {
+        let nameless = make_nameless(directory, 0o777).ok()?;
+        Some(0o777 & !status_at(nameless.as_fd(), c"").ok()?.permissions())
     })
 }
 
@@ -143,6 +149,31 @@ pub(crate) fn set_handler(signal: i32, handler: extern "C" fn(i32)) -> Result<()
         libc::sigaction(signal, &raw const action, ptr::null_mut())
     })
     .map(drop)
+}
+
+/// The signals that a thread blocks.
+pub(crate) struct SignalMask(libc::sigset_t);
+
+/// Of the calling thread, these too: a bit each, signal 1 the lowest. The mask as it was.
+pub(crate) fn block_signals(signals: u64) -> SignalMask {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: both sets are ours: the first is made empty, then filled, and the other is
+    // written by a call that can't fail with these arguments.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in (1..=64).filter(|signal| signals >> (signal - 1) & 1 != 0) {
+            libc::sigaddset(set.as_mut_ptr(), signal);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), before.as_mut_ptr());
+        SignalMask(before.assume_init())
+    }
+}
+
+/// Of the calling thread.
+pub(crate) fn set_signal_mask(mask: &SignalMask) {
+    // SAFETY: the set is whole, and the former one is not asked for.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask.0, ptr::null_mut()) };
 }
 
 /// From a handler: ends the process by this signal, as if there were no handler.
