@@ -114,12 +114,23 @@ class Poller:
 
     # ---- Members
 
-    def add(self, sock: AnySocket, token: int = 0, *, readiness: bool = False) -> None:
-        """Adds a socket; or gives one that is here another token.
+    def add(
+        self,
+        sock: AnySocket,
+        token: int = 0,
+        *,
+        readiness: bool = False,
+        duplex: bool = False,
+        paused: bool = False,
+    ) -> None:
+        """Adds a socket; or gives one that is here another token, and these flags.
 
         `readiness`: it is only reported as READY, and the program receives or accepts.
+        `duplex`: it is received from also while something is kept for it. `paused`: nothing
+        is received or accepted until it is added without.
         """
-        flags = _library.POLLER_READINESS if readiness else 0
+        flags = _library.POLLER_READINESS * readiness | _library.POLLER_DUPLEX * duplex
+        flags |= _library.POLLER_PAUSED * paused
         _check(library.udsock_poller_add(self._handle, _number(sock), token, flags))
 
     def remove(self, sock: AnySocket) -> None:
