@@ -141,8 +141,10 @@ def test_a_closed_server_s_connection_that_is_closing_ends_unwaited(
 
 @every_loop
 def test_who_reads_gets_what_was_written(path: str, loop_kind: str) -> None:
-    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"x" * 2_000_000)
+        await reader.read()
+        writer.close()
 
     async def main() -> None:
         server = await aio.start_server(serve, path)
