@@ -5,6 +5,8 @@
 #include <thread>
 
 #include <poll.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "test.hpp"
 
@@ -181,4 +183,37 @@ TEST(poller_options_arrive)
     unkept[0].dont_keep();
     CHECK(poller.send(unkept, much, err) == 1);
     CHECK(unkept[0].taken() > 0 && unkept[0].taken() < 1 << 16);
+}
+
+TEST(a_server_without_descriptors_is_not_over)
+{
+    const test::directory dir;
+    udsock::error err;
+    udsock::poller poller({}, err);
+    udsock::stream_server server(dir / "s", {}, err);
+    OK(poller.add(server, 0, interest::data, err));
+    udsock::event events[2];
+    std::array<char, 64> arena;
+    // (A wait has what it needs from now on.)
+    FAILS(std::errc::timed_out, poller.wait(events, arena, std::chrono::milliseconds(1), err));
+    udsock::stream client(dir / "s", {}, err);
+
+    const int lowest = ::dup(0);
+    ::close(lowest);
+    rlimit limit{};
+    CHECK(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    rlimit none = limit;
+    none.rlim_cur = static_cast<rlim_t>(lowest);
+    CHECK(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const auto count = poller.wait(events, arena, test::soon, err);
+    CHECK(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    CHECK(count == 1 && events[0].kind() == event_kind::failed);
+    CHECK(events[0].code() == std::errc::too_many_files_open && !events[0].is_over());
+
+    CHECK(poller.wait(events, arena, test::soon, err) == 1);
+    CHECK(events[0].kind() == event_kind::accepted && !events[0].is_over());
+    udsock::stream accepted(events[0].handle());
+    OK(client.close(err));
+    CHECK(poller.wait(events, arena, test::soon, err) == 1);
+    CHECK(events[0].kind() == event_kind::ended && events[0].is_over());
 }
