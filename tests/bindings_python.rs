@@ -9,6 +9,7 @@ mod bindings;
 #[path = "support/c_library.rs"]
 mod c_library;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -87,6 +88,47 @@ fn it_has_every_call() {
     let library = fs::read_to_string(package().join("src/udsock/_library.py")).unwrap();
     for function in c_library::declared_functions() {
         assert!(library.contains(&format!("\"{function}\": (")), "{function}");
+    }
+}
+
+/// The names that C has for options, in the words that a `udsock_error` brings.
+fn names_in_messages() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut directories = vec![c_library::source("src")];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).expect("the directory is there") {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+                continue;
+            }
+            // Below the ABI nothing else has such a name; there the constants have them.
+            let is_abi = path.starts_with(c_library::source("src/abi"));
+            let text = fs::read_to_string(&path).expect("UTF-8");
+            for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+                let spoken: String = line
+                    .split('"')
+                    .skip(usize::from(is_abi))
+                    .step_by(1 + usize::from(is_abi))
+                    .collect();
+                let words = spoken.split(|c: char| !c.is_ascii_uppercase() && c != '_');
+                names.extend(words.filter(|word| word.starts_with("UDSOCK_")).map(str::to_owned));
+            }
+        }
+    }
+    names
+}
+
+/// A binding puts its own names into them; the tests of Python's compare with the same table.
+#[test]
+fn every_option_that_a_message_names_has_a_name_in_the_bindings() {
+    let codes = ["UDSOCK_EOF", "UDSOCK_CLOSED", "UDSOCK_PANIC"];
+    let table = fs::read_to_string(c_library::source("abi/option_names.txt")).unwrap();
+    let rows = table.lines().filter(|line| !line.starts_with('#'));
+    let known: BTreeSet<_> = rows.filter_map(|row| row.split_whitespace().next()).collect();
+    assert!(known.contains("UDSOCK_REPLACE"));
+    for name in names_in_messages().iter().filter(|name| !codes.contains(&name.as_str())) {
+        assert!(known.contains(name.as_str()), "{name} is not in abi/option_names.txt");
     }
 }
 
