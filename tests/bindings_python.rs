@@ -50,11 +50,20 @@ fn environment(place: &Path) -> Result<(), String> {
 /// The Python that has what the tests need, installed if it is not there.
 fn python(test: &str) -> Option<PathBuf> {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let python = PYTHON.get_or_init(|| {
-        let place = in_target("python-tests");
+    python_with(test, "requirements", &PYTHON)
+}
+
+/// A Python with what this file of the tests names, in an environment of its own.
+fn python_with(
+    test: &str,
+    requirements: &str,
+    installed: &OnceLock<Result<PathBuf, String>>,
+) -> Option<PathBuf> {
+    let python = installed.get_or_init(|| {
+        let place = in_target(&format!("python-{requirements}"));
         let python = place.join("bin/python");
-        let wanted = fs::read_to_string(package().join("tests/requirements.txt"))
-            .expect("the requirements are there");
+        let file = package().join(format!("tests/{requirements}.txt"));
+        let wanted = fs::read_to_string(&file).expect("the requirements are there");
         let installed = place.join("installed.txt");
         if fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
             return Ok(python);
@@ -62,7 +71,7 @@ fn python(test: &str) -> Option<PathBuf> {
         environment(&place)?;
         let mut install = Command::new(&python);
         install.args(["-m", "pip", "install", "--quiet", "--requirement"]);
-        run(install.arg(package().join("tests/requirements.txt")))?;
+        run(install.arg(file))?;
         fs::write(&installed, &wanted).expect("the target directory can be written");
         Ok(python)
     });
@@ -137,9 +146,26 @@ fn its_own_tests_pass() {
     let Some(python) = python("its_own_tests_pass") else { return };
     let mut pytest = over_checkout(&python);
     pytest.args(["-m", "pytest", "--quiet", "-p", "no:cacheprovider"]);
+    // (They have an environment of their own.)
+    pytest.arg("--ignore=tests/test_frameworks.py");
     pytest.arg("--basetemp").arg(in_target("pytest"));
     let said = run(&mut pytest).unwrap_or_else(|complaint| panic!("{complaint}"));
     report(&format!("pytest: {}", said.lines().last().unwrap_or_default()));
+}
+
+#[test]
+fn frameworks_serve_over_it() {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let Some(python) = python_with("frameworks_serve_over_it", "frameworks", &PYTHON) else {
+        return;
+    };
+    let mut pytest = over_checkout(&python);
+    pytest.args(["-m", "pytest", "--quiet", "-rs", "-p", "no:cacheprovider"]);
+    pytest.arg("--basetemp").arg(in_target("pytest-frameworks"));
+    let said = run(pytest.arg("tests/test_frameworks.py"))
+        .unwrap_or_else(|complaint| panic!("{complaint}"));
+    said.lines().filter(|line| line.starts_with("SKIPPED")).for_each(report);
+    report(&format!("pytest (frameworks): {}", said.lines().last().unwrap_or_default()));
 }
 
 #[test]

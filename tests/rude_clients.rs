@@ -48,6 +48,8 @@ const SHOWN: &[(&str, &str, &str, Shown)] = &[
     ("docs/asyncio.md", "python", "# report.py", Shown::Other),
     ("docs/comparison.md", "python", "# check.py", Shown::Other),
     ("docs/pass-a-descriptor.md", "python", "# borrow.py", Shown::Other),
+    // They take what their frameworks let in; bindings/python/tests/test_frameworks.py runs them.
+    ("docs/with-your-framework.md", "python", "", Shown::Other),
 ];
 
 const PYTHON: &str = "bindings/python/README.md";
