@@ -194,6 +194,21 @@ fn the_standard_librarys_tests_pass_over_it() {
 }
 
 #[test]
+fn the_standard_librarys_tests_of_asyncio_pass_over_it() {
+    const TEST: &str = "the_standard_librarys_tests_of_asyncio_pass_over_it";
+    let Some(python) = python(TEST) else { return };
+    if run(over_checkout(&python).args(["-c", "import test.test_asyncio"])).is_err() {
+        return lacks(TEST, "this Python comes without its tests");
+    }
+    let program = package().join("tests/run_test_asyncio.py");
+    let place = in_target("test-asyncio");
+    fs::create_dir_all(&place).expect("the target directory can be written");
+    let said = run(over_checkout(&python).current_dir(place).arg(program))
+        .unwrap_or_else(|complaint| panic!("{complaint}"));
+    said.lines().filter(|line| line.starts_with("test_asyncio")).for_each(report);
+}
+
+#[test]
 fn the_wheel_needs_no_checkout() {
     const TEST: &str = "the_wheel_needs_no_checkout";
     if !has(TEST, "python3") {

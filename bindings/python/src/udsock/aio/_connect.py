@@ -61,6 +61,13 @@ class ConnectingOptions(ClientOptions, TlsOptions, total=False):
     server_hostname: Optional[str]
 
 
+def check_place(path: Optional[Address], sock: Optional[Socket]) -> None:
+    if path is not None and sock is not None:
+        raise ValueError("path and sock can not be specified at the same time")
+    if path is None and sock is None:
+        raise ValueError("either path or sock has to be given")
+
+
 async def connected(
     address: Address, kind: int, retry: bool = False, local_address: Optional[Address] = None
 ) -> Socket:
@@ -106,8 +113,7 @@ async def create_connection(
     is connected already, which belongs to the transport from now on. `ssl` and what goes with
     it: TLS, over streams.
     """
-    if (path is None) == (sock is None):
-        raise ValueError("either path or sock, not both")
+    check_place(path, sock)
     timeouts = TlsOptions(
         ssl_handshake_timeout=ssl_handshake_timeout, ssl_shutdown_timeout=ssl_shutdown_timeout
     )
@@ -159,8 +165,7 @@ async def create_server(
     `close_timeout`: so many seconds its connections have at its end (see Server). `ssl` and
     what goes with it: TLS, over streams.
     """
-    if (path is None) == (sock is None):
-        raise ValueError("either path or sock, not both")
+    check_place(path, sock)
     timeouts = TlsOptions(
         ssl_handshake_timeout=ssl_handshake_timeout, ssl_shutdown_timeout=ssl_shutdown_timeout
     )
