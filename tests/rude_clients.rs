@@ -99,7 +99,9 @@ fn servers() -> Vec<(Program, Service)> {
 fn start(program: &Program, service: Service, dir: &Dir) -> Running {
     let command = program.command(dir, &service.arguments(dir));
     let mut bash = Command::new("bash");
-    bash.args(["-c", &format!("ulimit -n {DESCRIPTORS}; exec {command}")]);
+    // A shell starts what runs in the background with SIGINT ignored.
+    let command = format!("ulimit -n {DESCRIPTORS}; exec env --default-signal=INT {command}");
+    bash.args(["-c", &command]);
     bindings::over_checkout(&mut bash).current_dir(Path::new(&dir.path(".")));
     Running::start(bash)
 }

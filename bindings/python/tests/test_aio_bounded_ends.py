@@ -271,14 +271,18 @@ def test_a_signal_ends_a_program(path: str, number: int) -> None:
 
         asyncio.run(main())
     """
-    command = [sys.executable, "-c", textwrap.dedent(program), path]
+    # (A shell starts what runs in the background with SIGINT ignored.)
+    command = ["env", "--default-signal=INT", sys.executable, "-c", textwrap.dedent(program), path]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
-        with udsock.open_client(path, timeout=20, retry=True) as deaf:
-            with udsock.open_client(path, timeout=20):
-                deaf.settimeout(0.5)
-                with pytest.raises(TimeoutError):
-                    while True:
-                        deaf.send(MUCH)
-                server.send_signal(number)
-                server.wait(20)
+        try:
+            with udsock.open_client(path, timeout=20, retry=True) as deaf:
+                with udsock.open_client(path, timeout=20):
+                    deaf.settimeout(0.5)
+                    with pytest.raises(TimeoutError):
+                        while True:
+                            deaf.send(MUCH)
+                    server.send_signal(number)
+                    server.wait(30)
+        finally:
+            server.kill()
     assert not os.path.exists(path)
