@@ -161,8 +161,8 @@ async def create_server(
 ) -> Server:
     """loop.create_unix_server, over this library. The file goes when the server is closed.
 
-    `sock`: one that listens already, with an allow list, say; the server's from now on.
-    `close_timeout`: so many seconds its connections have at its end (see Server). `ssl` and
+    `sock`: one that is bound, with an allow list, say, and may listen already; the server's
+    from now on. `close_timeout`: so many seconds its connections have at its end (see Server). `ssl` and
     what goes with it: TLS, over streams.
     """
     check_place(path, sock)
@@ -176,7 +176,8 @@ async def create_server(
     try:
         if tls is not None:
             check_for_tls(sock)
-        server = Server(asyncio.get_running_loop(), sock, protocol_factory, close_timeout, tls)
+        loop, backlog = asyncio.get_running_loop(), options.get("backlog", 0)
+        server = Server(loop, sock, protocol_factory, close_timeout, tls, backlog)
     except BaseException:
         sock.close()
         raise

@@ -7,6 +7,7 @@ import warnings
 from socket import SOCK_STREAM
 from typing import Any, Callable, Iterable, Optional, Set
 
+from .. import _library
 from .._socket import Socket
 from ._connection import Connection, MessageConnection, StreamConnection
 from ._hub import Hub, hub_of
@@ -40,6 +41,7 @@ class Server(asyncio.AbstractServer):
         protocol_factory: ProtocolFactory,
         close_timeout: Optional[float] = CLOSE_TIMEOUT,
         tls: Optional[Callable[..., Any]] = None,
+        backlog: int = 0,
     ) -> None:
         self._loop = loop
         sock.settimeout(0.0)
@@ -49,6 +51,7 @@ class Server(asyncio.AbstractServer):
         self._protocol_factory = protocol_factory
         self._close_timeout = close_timeout
         self._tls = tls
+        self._backlog = backlog
         self._hub: Optional[Hub] = None
         self._connections: Set[Connection] = set()
         self._is_open = True
@@ -84,6 +87,8 @@ class Server(asyncio.AbstractServer):
             raise RuntimeError(f"server {self!r} is closed")
         if self._hub is None:
             hub = hub_of(self._loop)
+            if not self._sock._get(_library.OPTION_LISTENING):
+                self._sock.listen(self._backlog or None)
             hub.add(self._handle, self)
             self._hub = hub
 

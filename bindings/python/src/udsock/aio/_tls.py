@@ -29,8 +29,9 @@ def tls_of(
     if not context:
         if server_hostname is not None:
             raise ValueError("server_hostname is only meaningful with ssl")
-        if any(value is not None for value in options.values()):
-            raise ValueError("ssl_handshake_timeout and ssl_shutdown_timeout go with ssl")
+        for name, value in options.items():
+            if value is not None:
+                raise ValueError(f"{name} is only meaningful with ssl")
         return None
     if server_side and not isinstance(context, ssl.SSLContext):
         raise TypeError("ssl of a server is an SSLContext")
