@@ -7,7 +7,7 @@ use crate::polite::Service;
 use crate::support::*;
 
 const SOME: usize = 20;
-const LARGE: [u8; 60_000] = [b'x'; 60_000];
+static LARGE: [u8; 60_000] = [b'x'; 60_000];
 /// Milliseconds: so long a rude client takes to find that nobody serves it.
 const MOMENT: i32 = 200;
 
