@@ -4,8 +4,10 @@
 #include <map>
 #include <thread>
 
+#include <csignal>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "test.hpp"
@@ -216,4 +218,32 @@ TEST(a_server_without_descriptors_is_not_over)
     OK(client.close(err));
     CHECK(poller.wait(events, arena, test::soon, err) == 1);
     CHECK(events[0].kind() == event_kind::ended && events[0].is_over());
+}
+
+TEST(a_wait_goes_on_after_a_stop)
+{
+    const test::directory dir;
+    udsock::error err;
+    udsock::stream_server server(dir / "s", {}, err);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        udsock::error theirs;
+        udsock::poller poller({}, theirs);
+        poller.add(server, 0, interest::data, theirs);
+        udsock::event events[1];
+        std::array<char, 64> arena;
+        const auto count = poller.wait(events, arena, test::soon, theirs);
+        ::_exit(count == 1 && events[0].kind() == event_kind::accepted ? 0 : 1);
+    }
+    CHECK(child > 0);
+    int status = 0;
+    for (int i = 0; i < 5; i++) { // Ctrl-Z and fg.
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        CHECK(::kill(child, SIGSTOP) == 0);
+        CHECK(::waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status));
+        CHECK(::kill(child, SIGCONT) == 0);
+    }
+    udsock::stream client(dir / "s", {}, err);
+    CHECK(::waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
