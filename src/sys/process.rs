@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::mem::{MaybeUninit, zeroed};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use super::{check, find_in_lines, read_start};
 use crate::error::{Error, Result};
@@ -126,13 +126,17 @@ pub(crate) fn is_default(signal: i32) -> Result<bool> {
     disposition(signal).map(|disposition| disposition == libc::SIG_DFL)
 }
 
-/// Whether a handler may have run.
+/// Whether a handler may have run. Not our own, which ends the process.
 pub(crate) fn handles_signals() -> bool {
     const LAST: i32 = 64;
-    (1..=LAST).any(|signal| {
-        !matches!(disposition(signal), Err(_) | Ok(libc::SIG_DFL) | Ok(libc::SIG_IGN))
-    })
+    let last_words = LAST_WORDS.load(Ordering::Relaxed);
+    (1..=LAST)
+        .filter_map(|signal| disposition(signal).ok())
+        .any(|disposition| ![libc::SIG_DFL, libc::SIG_IGN, last_words].contains(&disposition))
 }
+
+/// The handler of ours. 0, which is the default's: none was installed.
+static LAST_WORDS: AtomicUsize = AtomicUsize::new(libc::SIG_DFL);
 
 /// The handler, or what stands for none.
 fn disposition(signal: i32) -> Result<libc::sighandler_t> {
@@ -144,11 +148,12 @@ fn disposition(signal: i32) -> Result<libc::sighandler_t> {
     Ok(action.sa_sigaction)
 }
 
-/// Installs a handler, which runs with all signals blocked.
+/// Installs the handler that ends the process, which runs with all signals blocked.
 pub(crate) fn set_handler(signal: i32, handler: extern "C" fn(i32)) -> Result<()> {
     // SAFETY: numbers and pointers: all zero is an empty action.
     let mut action: libc::sigaction = unsafe { zeroed() };
     action.sa_sigaction = handler as *const () as usize;
+    LAST_WORDS.store(action.sa_sigaction, Ordering::Relaxed);
     action.sa_flags = libc::SA_ONSTACK;
     // SAFETY: the set is ours; the action is whole, and its handler async-signal-safe.
     check(unsafe {
