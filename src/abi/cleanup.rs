@@ -20,7 +20,16 @@ pub extern "C" fn udsock_cleanup() -> i64 {
 /// Removes the socket files also when a signal ends the process. For this signal (SIGTERM,
 /// say) a handler is installed, which removes them; then the process dies by the same
 /// signal. A signal that the program handles, or ignores, does not end it: then nothing is
-/// changed, and a handler that the program installs later takes the place of this one.
+/// changed, and a handler that the program installs later takes the place of this one. If
+/// the program has several copies of this library (plugins may bring them along) each that is
+/// asked removes its files. A copy that has installed a handler stays loaded until the
+/// process ends, also after dlclose.
+///
+/// It leaves no file, whatever the process is in the middle of: a thread that makes, publishes
+/// or removes one has the signal blocked for that moment, and the handler waits for it, for five
+/// seconds at most. (What another thread opens during this very call may be left.) Where another
+/// process holds a directory's lock for more than a second the files there stay; they are no
+/// obstacle to the next start.
 ///
 /// Returns 0.
 ///
