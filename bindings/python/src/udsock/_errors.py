@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import socket
 import sys
 from typing import Optional, Union
@@ -26,8 +25,6 @@ PYTHON_NAMES = {
     "UDSOCK_FOREVER": "None",
 }
 """What the library's words name as C has it: abi/option_names.txt, for us."""
-
-_C_NAME = re.compile("|".join(PYTHON_NAMES))
 
 if sys.version_info >= (3, 10):
     TimedOut = TimeoutError
@@ -93,4 +90,6 @@ def _in_python(text: str, filename: FileName) -> str:
         if not behind:
             before, after = "", text
         before += behind
-    return before + _C_NAME.sub(lambda name: PYTHON_NAMES[name[0]], after)
+    for c_name, python_name in PYTHON_NAMES.items():
+        after = after.replace(c_name, python_name)
+    return before + after
