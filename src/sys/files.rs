@@ -61,10 +61,10 @@ pub(crate) fn open_directory(directory: BorrowedFd<'_>) -> Result<OwnedFd> {
 /// Of what has this name in the directory, symbolic links not followed; with an
 /// empty name, of what the descriptor itself stands for.
 pub(crate) fn status_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<FileStatus> {
-    let mut status = MaybeUninit::<libc::stat>::uninit();
+    let mut status = MaybeUninit::<libc::stat64>::uninit();
     // SAFETY: the name is a C string, and there is room for the status.
     check(unsafe {
-        libc::fstatat(
+        libc::fstatat64(
             directory.as_raw_fd(),
             name.as_ptr(),
             status.as_mut_ptr(),
@@ -89,18 +89,20 @@ pub(crate) fn unlink_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<()> {
 
 /// Within one directory, and never over what is there already.
 pub(crate) fn rename_new_at(directory: BorrowedFd<'_>, from: &CStr, to: &CStr) -> Result<()> {
-    let fd = directory.as_raw_fd();
-    // SAFETY: both names are C strings.
-    check(unsafe { libc::renameat2(fd, from.as_ptr(), fd, to.as_ptr(), libc::RENAME_NOREPLACE) })
-        .map(drop)
+    rename_with(directory, from, to, libc::RENAME_NOREPLACE)
 }
 
 /// Both names at once, so that neither is ever absent.
 pub(crate) fn exchange_at(directory: BorrowedFd<'_>, one: &CStr, other: &CStr) -> Result<()> {
-    let fd = directory.as_raw_fd();
+    rename_with(directory, one, other, libc::RENAME_EXCHANGE)
+}
+
+/// renameat2(2), for which not every C library has a function: glibc from 2.28 on.
+fn rename_with(directory: BorrowedFd<'_>, from: &CStr, to: &CStr, flags: u32) -> Result<()> {
+    let (call, fd) = (libc::SYS_renameat2, directory.as_raw_fd());
     // SAFETY: both names are C strings.
-    check(unsafe { libc::renameat2(fd, one.as_ptr(), fd, other.as_ptr(), libc::RENAME_EXCHANGE) })
-        .map(drop)
+    let result = unsafe { libc::syscall(call, fd, from.as_ptr(), fd, to.as_ptr(), flags) };
+    check(result as i32).map(drop)
 }
 
 /// Over whatever is there.
