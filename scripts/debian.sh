@@ -55,7 +55,7 @@ for number in 1 2; do
     fi
     for i in $(seq 100); do [ -S /tmp/echo.sock ] || sleep 0.1; done
     python3 -c 'import udsock
-with udsock.open_client(udsock.STREAM, "/tmp/echo.sock") as client:
+with udsock.open_client("/tmp/echo.sock") as client:
     client.sendall(b"hello")
     print(client.recv(5))'
     kill $! || true; wait $! || true
