@@ -237,13 +237,19 @@ typedef struct udsock_bind_options {
     const char *group;
 } udsock_bind_options;
 
-/** A process, and the user and group it acts for. */
+/** A process, and the user and group it acts for. Each of them is known or unknown by itself. */
 typedef struct udsock_credentials {
-    /** The process. 0: unknown. */
+    /**
+     * The process. 0: unknown. A process of a PID namespace that this one does not see has no
+     * number here; its user and group are known all the same.
+     */
     int32_t pid;
-    /** Its effective user. UINT32_MAX: unknown. */
+    /**
+     * Its effective user. UINT32_MAX: unknown, or a user whom this user namespace has no
+     * number for.
+     */
     uint32_t uid;
-    /** Its effective group. UINT32_MAX: unknown. */
+    /** Its effective group. UINT32_MAX: likewise. */
     uint32_t gid;
 } udsock_credentials;
 
@@ -332,8 +338,8 @@ int32_t udsock_listen(udsock_t s, int32_t backlog);
  *
  * A server with an allow list (udsock_allow_uid) or a limit (UDSOCK_OPTION_MAX_PER_UID)
  * closes those whom it does not let in, and goes on waiting. `peer`, if it is not NULL,
- * says who the client is (see udsock_peer_credentials); then those whom the kernel does
- * not know are refused likewise.
+ * says who the client is, as udsock_peer_credentials does. (A client of which that would say
+ * -ENODATA is refused likewise; Linux knows who a client is.)
  *
  * Returns the client's handle.
  *
@@ -463,7 +469,11 @@ int32_t udsock_open_pair(uint32_t kind, udsock_t *out);
  * or made by another library. From now on it belongs to the handle: do not close it. Its
  * file, if it has one, is never removed. It becomes close-on-exec. Before it accepts or
  * connects it becomes non-blocking, also for other processes that share it: only so can an
- * accept be woken. On failure the descriptor stays the caller's, as it was.
+ * accept be woken. Its other settings stay as they are, and the options say what holds
+ * (UDSOCK_OPTION_RECEIVE_FDS, say); but a seqpacket socket gets SO_TIMESTAMP, if neither that
+ * nor one of its other forms is on (see udsock_fd). Other holders of the same socket may
+ * change its settings at any time: an empty message is still known from the end. On failure
+ * the descriptor stays the caller's, as it was.
  *
  * Returns a handle.
  *
@@ -478,7 +488,8 @@ UDSOCK_MUST_USE udsock_t udsock_adopt(int32_t fd, udsock_error *err);
  * library's event loop. It stays the handle's: do not close it, nor use it after
  * udsock_close. It is non-blocking, unless it was adopted blocking.
  *
- * SO_TIMESTAMP is on for a seqpacket socket (so an empty message is known from the end).
+ * SO_TIMESTAMP is on for a seqpacket socket (so an empty message is known from the end). If
+ * it is turned off, or changed to another form, an empty message is still known.
  * Who calls recvmsg(2) on the descriptor gets SCM_TIMESTAMP with each message, before any
  * descriptors: leave room for it, else the kernel says MSG_CTRUNC.
  *
@@ -489,8 +500,10 @@ int32_t udsock_fd(udsock_t s);
 /**
  * Ends the handle and gives its descriptor to the caller, who has to close it. Calls of
  * other threads on the handle return UDSOCK_CLOSED first. The socket's file stays. The
- * descriptor is blocking, or as it was when it was adopted, and close-on-exec; a forked
- * child gets its copy as it is.
+ * descriptor is close-on-exec. Whatever the library changed of its settings is as it was when
+ * it was adopted, or as socket(2) makes it: whether it blocks, time stamps, whether
+ * descriptors, credentials and pidfds come with messages. A setting that somebody else has
+ * changed since stays as it is. A forked child gets its copy as it is.
  *
  * Returns the descriptor.
  */
@@ -567,7 +580,9 @@ int64_t udsock_send(udsock_t s, const void *data, size_t size, int32_t timeout_m
 
 /**
  * Receives some bytes of a stream, or a message. Of a stream what is there, at least a
- * byte.
+ * byte. A stream's urgent byte (MSG_OOB) ends a receive and is passed over by the next one, as
+ * by each call that receives, and by a poller. With SO_OOBINLINE set on the descriptor it is
+ * received like the others.
  *
  * Returns how many bytes came. 0 is an empty message, never the end.
  *
@@ -741,7 +756,10 @@ typedef struct udsock_message {
     size_t address_size;
     /**
      * Receiving: who sent it, with UDSOCK_OPTION_RECEIVE_CREDENTIALS; else, and of a
-     * message that was sent before that was on, unknown (see udsock_credentials).
+     * message that was sent before that was on, unknown (see udsock_credentials). Of a sender
+     * of a PID namespace that this one does not see uid and gid are known, and the pid is 0;
+     * but if the kernel shows both as 65534, all three are unknown: a message without a
+     * sender looks the same.
      */
     udsock_credentials credentials;
     /** What became of it: how many bytes went or came, or an error code. */
@@ -830,17 +848,22 @@ int64_t udsock_recv_batch(udsock_t s,
  * became since, or that it has gone, changes nothing; its number may be another process's
  * by now (udsock_peer_pidfd).
  *
+ * Of a process of a PID namespace that this one does not see (of the host or of another
+ * container, seen from a container) the pid is 0, and uid and gid are true. Of a user or
+ * group whom this user namespace has no number for, uid or gid is UINT32_MAX. Never is one
+ * made up.
+ *
  * Returns 0.
  *
  * -ENOTCONN: no peer; a server that listens has none.
- * -ENODATA: the kernel does not know: datagram sockets that were connected, and processes
- * of a PID namespace that this one does not see.
+ * -ENODATA: the kernel does not know anything: a datagram socket that was connected.
  */
 int32_t udsock_peer_credentials(udsock_t s, udsock_credentials *out);
 
 /**
  * The peer's supplementary groups. They are those of the same moment as its credentials
- * (udsock_peer_credentials). `gids` NULL and `capacity` 0: only how many.
+ * (udsock_peer_credentials). UINT32_MAX stands for each group that this user namespace has no
+ * number for. `gids` NULL and `capacity` 0: only how many.
  *
  * Returns how many there are.
  *
@@ -852,11 +875,14 @@ int64_t udsock_peer_groups(udsock_t s, uint32_t *gids, size_t capacity);
 
 /**
  * A descriptor for the peer's process (pidfd_open(2)). It can't be mistaken for a later
- * one of the same number, is close-on-exec, and the caller's to close.
+ * one of the same number, is close-on-exec, and the caller's to close. It also stands for a
+ * process of a PID namespace that this one does not see: it tells the end of it (poll(2)),
+ * though it can't be sent a signal.
  *
  * Returns the descriptor.
  *
  * -ENODATA: none is known.
+ * -ESRCH: the process has gone, and the kernel is older than Linux 6.16.
  * -ENOPROTOOPT: the kernel is older than Linux 6.5.
  * Others: as udsock_peer_credentials.
  */
@@ -879,7 +905,8 @@ int64_t udsock_peer_label(udsock_t s, char *buffer, size_t size);
  * (UDSOCK_OPTION_REFUSED) and goes on waiting, within its timeout; a poller does the same,
  * and tells no event. The program never sees them; they see the end. Connections that were
  * accepted before stay. Before udsock_listen nobody can slip in. Root has to be named as
- * everyone.
+ * everyone. The rules go by users and groups: of which PID namespace a client is does not
+ * matter. A user whom this user namespace has no number for, no rule names.
  *
  * Returns 0.
  *
@@ -952,13 +979,16 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
  * Option: 1 if udsock_recv_message and udsock_recv_batch are to take descriptors that come
  * with messages. 0, the default: a peer that sends some gets EPERM (Linux 6.16), or, with
  * an older kernel, they are closed and UDSOCK_FDS_LOST says so. Accepted connections have
- * it from their server. The other calls that receive always lose them.
+ * it from their server. A socket that was adopted has what holds for its descriptor
+ * (SO_PASSRIGHTS): 1, unless somebody turned it off. The other calls that receive always
+ * lose them.
  */
 #define UDSOCK_OPTION_RECEIVE_FDS 5
 
 /**
  * Option: 1 if udsock_recv_message and udsock_recv_batch are to tell who sent each message
- * (SO_PASSCRED). Accepted connections have it from their server. The kernel gives a socket
+ * (SO_PASSCRED). Accepted connections have it from their server, and a socket that was
+ * adopted has what holds for its descriptor. The kernel gives a socket
  * without a name one of its own (as "@") when this is on and it connects or sends.
  */
 #define UDSOCK_OPTION_RECEIVE_CREDENTIALS 6
@@ -971,8 +1001,9 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
 
 /**
  * Option: how many connections of one user may be open that this server accepted since
- * the option was set; more are refused until one is closed. 0: as many as they like. Not
- * for datagram sockets: -EOPNOTSUPP.
+ * the option was set; more are refused until one is closed. 0: as many as they like. All
+ * users whom this user namespace has no number for count as one. Not for datagram sockets:
+ * -EOPNOTSUPP.
  */
 #define UDSOCK_OPTION_MAX_PER_UID 8
 
@@ -980,8 +1011,9 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
 #define UDSOCK_OPTION_LISTENING 9
 
 /**
- * Option, to read: how many bytes a stream has to read; the length of the message that
- * is next on the other kinds (FIONREAD).
+ * Option, to read: how many bytes of a stream the next receive can bring, if it has room for
+ * them (4 MiB at most are counted); the length of the message that is next on the other kinds.
+ * It is never more than a receive gives: urgent bytes, which FIONREAD counts, don't count.
  */
 #define UDSOCK_OPTION_READABLE_BYTES 10
 
@@ -994,7 +1026,8 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
 /**
  * Option: 1 if udsock_recv_message and udsock_recv_batch are to get a descriptor for the
  * process that sent each message (SO_PASSPIDFD), in its field pidfd. Accepted connections
- * have it from their server. The kernel gives a socket without a name one of its own, as
+ * have it from their server, and a socket that was adopted has what holds for its
+ * descriptor. The kernel gives a socket without a name one of its own, as
  * with UDSOCK_OPTION_RECEIVE_CREDENTIALS. -ENOPROTOOPT: the kernel is older than Linux 6.5.
  */
 #define UDSOCK_OPTION_RECEIVE_PIDFD 12
@@ -1075,9 +1108,12 @@ typedef struct udsock_inspection {
     uint32_t kind;
     /** The file's permission bits; 0 for an abstract name. */
     uint32_t mode;
-    /** The file's owner; UINT32_MAX: no file. */
+    /**
+     * The file's owner; UINT32_MAX: no file, or one of a user whom this user namespace has
+     * no number for.
+     */
     uint32_t uid;
-    /** The file's group; UINT32_MAX: no file. */
+    /** The file's group, likewise. */
     uint32_t gid;
     /**
      * A process that has the socket open, the one with the lowest number; it may be a
@@ -1218,15 +1254,18 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
 #define UDSOCK_EVENT_FAILED 5
 
 /**
- * Event: there is something to receive or to accept, or the end. Told for as long as it is
- * so.
+ * Event: there is something to receive or to accept, or the end, or an urgent byte that the
+ * next receive passes over (udsock_recv). Told for as long as it is so.
  */
 #define UDSOCK_EVENT_READY 6
 
 /** Flag of an item: once it and everything before it is out, the sending side is shut down. */
 #define UDSOCK_THEN_SHUTDOWN 1
 
-/** Flag of an item: once it and everything before it is out, the socket is closed. */
+/**
+ * Flag of an item: once it and everything before it is out, the socket is closed. Without data
+ * it may follow an item with UDSOCK_THEN_SHUTDOWN, as nothing else may.
+ */
 #define UDSOCK_THEN_CLOSE 2
 
 /**
@@ -1318,7 +1357,8 @@ UDSOCK_MUST_USE udsock_t udsock_poller_create(const udsock_poller_options *optio
 int32_t udsock_poller_add(udsock_t poller, udsock_t s, uint64_t token, uint32_t flags);
 
 /**
- * Takes a socket out. What was kept for it is dropped. udsock_close does so by itself.
+ * Takes a socket out. What was kept for it is dropped; what its peer has sent and no event
+ * has brought is received by the next call that receives. udsock_close takes it out by itself.
  *
  * Returns 0.
  *
@@ -1329,7 +1369,9 @@ int32_t udsock_poller_remove(udsock_t poller, udsock_t s);
 /**
  * Waits until something happens to a member. Data is put into the arena, in the order of
  * the events; it stays until the next wait with this arena. A message that does not fit
- * any more comes first in the next call. No call brings data of a socket and, behind it,
+ * any more is not received; it comes first in the next call, with the whole arena free. If
+ * another thread or process receives from the same socket during the call, a message may be
+ * cut to what is left of the arena (-EMSGSIZE). No call brings data of a socket and, behind it,
  * its end: so answer first, and close when the end comes. With no arena (`arena_size` 0)
  * nothing is received, and UDSOCK_EVENT_READY says that something is there. Of an arena of
  * more than 4 GiB only these are used. Of threads that wait on the same poller each gets
@@ -1338,6 +1380,8 @@ int32_t udsock_poller_remove(udsock_t poller, udsock_t s);
  * Returns how many events were written; 0: nothing had happened and `timeout_ms` is 0, or
  * udsock_poller_wake ended the wait.
  *
+ * -EINTR: a signal handler ran; or the process was stopped and went on, if it handles any
+ * signal and a server is in several pollers or was opened before a fork.
  * -EINVAL: `events_capacity` is 0.
  */
 int64_t udsock_poller_wait(udsock_t poller,

@@ -134,11 +134,14 @@ impl Rules {
 
     /// The user whose connection it is now.
     fn admit(&mut self, client: BorrowedFd<'_>) -> Option<u32> {
-        let who = sys::peer_credentials(client).ok()?;
-        let user = known_user(who.uid)?;
-        if self.has_list() && !self.users.contains(&user) && !self.names_group(client, who.gid) {
+        let who = sys::peer_credentials(client).ok().filter(|who| who.uid != u32::MAX)?;
+        let known = known_user(who.uid);
+        let is_named = known.is_some_and(|user| self.users.contains(&user));
+        if self.has_list() && !is_named && !self.names_group(client, who.gid) {
             return None;
         }
+        // Those whom this user namespace has no number for are as one.
+        let user = known.unwrap_or(u32::MAX);
         match self.open.binary_search_by_key(&user, |(user, _)| *user) {
             Ok(at) if self.most_per_user > 0 && self.open[at].1 >= self.most_per_user => None,
             Ok(at) => {

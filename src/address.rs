@@ -129,6 +129,19 @@ impl Text {
     }
 }
 
+impl NameText {
+    /// How much room it takes with its NUL. None at all takes none.
+    pub(crate) fn room(&self) -> usize {
+        match self {
+            Self::Unnamed => 0,
+            Self::Named(text) => text.length + 1,
+        }
+    }
+
+    /// At most.
+    pub(crate) const MOST_ROOM: usize = NAME_TEXT_MAX + 1;
+}
+
 impl Deref for NameText {
     type Target = CStr;
 

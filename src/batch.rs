@@ -61,7 +61,9 @@ impl Socket {
     pub(crate) fn send_message(&self, message: &Outgoing<'_>, wait: &mut Wait) -> Result<usize> {
         let readiness = self.readiness_to_send(message.to.is_some())?;
         self.check_outgoing(message)?;
-        self.wait_until(wait, readiness, |_| sys::send_message(self.fd(), &message.as_call()))
+        self.wait_until(wait, readiness, |_| {
+            self.sent(sys::send_message(self.fd(), &message.as_call()))
+        })
     }
 
     /// Of a stream the kernel would lose descriptors that no byte goes with.
@@ -85,7 +87,7 @@ impl Socket {
                 |&got| got,
             );
             let got = self.end_if_shut(result, shut_down)?;
-            if self.is_end(got) { Err(self.end()) } else { Ok(got.size) }
+            got.map(|got| got.size).ok_or_else(|| self.end())
         })
     }
 
@@ -143,7 +145,7 @@ impl Socket {
         let calls = messages.each_ref().map(Outgoing::as_call);
         let mut sizes = [0; BATCH];
         let sent = self.wait_until(wait, readiness, |_| {
-            sys::send_batch(self.fd(), &calls[..count], &mut sizes)
+            self.sent(sys::send_batch(self.fd(), &calls[..count], &mut sizes))
         })?;
         if self.kind() == Kind::Stream {
             // A stream may take half a message; no other may come in between. If
@@ -169,11 +171,12 @@ impl Socket {
         wait: &mut Wait,
     ) -> Result<usize> {
         let most = inbox.count().min(MOST);
-        let mut came = self.receive_some(inbox, 0..BATCH.min(most), wait)?;
+        let step = if self.looks_first() { 1 } else { BATCH };
+        let mut came = self.receive_some(inbox, 0..step.min(most), wait)?;
         let mut wait = Wait::new(Timeout::Milliseconds(0));
         // An error that a datagram socket tells is gone when it is told.
-        while self.kind() != Kind::Datagram && came.is_multiple_of(BATCH) && came < most {
-            match self.receive_some(inbox, came..most.min(came + BATCH), &mut wait) {
+        while self.kind() != Kind::Datagram && came.is_multiple_of(step) && came < most {
+            match self.receive_some(inbox, came..most.min(came + step), &mut wait) {
                 Ok(more) => came += more,
                 Err(error) => {
                     let reset = error == Error::CONNECTION_RESET;
@@ -201,7 +204,7 @@ impl Socket {
             message.buffer = inbox.room(index);
         }
         let flags = if self.kind() == Kind::Stream { 0 } else { sys::TRUE_SIZE };
-        let (came, _) = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
+        let found = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
             let result = self.in_order(
                 || {
                     let came = sys::receive_batch(self.fd(), messages, &mut beside, flags)?;
@@ -211,12 +214,10 @@ impl Socket {
             );
             self.end_if_shut(result, shut_down)
         })?;
+        let Some((came, _)) = found else { return Err(self.end()) };
         // After the end the kernel fills the rest of a batch with nothing.
-        let came =
-            messages[..came].iter().take_while(|message| !self.is_end(message.received)).count();
-        if came == 0 {
-            return Err(self.end());
-        }
+        let last = messages[..came].iter().rposition(|message| !self.is_end(message.received));
+        let came = last.unwrap_or(0) + 1;
         let with_descriptors = self.receives_descriptors();
         for ((index, message), ancillary) in places.zip(&messages[..came]).zip(&mut beside) {
             let (size, from) = (message.received.size, Some(&message.from));

@@ -9,6 +9,7 @@ use crate::error::{Error, Failure, LiveServer, Result};
 use crate::kind::Kind;
 use crate::sys::{self, FileStatus, SocketName};
 use crate::unix_diag::{self, OpenSocket};
+use crate::user_namespace::known_user;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
@@ -48,9 +49,14 @@ impl Inspection {
         LiveServer {
             kind: self.socket.and_then(|socket| socket.kind()).map(Kind::name),
             pid: self.process(),
-            uid: self.socket.and_then(|socket| socket.uid),
+            uid: self.user(),
             replaceable: true,
         }
+    }
+
+    /// Who made the socket.
+    pub(crate) fn user(&self) -> Option<u32> {
+        self.socket.and_then(|socket| socket.uid).and_then(known_user)
     }
 
     /// A process that has the socket open. It may be a child that merely inherited it.

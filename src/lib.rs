@@ -9,7 +9,7 @@
 //! | `cleanup`, `activation` | removing files at the end of the process; sockets that a service manager passed |
 //! | `handles`, `handle_table` | numbers that stand for sockets and pollers |
 //! | `server`, `client`, `transfer`, `batch`, `option`, `peer` | what sockets do, and who is at the other end |
-//! | `socket`, `access`, `watchers` | what sockets are, and who may connect |
+//! | `socket`, `look`, `settings`, `access`, `watchers` | what sockets are, what is changed of them, and who may connect |
 //! | `socket_file`, `private_names` | the file of a socket |
 //! | `inspection`, `unix_diag` | what is at an address, and who |
 //! | `directory`, `parents`, `owner`, `address`, `kind`, `user_namespace` | places, names and numbers |
@@ -38,6 +38,7 @@ mod handle_table_tests;
 mod handles;
 mod inspection;
 mod kind;
+mod look;
 mod option;
 mod owner;
 mod parents;
@@ -46,6 +47,7 @@ mod poller;
 mod private_names;
 mod segments;
 mod server;
+mod settings;
 mod sleepers;
 mod socket;
 mod socket_file;

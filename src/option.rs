@@ -1,6 +1,7 @@
 //! What can be asked of a socket, and what can be set.
 
 use crate::error::{Error, Result};
+use crate::settings::Pass;
 use crate::socket::Socket;
 use crate::sys;
 
@@ -30,9 +31,12 @@ impl Socket {
             SocketOption::MaxPerUid => {
                 return Ok(self.access().map_or(0, |access| access.most_per_user()).into());
             }
-            SocketOption::ReceiveDescriptors => self.receives_descriptors().into(),
-            SocketOption::ReceiveCredentials => sys::option(self.fd(), libc::SO_PASSCRED)?,
-            SocketOption::ReceivePidfd => sys::option(self.fd(), sys::SO_PASSPIDFD)?,
+            // Another holder of the socket may have turned it off.
+            SocketOption::ReceiveDescriptors => {
+                (self.receives_descriptors() && Pass::Descriptors.is_on(self.fd())?).into()
+            }
+            SocketOption::ReceiveCredentials => Pass::Credentials.is_on(self.fd())?.into(),
+            SocketOption::ReceivePidfd => Pass::Pidfd.is_on(self.fd())?.into(),
             SocketOption::SpinMicroseconds => {
                 return Ok(self.spin().limit().as_micros() as i64);
             }
@@ -40,7 +44,7 @@ impl Socket {
             SocketOption::SendBuffer => sys::option(self.fd(), libc::SO_SNDBUF)?,
             SocketOption::ReceiveBuffer => sys::option(self.fd(), libc::SO_RCVBUF)?,
             SocketOption::Listening => self.is_listening()?.into(),
-            SocketOption::ReadableBytes => sys::readable_bytes(self.fd())?,
+            SocketOption::ReadableBytes => return Ok(self.readable_bytes()? as i64),
             SocketOption::OwnsFile => self.owns_file().into(),
         };
         Ok(value.into())
@@ -58,13 +62,13 @@ impl Socket {
                 self.spin().set_limit(limit.ok_or(Error::INVALID)?);
                 return Ok(());
             }
-            SocketOption::ReceiveDescriptors => return self.receive_descriptors(switch(value)?),
+            SocketOption::ReceiveDescriptors => {
+                return self.pass(Pass::Descriptors, switch(value)?);
+            }
             SocketOption::ReceiveCredentials => {
-                return sys::set_option(self.fd(), libc::SO_PASSCRED, switch(value)?.into());
+                return self.pass(Pass::Credentials, switch(value)?);
             }
-            SocketOption::ReceivePidfd => {
-                return sys::set_option(self.fd(), sys::SO_PASSPIDFD, switch(value)?.into());
-            }
+            SocketOption::ReceivePidfd => return self.pass(Pass::Pidfd, switch(value)?),
             SocketOption::SendBuffer => libc::SO_SNDBUF,
             SocketOption::ReceiveBuffer => libc::SO_RCVBUF,
             _ => return Err(Error::NO_SUCH_OPTION),

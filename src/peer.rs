@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use crate::error::{Error, Result};
 use crate::socket::Socket;
 use crate::sys::{self, Credentials};
-use crate::user_namespace::{known_group, known_user};
+use crate::user_namespace::{known_group, known_of};
 
 impl Socket {
     /// Of the process that connected, listened or made the pair, at that moment.
@@ -13,10 +13,9 @@ impl Socket {
         // A socket without a peer has an answer too: nobody, or, if it listens, itself.
         sys::remote_name(self.fd())?;
         let found = sys::peer_credentials(self.fd())?;
-        match (found.pid, known_user(found.uid), known_group(found.gid)) {
-            (1.., Some(_), Some(_)) => Ok(found),
-            _ => Err(Error::NO_DATA),
-        }
+        // No process: it is of a PID namespace that this one does not see. The kernel knows
+        // nobody where it has no user, either.
+        if found.uid == u32::MAX { Err(Error::NO_DATA) } else { Ok(known_of(found)) }
     }
 
     /// Its supplementary groups, at the same moment.
@@ -24,6 +23,7 @@ impl Socket {
         self.peer_credentials()?;
         let mut groups = Vec::new();
         sys::peer_groups(self.fd(), &mut groups)?;
+        groups.iter_mut().for_each(|group| *group = known_group(*group).unwrap_or(u32::MAX));
         Ok(groups)
     }
 

@@ -2,19 +2,18 @@
 //! and one send takes answers for many of them.
 //!
 //! Everything is level-triggered: what is not taken in one round is told in the next. So
-//! nothing is queued here but what the kernel does not remember (answers that found no room,
-//! and a message that was received and did not fit).
+//! nothing is queued here but what the kernel does not remember, answers that found no room;
+//! and nothing is received before it can be told: what has no room stays in the kernel.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::handles::{self, Other};
-use crate::kind::Kind;
 use crate::socket::Socket;
-use crate::sys::{self, Ready, Spill};
+use crate::sys::{self, Ready};
 use crate::wait::Wait;
 
 mod input;
@@ -26,7 +25,6 @@ mod round;
 mod sender;
 mod turns;
 
-use input::Held;
 use kept::Spare;
 pub(crate) use member::{Manner, Then};
 use member::{Member, Members, Role};
@@ -60,11 +58,11 @@ pub(crate) struct Poller {
 #[derive(Default)]
 struct State {
     members: Members,
+    /// Those of them who accept, and perhaps some who are members no more.
+    servers: Vec<i64>,
     /// Who was ready when there was no room left, and for what. They come first in the next
     /// round: else those before them could keep them waiting for ever.
     left: Vec<(i64, u32)>,
-    held: Option<Held>,
-    spill: Spill,
     turns: Turns,
     /// Room for what of an item may not go at once.
     spare: Spare,
@@ -72,11 +70,20 @@ struct State {
     pauses: Vec<(Instant, i64)>,
     /// Until when those are left alone whom there was no memory to note.
     common_pause: Option<Instant>,
-    /// The clock has run out because something is left over from the last round: who waits
-    /// for the descriptor of the poller does not see that otherwise.
+    /// The clock has run out because somebody is in line who is lost: the kernel does not tell
+    /// of that, and who waits for the descriptor of the poller would not see it otherwise.
     is_ringing: bool,
     /// To be closed once nothing is locked.
     closing: Vec<i64>,
+}
+
+impl State {
+    fn has_lost_in_line(&mut self) -> bool {
+        let Self { left, members, .. } = self;
+        left.iter().any(|(handle, _)| {
+            members.get_mut(*handle).is_some_and(|member| member.is_due_to_fail())
+        })
+    }
 }
 
 /// Handles are larger.
@@ -108,9 +115,10 @@ impl Poller {
             found.never_block()?;
         }
         let mut state = self.lock()?;
-        if found.kind() != Kind::Stream {
-            // As soon as there is a message there must be room for it.
-            state.spill.buffer()?;
+        state.left.try_reserve(1)?;
+        if role == Role::Server && !state.servers.contains(&socket) {
+            state.servers.try_reserve(1)?;
+            state.servers.push(socket);
         }
         let mut member = match state.members.remove(socket) {
             Some(member) if member.role == role => member,
@@ -124,7 +132,14 @@ impl Poller {
             }
         };
         (member.token, member.manner) = (token, manner);
-        self.watch(&mut state, member, &found)
+        let is_due_to_fail = member.is_due_to_fail();
+        self.watch(&mut state, member, &found)?;
+        if is_due_to_fail {
+            // It may have lost its place in line while it was paused.
+            state.left.push((socket, 0));
+        }
+        self.unlock(state);
+        Ok(())
     }
 
     /// Takes the member in, watched for what interests it. If that fails nobody watches it.
@@ -141,7 +156,9 @@ impl Poller {
     pub(crate) fn remove(&self, socket: i64) -> Result<()> {
         let found = handles::get(socket)?;
         let mut state = self.lock()?;
-        self.leave(&mut state, socket, &found).ok_or(Error::NOT_FOUND)
+        let left = self.leave(&mut state, socket, &found);
+        self.unlock(state);
+        left.ok_or(Error::NOT_FOUND)
     }
 
     /// `None`: it was no member.
@@ -189,8 +206,7 @@ impl Poller {
                 // which a program closes.
                 return Ok(round.count());
             }
-            let time = if wait.is_none() { Some(Duration::ZERO) } else { wait.time_left()? };
-            if let Err(error) = ready.wait(self.epoll(), round.room(), time) {
+            if let Err(error) = self.sleep(&mut ready, round.room(), wait) {
                 // Closing outranks a signal, as in every wait.
                 return Err(if self.is_closed() { Error::Closed } else { error });
             }
@@ -210,23 +226,43 @@ impl Poller {
             if round.count() > 0 || woken || wait.is_none() {
                 return Ok(round.count());
             }
+            wait.check()?;
         }
+    }
+
+    /// Until something is ready, at most so much; or not, if there is no time to wait.
+    fn sleep(&self, ready: &mut Ready, most: usize, wait: &mut Wait) -> Result<()> {
+        ready.look(self.epoll(), most)?;
+        if !ready.is_empty() || wait.is_none() {
+            return Ok(());
+        }
+        let time = wait.time_left()?;
+        if self.shares_a_server()? {
+            return ready.wait(self.epoll(), most, time);
+        }
+        sys::poll([(Some(self.epoll()), libc::POLLIN)], time)?;
+        ready.look(self.epoll(), most)
+    }
+
+    /// Whether one of the servers is in another poller, too.
+    fn shares_a_server(&self) -> Result<bool> {
+        let mut state = self.lock()?;
+        let State { servers, members, .. } = &mut *state;
+        servers.retain(|server| members.get_mut(*server).is_some());
+        let mut servers = servers.iter().filter_map(|server| handles::get(*server).ok());
+        Ok(servers.any(|server| server.has_many_pollers()))
     }
 
     /// What the last round had no room for.
     fn serve_left(&self, state: &mut State, round: &mut Round<'_, impl Report>) {
-        if let Some(held) = state.held.take() {
-            return self.deliver_held(state, held, round);
-        }
         let mut left = std::mem::take(&mut state.left);
         let served = left
             .iter()
             .take_while(|(handle, events)| {
                 // Whether it is still ready the kernel tells.
-                let is_told = state
-                    .members
-                    .get_mut(*handle)
-                    .is_some_and(|member| member.tells_readiness(round.has_arena()));
+                let is_told = state.members.get_mut(*handle).is_some_and(|member| {
+                    !member.is_lost && member.tells_readiness(round.has_arena())
+                });
                 is_told || self.serve(state, *handle, *events, round)
             })
             .count();
@@ -273,7 +309,7 @@ impl Poller {
             return true;
         };
         let is_readable = member.watched & sys::READABLE != 0 && events & !sys::WRITABLE != 0;
-        if !is_readable && !member.is_lost {
+        if !is_readable && !member.is_due_to_fail() {
             return true;
         }
         // Telling that all is out may have taken the last room.
@@ -352,9 +388,9 @@ impl Poller {
 
     /// And does what can't be done under the lock.
     fn unlock(&self, mut state: MutexGuard<'_, State>) {
-        let is_left = state.held.is_some() || !state.left.is_empty();
-        if is_left != state.is_ringing {
-            state.is_ringing = is_left;
+        let rings = state.has_lost_in_line();
+        if rings != state.is_ringing {
+            state.is_ringing = rings;
             self.set_clock(&state);
         }
         if state.closing.is_empty() {
@@ -392,11 +428,13 @@ impl Other for Poller {
         if !self.is_ours() {
             return;
         }
+        let mut state = self.locked();
         // Others may have the same open file: then closing alone would not end it.
-        if let Some(member) = self.locked().members.remove(socket)
+        if let Some(member) = state.members.remove(socket)
             && member.watched != 0
         {
             let _ = sys::unwatch(self.epoll(), fd);
         }
+        self.unlock(state);
     }
 }

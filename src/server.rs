@@ -117,8 +117,4 @@ impl Socket {
             }
         })
     }
-
-    pub(crate) fn is_listening(&self) -> Result<bool> {
-        sys::option(self.fd(), libc::SO_ACCEPTCONN).map(|listening| listening != 0)
-    }
 }

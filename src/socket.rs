@@ -12,6 +12,8 @@ use crate::address::{self, Address};
 use crate::directory::Lock;
 use crate::error::{Error, Failure, LiveServer, Result};
 use crate::kind::Kind;
+use crate::look::Turn;
+use crate::settings::{Pass, Settings};
 use crate::socket_file::{FileOptions, SocketFile};
 use crate::spin::Spin;
 use crate::sys::{self, Shared, SocketName};
@@ -29,33 +31,20 @@ pub(crate) enum Side {
     Both = libc::SHUT_RDWR as isize,
 }
 
-/// What is changed on a descriptor while it is ours, as it was before. A new one
-/// counts as blocking, as socket(2) makes it.
-#[derive(Clone, Copy, Default)]
-struct Before {
-    adopted: bool,
-    nonblocking: bool,
-    timestamps: bool,
-}
-
-impl Before {
-    /// As far as that can be.
-    fn unmark_messages(self, fd: BorrowedFd<'_>, kind: Kind) {
-        if kind == Kind::Seqpacket {
-            let _ = sys::set_option(fd, libc::SO_TIMESTAMP, self.timestamps.into());
-        }
-    }
-}
-
 pub(crate) struct Socket {
     /// Before the descriptor: fields are dropped in this order, and a file is only
     /// surely ours while its socket is open.
     file: OnceLock<Box<SocketFile>>,
     fd: OwnedFd,
     kind: Kind,
-    before: Before,
+    settings: Settings,
     /// Which has opened it; a forked child has a copy.
     process: u32,
+    /// How often that had forked before.
+    forks: u32,
+    /// The descriptor is known to others.
+    is_lent: AtomicBool,
+    turn: Turn,
     interrupt: Interrupt,
     spin: Spin,
     /// Where it is bound, as it was given. The connections that a server accepts
@@ -79,26 +68,21 @@ pub(crate) struct Socket {
 
 impl Socket {
     pub(crate) fn create(kind: Kind) -> Result<Self> {
-        let fd = sys::socket(kind.number() as i32)?;
-        sys::pass_descriptors(fd.as_fd(), false)?;
-        Self::own(fd, kind)
+        Self::made(sys::socket(kind.number() as i32)?, kind)
     }
 
     pub(crate) fn pair(kind: Kind) -> Result<[Self; 2]> {
         let [one, other] = sys::socketpair(kind.number() as i32)?;
-        for fd in [&one, &other] {
-            sys::pass_descriptors(fd.as_fd(), false)?;
-        }
-        Ok([Self::own(one, kind)?, Self::own(other, kind)?])
+        Ok([Self::made(one, kind)?, Self::made(other, kind)?])
     }
 
     /// A connection that this server accepted.
     pub(crate) fn accepted(&self, fd: OwnedFd, place: Option<Place>) -> Result<Self> {
         let mut connection = Self::own(fd, self.kind)?;
+        connection.settings.inherit(connection.fd(), &self.settings)?;
         connection.local.clone_from(&self.local);
         connection.place = place;
         connection.spin.set_like(&self.spin);
-        // The kernel's own settings are inherited, too.
         *connection.receives_descriptors.get_mut() = self.receives_descriptors();
         Ok(connection)
     }
@@ -110,28 +94,43 @@ impl Socket {
             return Err(Failure::Step { step: "it is not a Unix domain socket", error });
         }
         let kind = Kind::from_number(sys::option(fd, libc::SO_TYPE)? as u32)?;
-        let before = Before {
-            adopted: true,
-            nonblocking: sys::is_nonblocking(fd)?,
-            timestamps: sys::option(fd, libc::SO_TIMESTAMP)? != 0,
-        };
-        mark_messages(fd, kind)?;
-        sys::set_close_on_exec(fd).inspect_err(|_| before.unmark_messages(fd, kind))?;
-        Ok(Self::new(sys::take_over(fd), kind, before))
+        let settings = Settings::of_adopted(fd)?;
+        let receives_descriptors = Pass::Descriptors.is_on(fd)?;
+        if kind == Kind::Seqpacket {
+            settings.keep_mark(fd)?;
+        }
+        sys::set_close_on_exec(fd).inspect_err(|_| settings.restore(fd))?;
+        let mut socket = Self::new(sys::take_over(fd), kind, settings);
+        *socket.receives_descriptors.get_mut() = receives_descriptors;
+        Ok(socket)
+    }
+
+    fn made(fd: OwnedFd, kind: Kind) -> Result<Self> {
+        let socket = Self::own(fd, kind)?;
+        socket.settings.refuse_descriptors(socket.fd())?;
+        Ok(socket)
     }
 
     fn own(fd: OwnedFd, kind: Kind) -> Result<Self> {
-        mark_messages(fd.as_fd(), kind)?;
-        Ok(Self::new(fd, kind, Before::default()))
+        let settings = Settings::of_new();
+        if kind == Kind::Seqpacket {
+            settings.mark_messages(fd.as_fd())?;
+        }
+        Ok(Self::new(fd, kind, settings))
     }
 
-    fn new(fd: OwnedFd, kind: Kind, before: Before) -> Self {
+    fn new(fd: OwnedFd, kind: Kind, settings: Settings) -> Self {
+        // Where they can't be counted every socket may be shared.
+        let is_lent = settings.is_adopted || !sys::count_forks();
         Self {
             file: OnceLock::new(),
             fd,
             kind,
-            before,
+            settings,
             process: sys::process_id(),
+            forks: sys::forks(),
+            is_lent: AtomicBool::new(is_lent),
+            turn: Turn::default(),
             interrupt: Interrupt::default(),
             spin: Spin::default(),
             local: OnceLock::new(),
@@ -260,13 +259,11 @@ impl Socket {
     /// Its file stays, and its settings become what they were.
     fn give_up(&self) {
         self.disown();
-        // Best effort: the descriptor works in either state. The settings are those of all
-        // processes that share the socket; a forked child must not make its parent block.
-        if self.process != sys::process_id() {
-            return;
+        // The settings are those of all processes that share the socket; a forked child must
+        // not make its parent block.
+        if self.process == sys::process_id() {
+            self.settings.restore(self.fd());
         }
-        let _ = sys::set_nonblocking(self.fd(), self.before.nonblocking);
-        self.before.unmark_messages(self.fd(), self.kind);
     }
 
     /// Whether a file of this socket was there and has been removed. Async-signal-safe.
@@ -319,16 +316,9 @@ impl Socket {
         *self.remote.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
     }
 
-    /// For calls that have no flag against blocking, accept and connect. Copies of
-    /// an adopted descriptor in other processes are changed with it: there is no
-    /// other way to accept without being caught in the kernel.
+    /// For calls that have no flag against blocking.
     pub(crate) fn never_block(&self) -> Result<()> {
-        match self.before {
-            Before { adopted: true, nonblocking: false, .. } => {
-                sys::set_nonblocking(self.fd(), true)
-            }
-            _ => Ok(()),
-        }
+        self.settings.never_block(self.fd())
     }
 
     #[inline(always)]
@@ -362,6 +352,12 @@ impl Socket {
 
     pub(crate) fn stop_watching(&self, watcher: i64) {
         self.watchers.stop(watcher);
+    }
+
+    /// Whether several pollers wait for its clients, as far as can be known: if it came over a
+    /// fork, those of other processes.
+    pub(crate) fn has_many_pollers(&self) -> bool {
+        self.process != sys::process_id() || self.watchers.are_many()
     }
 
     /// Nobody can watch it from now on. Who did has to be told. (In a forked child nobody
@@ -407,16 +403,49 @@ impl Socket {
         self.fd.as_raw_fd()
     }
 
+    /// The descriptor, with which from now on anything may be done.
+    pub(crate) fn lend_fd(&self) -> RawFd {
+        self.is_lent.store(true, Ordering::Relaxed);
+        self.raw_fd()
+    }
+
+    /// Whether others, here or in other processes, may have the same socket, and can change
+    /// its settings.
+    #[inline(always)]
+    pub(crate) fn is_shared(&self) -> bool {
+        self.is_lent.load(Ordering::Relaxed)
+            || self.forks != sys::forks()
+            || self.process != sys::process_id()
+    }
+
+    pub(crate) fn turn(&self) -> &Turn {
+        &self.turn
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Whether descriptors that come are for the program. Else they are closed, or a newer
     /// kernel does not let them be sent (SO_PASSRIGHTS).
     pub(crate) fn receives_descriptors(&self) -> bool {
         self.receives_descriptors.load(Ordering::Acquire)
     }
 
-    pub(crate) fn receive_descriptors(&self, on: bool) -> Result<()> {
-        sys::pass_descriptors(self.fd(), on)?;
-        self.receives_descriptors.store(on, Ordering::Release);
+    /// What is to come beside the messages of this socket, or of a server's connections.
+    pub(crate) fn pass(&self, what: Pass, on: bool) -> Result<()> {
+        if self.kind != Kind::Datagram && self.is_listening()? {
+            self.settings.change_late();
+        }
+        self.settings.pass(self.fd(), what, on)?;
+        if what == Pass::Descriptors {
+            self.receives_descriptors.store(on, Ordering::Release);
+        }
         Ok(())
+    }
+
+    pub(crate) fn is_listening(&self) -> Result<bool> {
+        sys::option(self.fd(), libc::SO_ACCEPTCONN).map(|listening| listening != 0)
     }
 
     pub(crate) fn read_is_shut(&self) -> bool {
@@ -442,14 +471,4 @@ fn check_without_file(options: &FileOptions) -> Result<(), Failure> {
         ));
     }
     Ok(())
-}
-
-/// On a seqpacket socket the end and an empty message are the same to every call,
-/// but for what comes beside a message. So something has to: a time stamp does no
-/// harm. (Credentials would do too, but give a nameless socket a name.)
-fn mark_messages(fd: BorrowedFd<'_>, kind: Kind) -> Result<()> {
-    match kind {
-        Kind::Seqpacket => sys::set_option(fd, libc::SO_TIMESTAMP, 1),
-        Kind::Stream | Kind::Datagram => Ok(()),
-    }
 }

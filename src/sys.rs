@@ -18,6 +18,7 @@ mod data;
 mod descriptors;
 mod epoll;
 mod files;
+mod forks;
 mod identity;
 mod memory;
 mod name;
@@ -32,9 +33,10 @@ pub(crate) use data::*;
 pub(crate) use descriptors::*;
 pub(crate) use epoll::*;
 pub(crate) use files::*;
+pub(crate) use forks::*;
 pub(crate) use identity::*;
 pub use memory::Buffer;
-pub(crate) use memory::{LARGEST_MESSAGE, Shared, Spill, boxed, room_for};
+pub(crate) use memory::{LARGEST_MESSAGE, Shared, boxed, room_for};
 pub use name::SocketName;
 use name::name_from;
 pub(crate) use netlink::unix_diag;
@@ -137,9 +139,11 @@ pub(crate) fn set_option(fd: BorrowedFd<'_>, option: i32, value: i32) -> Result<
     .map(drop)
 }
 
-/// Whether peers may send descriptors here. Kernels before 6.16 always let them.
+/// Whether peers may send descriptors here. Linux 6.16.
+pub(crate) const SO_PASSRIGHTS: i32 = 83;
+
+/// The same; kernels before 6.16 always let them.
 pub(crate) fn pass_descriptors(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
-    const SO_PASSRIGHTS: i32 = 83;
     match set_option(fd, SO_PASSRIGHTS, on.into()) {
         Err(Error::NO_SUCH_OPTION) => Ok(()),
         result => result,
@@ -149,7 +153,25 @@ pub(crate) fn pass_descriptors(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
 /// Tells, with each message, the process that sent it. Linux 6.5.
 pub(crate) const SO_PASSPIDFD: i32 = 76;
 
-/// Bytes, or the size of the first message, that a receive would find.
+/// SO_TIMESTAMP, SO_TIMESTAMPNS and their later forms (SO_TIMESTAMP_NEW, SO_TIMESTAMPNS_NEW; see
+/// asm-generic/socket.h). Turning one on turns the others off, and turning one off all of them.
+const TIME_STAMPS: [i32; 4] = [29, 35, 63, 64];
+
+/// Whether a time stamp comes with each message, in whichever form.
+pub(crate) fn has_time_stamps(fd: BorrowedFd<'_>) -> Result<bool> {
+    for form in TIME_STAMPS {
+        match option(fd, form) {
+            // The later forms, before Linux 5.1.
+            Ok(0) | Err(Error::NO_SUCH_OPTION) => {}
+            Ok(_) => return Ok(true),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
+}
+
+/// FIONREAD: the size of the first datagram; of what is queued on the other kinds the sum, and
+/// urgent bytes that were passed over.
 pub(crate) fn readable_bytes(fd: BorrowedFd<'_>) -> Result<i32> {
     let mut count: c_int = 0;
     // SAFETY: FIONREAD writes one int.
@@ -178,7 +200,12 @@ pub(crate) fn lower(fd: BorrowedFd<'_>) -> bool {
     unsafe { libc::read(fd.as_raw_fd(), (&raw mut count).cast(), 8) == 8 }
 }
 
-/// ppoll(2): what happened to each (descriptor, events), 0 if the time ran out.
+/// poll(2): what happened to each (descriptor, events), 0 if the time ran out. Only a signal
+/// handler that ran interrupts it, and never a look that takes no time.
+///
+/// ppoll(2) is exact; but a thread that is stopped in it (SIGSTOP, a debugger) has its rest of
+/// the time still before it when it goes on. poll(2) keeps its deadline, and so is for all that
+/// takes long. (Where there is no such call, as on arm64, the C library makes it of ppoll.)
 pub(crate) fn poll<const N: usize>(
     wanted: [(Option<BorrowedFd<'_>>, i16); N],
     timeout: Option<Duration>,
@@ -188,13 +215,31 @@ pub(crate) fn poll<const N: usize>(
         events,
         revents: 0,
     });
-    let timeout = timeout.map(|timeout| libc::timespec {
-        tv_sec: timeout.as_secs() as _,
-        tv_nsec: timeout.subsec_nanos() as _,
-    });
-    let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
-    // SAFETY: the array and the timeout live through the call. A null mask leaves
-    // the thread's signals as they are.
-    check(unsafe { libc::ppoll(entries.as_mut_ptr(), N as libc::nfds_t, timeout, ptr::null()) })?;
-    Ok(entries.map(|entry| entry.revents))
+    const LONG: Duration = Duration::from_millis(100);
+    let (first, count) = (entries.as_mut_ptr(), N as libc::nfds_t);
+    let result = match timeout {
+        Some(time) if time >= LONG => {
+            // SAFETY: the array lives through the call.
+            check(unsafe { libc::poll(first, count, milliseconds(time)) })
+        }
+        time => {
+            let time = time.map(|time| libc::timespec {
+                tv_sec: time.as_secs() as _,
+                tv_nsec: time.subsec_nanos() as _,
+            });
+            let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
+            // SAFETY: the array and the time live through the call. A null mask leaves the
+            // thread's signals as they are.
+            check(unsafe { libc::ppoll(first, count, time, ptr::null()) })
+        }
+    };
+    match result {
+        Err(Error::INTERRUPTED) if timeout == Some(Duration::ZERO) => Ok([0; N]),
+        result => result.map(|_| entries.map(|entry| entry.revents)),
+    }
+}
+
+/// Rounded up: never early.
+fn milliseconds(time: Duration) -> c_int {
+    c_int::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(c_int::MAX)
 }

@@ -22,7 +22,19 @@ impl Socket {
         wait: &mut Wait,
     ) -> Result<usize> {
         let readiness = self.readiness_to_send(to.is_some())?;
-        self.wait_until(wait, readiness, |_| sys::send(self.fd(), buffers, to))
+        self.wait_until(wait, readiness, |_| self.sent(sys::send(self.fd(), buffers, to)))
+    }
+
+    /// The result of a send. Older kernels (5.10) tell the sender of a seqpacket that meets the
+    /// peer's close what they tell a datagram's.
+    #[inline(always)]
+    pub(crate) fn sent<T>(&self, result: Result<T>) -> Result<T> {
+        match result {
+            Err(Error::CONNECTION_REFUSED) if self.kind() == Kind::Seqpacket => {
+                Err(Error::BROKEN_PIPE)
+            }
+            result => result,
+        }
     }
 
     /// Everything; how much has gone is in `sent`, also after an error.
@@ -46,7 +58,7 @@ impl Socket {
     #[inline(always)]
     pub(crate) fn receive(&self, buffers: &[Buffer<'_>], wait: &mut Wait) -> Result<usize> {
         let size = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
-            self.receive_now(buffers, None, 0, shut_down)
+            self.receive_now(buffers, None, shut_down)
         })?;
         whole(size, buffers)
     }
@@ -59,21 +71,9 @@ impl Socket {
         wait: &mut Wait,
     ) -> Result<usize> {
         let size = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
-            self.receive_now(buffers, Some(from), 0, shut_down)
+            self.receive_now(buffers, Some(from), shut_down)
         })?;
         whole(size, buffers)
-    }
-
-    /// The name of who sent the message that is next, which stays where it is.
-    pub(crate) fn next_sender(&self, from: &mut SocketName, wait: &mut Wait) -> Result<()> {
-        if self.kind() == Kind::Stream {
-            // Its bytes come without a name.
-            return Ok(());
-        }
-        self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
-            self.receive_now(&[], Some(from), sys::PEEK, shut_down)
-        })
-        .map(drop)
     }
 
     /// Exactly as many bytes as the buffer holds; how many have come is in
@@ -111,6 +111,27 @@ impl Socket {
         }
     }
 
+    /// How many bytes of a stream a receive would bring, or how large the message is that is
+    /// next. Nothing is received, and no reset is taken from who receives.
+    pub(crate) fn readable_bytes(&self) -> Result<usize> {
+        let queued = sys::readable_bytes(self.fd())? as usize;
+        let result = match self.kind() {
+            // It goes on counting urgent bytes that were passed over.
+            Kind::Stream if queued > 0 => self.count_bytes(queued),
+            // It is the sum of all messages.
+            Kind::Seqpacket if queued > 0 => self.peek_now(None, false),
+            _ => Ok(queued),
+        };
+        match result {
+            Err(Error::WOULD_BLOCK | Error::End) => Ok(0),
+            Err(Error::CONNECTION_RESET) => {
+                self.reset_is_due().store(true, Ordering::Relaxed);
+                Ok(0)
+            }
+            result => result,
+        }
+    }
+
     pub(crate) fn readiness_to_receive(&self) -> Readiness {
         match self.kind() {
             Kind::Stream | Kind::Seqpacket => Readiness::Readable,
@@ -125,16 +146,15 @@ impl Socket {
         &self,
         buffers: &[Buffer<'_>],
         from: Option<&mut SocketName>,
-        flags: i32,
         shut_down: bool,
     ) -> Result<usize> {
         match self.kind() {
-            Kind::Stream => match sys::receive(self.fd(), buffers, flags)? {
+            Kind::Stream => match sys::receive(self.fd(), buffers, 0)? {
                 0 => Err(self.end()),
                 size => Ok(size),
             },
             Kind::Datagram => {
-                let flags = flags | sys::TRUE_SIZE;
+                let flags = sys::TRUE_SIZE;
                 let result = match from {
                     None => sys::receive(self.fd(), buffers, flags),
                     from => sys::receive_from(self.fd(), buffers, from, flags).map(|got| got.size),
@@ -142,18 +162,17 @@ impl Socket {
                 self.end_if_shut(result, shut_down)
             }
             Kind::Seqpacket => {
-                let flags = flags | sys::TRUE_SIZE;
                 let mut from = from;
                 let got = self.in_order(
-                    || sys::receive_from(self.fd(), buffers, from.as_deref_mut(), flags),
+                    || sys::receive_from(self.fd(), buffers, from.as_deref_mut(), sys::TRUE_SIZE),
                     |&got| got,
                 )?;
-                if self.is_end(got) { Err(self.end()) } else { Ok(got.size) }
+                got.map(|got| got.size).ok_or_else(|| self.end())
             }
         }
     }
 
-    /// Tells the end from an empty message.
+    /// Tells the end from an empty message, while no other holder of the socket has a say.
     pub(crate) fn is_end(&self, got: Received) -> bool {
         match self.kind() {
             Kind::Stream => got.size == 0,
@@ -185,7 +204,8 @@ impl Socket {
         }
     }
 
-    /// Receives, and puts what the kernel says too early behind what came before it.
+    /// Receives, and puts what the kernel says too early behind what came before it. `None`:
+    /// the end.
     ///
     /// A reset it tells before what was sent before the reset (of a stream only if it is
     /// asked for many messages). And of a seqpacket socket it looks at the queue first and
@@ -196,7 +216,10 @@ impl Socket {
         &self,
         mut receive: impl FnMut() -> Result<T>,
         first: impl Fn(&T) -> Received,
-    ) -> Result<T> {
+    ) -> Result<Option<T>> {
+        if self.looks_first() {
+            return self.look_and_take(None, receive);
+        }
         let mut reset_seen = self.kind() == Kind::Datagram;
         let mut end_seen = self.kind() != Kind::Seqpacket;
         loop {
@@ -206,11 +229,14 @@ impl Socket {
                     // Kept for the end.
                     self.reset_is_due().store(true, Ordering::Relaxed);
                 }
-                Ok(got) if !end_seen && self.is_end(first(&got)) => {
+                Ok(got) if self.is_end(first(&got)) => {
+                    if end_seen {
+                        return Ok(None);
+                    }
                     end_seen = true;
                     reset_seen = false;
                 }
-                result => return result,
+                result => return result.map(Some),
             }
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! A call tries first and waits only if there is nothing to do; so a wait begins
 //! with an attempt that found nothing, and ends before another attempt. Nothing
-//! is ever blocked in the kernel but ppoll, which alone can be woken from outside
+//! is ever blocked in the kernel but poll, which alone can be woken from outside
 //! (close and shutdown wake neither accept nor connect nor a datagram's send).
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -181,6 +181,10 @@ impl Wait {
         readiness: Readiness,
         error: Error,
     ) -> Result<bool> {
+        if error == Error::INTERRUPTED && self.is_none() {
+            // Where nothing waits nothing is interrupted.
+            return Ok(false);
+        }
         if error != Error::WOULD_BLOCK {
             self.end(spin);
             // The descriptor may have been taken away under the attempt.

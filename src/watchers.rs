@@ -38,6 +38,11 @@ impl Watchers {
         Ok(())
     }
 
+    /// Whether more than one is here.
+    pub(crate) fn are_many(&self) -> bool {
+        !self.lock().others.is_empty()
+    }
+
     pub(crate) fn stop(&self, watcher: i64) {
         let mut state = self.lock();
         if state.one == Some(watcher) {

@@ -120,11 +120,15 @@ public:
         return {udsock_message::address, address_size};
     }
 
-    /** Who sent it, with option::receive_credentials. */
+    /**
+     * Who sent it, with option::receive_credentials. What is not known of them is 0 (pid) or
+     * UINT32_MAX.
+     */
     std::optional<udsock::credentials> credentials() const noexcept
     {
         const auto &sender = udsock_message::credentials;
-        const bool known = sender.uid != UINT32_MAX;
+        const bool known =
+            sender.pid != 0 || sender.uid != UINT32_MAX || sender.gid != UINT32_MAX;
         return known ? std::optional(sender) : std::nullopt;
     }
 

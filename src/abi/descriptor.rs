@@ -11,7 +11,11 @@ use crate::sys;
 /// or made by another library. From now on it belongs to the handle: do not close it. Its
 /// file, if it has one, is never removed. It becomes close-on-exec. Before it accepts or
 /// connects it becomes non-blocking, also for other processes that share it: only so can an
-/// accept be woken. On failure the descriptor stays the caller's, as it was.
+/// accept be woken. Its other settings stay as they are, and the options say what holds
+/// (UDSOCK_OPTION_RECEIVE_FDS, say); but a seqpacket socket gets SO_TIMESTAMP, if neither that
+/// nor one of its other forms is on (see udsock_fd). Other holders of the same socket may
+/// change its settings at any time: an empty message is still known from the end. On failure
+/// the descriptor stays the caller's, as it was.
 ///
 /// Returns a handle.
 ///
@@ -34,20 +38,23 @@ pub unsafe extern "C" fn udsock_adopt(fd: i32, err: *mut udsock_error) -> udsock
 /// library's event loop. It stays the handle's: do not close it, nor use it after
 /// udsock_close. It is non-blocking, unless it was adopted blocking.
 ///
-/// SO_TIMESTAMP is on for a seqpacket socket (so an empty message is known from the end).
+/// SO_TIMESTAMP is on for a seqpacket socket (so an empty message is known from the end). If
+/// it is turned off, or changed to another form, an empty message is still known.
 /// Who calls recvmsg(2) on the descriptor gets SCM_TIMESTAMP with each message, before any
 /// descriptors: leave room for it, else the kernel says MSG_CTRUNC.
 ///
 /// Returns the descriptor.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_fd(s: udsock_t) -> i32 {
-    guard(|| handles::get(s).map(|socket| socket.raw_fd()))
+    guard(|| handles::get(s).map(|socket| socket.lend_fd()))
 }
 
 /// Ends the handle and gives its descriptor to the caller, who has to close it. Calls of
 /// other threads on the handle return UDSOCK_CLOSED first. The socket's file stays. The
-/// descriptor is blocking, or as it was when it was adopted, and close-on-exec; a forked
-/// child gets its copy as it is.
+/// descriptor is close-on-exec. Whatever the library changed of its settings is as it was when
+/// it was adopted, or as socket(2) makes it: whether it blocks, time stamps, whether
+/// descriptors, credentials and pidfds come with messages. A setting that somebody else has
+/// changed since stays as it is. A forked child gets its copy as it is.
 ///
 /// Returns the descriptor.
 #[unsafe(no_mangle)]

@@ -10,6 +10,7 @@ use super::socket::required_address;
 use crate::error::Failure;
 use crate::inspection::{Inspection, State, inspect};
 use crate::kind::Kind;
+use crate::user_namespace::{known_group, known_user};
 
 /// State: nothing has the address.
 pub const UDSOCK_ABSENT: u32 = 0;
@@ -35,9 +36,10 @@ pub struct udsock_inspection {
     pub kind: u32,
     /// The file's permission bits; 0 for an abstract name.
     pub mode: u32,
-    /// The file's owner; UINT32_MAX: no file.
+    /// The file's owner; UINT32_MAX: no file, or one of a user whom this user namespace has
+    /// no number for.
     pub uid: u32,
-    /// The file's group; UINT32_MAX: no file.
+    /// The file's group, likewise.
     pub gid: u32,
     /// A process that has the socket open, the one with the lowest number; it may be a
     /// child that inherited it. 0: none that this process may look into.
@@ -99,10 +101,10 @@ fn told(found: &Inspection) -> udsock_inspection {
         state,
         kind,
         mode: found.file.map_or(0, |file| file.permissions()),
-        uid: found.file.map_or(UNKNOWN, |file| file.uid),
-        gid: found.file.map_or(UNKNOWN, |file| file.gid),
+        uid: found.file.and_then(|file| known_user(file.uid)).unwrap_or(UNKNOWN),
+        gid: found.file.and_then(|file| known_group(file.gid)).unwrap_or(UNKNOWN),
         pid: found.process().map_or(0, |pid| pid as i32),
-        process_uid: found.socket.and_then(|socket| socket.uid).unwrap_or(UNKNOWN),
+        process_uid: found.user().unwrap_or(UNKNOWN),
         device: found.file.map_or(0, |file| file.device),
         inode: found.file.map_or(0, |file| file.inode),
     }

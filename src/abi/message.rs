@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::handles;
 use crate::socket::Socket;
 use crate::sys::{Ancillary, Buffer, Credentials, Sender, SocketName};
+use crate::user_namespace::known_of_sender;
 use crate::wait::Wait;
 
 /// Message flag, set by receiving: the message was larger than data_capacity. data_size
@@ -66,7 +67,10 @@ pub struct udsock_message {
     /// there is no room for one.
     pub address_size: usize,
     /// Receiving: who sent it, with UDSOCK_OPTION_RECEIVE_CREDENTIALS; else, and of a
-    /// message that was sent before that was on, unknown (see udsock_credentials).
+    /// message that was sent before that was on, unknown (see udsock_credentials). Of a sender
+    /// of a PID namespace that this one does not see uid and gid are known, and the pid is 0;
+    /// but if the kernel shows both as 65534, all three are unknown: a message without a
+    /// sender looks the same.
     pub credentials: udsock_credentials,
     /// What became of it: how many bytes went or came, or an error code.
     pub result: i32,
@@ -418,10 +422,7 @@ unsafe fn descriptors<'a>(message: &udsock_message, count: usize) -> Result<&'a 
 
 /// What the kernel does not vouch for is unknown.
 fn sender(credentials: Option<Credentials>) -> udsock_credentials {
-    match credentials {
-        Some(known) if known.pid != 0 => known.into(),
-        _ => udsock_credentials { pid: 0, uid: u32::MAX, gid: u32::MAX },
-    }
+    credentials.map_or(Credentials::UNKNOWN, known_of_sender).into()
 }
 
 /// A length (which the kernel keeps below 2^31) or a code.

@@ -28,11 +28,14 @@ pub const UDSOCK_OPTION_SPIN_US: u32 = 4;
 /// Option: 1 if udsock_recv_message and udsock_recv_batch are to take descriptors that come
 /// with messages. 0, the default: a peer that sends some gets EPERM (Linux 6.16), or, with
 /// an older kernel, they are closed and UDSOCK_FDS_LOST says so. Accepted connections have
-/// it from their server. The other calls that receive always lose them.
+/// it from their server. A socket that was adopted has what holds for its descriptor
+/// (SO_PASSRIGHTS): 1, unless somebody turned it off. The other calls that receive always
+/// lose them.
 pub const UDSOCK_OPTION_RECEIVE_FDS: u32 = 5;
 
 /// Option: 1 if udsock_recv_message and udsock_recv_batch are to tell who sent each message
-/// (SO_PASSCRED). Accepted connections have it from their server. The kernel gives a socket
+/// (SO_PASSCRED). Accepted connections have it from their server, and a socket that was
+/// adopted has what holds for its descriptor. The kernel gives a socket
 /// without a name one of its own (as "@") when this is on and it connects or sends.
 pub const UDSOCK_OPTION_RECEIVE_CREDENTIALS: u32 = 6;
 
@@ -41,15 +44,17 @@ pub const UDSOCK_OPTION_RECEIVE_CREDENTIALS: u32 = 6;
 pub const UDSOCK_OPTION_REFUSED: u32 = 7;
 
 /// Option: how many connections of one user may be open that this server accepted since
-/// the option was set; more are refused until one is closed. 0: as many as they like. Not
-/// for datagram sockets: -EOPNOTSUPP.
+/// the option was set; more are refused until one is closed. 0: as many as they like. All
+/// users whom this user namespace has no number for count as one. Not for datagram sockets:
+/// -EOPNOTSUPP.
 pub const UDSOCK_OPTION_MAX_PER_UID: u32 = 8;
 
 /// Option, to read: 1 if the socket is a server that listens.
 pub const UDSOCK_OPTION_LISTENING: u32 = 9;
 
-/// Option, to read: how many bytes a stream has to read; the length of the message that
-/// is next on the other kinds (FIONREAD).
+/// Option, to read: how many bytes of a stream the next receive can bring, if it has room for
+/// them (4 MiB at most are counted); the length of the message that is next on the other kinds.
+/// It is never more than a receive gives: urgent bytes, which FIONREAD counts, don't count.
 pub const UDSOCK_OPTION_READABLE_BYTES: u32 = 10;
 
 /// Option, to read: 1 if the path that this socket was bound to still leads to its own
@@ -58,7 +63,8 @@ pub const UDSOCK_OPTION_OWNS_FILE: u32 = 11;
 
 /// Option: 1 if udsock_recv_message and udsock_recv_batch are to get a descriptor for the
 /// process that sent each message (SO_PASSPIDFD), in its field pidfd. Accepted connections
-/// have it from their server. The kernel gives a socket without a name one of its own, as
+/// have it from their server, and a socket that was adopted has what holds for its
+/// descriptor. The kernel gives a socket without a name one of its own, as
 /// with UDSOCK_OPTION_RECEIVE_CREDENTIALS. -ENOPROTOOPT: the kernel is older than Linux 6.5.
 pub const UDSOCK_OPTION_RECEIVE_PIDFD: u32 = 12;
 

@@ -16,11 +16,15 @@ use crate::owner;
 /// became since, or that it has gone, changes nothing; its number may be another process's
 /// by now (udsock_peer_pidfd).
 ///
+/// Of a process of a PID namespace that this one does not see (of the host or of another
+/// container, seen from a container) the pid is 0, and uid and gid are true. Of a user or
+/// group whom this user namespace has no number for, uid or gid is UINT32_MAX. Never is one
+/// made up.
+///
 /// Returns 0.
 ///
 /// -ENOTCONN: no peer; a server that listens has none.
-/// -ENODATA: the kernel does not know: datagram sockets that were connected, and processes
-/// of a PID namespace that this one does not see.
+/// -ENODATA: the kernel does not know anything: a datagram socket that was connected.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_peer_credentials(s: udsock_t, out: *mut udsock_credentials) -> i32 {
     guard(|| {
@@ -33,7 +37,8 @@ pub unsafe extern "C" fn udsock_peer_credentials(s: udsock_t, out: *mut udsock_c
 }
 
 /// The peer's supplementary groups. They are those of the same moment as its credentials
-/// (udsock_peer_credentials). `gids` NULL and `capacity` 0: only how many.
+/// (udsock_peer_credentials). UINT32_MAX stands for each group that this user namespace has no
+/// number for. `gids` NULL and `capacity` 0: only how many.
 ///
 /// Returns how many there are.
 ///
@@ -61,11 +66,14 @@ pub unsafe extern "C" fn udsock_peer_groups(s: udsock_t, gids: *mut u32, capacit
 }
 
 /// A descriptor for the peer's process (pidfd_open(2)). It can't be mistaken for a later
-/// one of the same number, is close-on-exec, and the caller's to close.
+/// one of the same number, is close-on-exec, and the caller's to close. It also stands for a
+/// process of a PID namespace that this one does not see: it tells the end of it (poll(2)),
+/// though it can't be sent a signal.
 ///
 /// Returns the descriptor.
 ///
 /// -ENODATA: none is known.
+/// -ESRCH: the process has gone, and the kernel is older than Linux 6.16.
 /// -ENOPROTOOPT: the kernel is older than Linux 6.5.
 /// Others: as udsock_peer_credentials.
 #[unsafe(no_mangle)]
@@ -95,7 +103,8 @@ pub unsafe extern "C" fn udsock_peer_label(s: udsock_t, buffer: *mut c_char, siz
 /// (UDSOCK_OPTION_REFUSED) and goes on waiting, within its timeout; a poller does the same,
 /// and tells no event. The program never sees them; they see the end. Connections that were
 /// accepted before stay. Before udsock_listen nobody can slip in. Root has to be named as
-/// everyone.
+/// everyone. The rules go by users and groups: of which PID namespace a client is does not
+/// matter. A user whom this user namespace has no number for, no rule names.
 ///
 /// Returns 0.
 ///

@@ -72,14 +72,15 @@ pub const UDSOCK_EVENT_ENDED: u32 = 4;
 /// told once, and it is tried again after pauses.
 pub const UDSOCK_EVENT_FAILED: u32 = 5;
 
-/// Event: there is something to receive or to accept, or the end. Told for as long as it is
-/// so.
+/// Event: there is something to receive or to accept, or the end, or an urgent byte that the
+/// next receive passes over (udsock_recv). Told for as long as it is so.
 pub const UDSOCK_EVENT_READY: u32 = 6;
 
 /// Flag of an item: once it and everything before it is out, the sending side is shut down.
 pub const UDSOCK_THEN_SHUTDOWN: u32 = 1;
 
-/// Flag of an item: once it and everything before it is out, the socket is closed.
+/// Flag of an item: once it and everything before it is out, the socket is closed. Without data
+/// it may follow an item with UDSOCK_THEN_SHUTDOWN, as nothing else may.
 pub const UDSOCK_THEN_CLOSE: u32 = 2;
 
 /// Flag of an item for a connection: what finds no room is not kept. `result` is then how
@@ -204,7 +205,8 @@ pub extern "C" fn udsock_poller_add(poller: udsock_t, s: udsock_t, token: u64, f
     })
 }
 
-/// Takes a socket out. What was kept for it is dropped. udsock_close does so by itself.
+/// Takes a socket out. What was kept for it is dropped; what its peer has sent and no event
+/// has brought is received by the next call that receives. udsock_close takes it out by itself.
 ///
 /// Returns 0.
 ///
@@ -216,7 +218,9 @@ pub extern "C" fn udsock_poller_remove(poller: udsock_t, s: udsock_t) -> i32 {
 
 /// Waits until something happens to a member. Data is put into the arena, in the order of
 /// the events; it stays until the next wait with this arena. A message that does not fit
-/// any more comes first in the next call. No call brings data of a socket and, behind it,
+/// any more is not received; it comes first in the next call, with the whole arena free. If
+/// another thread or process receives from the same socket during the call, a message may be
+/// cut to what is left of the arena (-EMSGSIZE). No call brings data of a socket and, behind it,
 /// its end: so answer first, and close when the end comes. With no arena (`arena_size` 0)
 /// nothing is received, and UDSOCK_EVENT_READY says that something is there. Of an arena of
 /// more than 4 GiB only these are used. Of threads that wait on the same poller each gets
@@ -225,6 +229,8 @@ pub extern "C" fn udsock_poller_remove(poller: udsock_t, s: udsock_t) -> i32 {
 /// Returns how many events were written; 0: nothing had happened and `timeout_ms` is 0, or
 /// udsock_poller_wake ended the wait.
 ///
+/// -EINTR: a signal handler ran; or the process was stopped and went on, if it handles any
+/// signal and a server is in several pollers or was opened before a fork.
 /// -EINVAL: `events_capacity` is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_poller_wait(

@@ -67,15 +67,17 @@ pub const UDSOCK_RETRY: u32 = 1;
 /// Connect flag: if the server's queue is full return -EAGAIN instead of waiting.
 pub const UDSOCK_DONT_WAIT: u32 = 2;
 
-/// A process, and the user and group it acts for.
+/// A process, and the user and group it acts for. Each of them is known or unknown by itself.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct udsock_credentials {
-    /// The process. 0: unknown.
+    /// The process. 0: unknown. A process of a PID namespace that this one does not see has no
+    /// number here; its user and group are known all the same.
     pub pid: i32,
-    /// Its effective user. UINT32_MAX: unknown.
+    /// Its effective user. UINT32_MAX: unknown, or a user whom this user namespace has no
+    /// number for.
     pub uid: u32,
-    /// Its effective group. UINT32_MAX: unknown.
+    /// Its effective group. UINT32_MAX: likewise.
     pub gid: u32,
 }
 
@@ -217,8 +219,8 @@ pub extern "C" fn udsock_listen(s: udsock_t, backlog: i32) -> i32 {
 ///
 /// A server with an allow list (udsock_allow_uid) or a limit (UDSOCK_OPTION_MAX_PER_UID)
 /// closes those whom it does not let in, and goes on waiting. `peer`, if it is not NULL,
-/// says who the client is (see udsock_peer_credentials); then those whom the kernel does
-/// not know are refused likewise.
+/// says who the client is, as udsock_peer_credentials does. (A client of which that would say
+/// -ENODATA is refused likewise; Linux knows who a client is.)
 ///
 /// Returns the client's handle.
 ///

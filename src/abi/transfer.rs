@@ -58,7 +58,9 @@ pub unsafe extern "C" fn udsock_send(
 }
 
 /// Receives some bytes of a stream, or a message. Of a stream what is there, at least a
-/// byte.
+/// byte. A stream's urgent byte (MSG_OOB) ends a receive and is passed over by the next one, as
+/// by each call that receives, and by a poller. With SO_OOBINLINE set on the descriptor it is
+/// received like the others.
 ///
 /// Returns how many bytes came. 0 is an empty message, never the end.
 ///

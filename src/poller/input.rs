@@ -1,6 +1,5 @@
 //! What comes in: connections, bytes, messages, ends.
 
-use std::ffi::CStr;
 use std::time::Duration;
 
 use super::member::{Manner, Member, Role};
@@ -10,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::handles;
 use crate::kind::Kind;
 use crate::socket::Socket;
-use crate::sys::SocketName;
+use crate::sys::{self, SocketName};
 use crate::wait;
 
 /// How many connections, and how many datagrams, of one socket a round brings at most.
@@ -19,14 +18,6 @@ const MOST_DATAGRAMS: usize = 32;
 
 /// How long a server is left alone for which there is no descriptor.
 pub(super) const STARVED_PAUSE: Duration = Duration::from_millis(20);
-
-/// A message that was received and did not fit: it comes first in the next round.
-pub(super) struct Held {
-    socket: i64,
-    /// Of the message, which is in the spill.
-    size: usize,
-    address: NameText,
-}
 
 impl Poller {
     pub(super) fn accept(
@@ -133,16 +124,20 @@ impl Poller {
     ) -> bool {
         let most = if socket.kind() == Kind::Datagram { MOST_DATAGRAMS } else { 1 };
         for received in 0..most {
-            if !round.has_room() || round.rest().size() == 0 || state.held.is_some() {
+            if !round.has_room() || round.rest().size() == 0 {
                 // Who has had something has had its turn.
                 return received > 0;
             }
             let result = match socket.kind() {
-                Kind::Stream => self.receive_bytes(state, socket, handle, round),
-                _ => self.receive_message(state, socket, handle, shut, round),
+                Kind::Stream => self.receive_bytes(state, socket, handle, round).map(|()| true),
+                _ => next_fits(socket, received > 0, shut, round).and_then(|fits| match fits {
+                    true => self.receive_message(state, socket, handle, shut, round),
+                    false => Ok(false),
+                }),
             };
             match result {
-                Ok(()) => {}
+                Ok(true) => {}
+                Ok(false) => return received > 0,
                 Err(Error::WOULD_BLOCK) => {
                     self.fail_if_lost(state, socket, handle, received, round);
                     break;
@@ -173,13 +168,14 @@ impl Poller {
         round: &mut Round<'_, impl Report>,
     ) -> Result<()> {
         let room = round.rest().first(self.limits.receive);
-        let size = socket.receive_now(&[room], None, 0, false)?;
+        let size = socket.receive_now(&[room], None, false)?;
         let token = state.members.get_mut(handle).map_or(0, |member| member.token);
         let data = round.take(size);
         round.report(Event { data, ..Event::new(EventKind::Received, handle, token) });
         Ok(())
     }
 
+    /// As much of it as fits.
     fn receive_message(
         &self,
         state: &mut State,
@@ -187,31 +183,11 @@ impl Poller {
         handle: i64,
         shut: bool,
         round: &mut Round<'_, impl Report>,
-    ) -> Result<()> {
-        let room = round.rest();
+    ) -> Result<bool> {
         let mut from = SocketName::EMPTY;
         let wanted = (socket.kind() == Kind::Datagram).then_some(&mut from);
-        let size = socket.receive_now(&[room, state.spill.buffer()?], wanted, 0, shut)?;
+        let size = socket.receive_now(&[round.rest()], wanted, shut)?;
         let address = address::text_of(&from);
-        let text = if address.is_empty() { 0 } else { address.count_bytes() + 1 };
-        if size + text > room.size() && !round.is_untouched() {
-            state.spill.put_before(room.first(size), size.saturating_sub(room.size()));
-            state.held = Some(Held { socket: handle, size, address });
-            return Ok(());
-        }
-        self.deliver(state, handle, size, &address, round);
-        Ok(())
-    }
-
-    /// Of a message as much as fits is at the beginning of what is free of the arena.
-    fn deliver(
-        &self,
-        state: &mut State,
-        handle: i64,
-        size: usize,
-        address: &CStr,
-        round: &mut Round<'_, impl Report>,
-    ) {
         let token = state.members.get_mut(handle).map_or(0, |member| member.token);
         let mut event = Event::new(EventKind::Received, handle, token);
         let fits = size.min(round.rest().size());
@@ -225,25 +201,7 @@ impl Poller {
             event.error = Some(Error::MESSAGE_SIZE);
         }
         round.report(event);
-    }
-
-    pub(super) fn deliver_held(
-        &self,
-        state: &mut State,
-        held: Held,
-        round: &mut Round<'_, impl Report>,
-    ) {
-        let Held { socket, size, ref address } = held;
-        let Some(member) = state.members.get_mut(socket) else {
-            return;
-        };
-        if member.tells_readiness(round.has_arena()) {
-            round.report(Event::new(EventKind::Ready, socket, member.token));
-            state.held = Some(held);
-            return;
-        }
-        round.rest().write(state.spill.written(size));
-        self.deliver(state, socket, size, address, round);
+        Ok(true)
     }
 
     /// That answers were lost is told once what the peer had sent has been.
@@ -295,6 +253,36 @@ impl Poller {
         round.report(Event { error: Some(error), ..event });
         self.leave(state, handle, socket);
     }
+}
+
+/// Whether the message that is next finds room, with its sender's address. One that does not
+/// stays where it is until the whole arena is free: what is received here and can't be told yet
+/// would be lost to every other receive.
+fn next_fits(
+    socket: &Socket,
+    has_had: bool,
+    shut: bool,
+    round: &Round<'_, impl Report>,
+) -> Result<bool> {
+    let room = round.rest().size();
+    let is_datagram = socket.kind() == Kind::Datagram;
+    let text = if is_datagram { NameText::MOST_ROOM } else { 0 };
+    if round.is_untouched() || room >= sys::LARGEST_MESSAGE + text {
+        return Ok(true);
+    }
+    // Of datagrams it is the first one's size, of seqpackets the sum of all. 0 is an empty
+    // message, or none: in whose place a large one may come any moment.
+    match sys::readable_bytes(socket.fd()).unwrap_or(0) as usize {
+        // It has its next turn if there is one.
+        0 if is_datagram && has_had => return Err(Error::WOULD_BLOCK),
+        0 => {}
+        bytes if bytes + text <= room => return Ok(true),
+        bytes if is_datagram && bytes > room => return Ok(false),
+        _ => {}
+    }
+    let mut from = SocketName::EMPTY;
+    let size = socket.peek_now(is_datagram.then_some(&mut from), shut)?;
+    Ok(size + address::text_of(&from).room() <= room)
 }
 
 /// There is not enough of something at present.

@@ -65,6 +65,8 @@ pub(super) struct Member {
     pub(super) at_rest: bool,
     /// What was sent did not get out, and never will.
     pub(super) is_lost: bool,
+    /// The sending side was shut down behind an item.
+    pub(super) is_shut: bool,
     /// An item was refused, and nobody told when to go on; or (a server) a failure was told,
     /// and since then nothing better.
     pub(super) is_refusing: bool,
@@ -82,6 +84,7 @@ impl Member {
         manner: Manner { only_readiness: false, is_duplex: false, is_paused: false },
         at_rest: false,
         is_lost: false,
+        is_shut: false,
         is_refusing: false,
     };
 
@@ -92,6 +95,11 @@ impl Member {
     /// Whether the program is told, and does the rest. Without an arena nothing is received.
     pub(super) fn tells_readiness(&self, has_arena: bool) -> bool {
         self.manner.only_readiness || (self.role != Role::Server && !has_arena)
+    }
+
+    /// Whether it is to be told that what was sent is lost, behind what the peer had sent.
+    pub(super) fn is_due_to_fail(&self) -> bool {
+        self.is_lost && !self.manner.is_paused
     }
 
     /// The program is told when it can go on.

@@ -93,7 +93,10 @@ impl Poller {
             }
             None => match std::mem::replace(&mut member.then, Then::Stay) {
                 Then::Stay => {}
-                Then::Shutdown => drop(socket.shutdown(Side::Write)),
+                Then::Shutdown => {
+                    member.is_shut = true;
+                    let _ = socket.shutdown(Side::Write);
+                }
                 Then::Close if state.closing.try_reserve(1).is_ok() => {
                     self.leave(state, handle, socket);
                     state.closing.push(handle);

@@ -45,6 +45,9 @@ impl Sender<'_> {
         taken: &mut Taken<'_, impl Items<'a>>,
     ) {
         while let Some(index) = chain.next() {
+            if self.closes_behind_shutdown(index, taken) {
+                continue;
+            }
             let item = self.check().and_then(|()| taken.items.item(index));
             match item.and_then(without_address) {
                 Err(error) => taken.settle(index, Err(error)),
@@ -146,6 +149,29 @@ impl Sender<'_> {
         result.map(|_| data.size())
     }
 
+    /// Behind a shutdown nothing can follow but that the socket is closed once all is out.
+    /// Whether this item is just that.
+    #[inline(always)]
+    fn closes_behind_shutdown<'a>(
+        &mut self,
+        index: usize,
+        taken: &mut Taken<'_, impl Items<'a>>,
+    ) -> bool {
+        if !self.member.is_shut && self.member.then != Then::Shutdown {
+            return false;
+        }
+        let closes = taken.items.item(index).is_ok_and(|item| {
+            item.then == Then::Close && item.data.size() == 0 && item.to.is_none()
+        });
+        // Of two such the second comes too late.
+        let closes = closes && self.member.then != Then::Close;
+        if closes {
+            self.member.then = Then::Close;
+            taken.settle(index, Ok(0));
+        }
+        closes
+    }
+
     /// Whether anything can follow what was sent before.
     fn check(&self) -> Result<()> {
         if self.member.then != Then::Stay {
@@ -197,6 +223,9 @@ impl Sender<'_> {
         taken: &mut Taken<'_, impl Items<'a>>,
     ) {
         while let Some(index) = chain.next() {
+            if self.closes_behind_shutdown(index, taken) {
+                continue;
+            }
             let item = self.check().and_then(|()| self.message(index, taken));
             match item {
                 Err(error) => taken.settle(index, Err(error)),
@@ -227,7 +256,7 @@ impl Sender<'_> {
     /// One alone.
     fn send_message(&mut self, item: Item<'_>) -> Result<usize> {
         let to = item.to.as_ref().map(AsRef::as_ref);
-        match sys::send(self.socket.fd(), &[item.data], to) {
+        match self.socket.sent(sys::send(self.socket.fd(), &[item.data], to)) {
             Ok(size) => {
                 self.member.then = item.then;
                 Ok(size)
@@ -322,7 +351,6 @@ impl Sender<'_> {
         batch: &[Option<(usize, Item<'_>)>],
         sizes: &mut [usize; sys::BATCH],
     ) -> Result<usize> {
-        let fd = self.socket.fd();
         const NOTHING: sys::Outgoing<'_> =
             sys::Outgoing { buffer: Buffer::EMPTY, to: None, descriptors: &[] };
         let mut calls = [NOTHING; sys::BATCH];
@@ -331,7 +359,7 @@ impl Sender<'_> {
             call.to = item.to.as_ref().map(AsRef::as_ref);
         });
         let count = filled.count();
-        sys::send_batch(fd, &calls[..count], sizes)
+        self.socket.sent(sys::send_batch(self.socket.fd(), &calls[..count], sizes))
     }
 }
 

@@ -4,7 +4,7 @@ use std::mem::{MaybeUninit, size_of, size_of_val, zeroed};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
-use super::Credentials;
+use super::{Credentials, gone};
 use crate::error::{Error, Result};
 
 /// As many descriptors as the kernel passes with one message (SCM_MAX_FD).
@@ -27,13 +27,41 @@ pub(crate) struct Sender {
     pub(crate) pidfd: Result<OwnedFd>,
 }
 
-/// Room for all that can come: 253 descriptors, credentials, a pidfd, a time stamp. With less, the
-/// kernel would drop something.
+/// Room for all that can come beside one message, at once. With less, the kernel would drop what
+/// comes last: the descriptors.
 #[repr(C, align(8))]
 struct Room(MaybeUninit<[u8; Room::SIZE]>);
 
 impl Room {
-    const SIZE: usize = 1152;
+    /// What a process gives itself (/proc/self/attr/current) is a page at most.
+    const LARGEST_LABEL: usize = 4096;
+    /// struct scm_timestamping64: three times of two numbers each.
+    const THREE_TIMES: usize = 48;
+    const TIME: usize = 16;
+
+    /// The data of each kind, in bytes. A socket that was adopted may have any of them on.
+    const LARGEST: [usize; 9] = [
+        MOST_DESCRIPTORS * size_of::<RawFd>(), // SCM_RIGHTS
+        size_of::<libc::ucred>(),              // SCM_CREDENTIALS
+        size_of::<RawFd>(),                    // SCM_PIDFD
+        Self::LARGEST_LABEL,                   // SCM_SECURITY
+        Self::TIME,                            // SCM_TIMESTAMP or SCM_TIMESTAMPNS, of either form
+        Self::THREE_TIMES,                     // SCM_TIMESTAMPING
+        Self::TIME,                            // SCM_TIMESTAMPING_PKTINFO
+        size_of::<i32>(),                      // SCM_INQ
+        size_of::<u32>(),                      // SO_RXQ_OVFL
+    ];
+
+    const SIZE: usize = {
+        let mut size = 0;
+        let mut next = 0;
+        while next < Self::LARGEST.len() {
+            // SAFETY: no pointers.
+            size += unsafe { libc::CMSG_SPACE(Self::LARGEST[next] as u32) } as usize;
+            next += 1;
+        }
+        size
+    };
 }
 
 /// Not in the libc crate.
@@ -129,7 +157,7 @@ impl Ancillary {
                     sender.pidfd = match unsafe { data.cast::<RawFd>().read_unaligned() } {
                         // SAFETY: it was made for us, as the others.
                         fd @ 0.. => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
-                        errno => Err(Error::System(-errno)),
+                        errno => Err(gone(Error::System(-errno))),
                     };
                 }
                 _ => {}

@@ -5,8 +5,8 @@ use std::mem::{size_of, zeroed};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
 
-use super::{Ancillary, Buffer, SocketName, check, check_size};
-use crate::error::Result;
+use super::{Ancillary, Buffer, SocketName, check, check_size, option, set_option};
+use crate::error::{Error, Result};
 
 const SEND_FLAGS: c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
 
@@ -14,8 +14,6 @@ const RECEIVE_FLAGS: c_int = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
 
 /// For receives: say a message's true size, even if it is larger than the buffer.
 pub(crate) const TRUE_SIZE: i32 = libc::MSG_TRUNC;
-/// For receives: leave the message where it is.
-pub(crate) const PEEK: i32 = libc::MSG_PEEK;
 
 /// What a receive found.
 #[derive(Clone, Copy, Default)]
@@ -74,7 +72,7 @@ pub(crate) fn send_message(fd: BorrowedFd<'_>, message: &Outgoing<'_>) -> Result
 }
 
 /// With all that comes beside it, and the name of who sent it, if that is wanted. Never
-/// with PEEK: it would make descriptors each time.
+/// with MSG_PEEK: it would make descriptors each time.
 pub(crate) fn receive_message(
     fd: BorrowedFd<'_>,
     buffer: Buffer<'_>,
@@ -111,6 +109,51 @@ pub(crate) fn receive_from(
     flags: i32,
 ) -> Result<Received> {
     receive_header(fd, &mut header_of(buffers, None), from, flags)
+}
+
+/// A look at what is next, which stays where it is: the message's true size (of a stream, how
+/// much of it the buffers show), and who sent it, if that is wanted.
+///
+/// Whoever had the socket before, or has it too, may have set SO_PEEK_OFF: then MSG_PEEK counts
+/// from there, over several messages, and moves on. So it is turned off meanwhile.
+pub(crate) fn peek(
+    fd: BorrowedFd<'_>,
+    buffers: &[Buffer<'_>],
+    from: Option<&mut SocketName>,
+) -> Result<Received> {
+    const OFF: i32 = -1;
+    // (A kernel that does not know it has none.)
+    let offset = option(fd, libc::SO_PEEK_OFF).unwrap_or(OFF);
+    if offset >= 0 {
+        set_peek_offset(fd, OFF)?;
+    }
+    let result = receive_from(fd, buffers, from, libc::MSG_PEEK | TRUE_SIZE);
+    // Unless another holder has set it meanwhile.
+    if offset >= 0 && option(fd, libc::SO_PEEK_OFF) == Ok(OFF) {
+        let _ = set_peek_offset(fd, offset);
+    }
+    result
+}
+
+/// Older kernels take a lock for it, and a signal may come while they wait.
+fn set_peek_offset(fd: BorrowedFd<'_>, offset: i32) -> Result<()> {
+    loop {
+        match set_option(fd, libc::SO_PEEK_OFF, offset) {
+            Err(Error::INTERRUPTED) => {}
+            result => return result,
+        }
+    }
+}
+
+/// How many bytes of a stream are there for one receive, of so many at most. Only a look that
+/// copies them tells: what it sees goes to one place, over and over.
+pub(crate) fn count_bytes(fd: BorrowedFd<'_>, most: usize) -> Result<usize> {
+    const PLACE: usize = 1 << 14;
+    const LOOKS: usize = 256;
+    let mut place = [0_u8; PLACE];
+    let looks = [Buffer::from_raw(place.as_mut_ptr().cast(), PLACE); LOOKS];
+    let looks = &looks[..most.div_ceil(PLACE).clamp(1, LOOKS)];
+    peek(fd, looks, None).map(|got| got.size.min(most))
 }
 
 #[inline(always)]

@@ -5,8 +5,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
 
-use super::{check, own};
-use crate::error::Result;
+use super::{check, handles_signals, milliseconds, own};
+use crate::error::{Error, Result};
 
 pub(crate) const READABLE: u32 = libc::EPOLLIN as u32;
 pub(crate) const WRITABLE: u32 = libc::EPOLLOUT as u32;
@@ -79,7 +79,21 @@ impl Ready {
         })
     }
 
-    /// Waits until something is ready, and at most `most` are. With none the time ran out.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Without waiting: what is ready, at most so many.
+    pub(crate) fn look(&mut self, epoll: BorrowedFd<'_>, most: usize) -> Result<()> {
+        self.wait(epoll, most, Some(Duration::ZERO))
+    }
+
+    /// Waits until something is ready. With none the time ran out, or the thread was stopped and
+    /// has gone on.
+    ///
+    /// Being stopped (SIGSTOP, a debugger) interrupts it like a handler that ran. The two can be
+    /// told apart only where the program handles no signal. poll(2) knows; but of those who wait
+    /// for an epoll by that EXCLUSIVE wakes all.
     pub(crate) fn wait(
         &mut self,
         epoll: BorrowedFd<'_>,
@@ -88,15 +102,16 @@ impl Ready {
     ) -> Result<()> {
         self.count = 0;
         let most = most.clamp(1, Self::MOST) as i32;
-        // Rounded up: never early.
-        let milliseconds = timeout.map_or(-1, |time| {
-            i32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
-        });
+        let time = timeout.map_or(-1, milliseconds);
         // SAFETY: there is room for MOST events.
-        let count = check(unsafe {
-            libc::epoll_wait(epoll.as_raw_fd(), self.events.as_mut_ptr().cast(), most, milliseconds)
-        })?;
-        self.count = count as usize;
+        let result = check(unsafe {
+            libc::epoll_wait(epoll.as_raw_fd(), self.events.as_mut_ptr().cast(), most, time)
+        });
+        match result {
+            Ok(count) => self.count = count as usize,
+            Err(Error::INTERRUPTED) if time == 0 || !handles_signals() => {}
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 }

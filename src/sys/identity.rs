@@ -17,6 +17,10 @@ pub(crate) struct Credentials {
     pub(crate) gid: u32,
 }
 
+impl Credentials {
+    pub(crate) const UNKNOWN: Self = Self { pid: 0, uid: u32::MAX, gid: u32::MAX };
+}
+
 /// As they were when the connection was made. The kernel has an answer for every socket,
 /// also where there is none.
 pub(crate) fn peer_credentials(fd: BorrowedFd<'_>) -> Result<Credentials> {
@@ -86,6 +90,11 @@ fn variable<T: Number>(fd: BorrowedFd<'_>, option: i32, room: &mut Vec<T>) -> Re
     }
 }
 
+/// Before Linux 6.16 a pidfd of a process that has gone is `INVALID`, in some versions.
+pub(super) fn gone(error: Error) -> Error {
+    if error == Error::INVALID { Error::NO_SUCH_PROCESS } else { error }
+}
+
 pub(crate) fn peer_pidfd(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
     let mut pidfd: i32 = -1;
     let mut size = size_of::<i32>() as libc::socklen_t;
@@ -98,6 +107,7 @@ pub(crate) fn peer_pidfd(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
             (&raw mut pidfd).cast(),
             &raw mut size,
         )
-    })?;
+    })
+    .map_err(gone)?;
     own(pidfd)
 }

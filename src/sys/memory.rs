@@ -1,5 +1,5 @@
-//! Memory that the kernel reads and writes: the caller's, and our own for what does not
-//! fit there. And memory that there may not be, where std would end the process.
+//! Memory that the kernel reads and writes, the caller's. And memory that there may not be,
+//! where std would end the process.
 
 use std::alloc::{Layout, alloc};
 use std::ffi::c_void;
@@ -79,37 +79,6 @@ impl Buffer<'_> {
 
 /// No message of a Unix socket is larger, whatever its buffer.
 pub(crate) const LARGEST_MESSAGE: usize = 4_263_616;
-
-/// Room for the rest of a message that turns out larger than the room that there was.
-#[derive(Default)]
-pub(crate) struct Spill(Vec<u8>);
-
-impl Spill {
-    /// Memory that was never written takes up none.
-    pub(crate) fn buffer(&mut self) -> Result<Buffer<'static>> {
-        self.0.try_reserve_exact(LARGEST_MESSAGE)?;
-        Ok(Buffer::from_raw(self.0.as_ptr().cast(), LARGEST_MESSAGE))
-    }
-
-    /// What the kernel has written there comes behind these bytes, which are at most as many
-    /// as make a message of it.
-    pub(crate) fn put_before(&mut self, bytes: Buffer<'_>, written: usize) {
-        assert!(bytes.size() + written <= self.0.capacity());
-        let place = self.0.as_mut_ptr();
-        // SAFETY: there is room for both; the caller lent the bytes, which are not here.
-        unsafe {
-            ptr::copy(place, place.add(bytes.size()), written);
-            ptr::copy_nonoverlapping(bytes.0.iov_base.cast(), place, bytes.size());
-        }
-    }
-
-    /// What has been written there.
-    pub(crate) fn written(&self, count: usize) -> &[u8] {
-        assert!(count <= self.0.capacity());
-        // SAFETY: the caller says that so many bytes have been.
-        unsafe { std::slice::from_raw_parts(self.0.as_ptr(), count) }
-    }
-}
 
 /// Room for a value that is made later (`Box::write`), when there must be some.
 pub(crate) fn room_for<T>() -> Result<Box<MaybeUninit<T>>> {

@@ -123,12 +123,25 @@ pub(crate) fn at_exit(function: extern "C" fn()) -> Result<()> {
 
 /// Whether the signal's disposition is the default. `INVALID`: there is no such signal.
 pub(crate) fn is_default(signal: i32) -> Result<bool> {
+    disposition(signal).map(|disposition| disposition == libc::SIG_DFL)
+}
+
+/// Whether a handler may have run.
+pub(crate) fn handles_signals() -> bool {
+    const LAST: i32 = 64;
+    (1..=LAST).any(|signal| {
+        !matches!(disposition(signal), Err(_) | Ok(libc::SIG_DFL) | Ok(libc::SIG_IGN))
+    })
+}
+
+/// The handler, or what stands for none.
+fn disposition(signal: i32) -> Result<libc::sighandler_t> {
     let mut action = MaybeUninit::<libc::sigaction>::uninit();
     // SAFETY: NULL changes nothing, and there is room for the action.
     check(unsafe { libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) })?;
     // SAFETY: the call succeeded, so it has been written.
     let action = unsafe { action.assume_init() };
-    Ok(action.sa_sigaction == libc::SIG_DFL)
+    Ok(action.sa_sigaction)
 }
 
 /// Installs a handler, which runs with all signals blocked.

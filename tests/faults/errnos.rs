@@ -45,6 +45,7 @@ const ERRNOS: &[(&str, &str, &[&str])] = &[
     ("munmap", "", &["ENOMEM"]),
     ("newfstatat", "", &["ENOMEM", "EACCES"]),
     ("openat", "", &["EMFILE", "ENFILE", "EACCES", "ENOMEM", "EINTR"]),
+    ("poll", "", &["EINTR", "ENOMEM"]),
     ("ppoll", "", &["EINTR", "ENOMEM"]),
     ("pread64", "", &["EIO"]),
     // Of an eventfd or a timer, that another thread has read first.

@@ -30,6 +30,7 @@ const SITES: &[Site] = &[
     ("eventfd", "eventfd", &[("eventfd2", "")]),
     ("raise", "write", &[("write", "")]),
     ("lower", "read", &[("read", ", 8)")]),
+    ("poll", "poll", &[("poll", "")]),
     ("poll", "ppoll", &[("ppoll", "")]),
     ("user_id", "getpwnam_r", &[("openat", "/etc/passwd")]),
     ("group_id", "getgrnam_r", &[("openat", "/etc/group")]),
@@ -84,7 +85,7 @@ const SITES: &[Site] = &[
     ("read_link", "readlink", &[("readlink", "/proc/"), ("readlinkat", "/proc/")]),
     ("fill", "syscall", &[("getdents64", "")]),
     ("user_of_process", "geteuid", &[("geteuid", "")]),
-    ("is_default", "sigaction", &[("rt_sigaction", "(SIGTERM, NULL")]),
+    ("disposition", "sigaction", &[("rt_sigaction", "(SIGTERM, NULL")]),
     ("set_handler", "sigaction", &[("rt_sigaction", "(SIGTERM, {")]),
 ];
 
@@ -95,6 +96,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("getenv", "memory"),
     ("unsetenv", "memory"),
     ("atexit", "memory"),
+    ("pthread_atfork", "memory"),
     ("sigfillset", "memory"),
     ("sigemptyset", "memory"),
     ("sigaddset", "memory"),

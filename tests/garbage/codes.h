@@ -67,7 +67,7 @@ static const allowed ALLOWED[] = {
     { "activated_name", { HANDLE_CODES, -EINVAL, -ENODATA } },
     { "peer_credentials", { HANDLE_CODES, -EINVAL, -ENOTCONN, -ENODATA } },
     { "peer_groups", { HANDLE_CODES, -EINVAL, -ENOTCONN, -ENODATA, -ERANGE, -ENOPROTOOPT } },
-    { "peer_pidfd", { HANDLE_CODES, -ENOTCONN, -ENODATA, -ENOPROTOOPT } },
+    { "peer_pidfd", { HANDLE_CODES, -ENOTCONN, -ENODATA, -ESRCH, -ENOPROTOOPT } },
     { "peer_label", { HANDLE_CODES, -EINVAL, -ENOTCONN, -ERANGE, -ENOPROTOOPT } },
     { "allow_uid", { HANDLE_CODES, -EINVAL, -EOPNOTSUPP } },
     { "allow_gid", { HANDLE_CODES, -EINVAL, -EOPNOTSUPP } },

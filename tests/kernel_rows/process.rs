@@ -164,11 +164,16 @@ pub fn asleep<'scope, T: std::marker::Send + 'scope>(
         call()
     });
     let id = told.recv().expect("the thread has started");
-    let in_poll = format!("{} ", libc::SYS_ppoll);
+    let polls = [
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_poll,
+        libc::SYS_ppoll,
+    ];
+    let in_poll = polls.map(|number| format!("{number} "));
     let start = Instant::now();
     while !thread.is_finished() && start.elapsed() < Duration::from_secs(5) {
         let now = fs::read_to_string(format!("/proc/self/task/{id}/syscall"));
-        if now.is_ok_and(|now| now.starts_with(&in_poll)) {
+        if now.is_ok_and(|now| in_poll.iter().any(|poll| now.starts_with(poll))) {
             break;
         }
         sleep(Duration::from_micros(200));

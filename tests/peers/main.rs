@@ -31,6 +31,7 @@ mod flood;
 mod identity;
 mod mixed;
 mod names;
+mod namespaces;
 mod pidfd;
 mod python;
 mod rows;

@@ -1,6 +1,7 @@
 //! Sockets that fail: what came before is told first, and then they have left.
 
 use crate::calls::*;
+use crate::raw;
 use crate::support::*;
 use crate::waiting::fill;
 
@@ -160,5 +161,51 @@ fn a_socket_that_is_connected_to_nobody_fails() {
         assert!(event.code < 0);
         is(poller.remove(&socket), libc::ENOENT);
         poller.is_quiet();
+    }
+}
+
+/// A member whose peer has said something and reads no more, so that what is kept is lost.
+fn lost(kind: u32) -> (Poller, Sock, Sock) {
+    let (poller, socket, peer) = member(kind, 1);
+    fill(&socket);
+    poller.send_one(&socket, b"kept");
+    assert_eq!(peer.send(b"last words", 0), 10);
+    assert_eq!(peer.shutdown(UDSOCK_READ), 0);
+    // Now there would be room.
+    assert!(!drain(&peer).is_empty());
+    (poller, socket, peer)
+}
+
+#[test]
+fn of_a_paused_member_a_failure_comes_behind_what_is_due() {
+    for kind in CONNECTED_KINDS {
+        let (poller, socket, _peer) = lost(kind);
+        let pause = udsock_poller_add(poller.0.0, socket.0, 1, UDSOCK_POLLER_PAUSED);
+        assert_eq!(pause, 0);
+        poller.is_quiet();
+        assert_eq!(raw::poll(poller.descriptor(), libc::POLLIN), 0);
+        assert_eq!(poller.add(&socket, 1), 0);
+        assert_eq!(poller.next().data, b"last words");
+        has_failed(&poller, &socket, &poller.next(), &[libc::EPIPE]);
+    }
+}
+
+#[test]
+fn a_failure_that_only_the_poller_knows_of_rings() {
+    for kind in CONNECTED_KINDS {
+        for stays in [true, false] {
+            let (poller, socket, _peer) = lost(kind);
+            assert_eq!(poller.next().data, b"last words");
+            assert_eq!(raw::poll(poller.descriptor(), libc::POLLIN), libc::POLLIN);
+            match stays {
+                // Nor does a wait without an arena forget it.
+                true => {
+                    let events = poller.wait_in(Room(4, 0), LONG).unwrap();
+                    has_failed(&poller, &socket, &events[0], &[libc::EPIPE]);
+                }
+                false => assert_eq!(poller.remove(&socket), 0),
+            }
+            assert_eq!(raw::poll(poller.descriptor(), libc::POLLIN), 0, "and no longer");
+        }
     }
 }

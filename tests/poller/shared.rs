@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use crate::calls::*;
+use crate::processes::{fork, in_own_process};
 use crate::support::*;
+use crate::threads::{Sleeper, asleep, is_in_poll};
 
 const POLLERS: usize = 4;
 
@@ -68,6 +71,82 @@ fn every_connection_goes_to_exactly_one() {
         assert_eq!(all.len(), clients, "kind {kind}");
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), clients);
     }
+}
+
+/// How often a thread has gone to sleep.
+fn naps(thread: i32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{thread}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    line.expect("the kernel counts them").trim().parse().expect("a number")
+}
+
+#[test]
+fn one_of_those_that_wait_is_woken_for_a_connection() {
+    for kind in CONNECTED_KINDS {
+        let dir = Dir::new();
+        let path = dir.path("s");
+        let server = open_server(kind, &path);
+        let pollers: Vec<_> = (0..POLLERS).map(|_| Poller::new()).collect();
+        for poller in &pollers {
+            assert_eq!(poller.add(&server, 1), 0);
+        }
+        thread::scope(|scope| {
+            let wait = |poller| move || Poller::wait(poller, LONG).expect("it is woken");
+            let waiters: Vec<_> =
+                pollers.iter().map(|poller| asleep(scope, wait(poller))).collect();
+            let before: Vec<_> = waiters.iter().map(|waiter| naps(waiter.id())).collect();
+            let _client = open_client(kind, &path);
+            while !waiters.iter().any(Sleeper::is_finished) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            // Who was woken in vain would be asleep again.
+            thread::sleep(Duration::from_millis(20));
+            let is_asleep = |(waiter, before): &(&Sleeper<'_, _>, &u64)| {
+                !waiter.is_finished() && naps(waiter.id()) == **before
+            };
+            let undisturbed = waiters.iter().zip(&before).filter(is_asleep).count();
+            pollers.iter().for_each(|poller| assert_eq!(poller.wake(), 0));
+            for event in waiters.into_iter().flat_map(Sleeper::join) {
+                drop(Sock(event.socket));
+            }
+            assert_eq!(undisturbed, POLLERS - 1, "kind {kind}");
+        });
+    }
+}
+
+#[test]
+fn one_of_the_processes_that_wait_is_woken_for_a_connection() {
+    in_own_process("shared::one_of_the_processes_that_wait_is_woken_for_a_connection", || {
+        for kind in CONNECTED_KINDS {
+            let dir = Dir::new();
+            let path = dir.path("s");
+            let server = open_server(kind, &path);
+            let worker = || {
+                let poller = Poller::new();
+                assert_eq!(poller.add(&server, 1), 0);
+                assert_eq!(poller.next().kind, UDSOCK_EVENT_ACCEPTED);
+            };
+            let mut workers: Vec<_> = (0..POLLERS).map(|_| fork(worker)).collect();
+            // All of them wait.
+            let start = Instant::now();
+            while workers.iter().any(|worker| !is_in_poll(worker.id())) {
+                assert!(start.elapsed() < Duration::from_secs(10));
+                thread::sleep(Duration::from_millis(1));
+            }
+            let before: Vec<_> = workers.iter().map(|worker| naps(worker.id())).collect();
+            let _client = open_client(kind, &path);
+            let served = loop {
+                if let Some(served) = workers.iter_mut().position(|one| one.try_wait().is_some()) {
+                    break served;
+                }
+                thread::sleep(Duration::from_millis(1));
+            };
+            thread::sleep(Duration::from_millis(20));
+            for (number, worker) in workers.iter().enumerate().filter(|(one, _)| *one != served) {
+                assert_eq!(naps(worker.id()), before[number], "kind {kind}");
+            }
+        }
+    });
 }
 
 #[test]

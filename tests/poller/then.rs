@@ -149,3 +149,112 @@ fn the_room_of_a_connection_that_was_closed_so_is_free_again() {
         assert_eq!(server.option(UDSOCK_OPTION_REFUSED), 0);
     }
 }
+
+#[test]
+fn behind_a_shutdown_a_close_without_data_waits_for_the_rest() {
+    for kind in CONNECTED_KINDS {
+        for flags in [0, UDSOCK_POLLER_DUPLEX] {
+            let (poller, socket, peer) = member(kind, 1);
+            assert_eq!(udsock_poller_add(poller.0.0, socket.0, 1, flags), 0);
+            fill(&socket);
+            let last = item_then(&socket, b"last words", UDSOCK_THEN_SHUTDOWN);
+            assert_eq!(poller.send(&[last]), (1, vec![10]));
+            is(poller.refusal(item_then(&socket, b"more", UDSOCK_THEN_CLOSE)), libc::EPIPE);
+            let close = item_then(&socket, b"", UDSOCK_THEN_CLOSE);
+            assert_eq!(poller.send(&[close]), (1, vec![0]));
+            is(poller.refusal(close), libc::EPIPE);
+            assert!(socket.fd() >= 0, "not all is out");
+            let mut came = Vec::new();
+            poller.serve_until(|| {
+                came.extend(drain(&peer).concat());
+                socket.fd() < 0
+            });
+            came.extend(drain(&peer).concat());
+            assert!(came.ends_with(b"last words"), "kind {kind}");
+            assert_eq!(peer.recv(0), Err(EOF));
+        }
+    }
+}
+
+#[test]
+fn behind_a_shutdown_that_is_out_a_close_without_data_is_one() {
+    for kind in CONNECTED_KINDS {
+        for at_once in [true, false] {
+            let (poller, socket, peer) = member(kind, 1);
+            let last = item_then(&socket, b"last words", UDSOCK_THEN_SHUTDOWN);
+            let close = item_then(&socket, b"", UDSOCK_THEN_CLOSE);
+            match at_once {
+                true => assert_eq!(poller.send(&[last, close]), (2, vec![10, 0])),
+                false => {
+                    assert_eq!(poller.send(&[last]), (1, vec![10]));
+                    assert_eq!(poller.send(&[close]), (1, vec![0]));
+                }
+            }
+            is(socket.close(), libc::EBADF);
+            assert_eq!(drain(&peer).concat(), b"last words");
+            assert_eq!(peer.recv(0), Err(EOF), "kind {kind}: no empty message");
+        }
+    }
+}
+
+/// What comes from one is sent to the other, with its end; a relay.
+#[test]
+fn a_relay_needs_no_more_than_the_two_flags() {
+    for kind in CONNECTED_KINDS {
+        let poller = Poller::new();
+        let [(one, client), (other, server)] = [pair(kind), pair(kind)];
+        for (socket, token) in [(&one, 0), (&other, 1)] {
+            let added = udsock_poller_add(poller.0.0, socket.0, token, UDSOCK_POLLER_DUPLEX);
+            assert_eq!(added, 0);
+        }
+        let sent: Vec<Vec<u8>> = (0..70_u8).map(|number| vec![number; 5_000]).collect();
+        let (mut to_server, mut to_client) = (sent.iter(), sent.iter());
+        let (mut at_server, mut at_client) = (Vec::new(), Vec::new());
+        let sides = [&one, &other];
+        let mut ends = 0;
+        // (On a seqpacket no data would be a message.)
+        let end: &[u8] = if kind == UDSOCK_STREAM { b"" } else { b"end" };
+        let step = |sending: &mut std::slice::Iter<'_, Vec<u8>>, socket: &Sock| {
+            if let Some(data) = sending.as_slice().first()
+                && socket.send_all(data, LONG).0 >= 0
+            {
+                sending.next();
+                if sending.as_slice().is_empty() {
+                    assert_eq!(socket.shutdown(UDSOCK_WRITE), 0);
+                }
+            }
+        };
+        // Each side reads only when all has been sent to it: much is kept.
+        while sides.iter().any(|side| side.fd() >= 0) {
+            step(&mut to_server, &client);
+            step(&mut to_client, &server);
+            for event in poller.wait(LONG.min(20)).unwrap_or_default() {
+                let target = sides[1 - event.token as usize];
+                match event.kind {
+                    UDSOCK_EVENT_RECEIVED => poller.send_one(target, &event.data),
+                    UDSOCK_EVENT_ENDED => {
+                        ends += 1;
+                        let last = item_then(target, end, UDSOCK_THEN_SHUTDOWN);
+                        assert_eq!(poller.send(&[last]).0, 1);
+                        if ends == 2 {
+                            for side in sides {
+                                let close = item_then(side, b"", UDSOCK_THEN_CLOSE);
+                                assert_eq!(poller.send(&[close]).0, 1);
+                            }
+                        }
+                    }
+                    _ => panic!("{event:?}"),
+                }
+            }
+            if to_server.as_slice().is_empty() && to_client.as_slice().is_empty() {
+                at_server.extend(drain(&server).concat());
+                at_client.extend(drain(&client).concat());
+            }
+        }
+        at_server.extend(drain(&server).concat());
+        at_client.extend(drain(&client).concat());
+        let all = [&sent.concat()[..], end].concat();
+        assert!(at_server == all && at_client == all, "kind {kind}");
+        assert_eq!((server.recv(0), client.recv(0)), (Err(EOF), Err(EOF)));
+    }
+}

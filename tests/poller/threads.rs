@@ -11,7 +11,7 @@ pub struct Sleeper<'scope, T> {
     id: i32,
 }
 
-/// Starts the call on a thread, and returns once that thread sleeps in epoll.
+/// Starts the call on a thread, and returns once that thread sleeps.
 pub fn asleep<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     call: impl FnOnce() -> T + Send + 'scope,
@@ -24,25 +24,33 @@ pub fn asleep<'scope, T: Send + 'scope>(
     });
     let id = told.recv().expect("the thread has started");
     let start = Instant::now();
-    while !thread.is_finished() && !is_in_epoll(id) && start.elapsed() < Duration::from_secs(10) {
+    while !thread.is_finished() && !is_in_poll(id) && start.elapsed() < Duration::from_secs(10) {
         sleep(Duration::from_micros(200));
     }
     Sleeper { thread, id }
 }
 
-fn is_in_epoll(thread: i32) -> bool {
+/// Or a process.
+pub fn is_in_poll(thread: i32) -> bool {
     let calls = [
         #[cfg(target_arch = "x86_64")]
         libc::SYS_epoll_wait,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_poll,
+        libc::SYS_ppoll,
         libc::SYS_epoll_pwait,
         libc::SYS_epoll_pwait2,
     ];
-    let now = fs::read_to_string(format!("/proc/self/task/{thread}/syscall"));
+    let now = fs::read_to_string(format!("/proc/{thread}/syscall"));
     let number = now.unwrap_or_default().split(' ').next().and_then(|word| word.parse().ok());
     number.is_some_and(|number| calls.contains(&number))
 }
 
 impl<T> Sleeper<'_, T> {
+    pub fn id(&self) -> i32 {
+        self.id
+    }
+
     pub fn is_finished(&self) -> bool {
         self.thread.is_finished()
     }

@@ -60,6 +60,12 @@ extern "C" fn handler(_: i32) {
     HANDLED.fetch_add(1, Ordering::Relaxed);
 }
 
+/// How many signals the handlers have had.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub fn handled() -> u64 {
+    HANDLED.load(Ordering::Relaxed)
+}
+
 pub fn install_handler(signal: i32, flags: i32) {
     // SAFETY: numbers and pointers: all zero is an empty one.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };

@@ -82,10 +82,14 @@ pub fn fork(body: impl FnOnce()) -> Process {
 }
 
 impl Process {
+    pub fn id(&self) -> i32 {
+        assert!(!self.reaped, "the number may be another's");
+        self.id
+    }
+
     pub fn kill(&self) {
-        assert!(!self.reaped);
         // SAFETY: no pointers; the number is still this process's.
-        unsafe { libc::kill(self.id, libc::SIGKILL) };
+        unsafe { libc::kill(self.id(), libc::SIGKILL) };
     }
 
     pub fn wait(&mut self) -> ExitStatus {
@@ -186,7 +190,12 @@ pub struct Random(u64);
 
 impl Random {
     pub fn new() -> Self {
-        Self(0x9E37_79B9_7F4A_7C15)
+        Self::seeded(0)
+    }
+
+    /// Other numbers for each seed.
+    pub fn seeded(seed: u64) -> Self {
+        Self(0x9E37_79B9_7F4A_7C15 ^ seed)
     }
 
     pub fn below(&mut self, bound: u64) -> u64 {

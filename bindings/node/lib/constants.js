@@ -27,6 +27,7 @@ module.exports = {
   DONT_KEEP: 16,
   TRUNCATED: 1,
   FDS_LOST: 2,
+  UNKNOWN: 2 ** 32 - 1,
   EOF: -4097,
   EAGAIN: -errno.EAGAIN,
   EADDRINUSE: -errno.EADDRINUSE,

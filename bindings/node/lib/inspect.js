@@ -2,12 +2,11 @@
 // What is at an address, without being noticed there.
 
 const { inPool, calls } = require('./library.js');
-const { KIND_NAME } = require('./constants.js');
+const { KIND_NAME, UNKNOWN } = require('./constants.js');
 const { check, checkAddress, errorBuffer } = require('./errors.js');
 
 const SIZE = 48;
 const STATES = ['absent', 'live', 'stale', 'not a socket'];
-const UNKNOWN = 2 ** 32 - 1;
 
 async function inspect(path) {
   checkAddress(path);

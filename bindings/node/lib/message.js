@@ -5,7 +5,7 @@
 const fs = require('node:fs');
 const koffi = require('koffi');
 const { calls } = require('./library.js');
-const { ADDRESS_SIZE, FDS_LOST, MAX_DESCRIPTORS, TRUNCATED } = require('./constants.js');
+const { ADDRESS_SIZE, FDS_LOST, MAX_DESCRIPTORS, TRUNCATED, UNKNOWN } = require('./constants.js');
 const { invalidArgument } = require('./errors.js');
 
 const SIZE = 104;
@@ -96,11 +96,10 @@ function receiveMessage(handle, size = LARGEST) {
   const flags = message.readUInt32LE(FLAGS);
   const count = Number(message.readBigUInt64LE(DESCRIPTORS_COUNT));
   const length = Number(message.readBigUInt64LE(ADDRESS_LENGTH));
-  const pid = message.readInt32LE(PID);
   const info = { fds: Array.from(descriptors.subarray(0, count)) };
-  if (pid !== 0) {
-    info.credentials = { pid, uid: message.readUInt32LE(UID), gid: message.readUInt32LE(GID) };
-  }
+  const [pid, uid, gid] = [PID, UID, GID].map((place) => message.readUInt32LE(place));
+  // Of a process of another PID namespace only the number is unknown.
+  if (pid !== 0 || uid !== UNKNOWN || gid !== UNKNOWN) info.credentials = { pid, uid, gid };
   if (flags & FDS_LOST) info.fdsLost = true;
   if (flags & TRUNCATED) info.truncated = true;
   return {

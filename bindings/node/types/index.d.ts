@@ -11,8 +11,11 @@ export type Descriptor = number | { readonly fd: number };
 
 /** A process, and the user and group it acts for: what the kernel vouches for. */
 export interface Credentials {
+  /** 0: unknown, as of a process of a PID namespace that this one does not see. */
   pid: number;
+  /** 4294967295: unknown, as a user whom this user namespace has no number for. */
   uid: number;
+  /** 4294967295: unknown. */
   gid: number;
 }
 

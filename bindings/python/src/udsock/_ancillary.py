@@ -133,7 +133,7 @@ def _items(inbox: Inbox, ancillary_size: int) -> tuple[Ancillary, bool]:
     items: Ancillary = []
     is_cut = False
     who = message.credentials
-    if who.uid != _library.UNKNOWN:
+    if who.pid or who.uid != _library.UNKNOWN or who.gid != _library.UNKNOWN:
         packed = _CREDENTIALS.pack(who.pid, who.uid, who.gid)
         is_cut = left.room() < len(packed)
         if left.size >= socket.CMSG_LEN(0):

@@ -42,7 +42,11 @@ _recv_batch = library.udsock_recv_batch
 
 
 class Credentials(NamedTuple):
-    """A process, and the user and group it acts for. None: unknown."""
+    """A process, and the user and group it acts for. None: unknown.
+
+    A process of a PID namespace that this one does not see has no number here, and one of another
+    user namespace perhaps no user or group; what else is known is true.
+    """
 
     pid: Optional[int]
     uid: Optional[int]

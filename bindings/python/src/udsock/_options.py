@@ -100,7 +100,7 @@ class Options(AncillaryData):
 
     @property
     def readable_bytes(self) -> int:
-        """How much a stream has to read; how long the next message is."""
+        """How much of a stream the next receive can bring; how long the next message is."""
         return self._get(_library.OPTION_READABLE_BYTES)
 
     @property

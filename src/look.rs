@@ -1,0 +1,158 @@
+//! Looking at what is next before it is taken.
+//!
+//! By the mark that a seqpacket socket's messages have ([`Settings::mark_messages`]) an empty one
+//! is known from the end; but it is the socket's, and whoever has the socket too can turn it
+//! off at any moment. A message that was taken without it is gone before anything can be
+//! asked; so where others may have the socket each message is looked at first, in one go with
+//! the taking. That the socket is at its end can be found out as often as it takes.
+//!
+//! [`Settings::mark_messages`]: crate::settings::Settings::mark_messages
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::kind::Kind;
+use crate::socket::Socket;
+use crate::sys::{self, SocketName};
+use crate::wait::{self, Wait};
+
+/// So many looks have to find nothing until that is the end. Before each of them the mark is
+/// on; who turns it off again as fast as can be is too slow for half of them.
+const LOOKS: u32 = 64;
+
+impl Socket {
+    /// Whether messages have to be looked at before they are taken.
+    #[inline(always)]
+    pub(crate) fn looks_first(&self) -> bool {
+        self.kind() == Kind::Seqpacket && self.is_shared()
+    }
+
+    /// Takes what is next of a seqpacket socket, after a look. `None`: it is the end.
+    #[cold]
+    pub(crate) fn look_and_take<T>(
+        &self,
+        mut from: Option<&mut SocketName>,
+        mut take: impl FnMut() -> Result<T>,
+    ) -> Result<Option<T>> {
+        let _turn = self.turn().take();
+        let mut reset_seen = false;
+        loop {
+            let result = match self.has_message(from.as_deref_mut()) {
+                Ok(true) => take().map(Some),
+                Ok(false) => Ok(None),
+                Err(error) => Err(error),
+            };
+            match result {
+                // The kernel tells it before what was sent before it.
+                Err(Error::CONNECTION_RESET) if !reset_seen => {
+                    reset_seen = true;
+                    self.reset_is_due().store(true, Ordering::Relaxed);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Whether a message is next, and not the end.
+    fn has_message(&self, mut from: Option<&mut SocketName>) -> Result<bool> {
+        for look in 0..=LOOKS {
+            let found = sys::peek(self.fd(), &[], from.as_deref_mut())?;
+            if found.size > 0 || found.has_ancillary {
+                return Ok(true);
+            }
+            // While more can come there is no end, and this is an empty message. Once nothing
+            // can, what is there stays there until it is taken.
+            if look == 0 && !self.has_ended()? {
+                return Ok(true);
+            }
+            self.settings().keep_mark(self.fd())?;
+        }
+        Ok(false)
+    }
+
+    fn has_ended(&self) -> Result<bool> {
+        loop {
+            match wait::is_shut(self.fd()) {
+                // By a signal, though there was nothing to wait for.
+                Err(Error::INTERRUPTED) => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// One attempt: the size of the message that is next, which stays where it is, and the name
+    /// of who sent it, if that is wanted.
+    pub(crate) fn peek_now(
+        &self,
+        mut from: Option<&mut SocketName>,
+        shut_down: bool,
+    ) -> Result<usize> {
+        let mut peek = || sys::peek(self.fd(), &[], from.as_deref_mut());
+        let found = match self.kind() {
+            Kind::Seqpacket => self.in_order(peek, |&found| found)?,
+            Kind::Stream | Kind::Datagram => {
+                let _turn = self.turn().take();
+                Some(self.end_if_shut(peek(), shut_down)?)
+            }
+        };
+        found.map(|found| found.size).ok_or_else(|| self.end())
+    }
+
+    /// How many bytes of a stream one receive of so many would bring.
+    pub(crate) fn count_bytes(&self, most: usize) -> Result<usize> {
+        let _turn = self.turn().take();
+        sys::count_bytes(self.fd(), most)
+    }
+
+    /// The name of who sent the message that is next, which stays where it is.
+    pub(crate) fn next_sender(&self, from: &mut SocketName, wait: &mut Wait) -> Result<()> {
+        self.wait_until(wait, self.readiness_to_receive(), |shut_down| match self.kind() {
+            // Its bytes come without a name.
+            Kind::Stream => Ok(()),
+            Kind::Datagram => {
+                let _turn = self.turn().take();
+                self.end_if_shut(sys::peek(self.fd(), &[], Some(from)).map(drop), shut_down)
+            }
+            Kind::Seqpacket => self.look_and_take(Some(from), || Ok(()))?.ok_or_else(|| self.end()),
+        })
+    }
+}
+
+/// A look and what is done on its word are one thread's: by the number of its process, as a
+/// forked child must not wait for a thread that does not exist there.
+#[derive(Default)]
+pub(crate) struct Turn(AtomicU32);
+
+pub(crate) struct Taken<'a>(&'a Turn);
+
+impl Turn {
+    /// `None`: whose turn it is does not come to its end (a debugger holds it up, say). To
+    /// go on is better then than never to answer.
+    fn take(&self) -> Option<Taken<'_>> {
+        const YIELDS: u32 = 100;
+        const PAUSES: u32 = 1000;
+        const PAUSE: Duration = Duration::from_micros(100);
+        let process = sys::process_id();
+        for attempt in 0..YIELDS + PAUSES {
+            let holder = self.0.load(Ordering::Relaxed);
+            if holder != process
+                && self
+                    .0
+                    .compare_exchange(holder, process, Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok()
+            {
+                return Some(Taken(self));
+            }
+            if attempt < YIELDS { thread::yield_now() } else { thread::sleep(PAUSE) }
+        }
+        None
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(0, Ordering::Release);
+    }
+}

@@ -1,0 +1,181 @@
+//! What the library changes of a socket's settings, and how it gives them back: as they were,
+//! unless somebody else who has the socket too has changed them since.
+
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use crate::error::{Error, Result};
+use crate::sys;
+
+/// What may come beside messages, and is off or on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    Descriptors,
+    Credentials,
+    Pidfd,
+}
+
+impl Pass {
+    const ALL: [Self; 3] = [Self::Descriptors, Self::Credentials, Self::Pidfd];
+
+    fn option(self) -> i32 {
+        match self {
+            Self::Descriptors => sys::SO_PASSRIGHTS,
+            Self::Credentials => libc::SO_PASSCRED,
+            Self::Pidfd => sys::SO_PASSPIDFD,
+        }
+    }
+
+    /// As the kernel has it.
+    pub(crate) fn is_on(self, fd: BorrowedFd<'_>) -> Result<bool> {
+        match (self, sys::option(fd, self.option())) {
+            // Kernels before 6.16 always let peers send them.
+            (Self::Descriptors, Err(Error::NO_SUCH_OPTION)) => Ok(true),
+            (_, value) => Ok(value? != 0),
+        }
+    }
+
+    fn set(self, fd: BorrowedFd<'_>, on: bool) -> Result<()> {
+        match self {
+            Self::Descriptors => sys::pass_descriptors(fd, on),
+            _ => sys::set_option(fd, self.option(), on.into()),
+        }
+    }
+}
+
+/// The settings that the library has changed, and what they were.
+#[derive(Default)]
+pub(crate) struct Settings {
+    /// It was made elsewhere; others may have it, too.
+    pub(crate) is_adopted: bool,
+    was_nonblocking: bool,
+    made_nonblocking: AtomicBool,
+    has_mark: AtomicBool,
+    passes: [Change; Pass::ALL.len()],
+    /// A server's were changed while it listened: who was in its queue has the former ones.
+    changed_late: AtomicBool,
+}
+
+impl Settings {
+    /// Of a new socket, which is non-blocking: socket(2) makes them blocking.
+    pub(crate) fn of_new() -> Self {
+        Self { made_nonblocking: AtomicBool::new(true), ..Self::default() }
+    }
+
+    /// Of a descriptor that was made elsewhere.
+    pub(crate) fn of_adopted(fd: BorrowedFd<'_>) -> Result<Self> {
+        let was_nonblocking = sys::is_nonblocking(fd)?;
+        Ok(Self { is_adopted: true, was_nonblocking, ..Self::default() })
+    }
+
+    /// For calls that have no flag against blocking, accept and connect. Copies of
+    /// an adopted descriptor in other processes are changed with it: there is no
+    /// other way to accept without being caught in the kernel.
+    pub(crate) fn never_block(&self, fd: BorrowedFd<'_>) -> Result<()> {
+        if self.is_adopted && !self.was_nonblocking {
+            sys::set_nonblocking(fd, true)?;
+            self.made_nonblocking.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// On a seqpacket socket the end and an empty message are the same to every call,
+    /// but for what comes beside a message. So something has to: a time stamp does no
+    /// harm. (Credentials would do too, but give a nameless socket a name.)
+    pub(crate) fn mark_messages(&self, fd: BorrowedFd<'_>) -> Result<()> {
+        sys::set_option(fd, libc::SO_TIMESTAMP, 1)?;
+        self.has_mark.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The same, if no other holder sees to it, in whichever form.
+    pub(crate) fn keep_mark(&self, fd: BorrowedFd<'_>) -> Result<()> {
+        if sys::has_time_stamps(fd)? { Ok(()) } else { self.mark_messages(fd) }
+    }
+
+    pub(crate) fn pass(&self, fd: BorrowedFd<'_>, what: Pass, on: bool) -> Result<()> {
+        let change = self.change(what);
+        let was_on = change.was_on().map_or_else(|| what.is_on(fd), Ok)?;
+        what.set(fd, on)?;
+        change.note(was_on, on);
+        Ok(())
+    }
+
+    /// The same, for a new socket, of which it is known what it was.
+    pub(crate) fn refuse_descriptors(&self, fd: BorrowedFd<'_>) -> Result<()> {
+        sys::pass_descriptors(fd, false)?;
+        self.change(Pass::Descriptors).note(true, false);
+        Ok(())
+    }
+
+    /// From now on connections that were waiting already are to get what the server has.
+    pub(crate) fn change_late(&self) {
+        self.changed_late.store(true, Ordering::Relaxed);
+    }
+
+    /// A connection has its server's settings: by the kernel, but for those that were changed
+    /// after its connect.
+    pub(crate) fn inherit(&self, fd: BorrowedFd<'_>, server: &Self) -> Result<()> {
+        let is_late = server.changed_late.load(Ordering::Relaxed);
+        for what in Pass::ALL {
+            let change = server.change(what);
+            if let Some(was_on) = change.was_on() {
+                if is_late {
+                    what.set(fd, change.is_on())?;
+                }
+                self.change(what).note(was_on, change.is_on());
+            }
+        }
+        Ok(())
+    }
+
+    /// Best effort: the descriptor works in either state.
+    pub(crate) fn restore(&self, fd: BorrowedFd<'_>) {
+        if self.made_nonblocking.load(Ordering::Relaxed) {
+            let _ = sys::set_nonblocking(fd, self.was_nonblocking);
+        }
+        let has_mark = self.has_mark.load(Ordering::Relaxed);
+        if has_mark && sys::option(fd, libc::SO_TIMESTAMP) == Ok(1) {
+            let _ = sys::set_option(fd, libc::SO_TIMESTAMP, 0);
+        }
+        for what in Pass::ALL {
+            let change = self.change(what);
+            if let Some(was_on) = change.was_on()
+                && was_on != change.is_on()
+                && what.is_on(fd) == Ok(change.is_on())
+            {
+                let _ = what.set(fd, was_on);
+            }
+        }
+    }
+
+    fn change(&self, what: Pass) -> &Change {
+        &self.passes[what as usize]
+    }
+}
+
+/// What something was before it was first changed, and what it was changed to.
+#[derive(Default)]
+struct Change(AtomicU8);
+
+impl Change {
+    const MADE: u8 = 1;
+    const WAS_ON: u8 = 2;
+    const IS_ON: u8 = 4;
+
+    fn note(&self, was_on: bool, is_on: bool) {
+        let was_on = if was_on { Self::WAS_ON } else { 0 };
+        let is_on = if is_on { Self::IS_ON } else { 0 };
+        self.0.store(Self::MADE | was_on | is_on, Ordering::Relaxed);
+    }
+
+    /// `None`: it was not changed.
+    fn was_on(&self) -> Option<bool> {
+        let change = self.0.load(Ordering::Relaxed);
+        (change & Self::MADE != 0).then_some(change & Self::WAS_ON != 0)
+    }
+
+    fn is_on(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & Self::IS_ON != 0
+    }
+}

@@ -1,0 +1,124 @@
+//! Older kernels, as a filter of system calls plays them (seccomp(2)): rows 95 and 96.
+
+use std::ptr;
+
+use udsock::abi::peer::udsock_peer_pidfd;
+
+use crate::calls::*;
+use crate::process::{in_child, in_fork};
+use crate::receivers::*;
+use crate::support::*;
+
+/// From now on these system calls of this process fail so: those with this third argument, if
+/// one is given. Only in a fork.
+fn fail(calls: &[i64], third: Option<u32>, errno: i32) {
+    const NUMBER: u32 = 0;
+    const THIRD: u32 = 32;
+    let load = |offset| libc::sock_filter {
+        code: (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16,
+        jt: 0,
+        jf: 0,
+        k: offset,
+    };
+    let equal = |value, else_skip| libc::sock_filter {
+        code: (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16,
+        jt: 0,
+        jf: else_skip,
+        k: value,
+    };
+    let say = |answer| libc::sock_filter {
+        code: (libc::BPF_RET | libc::BPF_K) as u16,
+        jt: 0,
+        jf: 0,
+        k: answer,
+    };
+    let failure = libc::SECCOMP_RET_ERRNO | errno as u32;
+    let mut program = Vec::new();
+    for call in calls {
+        program.push(load(NUMBER));
+        match third {
+            None => program.extend([equal(*call as u32, 1), say(failure)]),
+            Some(third) => {
+                program.extend([equal(*call as u32, 3), load(THIRD)]);
+                program.extend([equal(third, 1), say(failure)]);
+            }
+        }
+    }
+    program.push(say(libc::SECCOMP_RET_ALLOW));
+    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    // SAFETY: a program that is what it says, and lives through the call.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        let mode = libc::SECCOMP_MODE_FILTER;
+        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program, 0, 0), 0);
+    }
+}
+
+const SEND_CALLS: [i64; 3] = [libc::SYS_sendto, libc::SYS_sendmsg, libc::SYS_sendmmsg];
+
+#[test]
+fn row_96_a_seqpacket_send_that_meets_the_close_is_epipe() {
+    in_child(|| {
+        for (kind, expected) in
+            [(UDSOCK_SEQPACKET, libc::EPIPE), (UDSOCK_DGRAM, libc::ECONNREFUSED)]
+        {
+            let (sender, _receiver) = pair(kind);
+            let status = in_fork(|| {
+                fail(&SEND_CALLS, None, libc::ECONNREFUSED);
+                is(sender.send(b"x", 0), expected);
+                is(sender.send_all(b"x", 0).0, expected);
+                let parts = [udsock_part { data: b"x".as_ptr().cast_mut().cast(), size: 1 }];
+                // SAFETY: one part, which is what it says.
+                is(unsafe { udsock_sendv(sender.0, parts.as_ptr(), 1, 0) }, expected);
+                for (_, send) in SENDS {
+                    is(send(&sender, b"x", &[], 0), expected);
+                }
+                true
+            });
+            assert_eq!(status, 0, "kind {kind}");
+        }
+    });
+}
+
+#[test]
+fn row_96_a_pollers_item_too() {
+    in_child(|| {
+        let status = in_fork(|| {
+            let (sender, _receiver) = pair(UDSOCK_SEQPACKET);
+            let poller = poller();
+            assert_eq!(udsock_poller_add(poller.0, sender.0, 0, 0), 0);
+            fail(&SEND_CALLS, None, libc::ECONNREFUSED);
+            for count in [1, 3] {
+                // SAFETY: numbers and pointers: all zero is an item.
+                let item: udsock_outgoing = unsafe { std::mem::zeroed() };
+                let mut items =
+                    vec![udsock_outgoing { socket: sender.0, length: 1, ..item }; count];
+                let base = b"x".as_ptr().cast();
+                // SAFETY: as many items, which lie within the one byte.
+                unsafe { udsock_poller_send(poller.0, items.as_mut_ptr(), count, base, 1) };
+                items.iter().for_each(|item| is(item.result, libc::EPIPE));
+            }
+            true
+        });
+        assert_eq!(status, 0);
+    });
+}
+
+#[test]
+fn row_95_a_pidfd_of_a_process_that_has_gone_is_esrch() {
+    const SO_PEERPIDFD: u32 = 77;
+    in_child(|| {
+        let (one, _other) = pair(UDSOCK_STREAM);
+        let status = in_fork(|| {
+            fail(&[libc::SYS_getsockopt], Some(SO_PEERPIDFD), libc::EINVAL);
+            is(udsock_peer_pidfd(one.0).into(), libc::ESRCH);
+            true
+        });
+        assert_eq!(status, 0);
+    });
+}
+
+fn poller() -> Sock {
+    // SAFETY: NULL is all defaults.
+    Sock(unsafe { udsock_poller_create(ptr::null()) })
+}
