@@ -27,7 +27,7 @@
 #include "faults/property.h"
 #include "faults/threads.h"
 
-enum { SECONDS_BEFORE_IT_HANGS = 30 };
+enum { SECONDS_BEFORE_IT_HANGS = 120 };
 
 #define SCENARIOS_OF(noun, scenarios) { noun, scenarios, sizeof scenarios / sizeof *scenarios }
 
@@ -102,6 +102,7 @@ int main(int argc, char **argv) {
     alarm(SECONDS_BEFORE_IT_HANGS);
     umask(022);
 
+    limit_ms = scenario->expected == -ETIMEDOUT ? SHORT_MS : PATIENCE_MS;
     const int before = count_descriptors();
     if (scenario->prepare != NULL) scenario->prepare();
     udsock_error err = UDSOCK_ERROR_INIT;

@@ -113,7 +113,9 @@ pub fn activate_by_systemd<const N: usize>(
     let addresses: [String; N] = std::array::from_fn(|index| dir.path(&format!("{index}.sock")));
     let mut command = Command::new("systemd-socket-activate");
     command.args(options).args(addresses.iter().map(|address| format!("--listen={address}")));
-    command.arg(format!("--setenv={ACTIVATED}=1"));
+    for variable in [ACTIVATED, IS_TIDY.to_str().unwrap()] {
+        command.arg(format!("--setenv={variable}=1"));
+    }
     command.arg(env::current_exe().expect("this program"));
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
     let manager = Peer::start(&mut command);

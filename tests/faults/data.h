@@ -102,24 +102,24 @@ static void prepare_receiver_with_room_soon(void) {
 
 static int64_t send_question(udsock_error *err) {
     (void)err;
-    return udsock_send(it.client, QUESTION, sizeof QUESTION, SHORT_MS);
+    return udsock_send(it.client, QUESTION, sizeof QUESTION, limit_ms);
 }
 
 static int64_t send_much(udsock_error *err) {
     (void)err;
-    return udsock_send_all(it.client, much, sizeof much, SHORT_MS, &progress);
+    return udsock_send_all(it.client, much, sizeof much, limit_ms, &progress);
 }
 
 static int64_t send_parts(udsock_error *err) {
     (void)err;
     char hel[] = "hel", lo[] = "lo";
     const udsock_part parts[] = { { hel, 3 }, { lo, 3 } };
-    return udsock_sendv(it.client, parts, 2, SHORT_MS);
+    return udsock_sendv(it.client, parts, 2, limit_ms);
 }
 
 static int64_t send_question_to(udsock_error *err) {
     (void)err;
-    return udsock_send_to(it.client, QUESTION, sizeof QUESTION, it.path, SHORT_MS);
+    return udsock_send_to(it.client, QUESTION, sizeof QUESTION, it.path, limit_ms);
 }
 
 static int64_t send_question_to_in_time(udsock_error *err) {
@@ -143,36 +143,36 @@ static char received[64];
 
 static int64_t receive(udsock_error *err) {
     (void)err;
-    return udsock_recv(it.peer, received, sizeof received, SHORT_MS);
+    return udsock_recv(it.peer, received, sizeof received, limit_ms);
 }
 
 static int64_t receive_exactly(udsock_error *err) {
     (void)err;
-    return udsock_recv_exact(it.peer, received, sizeof QUESTION, SHORT_MS, &progress);
+    return udsock_recv_exact(it.peer, received, sizeof QUESTION, limit_ms, &progress);
 }
 
 static int64_t receive_in_vain(udsock_error *err) {
     (void)err;
-    return udsock_recv_exact(it.peer, received, sizeof received, SHORT_MS, &progress);
+    return udsock_recv_exact(it.peer, received, sizeof received, limit_ms, &progress);
 }
 
 static int64_t receive_parts(udsock_error *err) {
     (void)err;
     const udsock_part parts[] = { { received, 3 }, { received + 3, 3 } };
-    return udsock_recvv(it.peer, parts, 2, SHORT_MS);
+    return udsock_recvv(it.peer, parts, 2, limit_ms);
 }
 
 static char sender[UDSOCK_ADDRESS_SIZE];
 
 static int64_t receive_from(udsock_error *err) {
     (void)err;
-    return udsock_recv_from(it.peer, received, sizeof received, sender, sizeof sender, SHORT_MS);
+    return udsock_recv_from(it.peer, received, sizeof received, sender, sizeof sender, limit_ms);
 }
 
 /* So small that the sender has to be looked at first. */
 static int64_t receive_from_with_little_room(udsock_error *err) {
     (void)err;
-    return udsock_recv_from(it.peer, received, sizeof received, sender, 16, SHORT_MS);
+    return udsock_recv_from(it.peer, received, sizeof received, sender, 16, limit_ms);
 }
 
 /* What was not received is still there. */

@@ -108,22 +108,22 @@ static void prepare_no_stream_post(void) {
 
 static int64_t send_message(udsock_error *err) {
     (void)err;
-    return udsock_send_message(it.client, &mail.messages[0], SHORT_MS);
+    return udsock_send_message(it.client, &mail.messages[0], limit_ms);
 }
 
 static int64_t receive_message(udsock_error *err) {
     (void)err;
-    return udsock_recv_message(it.peer, &mail.messages[0], SHORT_MS);
+    return udsock_recv_message(it.peer, &mail.messages[0], limit_ms);
 }
 
 static int64_t send_batch(udsock_error *err) {
     (void)err;
-    return udsock_send_batch(it.client, mail.messages, MANY, SHORT_MS);
+    return udsock_send_batch(it.client, mail.messages, MANY, limit_ms);
 }
 
 static int64_t receive_batch(udsock_error *err) {
     (void)err;
-    return udsock_recv_batch(it.peer, mail.messages, MANY, SHORT_MS);
+    return udsock_recv_batch(it.peer, mail.messages, MANY, limit_ms);
 }
 
 /* Takes what came beside a message. What did not come is told. */

@@ -19,6 +19,9 @@
 
 enum { SHORT_MS = 20, PATIENCE_MS = 5000, MOST_HANDLES = 8, MOST_INSTEAD = 3 };
 
+/* How long the call waits: a moment where nothing comes, and else against a hang only. */
+static int32_t limit_ms;
+
 struct scenario {
     const char *name;
     /* Without faults: makes what the call needs. */

@@ -86,12 +86,16 @@ fn image() -> PathBuf {
 
 /// A command of the README's, for our prefix, and without becoming root.
 fn run_here(command: &str, root: &str) -> Result<String, String> {
+    // With spaces in it, a path is one word all the same.
+    let quoted = |path: &Path| format!("'{}'", path.to_str().expect("UTF-8"));
+    let root = quoted(Path::new(root));
     let command = command
         .replace("sudo ", "")
+        .replace("xargs ", "xargs -d '\\n' ")
         .replace("/. /", &format!("/. {root}"))
         .replace("cd /", &format!("cd {root}"))
-        .replace("/usr/local", path().to_str().expect("UTF-8"))
-        .replace("target/image", image().to_str().expect("UTF-8"));
+        .replace("/usr/local", &quoted(&path()))
+        .replace("target/image", &quoted(&image()));
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("cargo's layout");
     let mut shell = Command::new("sh");
     shell

@@ -77,6 +77,10 @@ pub fn recv_batch(
     // SAFETY: as many messages as that, each with the room it says.
     let result = unsafe { udsock_recv_batch(socket.0, batch.as_mut_ptr(), count, timeout_ms) };
     let came = usize::try_from(result).map_err(|_| result)?;
+    for message in batch[..came].iter().filter(|message| message.pidfd > 0) {
+        // Only where the socket's former owner has asked for them.
+        drop(crate::raw::own(message.pidfd));
+    }
     Ok(rooms
         .into_iter()
         .zip(&batch[..came])

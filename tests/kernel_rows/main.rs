@@ -5,19 +5,38 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../socket_files/forked.rs"]
+#[allow(dead_code, reason = "its own test file uses the rest")]
+mod forked;
+
+mod beside;
 mod calls;
+mod diag;
 mod process;
 mod raw;
 
 mod bind;
 mod connect;
+mod cores;
 mod data;
 mod datagrams;
 mod descriptors;
 mod ends;
 mod files;
+mod fuse;
+mod idmapped;
+mod kernels;
+mod landlock;
 mod limits;
+mod mounts;
 mod names;
+mod namespaces;
 mod permissions;
+mod pieces;
+mod queues;
+mod rings;
 mod servers;
 mod starts;
+mod stops;
+mod strangers_options;
+mod urgent;

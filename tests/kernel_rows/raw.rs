@@ -11,9 +11,10 @@ pub fn answer(result: isize) -> i64 {
     if result < 0 { no(io::Error::last_os_error().raw_os_error().unwrap()) } else { result as i64 }
 }
 
-fn own(fd: c_int) -> OwnedFd {
+/// What the kernel has just made, or a call has given away.
+pub fn own(fd: c_int) -> OwnedFd {
     assert!(fd >= 0, "{}", io::Error::last_os_error());
-    // SAFETY: the kernel has just made it.
+    // SAFETY: nobody else has it.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 
@@ -86,6 +87,11 @@ pub fn accept(fd: &OwnedFd) -> i64 {
     answer(result as isize)
 }
 
+/// The same, of a client that is there.
+pub fn accepted(server: &OwnedFd) -> OwnedFd {
+    own(accept(server) as c_int)
+}
+
 pub fn shutdown(fd: &OwnedFd, how: c_int) -> i64 {
     // SAFETY: no pointers.
     answer(unsafe { libc::shutdown(fd.as_raw_fd(), how) } as isize)
@@ -125,6 +131,24 @@ pub fn recv(fd: &OwnedFd, flags: c_int) -> Result<Vec<u8>, i64> {
     Ok(buffer)
 }
 
+/// How long the kernel says that the next message is, which is gone then.
+pub fn recv_size(fd: &OwnedFd) -> i64 {
+    let mut buffer = [0_u8; 64];
+    let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
+    // SAFETY: the array is of this size.
+    answer(unsafe { libc::recv(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), flags) })
+}
+
+/// With the socket's own waiting.
+pub fn recv_waiting(fd: &OwnedFd) -> Result<Vec<u8>, i64> {
+    let mut buffer = vec![0; 1 << 16];
+    // SAFETY: the vector is of this size.
+    let result =
+        answer(unsafe { libc::recv(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) });
+    buffer.truncate(usize::try_from(result).map_err(|_| result)?);
+    Ok(buffer)
+}
+
 /// Data with descriptors beside it.
 pub fn send_descriptors(fd: &OwnedFd, data: &[u8], descriptors: &[RawFd]) -> i64 {
     send_beside(fd.as_raw_fd(), data, libc::SCM_RIGHTS, descriptors)
@@ -132,6 +156,17 @@ pub fn send_descriptors(fd: &OwnedFd, data: &[u8], descriptors: &[RawFd]) -> i64
 
 /// Data with a control message of this type beside it.
 pub fn send_beside<T: Copy>(fd: RawFd, data: &[u8], kind: c_int, beside: &[T]) -> i64 {
+    send_beside_with(fd, data, kind, beside, 0)
+}
+
+/// The same with flags of sendmsg(2).
+pub fn send_beside_with<T: Copy>(
+    fd: RawFd,
+    data: &[u8],
+    kind: c_int,
+    beside: &[T],
+    flags: c_int,
+) -> i64 {
     // Room for more than 253 descriptors, in words, so that it is aligned.
     let mut control = [0_u64; 140];
     let size = size_of_val(beside);
@@ -151,7 +186,7 @@ pub fn send_beside<T: Copy>(fd: RawFd, data: &[u8], kind: c_int, beside: &[T]) -
         (*first).cmsg_type = kind;
         (*first).cmsg_len = libc::CMSG_LEN(size) as _;
         ptr::copy_nonoverlapping(beside.as_ptr().cast(), libc::CMSG_DATA(first), size as usize);
-        libc::sendmsg(fd, &header, libc::MSG_DONTWAIT)
+        libc::sendmsg(fd, &header, flags | libc::MSG_DONTWAIT)
     })
 }
 
@@ -178,6 +213,14 @@ pub fn set_option(fd: RawFd, option: c_int, value: c_int) -> i64 {
     let value: *const c_void = (&raw const value).cast();
     // SAFETY: an int.
     answer(unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, option, value, size) } as isize)
+}
+
+/// How long a receive waits.
+pub fn set_timeout(fd: RawFd, timeout: libc::timeval) -> i64 {
+    let (value, size) = ((&raw const timeout).cast(), size_of::<libc::timeval>() as u32);
+    // SAFETY: a timeval.
+    let result = unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVTIMEO, value, size) };
+    answer(result as isize)
 }
 
 /// Whether the number stands for a socket at all.

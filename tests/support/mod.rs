@@ -10,6 +10,9 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, ptr};
 
+mod surroundings;
+pub use surroundings::IS_TIDY;
+
 pub use udsock::abi::activation::*;
 pub use udsock::abi::address::*;
 pub use udsock::abi::cleanup::*;

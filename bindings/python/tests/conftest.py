@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -14,8 +15,11 @@ from typing import Any, Callable, Iterator
 import pytest
 import udsock
 
-HANG = 60
+HANG = int(os.environ.get("UDSOCK_HANG_SECONDS", 60))
 """A test that takes so many seconds hangs: every thread's stack is shown, and that is it."""
+
+shown_on: "list[int]" = []
+"""Where that is shown: stderr, past pytest's capture, which would take it along."""
 
 KINDS = [udsock.STREAM, udsock.DGRAM, udsock.SEQPACKET]
 CONNECTED = [udsock.STREAM, udsock.SEQPACKET]
@@ -34,9 +38,18 @@ def run(program: str, *arguments: str, **options: Any) -> "subprocess.CompletedP
     )
 
 
+def pytest_configure() -> None:
+    # Whoever starts the tests: with & or nohup SIGINT is ignored, also by all programs that
+    # are started here, and a login may have another umask.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.umask(0o022)
+    # Nothing is captured yet.
+    shown_on.append(os.dup(2))
+
+
 @pytest.fixture(autouse=True)
 def hang_guard() -> Iterator[None]:
-    faulthandler.dump_traceback_later(HANG, exit=True)
+    faulthandler.dump_traceback_later(HANG, exit=True, file=shown_on[0])
     yield
     faulthandler.cancel_dump_traceback_later()
 
