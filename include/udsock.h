@@ -25,7 +25,7 @@
  *
  * Handles. A udsock_t is a number, not a descriptor and not a pointer. A handle
  * that was closed, or never was one, gets -EBADF from every call; it never reaches
- * another socket. A poller's is -ENOTSOCK where a socket's is needed, a socket's -EINVAL
+ * another socket, nor one of another copy of the library in the program. A poller's is -ENOTSOCK where a socket's is needed, a socket's -EINVAL
  * where a poller's is. It fits into a double exactly, and is 2^32 or more.
  *
  * Time. Every call that can wait takes timeout_ms: UDSOCK_FOREVER, 0 for not at all
@@ -47,7 +47,13 @@
  * ends the program.
  *
  * Threads. Every call may be made from every thread, also on the same handle.
- * udsock_close ends the calls that wait on the handle: they return UDSOCK_CLOSED.
+ * udsock_close ends the calls that wait on the handle: they return UDSOCK_CLOSED. No call
+ * is a cancellation point: pthread_cancel ends a thread after the call has returned. To
+ * end one that waits, close the handle, or udsock_poller_wake, and then join the thread.
+ *
+ * Processes. A forked child may make every call, whatever other threads of its parent did
+ * at that moment: no call waits for one of them, unless the C library does, in the first
+ * look-up of a user's or a group's name. A child of vfork may make none.
  *
  * Options are structs whose first field is their size: set it to sizeof. NULL stands
  * for all defaults, and so does 0 in every field. Unknown flags and reserved fields
@@ -393,7 +399,7 @@ int32_t udsock_shutdown(udsock_t s, uint32_t how);
  * made (the same inode), and if this is the process that made it. Calls of other threads
  * that wait on the handle return UDSOCK_CLOSED at once, and only when they have left is
  * the number of the descriptor used again. This waits for them, a tenth of a second at
- * most. From now on the handle gets -EBADF.
+ * most, and not at all if the handle came with a fork. From now on it gets -EBADF.
  *
  * Returns 0.
  *
@@ -479,7 +485,8 @@ int32_t udsock_open_pair(uint32_t kind, udsock_t *out);
  *
  * -EBADF: not a descriptor.
  * -ENOTSOCK, -EAFNOSUPPORT: not a socket, not a Unix one.
- * -EEXIST: a handle of this process has it already.
+ * -EEXIST: a handle that this process has opened has it already. (A handle that came with a
+ * fork gives it up instead, and is closed.)
  */
 UDSOCK_MUST_USE udsock_t udsock_adopt(int32_t fd, udsock_error *err);
 
@@ -1165,7 +1172,10 @@ int64_t udsock_cleanup(void);
  * Removes the socket files also when a signal ends the process. For this signal (SIGTERM,
  * say) a handler is installed, which removes them; then the process dies by the same
  * signal. A signal that the program handles, or ignores, does not end it: then nothing is
- * changed, and a handler that the program installs later takes the place of this one.
+ * changed, and a handler that the program installs later takes the place of this one. If
+ * the program has several copies of this library (plugins may bring them along) each that is
+ * asked removes its files. A copy that has installed a handler stays loaded until the
+ * process ends, also after dlclose.
  *
  * Returns 0.
  *

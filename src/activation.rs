@@ -3,10 +3,10 @@
 use std::ffi::{CStr, CString};
 use std::iter;
 use std::os::fd::BorrowedFd;
-use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, Failure, Result};
 use crate::handles;
+use crate::process_lock::ProcessLock;
 use crate::sys;
 use crate::text::c_string;
 
@@ -25,8 +25,8 @@ struct Passed {
 /// rest of what was passed becomes close-on-exec. Only once: the environment is cleared,
 /// so that neither a second call nor a child takes them for its own.
 pub(crate) fn activated(capacity: usize) -> Result<Vec<i64>, Failure> {
-    static ASKING: Mutex<()> = Mutex::new(());
-    let _alone = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
+    static ASKING: ProcessLock = ProcessLock::new();
+    let _alone = ASKING.hold();
     let adopted = Passed::read().and_then(|passed| passed.adopt(capacity));
     // After these the program can call again.
     let is_passing = |error| matches!(error, Error::OUT_OF_RANGE | Error::NO_MEMORY);
@@ -44,7 +44,7 @@ impl Passed {
         let [process, count, names] = VARIABLES.map(sys::variable);
         let (Some(process), Some(count)) = (process?, count?) else { return Ok(Self::NOTHING) };
         let process = number(&process).ok_or(Failure::Invalid("LISTEN_PID is no number"))?;
-        if process != sys::process_id() {
+        if process != std::process::id() {
             return Ok(Self::NOTHING);
         }
         let count = number(&count)
@@ -115,7 +115,7 @@ impl Passed {
 }
 
 fn adopt(fd: BorrowedFd<'_>, name: &[u8]) -> Result<i64, Failure> {
-    let name = c_string(name)?;
+    let name = sys::boxed(c_string(name)?)?;
     let handle = handles::adopt(fd)?;
     handles::get(handle)?.set_activation_name(name);
     Ok(handle)

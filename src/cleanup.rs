@@ -46,7 +46,9 @@ pub(crate) fn remove_at_exit() -> Result<()> {
 }
 
 extern "C" fn at_exit() {
+    let before = sys::hold_off_cancel();
     let _ = panic::catch_unwind(remove_files);
+    sys::let_cancel(before);
 }
 
 /// From now on the files are removed when this signal ends the process. Where it does
@@ -64,14 +66,18 @@ pub(crate) fn remove_on_signal(signal: i32) -> Result<()> {
     if signal == libc::SIGKILL || signal == libc::SIGSTOP || HARMLESS.contains(&signal) {
         return Err(Error::INVALID);
     }
-    // The handler must find the table made.
-    drop(handles::all());
-    if sys::is_default(signal)? { sys::set_handler(signal, on_signal) } else { Ok(()) }
+    sys::add_handler(signal, on_signal)
 }
 
 /// Only what is async-signal-safe: system calls, and the table, which has no lock. The
 /// interrupted thread itself may hold a directory's lock, so the patience is short.
 extern "C" fn on_signal(signal: i32) {
+    static HAS_COME: AtomicBool = AtomicBool::new(false);
+    if HAS_COME.swap(true, Ordering::Relaxed) {
+        // Another thread is at it, or another copy of the library, which this one has called.
+        return;
+    }
+    sys::hold_off_cancel();
     let mut patience = Duration::from_millis(20);
     for (_, socket) in handles::all() {
         let _ = remove_file(&socket, &mut patience);
@@ -79,5 +85,6 @@ extern "C" fn on_signal(signal: i32) {
         // free memory.
         mem::forget(socket);
     }
+    sys::call_next_handler(signal);
     sys::die_of(signal);
 }

@@ -7,7 +7,7 @@ use crate::error::{Error, Failure, Result};
 use crate::kind::Kind;
 use crate::socket::Socket;
 use crate::socket_file::FileOptions;
-use crate::sys;
+use crate::sys::{self, Replacement};
 use crate::text::c_string;
 use crate::wait::{Readiness, Timeout, Wait};
 
@@ -34,7 +34,7 @@ impl Socket {
 
     pub(crate) fn connect(&self, text: &CStr, options: ConnectOptions<'_>) -> Result<(), Failure> {
         let address = Address::parse(text)?;
-        let remote = c_string(text.to_bytes())?;
+        let remote = Replacement::new(c_string(text.to_bytes())?)?;
         // A second attempt with the same options finds what the first one bound.
         if let Some(local) = options.local_address
             && !self.is_bound_to(local)?

@@ -8,7 +8,9 @@
 //! while any call is still using it (a number that is free is given out again by
 //! the next open, and bytes go astray).
 //!
-//! A slot whose generations are used up is retired, so no handle ever comes back.
+//! A slot whose generations are used up is retired, so no handle ever comes back. They go round
+//! from where this copy of the library begins: a program may have several (each plugin its own),
+//! and a handle of one of them is to find nothing in another.
 //!
 //! A table with no lock also survives fork: a child can't inherit a lock whose
 //! holder does not exist in it.
@@ -20,13 +22,30 @@ use std::num::NonZeroI64;
 use std::ops::Deref;
 
 use crate::segments::Segments;
-use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering, UnsafeCell};
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering, UnsafeCell, const_fn};
 
 /// Handles are exact in a double, JavaScript's number: 53 bits.
 pub(crate) const INDEX_BITS: u32 = 21;
 pub(crate) const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
-/// The first generation lifts every handle to 2^32: no `int` is one.
-const FIRST_GENERATION: u32 = 1 << (32 - INDEX_BITS);
+/// The lowest generation lifts every handle to 2^32: no `int` is one.
+const LOWEST_GENERATION: u32 = 1 << (32 - INDEX_BITS);
+
+/// Where this copy of the library begins. Copies are at different addresses; multiplied by the
+/// golden ratio those nearest to each other come out far apart (Knuth's multiplicative hash).
+pub(crate) fn first_generation() -> u32 {
+    const PAGE: usize = 4096;
+    const GOLDEN_RATIO: u64 = 0x9E37_79B9_7F4A_7C15;
+    static HERE: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);
+    let page = (&raw const HERE).addr() / PAGE;
+    let hash = (page as u64).wrapping_mul(GOLDEN_RATIO) >> 32;
+    LOWEST_GENERATION + (hash % u64::from(u32::MAX - LOWEST_GENERATION)) as u32
+}
+
+/// `None`: that was the last one.
+fn generation_after(generation: u32) -> Option<u32> {
+    let next = generation.checked_add(1).unwrap_or(LOWEST_GENERATION);
+    (next != first_generation()).then_some(next)
+}
 
 /// A slot's state: generation (32 bits), open (1), users (31).
 const OPEN: u64 = 1 << 31;
@@ -50,7 +69,7 @@ struct Slot<T> {
 impl<T> Default for Slot<T> {
     fn default() -> Self {
         Self {
-            state: AtomicU64::new(u64::from(FIRST_GENERATION) << 32),
+            state: AtomicU64::new(u64::from(first_generation()) << 32),
             next_vacant: AtomicU32::new(0),
             value: UnsafeCell::new(MaybeUninit::uninit()),
         }
@@ -77,8 +96,11 @@ impl<T, const FIRST: usize> HandleTable<T, FIRST> {
         if all > INDEX_MASK as usize { INDEX_MASK as usize } else { all }
     };
 
-    pub(crate) fn new() -> Self {
-        Self { slots: Segments::new(), touched: AtomicUsize::new(0), vacant: AtomicU64::new(0) }
+    const_fn! {
+        pub(crate) fn new() -> Self {
+            let (touched, vacant) = (AtomicUsize::new(0), AtomicU64::new(0));
+            Self { slots: Segments::new(), touched, vacant }
+        }
     }
 
     /// A place for one more object, before that object exists: whoever can't get
@@ -150,7 +172,7 @@ impl<T, const FIRST: usize> HandleTable<T, FIRST> {
         // SAFETY: the handle is closed, so no user can come; this is the last
         // one, and the value was written when the slot was filled.
         let value = slot.value.with_mut(|place| unsafe { (*place).assume_init_read() });
-        match generation_of(state).checked_add(1) {
+        match generation_after(generation_of(state)) {
             Some(next) => {
                 slot.state.store(u64::from(next) << 32, Ordering::Release);
                 self.push_vacant(index);

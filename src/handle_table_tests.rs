@@ -1,6 +1,6 @@
 //! The handle table by itself. `tests/model.rs` tries its interleavings.
 
-use crate::handle_table::{HandleTable, INDEX_BITS, INDEX_MASK};
+use crate::handle_table::{HandleTable, INDEX_BITS, INDEX_MASK, first_generation};
 
 fn insert<T>(table: &HandleTable<T>, value: T) -> i64 {
     table.vacancy().expect("room").fill(value).get()
@@ -54,15 +54,27 @@ fn taking_out_waits_for_other_users() {
 }
 
 #[test]
+fn behind_the_highest_generation_comes_the_lowest() {
+    let table = HandleTable::new();
+    drop(table.close(insert(&table, 0)));
+    table.age(0, u32::MAX);
+    let highest = insert(&table, 1);
+    assert_eq!(highest, (1 << 53) - (1 << INDEX_BITS));
+    drop(table.close(highest).unwrap());
+    assert_eq!(insert(&table, 2), 1 << 32);
+    assert!(table.get(highest).is_none());
+}
+
+#[test]
 fn a_slot_at_its_last_generation_is_retired() {
     let table = HandleTable::new();
     let early = insert(&table, 0);
     drop(table.close(early));
-    table.age(0, u32::MAX - 1);
+    table.age(0, first_generation() - 2);
     let last_but_one = insert(&table, 1);
     drop(table.close(last_but_one).unwrap());
     let last = insert(&table, 2);
-    assert_eq!(last, (1 << 53) - (1 << INDEX_BITS));
+    assert_eq!(last >> INDEX_BITS, i64::from(first_generation() - 1));
     drop(table.close(last).unwrap());
     let next = insert(&table, 3);
     assert_eq!(next as u64 & INDEX_MASK, 1, "a fresh slot, not the retired one");

@@ -3,21 +3,31 @@
 use std::any::Any;
 use std::ops::Deref;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, RawFd};
-use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::error::{Error, Failure, Result};
 use crate::handle_table::{HandleTable, InUse, Vacancy};
+use crate::process_lock::ProcessLock;
 use crate::socket::Socket;
 use crate::sys::{self, Credentials};
 use crate::wait::Wait;
 
-static HANDLES: LazyLock<HandleTable<Object>> = LazyLock::new(HandleTable::new);
+static HANDLES: HandleTable<Object> = HandleTable::new();
 
 /// What has a handle.
 enum Object {
     Socket(Socket),
     Other(Box<dyn Other>),
+}
+
+impl Object {
+    /// Whether this process has opened it, and not one that it was forked from.
+    fn is_of_this_process(&self) -> bool {
+        match self {
+            Self::Socket(socket) => socket.is_of_this_process(),
+            Self::Other(other) => other.is_of_this_process(),
+        }
+    }
 }
 
 /// What else than a socket can have a handle: something that watches sockets.
@@ -27,6 +37,9 @@ pub(crate) trait Other: Any + Send + Sync {
 
     /// Takes its descriptor away from whoever still waits on it.
     fn take_away(&self) -> Result<()>;
+
+    /// Whether this process has opened it, and not one that it was forked from.
+    fn is_of_this_process(&self) -> bool;
 
     /// This socket is about to be closed, or given away.
     fn forget(&self, socket: i64, fd: BorrowedFd<'_>);
@@ -138,18 +151,29 @@ pub(crate) fn accept_once(
     Ok(client.map(|client| place.fill(Object::Socket(client)).get()))
 }
 
-/// Takes over a descriptor, if no socket of ours has it already.
+/// Takes over a descriptor, if no socket that this process has opened has it already. It may be
+/// that of a handle that came with a fork: fork copies the descriptors first and the memory
+/// later, so that the handle's own one, opened in between, may not be there, and its number free.
+/// If it is there it belongs to the new handle from now on.
 pub(crate) fn adopt(fd: BorrowedFd<'_>) -> Result<i64, Failure> {
     // Of two that adopt the same descriptor at once, one has to see the other.
-    static ADOPTING: Mutex<()> = Mutex::new(());
-    let _alone = ADOPTING.lock().unwrap_or_else(PoisonError::into_inner);
-    if all().any(|(_, socket)| socket.raw_fd() == fd.as_raw_fd()) {
+    static ADOPTING: ProcessLock = ProcessLock::new();
+    let _alone = ADOPTING.hold();
+    let number = fd.as_raw_fd();
+    let all_with_it = || all().filter(|(_, socket)| socket.raw_fd() == number);
+    if all_with_it().any(|(_, socket)| socket.is_of_this_process()) {
         return Err(Failure::Step {
             step: "a handle of this process has this descriptor",
             error: Error::EXISTS,
         });
     }
-    open(|| Socket::adopt(fd))
+    let adopted = open(|| Socket::adopt(fd))?;
+    all_with_it().filter(|(handle, _)| *handle != adopted).for_each(|(handle, socket)| {
+        socket.end_waits();
+        // Nobody closes its descriptor.
+        std::mem::forget(HANDLES.close(handle));
+    });
+    Ok(adopted)
 }
 
 /// Ends the handle, and with it its descriptor. Other threads that are still in a call
@@ -202,7 +226,7 @@ fn unwatch(handle: i64, socket: &Socket) {
     }
 }
 
-/// Every open socket, with its handle. Async-signal-safe, once it has been called.
+/// Every open socket, with its handle. Async-signal-safe.
 pub(crate) fn all() -> impl Iterator<Item = (i64, SocketInUse)> {
     HANDLES.iter().filter_map(|(handle, object)| match &*object {
         Object::Socket(_) => Some((handle, SocketInUse(object))),
@@ -212,12 +236,14 @@ pub(crate) fn all() -> impl Iterator<Item = (i64, SocketInUse)> {
 
 const LEAVE_TIME: Duration = Duration::from_millis(100);
 
-/// Whether the others have left in time.
+/// Whether the others have left in time. In a forked child they may be threads of its parent,
+/// which never leave: nobody waits for them.
 fn wait_for_others(object: &InUse<'static, Object>) -> bool {
+    let most = if object.is_of_this_process() { LEAVE_TIME } else { Duration::ZERO };
     let mut pause = Duration::from_micros(10);
     let mut waited = Duration::ZERO;
     while !object.is_alone() {
-        if waited >= LEAVE_TIME {
+        if waited >= most {
             return false;
         }
         std::thread::sleep(pause);

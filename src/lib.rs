@@ -14,7 +14,7 @@
 //! | `inspection`, `unix_diag` | what is at an address, and who |
 //! | `directory`, `parents`, `owner`, `address`, `kind`, `user_namespace` | places, names and numbers |
 //! | `wait`, `spin`, `sleepers` | trying again, sleeping, and being woken |
-//! | `segments`, `sync` | memory that is shared without locks |
+//! | `chain`, `segments`, `sync`, `process_lock` | what threads share, and a forked child finds whole |
 //! | `sys`, `text`, `error` | system calls, C strings, and what can go wrong |
 //!
 //! `unsafe` stands in `abi` (what callers hand in), in `sys` (what goes to the
@@ -28,6 +28,7 @@ mod access;
 mod activation;
 mod address;
 mod batch;
+mod chain;
 mod cleanup;
 mod client;
 mod directory;
@@ -45,6 +46,7 @@ mod parents;
 mod peer;
 mod poller;
 mod private_names;
+mod process_lock;
 mod segments;
 mod server;
 mod settings;

@@ -8,8 +8,7 @@
 //!
 //! [`Settings::mark_messages`]: crate::settings::Settings::mark_messages
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -21,6 +20,10 @@ use crate::wait::{self, Wait};
 /// So many looks have to find nothing until that is the end. Before each of them the mark is
 /// on; who turns it off again as fast as can be is too slow for half of them.
 const LOOKS: u32 = 64;
+
+/// A look and what is done on its word are one thread's at a time. But whose turn it is may never
+/// come to its end: to go on is better than never to answer.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 impl Socket {
     /// Whether messages have to be looked at before they are taken.
@@ -36,7 +39,7 @@ impl Socket {
         mut from: Option<&mut SocketName>,
         mut take: impl FnMut() -> Result<T>,
     ) -> Result<Option<T>> {
-        let _turn = self.turn().take();
+        let _turn = self.turn().hold_within(PATIENCE);
         let mut reset_seen = false;
         loop {
             let result = match self.has_message(from.as_deref_mut()) {
@@ -93,7 +96,7 @@ impl Socket {
         let found = match self.kind() {
             Kind::Seqpacket => self.in_order(peek, |&found| found)?,
             Kind::Stream | Kind::Datagram => {
-                let _turn = self.turn().take();
+                let _turn = self.turn().hold_within(PATIENCE);
                 Some(self.end_if_shut(peek(), shut_down)?)
             }
         };
@@ -102,7 +105,7 @@ impl Socket {
 
     /// How many bytes of a stream one receive of so many would bring.
     pub(crate) fn count_bytes(&self, most: usize) -> Result<usize> {
-        let _turn = self.turn().take();
+        let _turn = self.turn().hold_within(PATIENCE);
         sys::count_bytes(self.fd(), most)
     }
 
@@ -112,47 +115,10 @@ impl Socket {
             // Its bytes come without a name.
             Kind::Stream => Ok(()),
             Kind::Datagram => {
-                let _turn = self.turn().take();
+                let _turn = self.turn().hold_within(PATIENCE);
                 self.end_if_shut(sys::peek(self.fd(), &[], Some(from)).map(drop), shut_down)
             }
             Kind::Seqpacket => self.look_and_take(Some(from), || Ok(()))?.ok_or_else(|| self.end()),
         })
-    }
-}
-
-/// A look and what is done on its word are one thread's: by the number of its process, as a
-/// forked child must not wait for a thread that does not exist there.
-#[derive(Default)]
-pub(crate) struct Turn(AtomicU32);
-
-pub(crate) struct Taken<'a>(&'a Turn);
-
-impl Turn {
-    /// `None`: whose turn it is does not come to its end (a debugger holds it up, say). To
-    /// go on is better then than never to answer.
-    fn take(&self) -> Option<Taken<'_>> {
-        const YIELDS: u32 = 100;
-        const PAUSES: u32 = 1000;
-        const PAUSE: Duration = Duration::from_micros(100);
-        let process = sys::process_id();
-        for attempt in 0..YIELDS + PAUSES {
-            let holder = self.0.load(Ordering::Relaxed);
-            if holder != process
-                && self
-                    .0
-                    .compare_exchange(holder, process, Ordering::Acquire, Ordering::Relaxed)
-                    .is_ok()
-            {
-                return Some(Taken(self));
-            }
-            if attempt < YIELDS { thread::yield_now() } else { thread::sleep(PAUSE) }
-        }
-        None
-    }
-}
-
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        self.0.0.store(0, Ordering::Release);
     }
 }

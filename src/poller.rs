@@ -43,7 +43,8 @@ pub(crate) struct Limits {
 
 pub(crate) struct Poller {
     handle: i64,
-    /// Whose it is: a forked child has the same epoll, but a state of its own.
+    /// Whose it is (its fork generation): a forked child has the same epoll, but a copy of the
+    /// state, which was perhaps about to change.
     process: u32,
     epoll: OwnedFd,
     /// Readable from a wake-up to the end of a wait; for ever, once it is closed.
@@ -94,7 +95,7 @@ impl Poller {
     pub(crate) fn create(handle: i64, limits: Limits) -> Result<Self> {
         let poller = Self {
             handle,
-            process: sys::process_id(),
+            process: sys::fork_generation(),
             epoll: sys::epoll()?,
             wake: sys::eventfd()?,
             clock: sys::timer()?,
@@ -360,7 +361,7 @@ impl Poller {
 
     /// Whether it is open, and this process's.
     fn check(&self) -> Result<()> {
-        if !self.is_ours() {
+        if !self.is_of_this_process() {
             return Err(Error::BAD_HANDLE);
         }
         if self.is_closed() { Err(Error::Closed) } else { Ok(()) }
@@ -368,10 +369,6 @@ impl Poller {
 
     fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
-    }
-
-    fn is_ours(&self) -> bool {
-        self.process == sys::process_id()
     }
 
     /// In a forked child somebody could have it locked who does not exist there.
@@ -404,10 +401,21 @@ impl Poller {
     }
 }
 
+/// In a forked child another thread of the parent may have been about to change the state, which
+/// does not exist there: what it has left is not touched.
+impl Drop for Poller {
+    fn drop(&mut self) {
+        if !self.is_of_this_process() {
+            let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+            std::mem::forget(std::mem::take(state));
+        }
+    }
+}
+
 impl Other for Poller {
     fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        if !self.is_ours() {
+        if !self.is_of_this_process() {
             return;
         }
         sys::raise(self.wake.as_fd());
@@ -424,8 +432,12 @@ impl Other for Poller {
         sys::replace(self.epoll(), nothing.as_fd())
     }
 
+    fn is_of_this_process(&self) -> bool {
+        self.process == sys::fork_generation()
+    }
+
     fn forget(&self, socket: i64, fd: BorrowedFd<'_>) {
-        if !self.is_ours() {
+        if !self.is_of_this_process() {
             return;
         }
         let mut state = self.locked();

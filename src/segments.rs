@@ -1,21 +1,21 @@
 //! An array that grows without moving: what has been handed out stays where it
 //! is, and reading takes no lock.
 
-use std::sync::OnceLock;
+use crate::sys::{self, OncePointer};
 
 /// Segment `k` holds `FIRST << k` elements.
 const SEGMENTS: usize = 16;
 
 pub(crate) struct Segments<T, const FIRST: usize> {
-    segments: [OnceLock<Box<[T]>>; SEGMENTS],
+    segments: [OncePointer<Box<Box<[T]>>>; SEGMENTS],
 }
 
 impl<T: Default, const FIRST: usize> Segments<T, FIRST> {
     /// How many elements there can ever be.
     pub(crate) const CAPACITY: usize = FIRST * ((1 << SEGMENTS) - 1);
 
-    pub(crate) fn new() -> Self {
-        Self { segments: [const { OnceLock::new() }; SEGMENTS] }
+    pub(crate) const fn new() -> Self {
+        Self { segments: [const { OncePointer::new() }; SEGMENTS] }
     }
 
     /// The element, if its segment exists.
@@ -35,7 +35,7 @@ impl<T: Default, const FIRST: usize> Segments<T, FIRST> {
             elements.try_reserve_exact(size).ok()?;
             elements.resize_with(size, T::default);
             // Another thread may have been faster. Its segment is as good.
-            let _ = cell.set(elements.into_boxed_slice());
+            let _ = cell.set(sys::boxed(elements.into_boxed_slice()).ok()?);
         }
         cell.get()?.get(offset)
     }

@@ -3,12 +3,11 @@
 use std::ffi::CStr;
 use std::os::fd::AsFd;
 
-use crate::access::Access;
 use crate::error::{Error, Failure, Result};
 use crate::kind::Kind;
 use crate::socket::Socket;
 use crate::socket_file::FileOptions;
-use crate::sys::{self, Credentials, Shared};
+use crate::sys::{self, Credentials};
 use crate::wait::{Readiness, Wait};
 
 impl Socket {
@@ -93,12 +92,12 @@ impl Socket {
 
     /// One attempt, for a server that never blocks. `None`: a client was refused.
     pub(crate) fn accept_once(&self) -> Result<Option<Self>> {
-        let _reserved = self.access().map(Shared::<Access>::reserve).transpose()?;
+        let room = self.access().map(|access| access.reserve()).transpose()?;
         let client = sys::accept(self.fd())?;
         // What is asked now is what counts.
         let place = match self.access() {
             None => None,
-            Some(access) => match access.admit(client.as_fd()) {
+            Some(access) => match access.admit(client.as_fd(), room) {
                 None => return Ok(None),
                 Some(place) => place,
             },

@@ -10,7 +10,8 @@
 //! then looks who sleeps. Whatever the order, one of the two sees the other.
 
 use crate::segments::Segments;
-use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
+use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering, const_fn, fence};
+use crate::sys::{self, OncePointer};
 
 /// What wakes one thread. Ringing it needlessly does no harm.
 pub(crate) trait Alarm: Sized {
@@ -20,11 +21,11 @@ pub(crate) trait Alarm: Sized {
 
 struct Place<A> {
     taken: AtomicBool,
-    /// The process whose alarm this is: a forked child shares its parent's
-    /// descriptors and must neither sleep on them nor use them up.
+    /// The process whose alarm this is (its fork generation): a forked child shares its
+    /// parent's descriptors and must neither sleep on them nor use them up.
     process: AtomicU32,
     sleeps_for: AtomicUsize,
-    alarm: std::sync::OnceLock<A>,
+    alarm: OncePointer<Box<A>>,
 }
 
 impl<A> Default for Place<A> {
@@ -33,7 +34,7 @@ impl<A> Default for Place<A> {
             taken: AtomicBool::new(false),
             process: AtomicU32::new(0),
             sleeps_for: AtomicUsize::new(0),
-            alarm: std::sync::OnceLock::new(),
+            alarm: OncePointer::new(),
         }
     }
 }
@@ -45,8 +46,10 @@ pub(crate) struct Sleepers<A, const FIRST: usize = 16> {
 }
 
 impl<A: Alarm, const FIRST: usize> Sleepers<A, FIRST> {
-    pub(crate) fn new() -> Self {
-        Self { places: Segments::new(), touched: AtomicUsize::new(0) }
+    const_fn! {
+        pub(crate) fn new() -> Self {
+            Self { places: Segments::new(), touched: AtomicUsize::new(0) }
+        }
     }
 
     /// A place for the calling thread of this process, to be searched for from any number
@@ -84,14 +87,16 @@ impl<A: Alarm, const FIRST: usize> Sleepers<A, FIRST> {
         self.place(index).sleeps_for.store(0, Ordering::Release);
     }
 
-    /// Wakes all who sleep for `reason`. Only call this after it has gone.
-    pub(crate) fn ring(&self, reason: usize) {
+    /// Wakes all in this process who sleep for `reason`. Only call this after it has gone. (In a
+    /// forked child the parent's alarms may be missing, and their descriptors' numbers others'.)
+    pub(crate) fn ring(&self, process: u32, reason: usize) {
         fence(Ordering::SeqCst);
         for index in 0..self.touched.load(Ordering::Acquire) {
             let Some(place) = self.places.get(index) else {
                 continue;
             };
             if place.sleeps_for.load(Ordering::Acquire) == reason
+                && place.process.load(Ordering::Acquire) == process
                 && let Some(alarm) = place.alarm.get()
             {
                 alarm.ring();
@@ -104,7 +109,7 @@ impl<A: Alarm, const FIRST: usize> Sleepers<A, FIRST> {
     }
 
     fn touch_next(&self, process: u32) -> Option<usize> {
-        let alarm = A::new()?;
+        let alarm = sys::boxed(A::new()?).ok()?;
         let mut index = self.touched.load(Ordering::Relaxed);
         let place = loop {
             let place = self.places.grow_to(index)?;

@@ -4,7 +4,6 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::access::{Access, Place};
@@ -12,11 +11,11 @@ use crate::address::{self, Address};
 use crate::directory::Lock;
 use crate::error::{Error, Failure, LiveServer, Result};
 use crate::kind::Kind;
-use crate::look::Turn;
+use crate::process_lock::ProcessLock;
 use crate::settings::{Pass, Settings};
 use crate::socket_file::{FileOptions, SocketFile};
 use crate::spin::Spin;
-use crate::sys::{self, Shared, SocketName};
+use crate::sys::{self, OncePointer, Replaced, Replacement, Shared, SocketName};
 use crate::text::c_string;
 use crate::wait::{Interrupt, Readiness, Wait};
 use crate::watchers::Watchers;
@@ -34,30 +33,31 @@ pub(crate) enum Side {
 pub(crate) struct Socket {
     /// Before the descriptor: fields are dropped in this order, and a file is only
     /// surely ours while its socket is open.
-    file: OnceLock<Box<SocketFile>>,
+    file: OncePointer<Box<SocketFile>>,
     fd: OwnedFd,
     kind: Kind,
     settings: Settings,
-    /// Which has opened it; a forked child has a copy.
+    /// Which has opened it (its fork generation); a forked child has a copy.
     process: u32,
     /// How often that had forked before.
     forks: u32,
     /// The descriptor is known to others.
     is_lent: AtomicBool,
-    turn: Turn,
+    /// To look at what is next, and to take it.
+    turn: ProcessLock,
     interrupt: Interrupt,
     spin: Spin,
     /// Where it is bound, as it was given. The connections that a server accepts
     /// share its.
-    local: OnceLock<Shared<CString>>,
+    local: OncePointer<Shared<CString>>,
     /// Where it was connected to, as it was given.
-    remote: Mutex<Option<CString>>,
+    remote: Replaced<CString>,
     /// Who may come in, once anything is asked.
-    access: OnceLock<Shared<Access>>,
+    access: OncePointer<Shared<Access>>,
     /// A connection's, among those of its user.
     place: Option<Place>,
     /// What the service manager calls it.
-    activation_name: OnceLock<CString>,
+    activation_name: OncePointer<Box<CString>>,
     /// The pollers that it is in, by their handles.
     watchers: Watchers,
     receives_descriptors: AtomicBool,
@@ -122,24 +122,25 @@ impl Socket {
     fn new(fd: OwnedFd, kind: Kind, settings: Settings) -> Self {
         // Where they can't be counted every socket may be shared.
         let is_lent = settings.is_adopted || !sys::count_forks();
+        let process = sys::fork_generation();
         Self {
-            file: OnceLock::new(),
+            file: OncePointer::new(),
             fd,
             kind,
             settings,
-            process: sys::process_id(),
+            process,
             forks: sys::forks(),
             is_lent: AtomicBool::new(is_lent),
-            turn: Turn::default(),
+            turn: ProcessLock::new(),
             interrupt: Interrupt::default(),
             spin: Spin::default(),
-            local: OnceLock::new(),
-            remote: Mutex::new(None),
-            access: OnceLock::new(),
+            local: OncePointer::new(),
+            remote: Replaced::default(),
+            access: OncePointer::new(),
             place: None,
-            watchers: Watchers::default(),
+            watchers: Watchers::new(process),
             receives_descriptors: AtomicBool::new(false),
-            activation_name: OnceLock::new(),
+            activation_name: OncePointer::new(),
             read_is_shut: AtomicBool::new(false),
             reset_is_due: AtomicBool::new(false),
         }
@@ -261,7 +262,7 @@ impl Socket {
         self.disown();
         // The settings are those of all processes that share the socket; a forked child must
         // not make its parent block.
-        if self.process == sys::process_id() {
+        if self.is_of_this_process() {
             self.settings.restore(self.fd());
         }
     }
@@ -306,14 +307,14 @@ impl Socket {
     /// Shows the address it is connected to, as it was given. Empty: an unnamed peer.
     pub(crate) fn remote_address<T>(&self, show: impl FnOnce(&CStr) -> Result<T>) -> Result<T> {
         let name = sys::remote_name(self.fd())?;
-        match &*self.remote.lock().unwrap_or_else(PoisonError::into_inner) {
+        self.remote.read(|text| match text {
             Some(text) => show(text),
             None => show(&address::text_of(&name)),
-        }
+        })
     }
 
-    pub(crate) fn set_remote_address(&self, text: CString) {
-        *self.remote.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    pub(crate) fn set_remote_address(&self, text: Replacement<CString>) {
+        self.remote.replace(text);
     }
 
     /// For calls that have no flag against blocking.
@@ -357,13 +358,18 @@ impl Socket {
     /// Whether several pollers wait for its clients, as far as can be known: if it came over a
     /// fork, those of other processes.
     pub(crate) fn has_many_pollers(&self) -> bool {
-        self.process != sys::process_id() || self.watchers.are_many()
+        !self.is_of_this_process() || self.watchers.are_many()
     }
 
-    /// Nobody can watch it from now on. Who did has to be told. (In a forked child nobody
-    /// does: the watchers are the parent's.)
-    pub(crate) fn end_watching(&self) -> impl Iterator<Item = i64> + use<> {
-        (self.process == sys::process_id()).then(|| self.watchers.end()).into_iter().flatten()
+    /// Nobody can watch it from now on. Who did has to be told. (A parent's watchers are not
+    /// its forked child's.)
+    pub(crate) fn end_watching(&self) -> impl Iterator<Item = i64> {
+        self.watchers.end()
+    }
+
+    /// Whether this process has opened it, and not one that it was forked from.
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        self.process == sys::fork_generation()
     }
 
     /// What it asks of its clients, if it asks anything.
@@ -384,10 +390,10 @@ impl Socket {
     }
 
     pub(crate) fn activation_name(&self) -> Option<&CStr> {
-        self.activation_name.get().map(CString::as_c_str)
+        self.activation_name.get().map(|name| name.as_c_str())
     }
 
-    pub(crate) fn set_activation_name(&self, name: CString) {
+    pub(crate) fn set_activation_name(&self, name: Box<CString>) {
         let _ = self.activation_name.set(name);
     }
 
@@ -415,10 +421,10 @@ impl Socket {
     pub(crate) fn is_shared(&self) -> bool {
         self.is_lent.load(Ordering::Relaxed)
             || self.forks != sys::forks()
-            || self.process != sys::process_id()
+            || !self.is_of_this_process()
     }
 
-    pub(crate) fn turn(&self) -> &Turn {
+    pub(crate) fn turn(&self) -> &ProcessLock {
         &self.turn
     }
 

@@ -58,7 +58,7 @@ pub(crate) struct SocketFile {
     parents: Parents,
     /// Not to be removed once it is published.
     keep: bool,
-    /// A forked child has a copy of this, but not the file.
+    /// Which made it (its fork generation): a forked child has a copy of this, but not the file.
     process: u32,
     /// To be removed with the socket. Turned off once, by whoever removes it.
     removable: AtomicBool,
@@ -122,7 +122,7 @@ impl SocketFile {
             made,
             parents: Parents::default(),
             keep: options.keep,
-            process: sys::process_id(),
+            process: sys::fork_generation(),
             removable: AtomicBool::new(true),
         };
         file.own(options)?;
@@ -253,7 +253,7 @@ impl SocketFile {
     /// was; after an error it can be tried again. Only call this while the socket is open.
     /// Async-signal-safe.
     pub(crate) fn remove(&self, patience: Duration) -> Result<bool> {
-        if self.process != sys::process_id() || !self.removable.swap(false, Ordering::AcqRel) {
+        if self.process != sys::fork_generation() || !self.removable.swap(false, Ordering::AcqRel) {
             return Ok(false);
         }
         self.remove_now(patience).inspect_err(|_| self.removable.store(true, Ordering::Release))

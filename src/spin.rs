@@ -7,7 +7,6 @@
 //! wasted stays a small part of what sleeping alone would have cost, however many threads wait
 //! for however little.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -30,10 +29,21 @@ static CREDIT: AtomicI64 = AtomicI64::new(FIRST_CREDIT);
 
 /// The most credit there ever is. With one processor alone nothing can come while it is
 /// busy. (To which ones this process is bound says nothing about its peers.)
-static MOST_CREDIT: LazyLock<i64> = LazyLock::new(|| match sys::processors() {
-    ..=1 => 0,
-    many => FIRST_CREDIT * many,
-});
+fn most_credit() -> i64 {
+    const UNKNOWN: i64 = -1;
+    static MOST: AtomicI64 = AtomicI64::new(UNKNOWN);
+    match MOST.load(Ordering::Relaxed) {
+        UNKNOWN => {
+            let most = match sys::processors() {
+                ..=1 => 0,
+                many => FIRST_CREDIT * many,
+            };
+            MOST.store(most, Ordering::Relaxed);
+            most
+        }
+        most => most,
+    }
+}
 
 /// Waits as long as a wake-up and an answer take are short: there a spin may find something.
 const SHORT: Duration = Duration::from_micros(100);
@@ -68,7 +78,7 @@ impl Spin {
     pub(crate) fn limit(&self) -> Duration {
         match self.limit.load(Ordering::Relaxed).checked_sub(1) {
             Some(microseconds) => Duration::from_micros(microseconds.into()),
-            None if *MOST_CREDIT > 0 => LIMIT,
+            None if most_credit() > 0 => LIMIT,
             None => Duration::ZERO,
         }
     }
@@ -147,8 +157,9 @@ impl Spinning {
 
 /// Adds to the credit, or takes from it.
 fn earn(time: i64) {
+    let most = most_credit();
     let _ = CREDIT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |credit| {
-        Some((credit + time).min(*MOST_CREDIT))
+        Some((credit + time).min(most))
     });
 }
 

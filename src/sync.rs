@@ -3,6 +3,12 @@
 //! `tests/model.rs` compiles those two files against loom's versions of these
 //! names and so tries every interleaving. What they use goes through here.
 
+/// A function that can make a static of these. (Loom's can't be made at compile time.)
+macro_rules! const_fn {
+    ($visibility:vis fn $($rest:tt)*) => { $visibility const fn $($rest)* };
+}
+pub(crate) use const_fn;
+
 pub(crate) use std::sync::atomic::{
     AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };

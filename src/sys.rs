@@ -23,8 +23,12 @@ mod identity;
 mod memory;
 mod name;
 mod netlink;
+mod once;
 mod process;
 mod procfs;
+mod replaced;
+mod signals;
+mod thread;
 mod words;
 
 pub(crate) use accounts::{group_id, user_id};
@@ -40,8 +44,12 @@ pub(crate) use memory::{LARGEST_MESSAGE, Shared, boxed, room_for};
 pub use name::SocketName;
 use name::name_from;
 pub(crate) use netlink::unix_diag;
+pub(crate) use once::{OncePointer, Pointer};
 pub(crate) use process::*;
 pub(crate) use procfs::*;
+pub(crate) use replaced::{Replaced, Replacement};
+pub(crate) use signals::*;
+pub(crate) use thread::*;
 pub(crate) use words::*;
 
 fn last_error() -> Error {

@@ -7,7 +7,6 @@
 //! (close and shutdown wake neither accept nor connect nor a datagram's send).
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -54,13 +53,17 @@ impl Interrupt {
     /// Every wait ends with [`Error::Closed`], now and from now on.
     pub(crate) fn close(&self) {
         self.state.fetch_or(CLOSED, Ordering::Release);
-        SLEEPERS.ring(self.key());
+        self.ring();
     }
 
     /// Every wait ends, for another attempt.
     pub(crate) fn wake(&self) {
         self.state.fetch_add(WAKE, Ordering::Release);
-        SLEEPERS.ring(self.key());
+        self.ring();
+    }
+
+    fn ring(&self) {
+        SLEEPERS.ring(sys::fork_generation(), self.key());
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -320,7 +323,7 @@ impl Alarm for EventFd {
     }
 }
 
-static SLEEPERS: LazyLock<Sleepers<EventFd>> = LazyLock::new(Sleepers::new);
+static SLEEPERS: Sleepers<EventFd> = Sleepers::new();
 
 /// The calling thread's place among the sleepers, while it sleeps. (A thread-local one would
 /// take memory that the C library can't do without.)
@@ -328,7 +331,7 @@ struct Place(usize);
 
 impl Place {
     fn take() -> Option<Self> {
-        SLEEPERS.take_place(sys::process_id(), sys::thread_number()).map(Self)
+        SLEEPERS.take_place(sys::fork_generation(), sys::thread_number()).map(Self)
     }
 
     fn alarm(&self) -> BorrowedFd<'_> {

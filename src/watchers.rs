@@ -1,65 +1,103 @@
-//! Who watches a socket, and has to be told before it is closed.
+//! Who watches a socket, and has to be told before it is closed. No lock is taken, and who
+//! watches it in another process does not count: a forked child has a copy of this.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::iter;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering, fence};
 
+use crate::chain::Chain;
 use crate::error::{Error, Result};
+use crate::sys;
 
-#[derive(Default)]
-pub(crate) struct Watchers(Mutex<State>);
-
-/// By their handles.
-#[derive(Default)]
-struct State {
-    /// As most have only one, it takes no memory.
-    one: Option<i64>,
-    others: Vec<i64>,
+pub(crate) struct Watchers {
+    /// As most have only one, and in one process, it takes no memory.
+    first: Entry,
+    others: Chain<Entry>,
     /// Nobody can begin any more.
-    ended: bool,
+    ended: AtomicBool,
+}
+
+struct Entry {
+    /// For whose watcher it is (its fork generation).
+    process: u32,
+    /// By its handle; 0: nobody.
+    watcher: AtomicI64,
+}
+
+impl Entry {
+    fn new(process: u32, watcher: i64) -> Self {
+        Self { process, watcher: AtomicI64::new(watcher) }
+    }
+
+    fn is(&self, watcher: i64) -> bool {
+        self.watcher.load(Ordering::Relaxed) == watcher
+    }
+
+    /// Whether it was the first one's until now. 0: nobody's.
+    fn replace(&self, from: i64, to: i64) -> bool {
+        self.watcher.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
 }
 
 impl Watchers {
-    /// Only what all may do at once (accepting, that is) has more than one watcher.
+    /// Of a socket that this process opens.
+    pub(crate) fn new(process: u32) -> Self {
+        let first = Entry::new(process, 0);
+        Self { first, others: Chain::default(), ended: AtomicBool::new(false) }
+    }
+
+    /// Only what all may do at once (accepting, that is) has more than one watcher. (The same
+    /// one does not begin twice at once.)
     pub(crate) fn begin(&self, watcher: i64, shared: bool) -> Result<()> {
-        let mut state = self.lock();
-        if state.ended {
-            return Err(Error::BAD_HANDLE);
-        }
-        if state.one == Some(watcher) || state.others.contains(&watcher) {
+        let process = sys::fork_generation();
+        if self.of(process).any(|entry| entry.is(watcher)) {
             return Ok(());
         }
-        match state.one {
-            Some(_) if !shared => return Err(Error::BUSY),
-            Some(_) => {
-                state.others.try_reserve_exact(1)?;
-                state.others.push(watcher);
+        if shared {
+            if !self.of(process).any(|entry| entry.replace(0, watcher)) {
+                self.others.push(Chain::room()?, Entry::new(process, watcher));
             }
-            None => state.one = Some(watcher),
+        } else {
+            let one = match self.of(process).next() {
+                Some(one) => one,
+                None => {
+                    let is_it = |there: &Entry| there.process == process;
+                    self.others.find_or_push(is_it, Chain::room()?, Entry::new(process, 0))
+                }
+            };
+            if !one.replace(0, watcher) {
+                return Err(Error::BUSY);
+            }
+        }
+        // Either this sees the end, or the end sees the watcher.
+        fence(Ordering::SeqCst);
+        if self.ended.load(Ordering::Relaxed) {
+            self.stop(watcher);
+            return Err(Error::BAD_HANDLE);
         }
         Ok(())
     }
 
     /// Whether more than one is here.
     pub(crate) fn are_many(&self) -> bool {
-        !self.lock().others.is_empty()
+        self.of(sys::fork_generation()).filter(|entry| !entry.is(0)).nth(1).is_some()
     }
 
     pub(crate) fn stop(&self, watcher: i64) {
-        let mut state = self.lock();
-        if state.one == Some(watcher) {
-            state.one = state.others.pop();
-        } else {
-            state.others.retain(|&handle| handle != watcher);
-        }
+        self.of(sys::fork_generation()).any(|entry| entry.replace(watcher, 0));
     }
 
     /// For ever: who is to be told.
-    pub(crate) fn end(&self) -> impl Iterator<Item = i64> + use<> {
-        let mut state = self.lock();
-        state.ended = true;
-        state.one.take().into_iter().chain(std::mem::take(&mut state.others))
+    pub(crate) fn end(&self) -> impl Iterator<Item = i64> {
+        self.ended.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        self.of(sys::fork_generation())
+            .map(|entry| entry.watcher.swap(0, Ordering::AcqRel))
+            .filter(|watcher| *watcher != 0)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Those of this process.
+    fn of(&self, process: u32) -> impl Iterator<Item = &Entry> {
+        let all = iter::once(&self.first).chain(self.others.iter());
+        all.filter(move |entry| entry.process == process)
     }
 }

@@ -7,10 +7,27 @@
 
 /// What `src/sync.rs` is in the library.
 mod sync {
+    macro_rules! const_fn {
+        ($($function:tt)*) => { $($function)* };
+    }
+    pub(crate) use const_fn;
+
     pub(crate) use loom::cell::UnsafeCell;
     pub(crate) use loom::sync::atomic::{
         AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
+}
+
+#[path = "../src/sys/once.rs"]
+mod once;
+
+/// What they use of the library's.
+mod sys {
+    pub(crate) use crate::once::OncePointer;
+
+    pub(crate) fn boxed<T>(value: T) -> Result<Box<T>, ()> {
+        Ok(Box::new(value))
+    }
 }
 
 #[path = "../src/handle_table.rs"]
@@ -226,7 +243,7 @@ fn a_sleeper_sees_the_reason_go_or_hears_the_alarm() {
             })
         };
         closed.store(true, Ordering::Relaxed);
-        sleepers.ring(REASON);
+        sleepers.ring(1, REASON);
         let (place, sees) = sleeper.join().unwrap();
         let hears = sleepers.alarm(place).0.load(Ordering::Acquire);
         assert!(sees || hears, "it sleeps for ever");

@@ -20,7 +20,10 @@ pub extern "C" fn udsock_cleanup() -> i64 {
 /// Removes the socket files also when a signal ends the process. For this signal (SIGTERM,
 /// say) a handler is installed, which removes them; then the process dies by the same
 /// signal. A signal that the program handles, or ignores, does not end it: then nothing is
-/// changed, and a handler that the program installs later takes the place of this one.
+/// changed, and a handler that the program installs later takes the place of this one. If
+/// the program has several copies of this library (plugins may bring them along) each that is
+/// asked removes its files. A copy that has installed a handler stays loaded until the
+/// process ends, also after dlclose.
 ///
 /// Returns 0.
 ///

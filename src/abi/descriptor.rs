@@ -21,7 +21,8 @@ use crate::sys;
 ///
 /// -EBADF: not a descriptor.
 /// -ENOTSOCK, -EAFNOSUPPORT: not a socket, not a Unix one.
-/// -EEXIST: a handle of this process has it already.
+/// -EEXIST: a handle that this process has opened has it already. (A handle that came with a
+/// fork gives it up instead, and is closed.)
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_adopt(fd: i32, err: *mut udsock_error) -> udsock_t {

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use std::mem::{offset_of, size_of};
 
 use super::argument;
-use super::guard::{code_of, guard};
+use super::guard::{caught, code_of, guard};
 use crate::error::{Error, Failure, Result};
 use crate::sys;
 
@@ -87,14 +87,14 @@ fn words(
     describe(error.unwrap_or(Error::System(errno.unwrap_or(i32::MAX)))).as_ptr()
 }
 
-/// Calls, and on failure writes the whole story to `place`, if there is one.
+/// Calls, and on failure, also by a panic, writes the whole story to `place`, if there is one.
 pub(super) unsafe fn explain<T>(
     place: *mut udsock_error,
     call: &str,
     address: *const c_char,
     body: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<T> {
-    body().map_err(|failure| {
+    caught(body).map_err(|failure| {
         if !place.is_null() {
             // SAFETY: the caller passed a C string or NULL.
             let address = unsafe { argument::text(address) };
@@ -182,5 +182,29 @@ impl fmt::Display for Shown<'_> {
         part(out, &bytes[..END])?;
         out.write_str("...")?;
         part(out, &bytes[bytes.len() - END..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_too() {
+        let mut told = udsock_error {
+            size: size_of::<udsock_error>() as u32,
+            code: 0,
+            message: [0; UDSOCK_MESSAGE_SIZE],
+        };
+        // SAFETY: a whole struct, and a C string.
+        let code: i64 = guard(|| unsafe {
+            explain(&raw mut told, "open server", c"/run/app.sock".as_ptr(), || {
+                panic!("a test of explain; this output is expected")
+            })
+        });
+        assert_eq!((code, told.code), (UDSOCK_PANIC.into(), UDSOCK_PANIC));
+        // SAFETY: it ends with a NUL.
+        let message = unsafe { CStr::from_ptr(told.message.as_ptr()) };
+        assert_eq!(message, c"open server /run/app.sock: an error inside libudsock");
     }
 }

@@ -1,10 +1,12 @@
 //! The one way out: what the core answers becomes what C gets, and no panic passes.
 
 use std::ffi::c_char;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::error::{UDSOCK_CLOSED, UDSOCK_EOF, UDSOCK_PANIC};
 use crate::error::{Error, Result};
+use crate::sys;
 
 /// What an export returns, and how it says that something went wrong.
 pub(super) trait Answer {
@@ -35,17 +37,35 @@ impl Answer for *const c_char {
     }
 }
 
-/// The body of every export.
+/// The body of every export. No thread is cancelled (pthread_cancel(3)) in it: no frame of Rust
+/// may be unwound for that, and what it holds would be lost.
+///
+/// A thread that may be cancelled at any moment ends before or after: nothing here has to be
+/// dropped, and what catches panics is in a function of its own, since the tables of a function
+/// that does say that nothing else may unwind it.
+#[inline(always)]
 pub(super) fn guard<T: Answer>(body: impl FnOnce() -> Result<T>) -> T {
-    match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(error)) => T::failed(error),
-        Err(payload) => {
-            // Dropping it could panic again.
-            std::mem::forget(payload);
-            T::failed(Error::Panic)
-        }
-    }
+    let mut body = ManuallyDrop::new(body);
+    let before = sys::hold_off_cancel();
+    // SAFETY: called once.
+    let answer = unsafe { answer(&mut body) };
+    sys::let_cancel(before);
+    answer
+}
+
+#[inline(never)]
+unsafe extern "C" fn answer<T: Answer, F: FnOnce() -> Result<T>>(body: &mut ManuallyDrop<F>) -> T {
+    // SAFETY: it has not been called yet.
+    caught(unsafe { ManuallyDrop::take(body) }).unwrap_or_else(T::failed)
+}
+
+/// A panic as an error.
+pub(super) fn caught<T, E: From<Error>>(body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
+        // Dropping it could panic again.
+        std::mem::forget(payload);
+        Err(Error::Panic.into())
+    })
 }
 
 pub(super) fn code_of(error: Error) -> i32 {

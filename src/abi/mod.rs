@@ -24,7 +24,7 @@
 //!
 //! Handles. A udsock_t is a number, not a descriptor and not a pointer. A handle
 //! that was closed, or never was one, gets -EBADF from every call; it never reaches
-//! another socket. A poller's is -ENOTSOCK where a socket's is needed, a socket's -EINVAL
+//! another socket, nor one of another copy of the library in the program. A poller's is -ENOTSOCK where a socket's is needed, a socket's -EINVAL
 //! where a poller's is. It fits into a double exactly, and is 2^32 or more.
 //!
 //! Time. Every call that can wait takes timeout_ms: UDSOCK_FOREVER, 0 for not at all
@@ -46,7 +46,13 @@
 //! ends the program.
 //!
 //! Threads. Every call may be made from every thread, also on the same handle.
-//! udsock_close ends the calls that wait on the handle: they return UDSOCK_CLOSED.
+//! udsock_close ends the calls that wait on the handle: they return UDSOCK_CLOSED. No call
+//! is a cancellation point: pthread_cancel ends a thread after the call has returned. To
+//! end one that waits, close the handle, or udsock_poller_wake, and then join the thread.
+//!
+//! Processes. A forked child may make every call, whatever other threads of its parent did
+//! at that moment: no call waits for one of them, unless the C library does, in the first
+//! look-up of a user's or a group's name. A child of vfork may make none.
 //!
 //! Options are structs whose first field is their size: set it to sizeof. NULL stands
 //! for all defaults, and so does 0 in every field. Unknown flags and reserved fields

@@ -308,7 +308,7 @@ pub extern "C" fn udsock_shutdown(s: udsock_t, how: u32) -> i32 {
 /// made (the same inode), and if this is the process that made it. Calls of other threads
 /// that wait on the handle return UDSOCK_CLOSED at once, and only when they have left is
 /// the number of the descriptor used again. This waits for them, a tenth of a second at
-/// most. From now on the handle gets -EBADF.
+/// most, and not at all if the handle came with a fork. From now on it gets -EBADF.
 ///
 /// Returns 0.
 ///

@@ -9,6 +9,7 @@ use std::ops::Deref;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
+use super::Pointer;
 use crate::error::{Error, Result};
 
 /// A stretch of the caller's memory, an iovec. It is only ever handed to the
@@ -98,6 +99,7 @@ pub(crate) fn boxed<T>(value: T) -> Result<Box<T>> {
 }
 
 /// A value with many owners: `Arc`.
+#[repr(transparent)]
 pub(crate) struct Shared<T>(NonNull<Counted<T>>);
 
 struct Counted<T> {
@@ -110,6 +112,9 @@ struct Counted<T> {
 unsafe impl<T: Send + Sync> Send for Shared<T> {}
 // SAFETY: as above; who has a reference can make itself an owner.
 unsafe impl<T: Send + Sync> Sync for Shared<T> {}
+
+// SAFETY: it is one NonNull.
+unsafe impl<T> Pointer for Shared<T> {}
 
 impl<T> Shared<T> {
     pub(crate) fn new(value: T) -> Result<Self> {

@@ -1,11 +1,10 @@
-//! The process: its number, its umask, its end, its signals.
+//! The process: which one it is, its environment, its umask, its end.
 
-use std::ffi::{CStr, CString};
-use std::mem::{MaybeUninit, zeroed};
+use std::ffi::{CStr, CString, c_char};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-use super::{check, find_in_lines, read_start};
+use super::{find_in_lines, read_start};
 use crate::error::{Error, Result};
 use crate::text::c_string;
 
@@ -15,26 +14,33 @@ pub(crate) fn processors() -> i64 {
     unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) as _ }
 }
 
-/// Tells the calling thread from most others.
-pub(crate) fn thread_number() -> usize {
-    const PAGE: usize = 4096;
-    // SAFETY: no pointers. It is an address on the thread's stack.
-    unsafe { libc::pthread_self() as usize / PAGE }
+/// Tells this process from those that it was forked from, whose memory it has a copy of: the
+/// first one that asks is 1, and a forked child is above all of them. (A process number would
+/// not do: two processes have the same if each is the first of a PID namespace.) Never 0.
+///
+/// A child that shares the memory (vfork, CLONE_VM) can't be told from its parent. It may only
+/// execute another program, or end by _exit.
+pub(crate) fn fork_generation() -> u32 {
+    match note() {
+        None => std::process::id(),
+        Some(note) => match note.load(Ordering::Relaxed) {
+            0 => begin_generation(note),
+            generation => generation,
+        },
+    }
 }
 
-/// Asks the kernel only once: every process, however it was forked, begins with a note that
-/// says nothing.
-pub(crate) fn process_id() -> u32 {
-    let Some(note) = note() else {
-        return std::process::id();
-    };
-    match note.load(Ordering::Relaxed) {
-        0 => {
-            let id = std::process::id();
-            note.store(id, Ordering::Relaxed);
-            id
-        }
-        id => id,
+/// Of threads that come at once one decides.
+#[cold]
+fn begin_generation(note: &AtomicU32) -> u32 {
+    /// The highest that there has been.
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    let next = LAST.load(Ordering::Relaxed) + 1;
+    // This comes first: a child that is forked in between has to go beyond what is in use here.
+    LAST.fetch_max(next, Ordering::SeqCst);
+    match note.compare_exchange(0, next, Ordering::SeqCst, Ordering::Relaxed) {
+        Ok(_) => next,
+        Err(other) => other,
     }
 }
 
@@ -45,9 +51,13 @@ fn note() -> Option<&'static AtomicU32> {
     let mut note = NOTE.load(Ordering::Acquire);
     if note.is_null() {
         note = make_note();
-        // (Two that do so at once leave a page behind. No lock: a child could be forked with
-        // one that nobody in it will ever open.)
-        NOTE.store(note, Ordering::Release);
+        // No lock: a child could be forked with one that nobody in it will ever open.
+        let first =
+            NOTE.compare_exchange(ptr::null_mut(), note, Ordering::AcqRel, Ordering::Acquire);
+        if let Err(other) = first {
+            unmake_note(note);
+            note = other;
+        }
     }
     // SAFETY: a page of zeros that is never unmapped, or the address that stands for none.
     (note != NO_NOTE).then(|| unsafe { &*note })
@@ -56,22 +66,33 @@ fn note() -> Option<&'static AtomicU32> {
 /// No page is there.
 const NO_NOTE: *mut AtomicU32 = ptr::without_provenance_mut(align_of::<AtomicU32>());
 
+const NOTE_SIZE: usize = 4096;
+
+#[cold]
 fn make_note() -> *mut AtomicU32 {
-    const SIZE: usize = 4096;
     let (access, kind) =
         (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     // SAFETY: new memory, at an address of the kernel's choice.
-    let page = unsafe { libc::mmap(ptr::null_mut(), SIZE, access, kind, -1, 0) };
+    let page = unsafe { libc::mmap(ptr::null_mut(), NOTE_SIZE, access, kind, -1, 0) };
     if page == libc::MAP_FAILED {
         return NO_NOTE;
     }
-    // SAFETY: this very page.
-    if unsafe { libc::madvise(page, SIZE, libc::MADV_WIPEONFORK) } != 0 {
-        // SAFETY: as above; nobody knows of it.
-        unsafe { libc::munmap(page, SIZE) };
+    // Some emulators (qemu-user before 10) say 0 to every advice, and follow none.
+    // SAFETY: this very page, which an advice that does not exist leaves as it is.
+    let is_heeded = unsafe { libc::madvise(page, NOTE_SIZE, -1) } != 0;
+    // SAFETY: as above; there is nothing on it yet.
+    if !is_heeded || unsafe { libc::madvise(page, NOTE_SIZE, libc::MADV_WIPEONFORK) } != 0 {
+        unmake_note(page.cast());
         return NO_NOTE;
     }
     page.cast()
+}
+
+fn unmake_note(note: *mut AtomicU32) {
+    if note != NO_NOTE {
+        // SAFETY: a page of make_note, of which nobody else knows.
+        unsafe { libc::munmap(note.cast(), NOTE_SIZE) };
+    }
 }
 
 pub(crate) const UID_MAP: &CStr = c"/proc/self/uid_map";
@@ -96,9 +117,34 @@ pub(crate) fn variable(name: &CStr) -> Result<Option<CString>> {
     c_string(unsafe { CStr::from_ptr(value) }.to_bytes()).map(Some)
 }
 
+/// Without the C library, whose lock another thread of the parent may have held when this
+/// process was forked.
 pub(crate) fn remove_variable(name: &CStr) {
-    // SAFETY: the name is a C string without "=".
-    unsafe { libc::unsetenv(name.as_ptr()) };
+    unsafe extern "C" {
+        static mut environ: *mut *mut c_char;
+    }
+    let is_it = |entry: &CStr| {
+        entry
+            .to_bytes()
+            .strip_prefix(name.to_bytes())
+            .is_some_and(|rest| rest.first() == Some(&b'='))
+    };
+    // SAFETY: pointers to C strings, and NULL behind them. What is found is written back, so
+    // that after each step these are C strings, and NULL behind them.
+    unsafe {
+        let mut from = environ;
+        let mut to = from;
+        while !from.is_null() && !(*from).is_null() {
+            if !is_it(CStr::from_ptr(*from)) {
+                *to = *from;
+                to = to.add(1);
+            }
+            from = from.add(1);
+        }
+        if to != from {
+            *to = ptr::null_mut();
+        }
+    }
 }
 
 pub(crate) fn user_of_process() -> u32 {
@@ -119,57 +165,4 @@ pub(crate) fn at_exit(function: extern "C" fn()) -> Result<()> {
     // SAFETY: a function that is there as long as the library is.
     let result = unsafe { libc::atexit(function) };
     if result == 0 { Ok(()) } else { Err(Error::NO_MEMORY) }
-}
-
-/// Whether the signal's disposition is the default. `INVALID`: there is no such signal.
-pub(crate) fn is_default(signal: i32) -> Result<bool> {
-    disposition(signal).map(|disposition| disposition == libc::SIG_DFL)
-}
-
-/// Whether a handler may have run.
-pub(crate) fn handles_signals() -> bool {
-    const LAST: i32 = 64;
-    (1..=LAST).any(|signal| {
-        !matches!(disposition(signal), Err(_) | Ok(libc::SIG_DFL) | Ok(libc::SIG_IGN))
-    })
-}
-
-/// The handler, or what stands for none.
-fn disposition(signal: i32) -> Result<libc::sighandler_t> {
-    let mut action = MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: NULL changes nothing, and there is room for the action.
-    check(unsafe { libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) })?;
-    // SAFETY: the call succeeded, so it has been written.
-    let action = unsafe { action.assume_init() };
-    Ok(action.sa_sigaction)
-}
-
-/// Installs a handler, which runs with all signals blocked.
-pub(crate) fn set_handler(signal: i32, handler: extern "C" fn(i32)) -> Result<()> {
-    // SAFETY: numbers and pointers: all zero is an empty action.
-    let mut action: libc::sigaction = unsafe { zeroed() };
-    action.sa_sigaction = handler as *const () as usize;
-    action.sa_flags = libc::SA_ONSTACK;
-    // SAFETY: the set is ours; the action is whole, and its handler async-signal-safe.
-    check(unsafe {
-        libc::sigfillset(&raw mut action.sa_mask);
-        libc::sigaction(signal, &raw const action, ptr::null_mut())
-    })
-    .map(drop)
-}
-
-/// From a handler: ends the process by this signal, as if there were no handler.
-pub(crate) fn die_of(signal: i32) -> ! {
-    // SAFETY: all of these are async-signal-safe. All zero is the default action.
-    unsafe {
-        let action: libc::sigaction = zeroed();
-        libc::sigaction(signal, &raw const action, ptr::null_mut());
-        libc::raise(signal);
-        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-        libc::sigemptyset(set.as_mut_ptr());
-        libc::sigaddset(set.as_mut_ptr(), signal);
-        libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), ptr::null_mut());
-        // Here the signal comes. If it can't, this is what a shell would show.
-        libc::_exit(128 + signal)
-    }
 }

@@ -1,0 +1,125 @@
+//! A pointer that is set once. Nobody ever waits for it: whoever is about to set it may be a
+//! thread that a forked child does not have.
+
+use std::marker::PhantomData;
+use std::mem::{ManuallyDrop, transmute_copy};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// What owns a value, and is one word, which is never null.
+///
+/// # Safety
+///
+/// That has to be so.
+pub(crate) unsafe trait Pointer: Sized {}
+
+// SAFETY: a Box of a type whose size is known is a pointer to memory, or is dangling.
+unsafe impl<T> Pointer for Box<T> {}
+
+pub(crate) struct OncePointer<P: Pointer> {
+    place: AtomicPtr<()>,
+    owns: PhantomData<*mut P>,
+}
+
+// SAFETY: it is a P, or nothing.
+unsafe impl<P: Pointer + Send> Send for OncePointer<P> {}
+// SAFETY: threads share the P (Sync), which one of them has put there and another one may drop
+// (Send).
+unsafe impl<P: Pointer + Send + Sync> Sync for OncePointer<P> {}
+
+impl<P: Pointer> OncePointer<P> {
+    pub(crate) const fn new() -> Self {
+        Self { place: AtomicPtr::new(ptr::null_mut()), owns: PhantomData }
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> Option<&P> {
+        let is_set = !self.place.load(Ordering::Acquire).is_null();
+        // SAFETY: a P has been put there, and stays as long as this is borrowed.
+        is_set.then(|| unsafe { &*self.place.as_ptr().cast::<P>() })
+    }
+
+    /// `Err`: another one is there already.
+    pub(crate) fn set(&self, pointer: P) -> Result<(), P> {
+        const { assert!(size_of::<P>() == size_of::<*mut ()>()) };
+        let pointer = ManuallyDrop::new(pointer);
+        // SAFETY: it is one word, and not dropped here.
+        let word = unsafe { transmute_copy(&pointer) };
+        match self.place.compare_exchange(
+            ptr::null_mut(),
+            word,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        ) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(ManuallyDrop::into_inner(pointer)),
+        }
+    }
+
+    pub(crate) fn take(&mut self) -> Option<P> {
+        let word = std::mem::replace(self.place.get_mut(), ptr::null_mut());
+        // SAFETY: it was made from a P, which nobody else has any more.
+        (!word.is_null()).then(|| unsafe { transmute_copy(&word) })
+    }
+}
+
+impl<P: Pointer> Default for OncePointer<P> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<P: Pointer + Clone> Clone for OncePointer<P> {
+    fn clone(&self) -> Self {
+        let copy = Self::new();
+        if let Some(pointer) = self.get() {
+            let _ = copy.set(pointer.clone());
+        }
+        copy
+    }
+}
+
+impl<P: Pointer> Drop for OncePointer<P> {
+    fn drop(&mut self) {
+        drop(self.take());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn the_first_one_stays_and_all_are_dropped() {
+        let [first, second] = [(); 2].map(Arc::new);
+        let mut place = OncePointer::new();
+        assert!(place.get().is_none() && place.take().is_none());
+        assert!(place.set(Box::new(first.clone())).is_ok());
+        assert!(place.set(Box::new(second.clone())).is_err());
+        assert!(Arc::ptr_eq(place.get().unwrap(), &first));
+        let copy = place.clone();
+        assert_eq!((Arc::strong_count(&first), Arc::strong_count(&second)), (3, 1));
+        assert!(place.take().is_some() && place.get().is_none());
+        drop(copy);
+        assert_eq!(Arc::strong_count(&first), 1);
+    }
+
+    #[test]
+    fn of_many_threads_one_sets_it_and_all_see_the_same() {
+        let place = OncePointer::new();
+        let seen: Vec<usize> = std::thread::scope(|scope| {
+            let (place, threads) = (&place, 0..4_usize);
+            let threads: Vec<_> = threads
+                .map(|n| {
+                    scope.spawn(move || {
+                        let _ = place.set(Box::new(n));
+                        **place.get().expect("it is set")
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(seen.iter().all(|n| *n == seen[0]), "{seen:?}");
+    }
+}

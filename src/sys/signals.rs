@@ -1,0 +1,123 @@
+//! Signals: what they do to this process.
+
+use std::mem::{MaybeUninit, transmute, zeroed};
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::check;
+use crate::error::{Error, Result};
+
+pub(crate) type Handler = extern "C" fn(i32);
+
+/// By these flags all copies and versions of this library know each other's handlers: a program
+/// may have several copies, each plugin its own. (The kernel keeps them with the handler. They
+/// say something about SIGCHLD alone, which none of ours is for.)
+const MARK: i32 = libc::SA_NOCLDSTOP | libc::SA_NOCLDWAIT;
+
+/// For each signal the handler of another copy, which is to do its part, too.
+static NEXT: [AtomicUsize; MOST_SIGNALS] = [const { AtomicUsize::new(NONE) }; _];
+const NONE: usize = 0;
+
+/// Linux has 64, and 127 on MIPS.
+const MOST_SIGNALS: usize = 128;
+
+/// Installs a handler for a signal that the default deals with, or another copy of this library.
+/// It runs with all signals blocked. Where it is installed already, where there is another one,
+/// and where the signal is ignored nothing is changed. `INVALID`: there is no such signal.
+pub(crate) fn add_handler(signal: i32, handler: Handler) -> Result<()> {
+    let there = action_of(signal)?;
+    let ours = handler as *const () as usize;
+    let next = match there.sa_sigaction {
+        libc::SIG_DFL => NONE,
+        libc::SIG_IGN => return Ok(()),
+        other if other != ours && there.sa_flags & (MARK | libc::SA_SIGINFO) == MARK => other,
+        _ => return Ok(()),
+    };
+    stay_loaded(handler)?;
+    NEXT.get(signal as usize).ok_or(Error::INVALID)?.store(next, Ordering::Release);
+    // SAFETY: numbers and pointers: all zero is an empty action.
+    let mut action: libc::sigaction = unsafe { zeroed() };
+    action.sa_sigaction = ours;
+    action.sa_flags = libc::SA_ONSTACK | MARK;
+    // SAFETY: the set is ours; the action is whole, and its handler async-signal-safe.
+    check(unsafe {
+        libc::sigfillset(&raw mut action.sa_mask);
+        libc::sigaction(signal, &raw const action, ptr::null_mut())
+    })
+    .map(drop)
+}
+
+/// Whether a handler of anybody's may have run.
+pub(crate) fn handles_signals() -> bool {
+    (1..MOST_SIGNALS as i32).any(|signal| {
+        let action = action_of(signal).map(|action| action.sa_sigaction);
+        !matches!(action, Err(_) | Ok(libc::SIG_DFL) | Ok(libc::SIG_IGN))
+    })
+}
+
+/// What the process does when the signal comes. `INVALID`: there is no such signal.
+fn action_of(signal: i32) -> Result<libc::sigaction> {
+    let mut action = MaybeUninit::uninit();
+    // SAFETY: NULL changes nothing, and there is room for the action.
+    check(unsafe { libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) })?;
+    // SAFETY: the call succeeded, so it has been written.
+    Ok(unsafe { action.assume_init() })
+}
+
+/// From a handler: calls the one that it was installed over, if there was one.
+pub(crate) fn call_next_handler(signal: i32) {
+    match NEXT.get(signal as usize).map_or(NONE, |next| next.load(Ordering::Acquire)) {
+        NONE => {}
+        // SAFETY: it bore the mark, so it is a handler of this library, of a copy that stays
+        // loaded.
+        next => unsafe { transmute::<usize, Handler>(next)(signal) },
+    }
+}
+
+/// This library stays where it is, with the handlers that it has installed, also if what
+/// loaded it (or what it is a part of, a plugin) is unloaded.
+fn stay_loaded(handler: Handler) -> Result<()> {
+    let mut found = MaybeUninit::<libc::Dl_info>::uninit();
+    // SAFETY: any address may be asked for, and there is room for the answer.
+    if unsafe { libc::dladdr(handler as *const _, found.as_mut_ptr()) } == 0 {
+        return Ok(()); // A program without a dynamic linker, which unloads nothing.
+    }
+    // SAFETY: it was found, so the answer has been written.
+    let found = unsafe { found.assume_init() };
+    if is_program(found.dli_fbase as usize) {
+        return Ok(());
+    }
+    let flags = libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE;
+    // SAFETY: a C string, by which what is loaded already is found, and not loaded again.
+    if !unsafe { libc::dlopen(found.dli_fname, flags) }.is_null() {
+        return Ok(());
+    }
+    // SAFETY: no pointers. The second call forgets what the first one told.
+    unsafe { (libc::dlerror(), libc::dlerror()) };
+    // As it is loaded, there was no other reason.
+    Err(Error::NO_MEMORY)
+}
+
+/// Whether the program itself is there, which is never unloaded.
+fn is_program(base: usize) -> bool {
+    const PAGE: usize = 4096;
+    // SAFETY: no pointers. It is the address of its headers, which are on its first page.
+    let headers = unsafe { libc::getauxval(libc::AT_PHDR) } as usize;
+    headers / PAGE == base / PAGE
+}
+
+/// From a handler: ends the process by this signal, as if there were no handler.
+pub(crate) fn die_of(signal: i32) -> ! {
+    // SAFETY: all of these are async-signal-safe. All zero is the default action.
+    unsafe {
+        let action: libc::sigaction = zeroed();
+        libc::sigaction(signal, &raw const action, ptr::null_mut());
+        libc::raise(signal);
+        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), signal);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), ptr::null_mut());
+        // Here the signal comes. If it can't, this is what a shell would show.
+        libc::_exit(128 + signal)
+    }
+}

@@ -1,0 +1,36 @@
+//! The calling thread.
+
+use std::ffi::c_int;
+use std::ptr;
+
+// Not in the libc crate. (It neither unwinds nor returns anything that has to be looked at, for
+// these states.)
+unsafe extern "C" {
+    fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
+}
+
+const CANCEL_DISABLE: c_int = 1;
+
+/// Tells the calling thread from most others.
+pub(crate) fn thread_number() -> usize {
+    const PAGE: usize = 4096;
+    // SAFETY: no pointers. It is an address on the thread's stack.
+    unsafe { libc::pthread_self() as usize / PAGE }
+}
+
+/// From now on pthread_cancel(3) does not end the calling thread. What is to be handed to
+/// [`let_cancel`].
+#[inline(always)]
+pub(crate) fn hold_off_cancel() -> c_int {
+    let mut before = 0;
+    // SAFETY: a state that exists, and room for the one before.
+    unsafe { pthread_setcancelstate(CANCEL_DISABLE, &raw mut before) };
+    before
+}
+
+/// As it was before. A thread that may be cancelled at any moment may end in here.
+#[inline(always)]
+pub(crate) fn let_cancel(before: c_int) {
+    // SAFETY: a state that there was.
+    unsafe { pthread_setcancelstate(before, ptr::null_mut()) };
+}
