@@ -52,6 +52,9 @@ impl<'a> Address<'a> {
                 Some(name) => Ok(Destination { name, _file: None }),
                 None => {
                     let file = sys::open_path(path, 0)?;
+                    if !sys::has_descriptor_paths() {
+                        return Err(NO_PROC);
+                    }
                     let short = sys::descriptor_path(file.as_fd());
                     let name = SocketName::new(short.to_bytes()).ok_or(Error::NAME_TOO_LONG)?;
                     Ok(Destination { name, _file: Some(file) })
@@ -60,6 +63,13 @@ impl<'a> Address<'a> {
         }
     }
 }
+
+/// What takes a path to what a descriptor holds.
+pub(crate) const NO_PROC: Failure = Failure::Step {
+    step: "go by a descriptor's path in /proc, which is not mounted here (a path of up to 107 \
+           bytes needs none)",
+    error: Error::NOT_FOUND,
+};
 
 /// Where a message of a batch goes: of a failure there is room for the code only.
 pub(crate) fn destination_of(text: &CStr) -> Result<Destination> {

@@ -5,10 +5,10 @@ use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::critical_section;
 use crate::directory::Lock;
 use crate::error::{Error, Result};
-use crate::handles;
-use crate::socket::Socket;
+use crate::socket_file;
 use crate::sys;
 
 /// Removes the files of all open sockets; how many.
@@ -16,8 +16,8 @@ pub(crate) fn remove_files() -> Result<i64> {
     let mut patience = Lock::PATIENCE;
     let mut count = 0;
     let mut failed = None;
-    for (_, socket) in handles::all() {
-        match remove_file(&socket, &mut patience) {
+    for file in socket_file::all() {
+        match shortened(&mut patience, |patience| file.remove(patience)) {
             Ok(removed) => count += i64::from(removed),
             Err(error) => failed = Some(error),
         }
@@ -27,8 +27,11 @@ pub(crate) fn remove_files() -> Result<i64> {
 
 /// Of those who hold a lock and don't let go only the first is waited for: nobody is to
 /// hold up the end of this process for longer.
-fn remove_file(socket: &Socket, patience: &mut Duration) -> Result<bool> {
-    let result = socket.remove_file(*patience);
+fn shortened(
+    patience: &mut Duration,
+    remove: impl FnOnce(Duration) -> Result<bool>,
+) -> Result<bool> {
+    let result = remove(*patience);
     if result == Err(Error::BUSY) {
         *patience = Duration::ZERO;
     }
@@ -66,24 +69,25 @@ pub(crate) fn remove_on_signal(signal: i32) -> Result<()> {
     if signal == libc::SIGKILL || signal == libc::SIGSTOP || HARMLESS.contains(&signal) {
         return Err(Error::INVALID);
     }
-    sys::add_handler(signal, on_signal)
+    if sys::add_handler(signal, on_signal)? {
+        critical_section::defer(signal);
+    }
+    Ok(())
 }
 
-/// Only what is async-signal-safe: system calls, and the table, which has no lock. The
-/// interrupted thread itself may hold a directory's lock, so the patience is short.
+/// Only what is async-signal-safe: system calls, and the table, which has no lock. Nobody of
+/// this process holds a directory's lock, since that is done in critical sections only.
 extern "C" fn on_signal(signal: i32) {
-    static HAS_COME: AtomicBool = AtomicBool::new(false);
-    if HAS_COME.swap(true, Ordering::Relaxed) {
-        // Another thread is at it, or another copy of the library, which this one has called.
-        return;
-    }
     sys::hold_off_cancel();
-    let mut patience = Duration::from_millis(20);
-    for (_, socket) in handles::all() {
-        let _ = remove_file(&socket, &mut patience);
-        // Were this the last user of a socket that is closed just now, dropping it would
-        // free memory.
-        mem::forget(socket);
+    if critical_section::end() {
+        let mut patience = Lock::PATIENCE;
+        for file in socket_file::all() {
+            let _ = shortened(&mut patience, |patience| file.remove_in_section(patience));
+            // Were this the last user of a file whose socket is closed just now, dropping it
+            // would free memory.
+            mem::forget(file);
+        }
+        critical_section::note_end();
     }
     sys::call_next_handler(signal);
     sys::die_of(signal);

@@ -48,6 +48,7 @@ impl Socket {
         let connected = self.wait_until(&mut wait, Readiness::Unpollable, |_| {
             let attempt =
                 address.destination().and_then(|to| Ok(sys::connect(self.fd(), &to.name)?));
+            let attempt = attempt.map_err(explain_refusal);
             match attempt {
                 Err(failure) if is_passing(failure.error(), options.retry) => {
                     last = Some(failure.error());
@@ -63,6 +64,18 @@ impl Socket {
         }
         self.set_remote_address(remote);
         Ok(())
+    }
+}
+
+/// A code with two meanings.
+fn explain_refusal(failure: Failure) -> Failure {
+    match failure {
+        Failure::Plain(error @ Error::NOT_PERMITTED) => Failure::Step {
+            step: "connect (a sandbox, Landlock for one, keeps this process from it, or the \
+                   receiver is connected to another socket)",
+            error,
+        },
+        failure => failure,
     }
 }
 

@@ -7,7 +7,7 @@
 //! through. Taking a name away does, because the kernel can't take away "this name if it
 //! still is that file": without the lock two starters each remove the other's fresh file.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 use std::{array, thread};
@@ -18,11 +18,14 @@ use crate::text::ShortText;
 
 pub(crate) struct Directory {
     fd: OwnedFd,
+    /// As it was written: what stands before a name in it.
+    path: CString,
 }
 
 impl Directory {
-    pub(crate) fn open(path: &CStr) -> Result<Self> {
-        Ok(Self { fd: sys::open_path(path, libc::O_DIRECTORY)? })
+    /// The path: as [`split`](crate::address::split) makes it.
+    pub(crate) fn open(path: CString) -> Result<Self> {
+        Ok(Self { fd: sys::open_path(&path, libc::O_DIRECTORY)?, path })
     }
 
     fn fd(&self) -> BorrowedFd<'_> {
@@ -49,22 +52,85 @@ impl Directory {
     }
 
     /// Never over what is there.
-    pub(crate) fn rename_new(&self, from: &CStr, to: &CStr) -> Result<()> {
-        sys::rename_new_at(self.fd(), from, to)
+    pub(crate) fn rename_new(&self, from: &CStr, to: &CStr, _: &Lock) -> Result<()> {
+        match sys::rename_new_at(self.fd(), from, to) {
+            // Most file systems that are programs (FUSE), and filters of system calls. A file
+            // that looks like a dead server's takes the name if nobody has it; the lock keeps
+            // all others from reclaiming it.
+            Err(error) if is_unknown_here(error) => {
+                sys::make_socket_file_at(self.fd(), to)?;
+                sys::rename_at(self.fd(), from, to).inspect_err(|_| {
+                    let _ = self.unlink(to);
+                })
+            }
+            result => result,
+        }
     }
 
     pub(crate) fn rename_over(&self, from: &CStr, to: &CStr) -> Result<()> {
         sys::rename_at(self.fd(), from, to)
     }
 
-    pub(crate) fn exchange(&self, one: &CStr, other: &CStr) -> Result<()> {
-        sys::exchange_at(self.fd(), one, other)
+    /// Both at once. `Ok(false)`: this can't be done here.
+    pub(crate) fn exchange(&self, one: &CStr, other: &CStr) -> Result<bool> {
+        match sys::exchange_at(self.fd(), one, other) {
+            Err(error) if is_unknown_here(error) => Ok(false),
+            result => result.map(|()| true),
+        }
     }
 
-    /// A name in it as a path to bind to, as long as this is held, and if it fits.
+    /// A name in it as a path to bind or connect to. As it was written if that fits: what is
+    /// bound here is what getpeername, ss and lsof will show to everyone. Else through the
+    /// descriptor, as long as this is held. `None`: no way of writing it fits.
     pub(crate) fn socket_name(&self, name: &CStr) -> Option<SocketName> {
-        let directory = sys::descriptor_path(self.fd());
-        SocketName::of_parts(&[directory.to_bytes(), b"/", name.to_bytes()])
+        self.written_name(name).or_else(|| {
+            let directory = sys::descriptor_path(self.fd());
+            SocketName::of_parts(&[directory.to_bytes(), b"/", name.to_bytes()])
+        })
+    }
+
+    /// The same, as it was written. `None`: it does not fit.
+    pub(crate) fn written_name(&self, name: &CStr) -> Option<SocketName> {
+        let before_name = if &*self.path == c"." { b"" } else { self.path.to_bytes() };
+        SocketName::of_parts(&[before_name, name.to_bytes()])
+    }
+
+    /// The umask of this process, as far as it can be found out.
+    pub(crate) fn umask(&self) -> Option<u32> {
+        sys::umask(self.fd())
+    }
+
+    /// Removes this file, if it is what has the name, which may change until the lock is had.
+    /// Whether it was. Only while its inode's number can't be used again. Async-signal-safe.
+    pub(crate) fn remove<'a>(
+        &self,
+        file: &FileStatus,
+        name: impl Fn() -> &'a CStr,
+        patience: Duration,
+    ) -> Result<bool> {
+        let _lock = match self.lock_within(patience) {
+            Err(Error::BUSY) => return Err(Error::BUSY),
+            // Out of descriptors, say. Only a takeover in this very moment could go wrong.
+            lock => lock.ok(),
+        };
+        // It may have been published, or replaced, until now.
+        let name = name();
+        if !self.has(file, name)? {
+            return Ok(false);
+        }
+        match self.unlink(name) {
+            // Somebody else was faster.
+            Err(Error::NOT_FOUND) => Ok(false),
+            result => result.map(|()| true),
+        }
+    }
+
+    /// Whether this file has the name.
+    pub(crate) fn has(&self, file: &FileStatus, name: &CStr) -> Result<bool> {
+        match self.status(name) {
+            Err(Error::NOT_FOUND) => Ok(false),
+            status => Ok(file.is_same_file(&status?)),
+        }
     }
 
     /// The lock; who holds it, if it can't be had in a second.
@@ -117,13 +183,24 @@ impl Directory {
 
     /// Who holds the lock, as /proc/locks knows it. `None`: not known.
     fn lock_holder(&self) -> Option<u32> {
-        let status = sys::status_at(self.open_lock().ok()?.as_fd(), c"").ok()?;
-        let (major, minor) = (libc::major(status.device), libc::minor(status.device));
+        let lock = self.open_lock().ok()?;
+        let status = sys::status_at(lock.as_fd(), c"").ok()?;
+        let device = sys::mounted_device(lock.as_fd()).unwrap_or(status.device);
+        let (major, minor) = (libc::major(device), libc::minor(device));
         let file = ShortText::new(format_args!("{major:02x}:{minor:02x}:{}", status.inode));
         let file = file.to_str().ok()?;
         // A lock that goes while the list is read may hide the next one.
         (0..5).find_map(|_| sys::find_in_lines(c"/proc/locks", |line| flock_holder(line, file)))
     }
+}
+
+/// What a rename with flags says where these are not known, or not let through. (A rename that
+/// is refused for another reason is refused without flags, too.)
+fn is_unknown_here(error: Error) -> bool {
+    matches!(
+        error,
+        Error::INVALID | Error::NO_SUCH_CALL | Error::NOT_PERMITTED | Error::NOT_SUPPORTED
+    )
 }
 
 /// A line: `1: FLOCK  ADVISORY  WRITE 4242 fe:00:12345 0 EOF`.

@@ -45,6 +45,7 @@ system_errors! {
     EXISTS = EEXIST;
     INTERRUPTED = EINTR;
     INVALID = EINVAL;
+    IO = EIO;
     MESSAGE_SIZE = EMSGSIZE;
     NAME_TOO_LONG = ENAMETOOLONG;
     NOT_A_SOCKET = ENOTSOCK;
@@ -56,9 +57,11 @@ system_errors! {
     NOT_SUPPORTED = EOPNOTSUPP;
     NO_ACCESS = EACCES;
     NO_SPACE = ENOSPC;
+    NO_SUCH_CALL = ENOSYS;
     NO_SUCH_OPTION = ENOPROTOOPT;
     NO_SUCH_PROCESS = ESRCH;
     OUT_OF_RANGE = ERANGE;
+    OVERFLOW = EOVERFLOW;
     IN_USE = EADDRINUSE;
     TIMED_OUT = ETIMEDOUT;
     TOO_BIG = E2BIG;
@@ -113,6 +116,15 @@ pub enum Failure {
     /// The abstract name is taken.
     #[error("another socket of this kind has this name")]
     NameTaken,
+    /// Whether anybody has an abstract name only the kernel's list of sockets tells.
+    #[error(
+        "whether a socket has this name is not known: the kernel does not let its list of \
+         sockets be read here (sock_diag: {0})"
+    )]
+    Untold(Error),
+    /// The file system has not done what it said.
+    #[error("{0}")]
+    NotKept(NotKept),
     /// Time ran out while the same attempt was made again and again.
     #[error("timed out; the last attempt said: {last}")]
     TimedOut {
@@ -167,6 +179,42 @@ impl fmt::Display for LiveServer {
     }
 }
 
+/// What was asked of a file system, and what it made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotKept {
+    /// The permission bits.
+    Mode {
+        /// What they should be.
+        asked: u32,
+        /// What they are.
+        has: u32,
+    },
+    /// User and group.
+    Owner {
+        /// Whose it should be, as far as that was asked.
+        asked: [Option<u32>; 2],
+        /// Whose it is.
+        has: [u32; 2],
+    },
+}
+
+impl fmt::Display for NotKept {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("the file system says that all is well, but ")?;
+        match *self {
+            Self::Mode { asked, has } => {
+                write!(out, "the file has mode {has:04o} instead of {asked:04o}")?;
+            }
+            Self::Owner { asked: [user, group], has } => {
+                write!(out, "the file is of user {} and group {}, not of", has[0], has[1])?;
+                user.map_or(Ok(()), |user| write!(out, " user {user}"))?;
+                group.map_or(Ok(()), |group| write!(out, " group {group}"))?;
+            }
+        }
+        out.write_str("; choose another directory")
+    }
+}
+
 struct Locked(Option<u32>);
 
 impl fmt::Display for Locked {
@@ -187,6 +235,7 @@ impl Failure {
             Self::NotASocket(_) => Error::EXISTS,
             Self::Live(_) | Self::Stale | Self::NameTaken => Error::IN_USE,
             Self::Locked { .. } => Error::BUSY,
+            Self::Untold(_) | Self::NotKept(_) => Error::NOT_SUPPORTED,
             Self::TimedOut { .. } => Error::TIMED_OUT,
             Self::Invalid(_) => Error::INVALID,
             Self::TooLong { .. } => Error::NAME_TOO_LONG,

@@ -226,8 +226,8 @@ fn unwatch(handle: i64, socket: &Socket) {
     }
 }
 
-/// Every open socket, with its handle. Async-signal-safe.
-pub(crate) fn all() -> impl Iterator<Item = (i64, SocketInUse)> {
+/// Every open socket, with its handle.
+fn all() -> impl Iterator<Item = (i64, SocketInUse)> {
     HANDLES.iter().filter_map(|(handle, object)| match &*object {
         Object::Socket(_) => Some((handle, SocketInUse(object))),
         Object::Other(_) => None,

@@ -1,10 +1,10 @@
 //! What is at an address, and who is behind it, found out without the server's noticing.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
-use crate::address::{Address, split};
-use crate::directory::Directory;
+use crate::address::{Address, NO_PROC, split};
+use crate::directory::{Directory, Lock};
 use crate::error::{Error, Failure, LiveServer, Result};
 use crate::kind::Kind;
 use crate::sys::{self, FileStatus, SocketName};
@@ -35,25 +35,6 @@ pub(crate) struct Inspection {
 impl Inspection {
     const ABSENT: Self = Self { state: State::Absent, file: None, socket: None };
 
-    /// What stands in the way of a bind, if anything does.
-    pub(crate) fn obstacle(&self) -> Option<Failure> {
-        match self.state {
-            State::Absent => None,
-            State::Live => Some(Failure::Live(self.server())),
-            State::Stale => Some(Failure::Stale),
-            State::NotASocket => self.file.as_ref().map(not_a_socket),
-        }
-    }
-
-    fn server(&self) -> LiveServer {
-        LiveServer {
-            kind: self.socket.and_then(|socket| socket.kind()).map(Kind::name),
-            pid: self.process(),
-            uid: self.user(),
-            replaceable: true,
-        }
-    }
-
     /// Who made the socket.
     pub(crate) fn user(&self) -> Option<u32> {
         self.socket.and_then(|socket| socket.uid).and_then(known_user)
@@ -70,86 +51,227 @@ pub(crate) fn inspect(address: &CStr) -> Result<Inspection, Failure> {
     match Address::parse(address)? {
         Address::Any => Err(Failure::Invalid("@ alone is nobody's address; give the whole name")),
         Address::Abstract(name) => {
-            let socket = unix_diag::find(|socket| socket.has_name(name.bytes()))
-                .map_err(Failure::at("ask the kernel for its sockets"))?;
+            let socket = unix_diag::find(|socket| socket.has_name(name.bytes())).map_err(untold)?;
             let state = if socket.is_some() { State::Live } else { State::Absent };
             Ok(Inspection { state, file: None, socket })
         }
         Address::Path(path) => {
             let (parent, name) = split(path)?;
-            match Directory::open(&parent) {
+            match Directory::open(parent) {
                 Err(Error::NOT_FOUND) => Ok(Inspection::ABSENT),
-                directory => Ok(look(&directory?, name)?),
+                directory => inspect_name(&directory?, name),
             }
         }
     }
 }
 
-/// What has this name in the directory.
-pub(crate) fn look(directory: &Directory, name: &CStr) -> Result<Inspection> {
-    let pinned = match directory.pin(name) {
-        Err(Error::NOT_FOUND) => return Ok(Inspection::ABSENT),
-        pinned => pinned?,
-    };
-    let file = sys::status_at(pinned.as_fd(), c"")?;
-    let here = |state, socket| Inspection { state, file: Some(file), socket };
-    if !file.is_socket() {
-        return Ok(here(State::NotASocket, None));
+fn inspect_name(directory: &Directory, name: &CStr) -> Result<Inspection, Failure> {
+    match look(directory, name)? {
+        Sight::Nothing => Ok(Inspection::ABSENT),
+        Sight::NotASocket(file) => {
+            Ok(Inspection { state: State::NotASocket, file: Some(file), socket: None })
+        }
+        Sight::Socket(seen) => {
+            let is_alive = seen.is_alive()?;
+            let state = if is_alive { State::Live } else { State::Stale };
+            let file = seen.into_file();
+            let socket = if is_alive { file.socket() } else { None };
+            Ok(Inspection { state, file: Some(file.status), socket })
+        }
     }
-    let alive = probe(pinned.as_fd(), &file)?;
-    if !alive {
-        return Ok(here(State::Stale, None));
-    }
-    // Who it is is not vital.
-    let socket = unix_diag::find(|socket| socket.has_file(&file)).unwrap_or_default();
-    Ok(here(State::Live, socket))
 }
 
-/// Whether the socket file that the descriptor pins has an open socket behind it.
+/// An abstract name is nothing but what the kernel's list says.
+fn untold(error: Error) -> Failure {
+    match error {
+        Error::NO_MEMORY | Error::NO_BUFFERS | Error::TOO_MANY_FILES | Error::TOO_MANY_HANDLES => {
+            Failure::Step { step: "ask the kernel for its sockets", error }
+        }
+        _ => Failure::Untold(error),
+    }
+}
+
+/// What has a name in a directory.
+pub(crate) enum Sight {
+    Nothing,
+    NotASocket(FileStatus),
+    Socket(SeenSocket),
+}
+
+/// A file. As long as this is kept its inode's number is not used again.
+pub(crate) struct PinnedFile {
+    descriptor: OwnedFd,
+    status: FileStatus,
+}
+
+/// A socket's file.
+pub(crate) struct SeenSocket {
+    file: PinnedFile,
+    /// Its path as it was written, if that fits.
+    written: Option<SocketName>,
+    life: Life,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Alive,
+    Dead,
+    /// The file's mode does not let this process connect.
+    Hidden,
+}
+
+/// What has this name in the directory. Quick: under a lock, too.
+pub(crate) fn look(directory: &Directory, name: &CStr) -> Result<Sight, Failure> {
+    let descriptor = match directory.pin(name) {
+        Err(Error::NOT_FOUND) => return Ok(Sight::Nothing),
+        descriptor => descriptor?,
+    };
+    let status = sys::status_at(descriptor.as_fd(), c"")?;
+    if !status.is_socket() {
+        return Ok(Sight::NotASocket(status));
+    }
+    let file = PinnedFile { descriptor, status };
+    let written = directory.written_name(name);
+    let life = match probe(&file, written.as_ref()) {
+        // The name has changed hands.
+        Err(Failure::Plain(Error::NOT_FOUND)) => return Ok(Sight::Nothing),
+        life => life?,
+    };
+    Ok(Sight::Socket(SeenSocket { file, written, life }))
+}
+
+impl SeenSocket {
+    /// A socket that is dead, surely. It never comes back to life.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.life == Life::Dead
+    }
+
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.life == Life::Hidden
+    }
+
+    pub(crate) fn is_same_file(&self, other: &Self) -> bool {
+        self.file.status.is_same_file(&other.file.status)
+    }
+
+    pub(crate) fn into_file(self) -> PinnedFile {
+        self.file
+    }
+
+    /// Whether it has an open socket behind it, also where that takes the kernel's list: not
+    /// under a lock. (With its module missing, the kernel looks for it each time.)
+    pub(crate) fn is_alive(&self) -> Result<bool, Failure> {
+        match self.life {
+            Life::Alive => Ok(true),
+            Life::Dead => Ok(false),
+            Life::Hidden => self.is_alive_behind_its_mode(),
+        }
+    }
+
+    /// The kernel's list of sockets shows who is alive here; what it does not show may be
+    /// alive in another network namespace.
+    fn is_alive_behind_its_mode(&self) -> Result<bool, Failure> {
+        let PinnedFile { descriptor, status } = &self.file;
+        let is_ours = status.uid == sys::user_of_process();
+        match self.file.find_socket() {
+            // Connections have the name of their server, and outlive it.
+            Ok(found) if is_ours && found.is_none_or(|socket| socket.is_connected()) => {}
+            _ => return Ok(true),
+        }
+        // It is our own file: we may give ourselves access, for as long as it takes.
+        match sys::set_mode(descriptor.as_fd(), status.permissions() | 0o200) {
+            // Or somebody's whom this user namespace shows under the same number.
+            Err(Error::NOT_PERMITTED) if known_user(status.uid).is_none() => return Ok(true),
+            result => result?,
+        }
+        let life = probe(&self.file, self.written.as_ref());
+        sys::set_mode(descriptor.as_fd(), status.permissions())?;
+        Ok(life? == Life::Alive)
+    }
+
+    /// Removes the file, if it still has the name. Only if it is dead.
+    pub(crate) fn remove(&self, directory: &Directory, name: &CStr) -> Result<bool> {
+        directory.remove(&self.file.status, || name, Lock::PATIENCE)
+    }
+}
+
+impl PinnedFile {
+    /// What the kernel's list tells of its socket, if it does. Who it is is not vital. Not
+    /// under a lock.
+    fn socket(&self) -> Option<OpenSocket> {
+        self.find_socket().unwrap_or_default()
+    }
+
+    fn find_socket(&self) -> Result<Option<OpenSocket>> {
+        let Self { descriptor, status } = self;
+        let found = unix_diag::find(|socket| socket.has_file(status.inode, status.device))?;
+        if found.is_some() {
+            return Ok(found);
+        }
+        // A file system may have devices of its own for what it is made of (btrfs, overlayfs).
+        match sys::mounted_device(descriptor.as_fd()) {
+            Some(device) if device != status.device => {
+                unix_diag::find(|socket| socket.has_file(status.inode, device))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whoever serves there stands in the way. Not under a lock.
+    pub(crate) fn obstacle(&self) -> Failure {
+        let socket = self.socket();
+        Failure::Live(LiveServer {
+            kind: socket.and_then(|socket| socket.kind()).map(Kind::name),
+            pid: socket.and_then(|socket| unix_diag::holder(&socket)),
+            uid: socket.and_then(|socket| socket.uid),
+            replaceable: true,
+        })
+    }
+}
+
+/// Whether the socket file has an open socket behind it.
 ///
 /// A datagram socket that tries to connect finds out and leaves no trace: a stream or
 /// seqpacket server is of another type, and a datagram socket does not learn who has
 /// connected to it. (A connect of the server's own type would stand in its queue; and to
 /// one that is bound but does not listen yet it is refused as if nobody were there.)
-fn probe(file: BorrowedFd<'_>, status: &FileStatus) -> Result<bool> {
-    match connect_datagram(file) {
-        Err(Error::NO_ACCESS) => probe_without_access(file, status),
-        attempt => is_alive(attempt),
+///
+/// The way there is the descriptor; where /proc is not mounted the path, if it leads to that
+/// file before and afterwards.
+fn probe(file: &PinnedFile, written: Option<&SocketName>) -> Result<Life, Failure> {
+    let by_descriptor = sys::descriptor_path(file.descriptor.as_fd());
+    let by_descriptor = SocketName::new(by_descriptor.to_bytes()).ok_or(Error::NAME_TOO_LONG)?;
+    match connect(&by_descriptor) {
+        Err(Error::NOT_FOUND) if !sys::has_descriptor_paths() => {}
+        attempt => return Ok(life(attempt)?),
     }
+    let written = written.ok_or(NO_PROC)?;
+    let leads_elsewhere =
+        || sys::status_of(written.bytes()).map(|it| !it.is_same_file(&file.status));
+    if leads_elsewhere()? {
+        return Err(Error::NOT_FOUND.into());
+    }
+    let attempt = connect(written);
+    if leads_elsewhere()? {
+        return Err(Error::NOT_FOUND.into());
+    }
+    Ok(life(attempt)?)
 }
 
-fn is_alive(attempt: Result<()>) -> Result<bool> {
+fn connect(name: &SocketName) -> Result<()> {
+    let probe = sys::socket(libc::SOCK_DGRAM)?;
+    sys::connect(probe.as_fd(), name)
+}
+
+fn life(attempt: Result<()>) -> Result<Life> {
     match attempt {
-        Ok(()) => Ok(true),
+        Ok(()) => Ok(Life::Alive),
         // EPERM: a datagram socket that is connected to another.
-        Err(Error::WRONG_TYPE | Error::NOT_PERMITTED) => Ok(true),
-        Err(Error::CONNECTION_REFUSED) => Ok(false),
+        Err(Error::WRONG_TYPE | Error::NOT_PERMITTED) => Ok(Life::Alive),
+        Err(Error::CONNECTION_REFUSED) => Ok(Life::Dead),
+        Err(Error::NO_ACCESS) => Ok(Life::Hidden),
         Err(error) => Err(error),
     }
-}
-
-/// The file's mode does not let this process connect. The kernel's list of sockets shows
-/// who is alive here; what it does not show may be alive in another network namespace.
-fn probe_without_access(file: BorrowedFd<'_>, status: &FileStatus) -> Result<bool> {
-    let is_ours = status.uid == sys::user_of_process();
-    match unix_diag::find(|socket| socket.has_file(status)) {
-        // Connections have the name of their server, and outlive it.
-        Ok(found) if is_ours && found.is_none_or(|socket| socket.is_connected()) => {}
-        _ => return Ok(true),
-    }
-    // It is our own file: we may give ourselves access, for as long as it takes.
-    let path = sys::descriptor_path(file);
-    sys::set_mode(&path, status.permissions() | 0o200)?;
-    let attempt = connect_datagram(file);
-    sys::set_mode(&path, status.permissions())?;
-    is_alive(attempt)
-}
-
-fn connect_datagram(file: BorrowedFd<'_>) -> Result<()> {
-    let path = sys::descriptor_path(file);
-    let name = SocketName::new(path.to_bytes()).ok_or(Error::NAME_TOO_LONG)?;
-    let probe = sys::socket(libc::SOCK_DGRAM)?;
-    sys::connect(probe.as_fd(), &name)
 }
 
 /// What it is instead.

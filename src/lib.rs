@@ -7,14 +7,15 @@
 //! | `abi` | the exported functions, a file a noun: checks what C hands in, calls, converts the result; the header is generated from it |
 //! | `poller` and its parts | many sockets, few calls |
 //! | `cleanup`, `activation` | removing files at the end of the process; sockets that a service manager passed |
-//! | `handles`, `handle_table` | numbers that stand for sockets and pollers |
+//! | `handles` | numbers that stand for sockets and pollers |
 //! | `server`, `client`, `transfer`, `batch`, `option`, `peer` | what sockets do, and who is at the other end |
 //! | `socket`, `look`, `settings`, `access`, `watchers` | what sockets are, what is changed of them, and who may connect |
-//! | `socket_file`, `private_names` | the file of a socket |
+//! | `socket_file`, `bound_path`, `private_names` | the file of a socket |
 //! | `inspection`, `unix_diag` | what is at an address, and who |
 //! | `directory`, `parents`, `owner`, `address`, `kind`, `user_namespace` | places, names and numbers |
 //! | `wait`, `spin`, `sleepers` | trying again, sleeping, and being woken |
-//! | `chain`, `segments`, `sync`, `process_lock` | what threads share, and a forked child finds whole |
+//! | `critical_section` | what no signal cuts in half |
+//! | `chain`, `handle_table`, `segments`, `sync`, `process_lock` | what threads share, and a forked child finds whole |
 //! | `sys`, `text`, `error` | system calls, C strings, and what can go wrong |
 //!
 //! `unsafe` stands in `abi` (what callers hand in), in `sys` (what goes to the
@@ -28,9 +29,11 @@ mod access;
 mod activation;
 mod address;
 mod batch;
+mod bound_path;
 mod chain;
 mod cleanup;
 mod client;
+mod critical_section;
 mod directory;
 mod error;
 mod handle_table;

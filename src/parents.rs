@@ -34,7 +34,7 @@ impl Parents {
     fn check_ground(&self) -> Result<(), Failure> {
         let Some(top) = self.0.first() else { return Ok(()) };
         let ground = above(top.to_bytes()).unwrap_or(b".");
-        check_safe(&Directory::open(&c_string(ground)?)?)
+        check_safe(&Directory::open(c_string(ground)?)?)
     }
 
     fn make(&mut self, directory: &[u8]) -> Result<()> {

@@ -2,10 +2,9 @@
 //! what a killed process has left is found without a search.
 
 use std::ffi::CStr;
-use std::time::Duration;
 
 use crate::directory::{Directory, Lock};
-use crate::inspection::{State, look};
+use crate::inspection::{Sight, look};
 use crate::text::ShortText;
 
 /// So many takeovers of one path can be under way at once.
@@ -25,23 +24,41 @@ fn fnv_1a(bytes: &[u8]) -> u64 {
     })
 }
 
-/// Sweeps if there is reason to, and if nobody has the lock, which is kept then.
-pub(crate) fn sweep_if_free(directory: &Directory, name: &CStr) -> Option<Lock> {
-    if !of(name).any(|private| directory.status(&private).is_ok()) {
-        return None;
-    }
-    let lock = directory.lock_within(Duration::ZERO).ok()?;
-    sweep(directory, name, &lock);
-    Some(lock)
+/// Whether there is reason to sweep. One look, for those who take no private name: the first
+/// one is taken first. (Where it has found its way and a later one was left, the next takeover
+/// of the path sees that.)
+pub(crate) fn first_is_taken(directory: &Directory, name: &CStr) -> bool {
+    of(name).take(1).any(|private| directory.status(&private).is_ok())
 }
 
-/// Removes private names that nobody has any more. What can't go now stays for the next.
-pub(crate) fn sweep(directory: &Directory, name: &CStr, _: &Lock) {
-    for private in of(name) {
-        if directory.status(&private).is_ok()
-            && look(directory, &private).is_ok_and(|there| there.state == State::Stale)
-        {
-            let _ = directory.unlink(&private);
+/// The same, for those who take one: a look at each.
+pub(crate) fn one_is_taken(directory: &Directory, name: &CStr) -> bool {
+    of(name).any(|private| directory.status(&private).is_ok())
+}
+
+/// Removes private names that nobody has any more. What can't go now stays for the next. The
+/// lock, if it could be kept.
+pub(crate) fn sweep(directory: &Directory, name: &CStr, lock: Lock) -> Option<Lock> {
+    let mut hidden = [const { None }; PRIVATE_NAMES as usize];
+    for (private, hidden) in of(name).zip(&mut hidden) {
+        match look(directory, &private) {
+            Ok(Sight::Socket(seen)) if seen.is_dead() => {
+                let _ = directory.unlink(&private);
+            }
+            Ok(Sight::Socket(seen)) if seen.is_hidden() => *hidden = Some((private, seen)),
+            _ => {}
         }
     }
+    if hidden.iter().all(Option::is_none) {
+        return Some(lock);
+    }
+    // To find out about these may take time. They were bound under the lock, so none of them
+    // is only about to be.
+    drop(lock);
+    for (private, seen) in hidden.iter().flatten() {
+        if seen.is_alive() == Ok(false) {
+            let _ = seen.remove(directory, private);
+        }
+    }
+    None
 }

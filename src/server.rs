@@ -19,7 +19,7 @@ impl Socket {
         backlog: i32,
     ) -> Result<Self, Failure> {
         let server = Self::create(kind)?;
-        server.bind(address, options)?;
+        server.bind_unnamed(address, options)?;
         if kind != Kind::Datagram {
             server.listen(backlog).inspect_err(|_| server.undo_bind())?;
         }
@@ -33,7 +33,7 @@ impl Socket {
     ) -> Result<Self, Failure> {
         let socket = Self::create(Kind::Datagram)?;
         if let Some(address) = address {
-            socket.bind(address, options)?;
+            socket.bind_unnamed(address, options)?;
         }
         Ok(socket)
     }

@@ -10,10 +10,11 @@ use crate::access::{Access, Place};
 use crate::address::{self, Address};
 use crate::directory::Lock;
 use crate::error::{Error, Failure, LiveServer, Result};
+use crate::handle_table::InUse;
 use crate::kind::Kind;
 use crate::process_lock::ProcessLock;
 use crate::settings::{Pass, Settings};
-use crate::socket_file::{FileOptions, SocketFile};
+use crate::socket_file::{FileOptions, OwnFile, SocketFile};
 use crate::spin::Spin;
 use crate::sys::{self, OncePointer, Replaced, Replacement, Shared, SocketName};
 use crate::text::c_string;
@@ -33,7 +34,7 @@ pub(crate) enum Side {
 pub(crate) struct Socket {
     /// Before the descriptor: fields are dropped in this order, and a file is only
     /// surely ours while its socket is open.
-    file: OncePointer<Box<SocketFile>>,
+    file: OwnFile,
     fd: OwnedFd,
     kind: Kind,
     settings: Settings,
@@ -45,6 +46,8 @@ pub(crate) struct Socket {
     is_lent: AtomicBool,
     /// To look at what is next, and to take it.
     turn: ProcessLock,
+    /// One thread binds it at a time.
+    binding: ProcessLock,
     interrupt: Interrupt,
     spin: Spin,
     /// Where it is bound, as it was given. The connections that a server accepts
@@ -124,7 +127,7 @@ impl Socket {
         let is_lent = settings.is_adopted || !sys::count_forks();
         let process = sys::fork_generation();
         Self {
-            file: OncePointer::new(),
+            file: OwnFile::default(),
             fd,
             kind,
             settings,
@@ -132,6 +135,7 @@ impl Socket {
             forks: sys::forks(),
             is_lent: AtomicBool::new(is_lent),
             turn: ProcessLock::new(),
+            binding: ProcessLock::new(),
             interrupt: Interrupt::default(),
             spin: Spin::default(),
             local: OncePointer::new(),
@@ -146,10 +150,20 @@ impl Socket {
         }
     }
 
+    /// Without a name, and by one thread at a time: a bind that is refused for another reason
+    /// than its address may leave a file (Linux 5.10), or have removed a dead server's.
     pub(crate) fn bind(&self, text: &CStr, options: &FileOptions) -> Result<(), Failure> {
-        if self.local.get().is_some() {
-            return Err(Failure::Invalid(BOUND_ALREADY));
+        let Some(_alone) = self.binding.hold_within(Duration::ZERO) else {
+            return Err(Failure::Invalid("another thread is binding this socket"));
+        };
+        match self.has_name()? {
+            false => self.bind_unnamed(text, options),
+            true => Err(Failure::Invalid(BOUND_ALREADY)),
         }
+    }
+
+    /// The same, of a socket that has no name, and that nobody else knows.
+    pub(crate) fn bind_unnamed(&self, text: &CStr, options: &FileOptions) -> Result<(), Failure> {
         let address = Address::parse(text)?;
         if !matches!(address, Address::Path(_)) {
             check_without_file(options)?;
@@ -164,15 +178,9 @@ impl Socket {
                 });
             }
             Address::Path(path) => {
-                let file = SocketFile::bind(self.fd(), path, options)
-                    .map_err(|failure| self.advise(failure))?;
-                let _ = self.file.set(file);
+                self.file.bind(self.fd(), path, options).map_err(|failure| self.advise(failure))?;
             }
             Address::Abstract(name) => self.bind_name(&name)?,
-            // The kernel would say that all is well.
-            Address::Any if self.has_name()? => {
-                return Err(Failure::Invalid(BOUND_ALREADY));
-            }
             // Which name it became, only the kernel knows.
             Address::Any => return self.bind_name(&SocketName::UNNAMED),
         }
@@ -222,7 +230,7 @@ impl Socket {
     /// Removes the file and ends every wait. The descriptor itself is closed when
     /// the socket is dropped, by its last user.
     pub(crate) fn close(&self) -> Result<()> {
-        let removed = self.remove_file(Lock::PATIENCE);
+        let removed = self.file().map_or(Ok(false), |file| file.remove(Lock::PATIENCE));
         if removed.is_err() {
             // Nor will it go when this is dropped, after another wait.
             self.disown();
@@ -267,33 +275,32 @@ impl Socket {
         }
     }
 
-    /// Whether a file of this socket was there and has been removed. Async-signal-safe.
-    pub(crate) fn remove_file(&self, patience: Duration) -> Result<bool> {
-        self.file.get().map_or(Ok(false), |file| file.remove(patience))
+    fn file(&self) -> Option<InUse<'static, SocketFile>> {
+        self.file.get()
     }
 
     /// The path that it is to take over becomes its own.
     pub(crate) fn publish_file(&self) -> Result<(), Failure> {
-        self.file.get().map_or(Ok(()), |file| file.publish())
+        self.file().map_or(Ok(()), |file| file.publish())
     }
 
     /// For an opening that fails after its bind.
     pub(crate) fn undo_bind(&self) {
-        if let Some(file) = self.file.get() {
+        if let Some(file) = self.file() {
             file.undo();
         }
     }
 
     /// The file stays for ever.
     pub(crate) fn disown(&self) {
-        if let Some(file) = self.file.get() {
+        if let Some(file) = self.file() {
             file.disown();
         }
     }
 
     /// Whether the path still leads to this socket's own file.
     pub(crate) fn owns_file(&self) -> bool {
-        self.file.get().is_some_and(|file| file.is_ours())
+        self.file().is_some_and(|file| file.is_ours())
     }
 
     /// Shows the address it is bound to, as it was given. Empty: none.

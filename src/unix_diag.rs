@@ -5,7 +5,7 @@ use std::ffi::CStr;
 
 use crate::error::{Error, Result};
 use crate::kind::Kind;
-use crate::sys::{self, FileStatus};
+use crate::sys;
 use crate::text::ShortText;
 
 /// A socket that some process has open.
@@ -33,11 +33,12 @@ impl Entry<'_> {
         self.name == name
     }
 
-    /// Whether it is bound to this file.
-    pub(crate) fn has_file(&self, file: &FileStatus) -> bool {
+    /// Whether it is bound to the file with this inode, on this device, which is that of the
+    /// whole file system.
+    pub(crate) fn has_file(&self, inode: u64, device: u64) -> bool {
         // The kernel's own encoding: 12 bits of major, 20 of minor number.
-        let device = libc::major(file.device) << 20 | libc::minor(file.device);
-        self.socket.file == Some([file.inode as u32, device])
+        let device = libc::major(device) << 20 | libc::minor(device);
+        self.socket.file == Some([inode as u32, device])
     }
 }
 

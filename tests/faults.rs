@@ -119,14 +119,20 @@ fn is_root(test: &str) -> bool {
 
 /// Servers, which find what the test puts at their path.
 fn openings() -> Vec<Scenario> {
-    let name_that_fits_no_address = "long".repeat(40);
+    let long = |name| Scenario { path: "long".repeat(40), ..Scenario::new(name) };
     vec![
         Scenario::new("free"),
-        Scenario { path: name_that_fits_no_address, ..Scenario::new("free") },
+        Scenario::new("free-with-signal"),
+        long("free"),
+        // Many file systems know no rename with flags.
+        Scenario { given: Some(("RENAME_NOREPLACE", "EINVAL")), ..long("free") },
         // A process that can't note its number asks for it each time.
         Scenario::given("free", "mmap(NULL, 4096", "ENOMEM"),
         Scenario::given("free", "MADV_WIPEONFORK", "EINVAL"),
         Scenario::new("mode"),
+        Scenario::new("wide"),
+        // Without /proc.
+        Scenario::given("wide", "chmod(\"/proc", "ENOENT"),
         Scenario::new("stale"),
         Scenario::new("stale-datagram"),
         Scenario::new("no-reclaim"),
@@ -149,6 +155,8 @@ fn replacements() -> Vec<Scenario> {
         Scenario::occupied("listen"),
         // Not every file system can exchange names.
         Scenario { given: Some(("RENAME_EXCHANGE", "EINVAL")), ..Scenario::occupied("listen") },
+        Scenario { given: Some(("RENAME_EXCHANGE", "ENOSYS")), ..Scenario::occupied("listen") },
+        Scenario { given: Some(("RENAME_NOREPLACE", "EPERM")), ..Scenario::new("replace") },
     ]
 }
 
@@ -163,6 +171,7 @@ fn made_directories() -> Vec<Scenario> {
 fn others_files() -> Vec<Scenario> {
     let mut scenarios = scenarios_of("accept-as-root");
     scenarios.extend([Scenario::new("owner"), Scenario::occupied("replace-owner")]);
+    scenarios.push(Scenario::new("owner-only"));
     scenarios
 }
 
@@ -231,6 +240,9 @@ fn every_system_call_site_is_reached() {
     let mut scenarios = [openings(), replacements(), made_directories(), others_files()].concat();
     scenarios.extend(inspections());
     scenarios.extend(NOUNS.iter().flat_map(|noun| scenarios_of(noun)));
+    // What /proc does not tell of the umask is seen at a file without a name. (With another
+    // fault before it, this one would hit what looks at the server afterwards.)
+    scenarios.push(Scenario::given("owner-only", "\"Name:", "EIO"));
     let calls: Vec<_> = scenarios.iter().flat_map(|scenario| calls_of(scenario).1).collect();
     sites::check(&calls);
 }

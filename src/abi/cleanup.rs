@@ -25,6 +25,12 @@ pub extern "C" fn udsock_cleanup() -> i64 {
 /// asked removes its files. A copy that has installed a handler stays loaded until the
 /// process ends, also after dlclose.
 ///
+/// It leaves no file, whatever the process is in the middle of: a thread that makes, publishes
+/// or removes one has the signal blocked for that moment, and the handler waits for it, for five
+/// seconds at most. (What another thread opens during this very call may be left.) Where another
+/// process holds a directory's lock for more than a second the files there stay; they are no
+/// obstacle to the next start.
+///
 /// Returns 0.
 ///
 /// -EINVAL: no such signal, one that can't be caught, or whose default does not end the

@@ -59,11 +59,17 @@ unsafe impl Sized32 for udsock_inspection {}
 /// when it returns. Kind and process come from the kernel's list of sockets, which is that
 /// of the network namespace, and from /proc: they are missing where these don't tell.
 /// `out`: its size is set by the caller; the rest is written. Set the struct to 0 first: what
-/// lies behind the fields of this version is checked, as in every struct.
+/// lies behind the fields of this version is checked, as in every struct. A server's file that
+/// is seen through another layer (see udsock_bind) is UDSOCK_STALE, as nobody reaches it there;
+/// a file whose mode lets this process not connect counts as UDSOCK_LIVE where nothing tells
+/// more.
 ///
 /// Returns 0.
 ///
 /// -EACCES, -ENOTDIR, -ELOOP: the way to the file can't be gone.
+/// -ENOENT: the path has more than 107 bytes, which takes /proc, and that is not there.
+/// -EOPNOTSUPP: whether anybody has an abstract name is not known, since the kernel does not
+/// let its list of sockets be read (a filter of system calls; no module unix_diag).
 /// -EINVAL: no address, or "@" alone; `out` is NULL, or its size less than 48, that of the
 /// first version.
 /// -E2BIG: its size is above 4096, or what this version does not know is not 0.

@@ -45,7 +45,11 @@ pub const UDSOCK_WRITE: u32 = 2;
 /// its UDSOCK_OPTION_OWNS_FILE turns 0. It should accept until nothing has come for a
 /// while (100 ms, say: a client may have looked the path up just before), then close. Peers
 /// are shown a private name of the same directory (".udsock-..."), under which the socket
-/// was bound. Not for datagrams: -EOPNOTSUPP.
+/// was bound. Where renames know no flags (most file systems that are programs, FUSE, and NFS;
+/// or a filter refuses renameat2(2)) there are two steps under the lock: at a free path a file
+/// without a server stands for an instant first, which refuses clients (ECONNREFUSED); at a
+/// taken one, what is no socket and comes there between the look and the rename is lost. Not
+/// for datagrams: -EOPNOTSUPP.
 pub const UDSOCK_REPLACE: u32 = 1;
 
 /// Bind flag: a dead server's file is left where it is: -EADDRINUSE.
@@ -92,8 +96,9 @@ pub struct udsock_bind_options {
     pub flags: u32,
     /// The permission bits of the socket file, exactly these, whatever the umask; to
     /// connect takes the write bit. They hold from the first moment; where the umask
-    /// has to be overruled the file is narrower for an instant, never wider. 0: 0777
-    /// less the umask.
+    /// has to be overruled the file is narrower for an instant, never wider. They are looked
+    /// at again: a file system that does not keep them is -EOPNOTSUPP, and no file is left.
+    /// 0: 0777 less the umask, or what the file system makes of that.
     pub mode: u32,
     /// For udsock_open_server: how many connections may wait to be accepted. 0 and below:
     /// as many as the system allows (net.core.somaxconn). After udsock_bind it is
@@ -101,7 +106,7 @@ pub struct udsock_bind_options {
     pub backlog: i32,
     /// The file's owner: a user's name or number. Until it is set nobody can connect.
     /// NULL: who makes it. Nobody of this name: -EINVAL. To give a file away takes
-    /// privilege: -EPERM.
+    /// privilege: -EPERM. A file system that keeps no owners: -EOPNOTSUPP.
     pub user: *const c_char,
     /// The file's group, likewise. NULL: as the system sets it.
     pub group: *const c_char,
@@ -166,19 +171,33 @@ pub extern "C" fn udsock_create(kind: u32) -> udsock_t {
 /// directory (or, if not all who may write that may read it, on the next above it that
 /// everyone may read).
 ///
+/// A socket belongs to the file that it was bound to. Through another layer (the upper
+/// directory of an overlay; what lies below a file system that is a program, FUSE; there, a
+/// hard link) the kernel leads nobody to it, so a live server's file looks like a dead one's,
+/// to clients (ECONNREFUSED) as to this call, and is removed. All should come the same way.
+///
+/// Without /proc (in a chroot) all this works for paths of up to 107 bytes, but that no message
+/// says which process is in the way, and that modes beyond the umask take Linux 6.6. What does
+/// need /proc says so.
+///
 /// Returns 0.
 ///
 /// -EADDRINUSE: a live server is at the path, or a socket of this kind has the name.
-/// -EBUSY: somebody holds that lock, for more than a second.
+/// -EBUSY: somebody holds that lock, for more than a second; or something is mounted on the
+/// path, which can't be taken then.
 /// -EEXIST: something else is at the path; nothing but sockets is ever touched.
-/// -EINVAL: the socket is bound already, the path ends in a slash, or an argument makes no
-/// sense.
-/// -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as bind(2) has them.
-/// -EPERM: a dead server's file in a sticky directory is another user's; or see
-/// udsock_bind_options and UDSOCK_MAKE_PARENTS.
+/// -EINVAL: the socket is bound already, or another thread is binding it, the path ends in a
+/// slash, or an argument makes no sense.
+/// -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as bind(2) has them. ENOENT also where
+/// a longer path takes /proc, which is not there.
+/// -EPERM: a dead server's file in a sticky directory is another user's; the file system has
+/// no sockets (sshfs, mqueue, cgroup2); or see udsock_bind_options and UDSOCK_MAKE_PARENTS.
+/// -EIO: the file system has no sockets (exfat-fuse), or fails.
+/// -EOVERFLOW: on an idmapped mount: this user or group has no number there.
 /// -ENAMETOOLONG: a path of 4096 bytes or more, a component of more than 255, or an
 /// abstract name of more than 107.
-/// -EOPNOTSUPP: UDSOCK_REPLACE, and a datagram socket.
+/// -EOPNOTSUPP: UDSOCK_REPLACE, and a datagram socket; or the file system does not keep the
+/// mode or the owner that was asked for: the message says what it made of it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_bind(
     s: udsock_t,
@@ -254,10 +273,14 @@ pub unsafe extern "C" fn udsock_accept(
 ///
 /// Returns 0.
 ///
-/// -ENOENT: nothing is at the path.
+/// -ENOENT: nothing is at the path; or it has more than 107 bytes, which takes /proc, and that
+/// is not there.
 /// -ECONNREFUSED: nobody is behind it: its server is gone or does not listen, it is no
-/// socket, or the abstract name is not there.
+/// socket, or the abstract name is not there; or it is a live server's file, seen through
+/// another layer (see udsock_bind).
 /// -EACCES: no write permission on the file, or no search permission on the way.
+/// -EPERM: a sandbox keeps this process from it (Landlock: abstract names beyond its scope), or
+/// a datagram socket is there that is connected to another.
 /// -EPROTOTYPE: a socket of another kind is there.
 /// -EISCONN: connected already.
 /// -EAGAIN: its queue is full, and UDSOCK_DONT_WAIT was given.

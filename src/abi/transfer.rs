@@ -185,7 +185,8 @@ pub unsafe extern "C" fn udsock_recvv(
 /// Returns how many bytes went.
 ///
 /// -ENOENT, -ECONNREFUSED, -EACCES, -EPROTOTYPE: as udsock_connect.
-/// -EPERM: the receiver is connected to another socket.
+/// -EPERM: the receiver is connected to another socket, or a sandbox keeps this process from
+/// it (Landlock: abstract names beyond its scope).
 /// -EOPNOTSUPP: not a datagram socket.
 /// Others: as udsock_send.
 #[unsafe(no_mangle)]

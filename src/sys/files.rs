@@ -1,11 +1,11 @@
 //! Files and directories.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_int};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
-use super::{check, own};
-use crate::error::Result;
+use super::{SocketName, check, own};
+use crate::error::{Error, Result};
 use crate::text::ShortText;
 
 /// What is at a path: stat(2).
@@ -61,11 +61,15 @@ pub(crate) fn open_directory(directory: BorrowedFd<'_>) -> Result<OwnedFd> {
 /// Of what has this name in the directory, symbolic links not followed; with an
 /// empty name, of what the descriptor itself stands for.
 pub(crate) fn status_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<FileStatus> {
+    status_in(directory.as_raw_fd(), name)
+}
+
+fn status_in(directory: c_int, name: &CStr) -> Result<FileStatus> {
     let mut status = MaybeUninit::<libc::stat64>::uninit();
     // SAFETY: the name is a C string, and there is room for the status.
     check(unsafe {
         libc::fstatat64(
-            directory.as_raw_fd(),
+            directory,
             name.as_ptr(),
             status.as_mut_ptr(),
             libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH,
@@ -82,27 +86,54 @@ pub(crate) fn status_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<FileSt
     })
 }
 
+/// Of what a path without NUL leads to, or of a symbolic link at its end.
+pub(crate) fn status_of(path: &[u8]) -> Result<FileStatus> {
+    let mut room = [0; SocketName::MAX + 1];
+    room.get_mut(..path.len()).ok_or(Error::NAME_TOO_LONG)?.copy_from_slice(path);
+    let path = CStr::from_bytes_until_nul(&room).map_err(|_| Error::NAME_TOO_LONG)?;
+    status_in(libc::AT_FDCWD, path)
+}
+
 pub(crate) fn unlink_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<()> {
     // SAFETY: the name is a C string.
     check(unsafe { libc::unlinkat(directory.as_raw_fd(), name.as_ptr(), 0) }).map(drop)
 }
 
-/// Within one directory, and never over what is there already.
+/// Within one directory, and never over what is there already. By its number: older C
+/// libraries have no name for it, and newer ones say EINVAL for ENOSYS.
 pub(crate) fn rename_new_at(directory: BorrowedFd<'_>, from: &CStr, to: &CStr) -> Result<()> {
-    rename_with(directory, from, to, libc::RENAME_NOREPLACE)
+    let (fd, flags) = (directory.as_raw_fd(), libc::RENAME_NOREPLACE);
+    // SAFETY: both names are C strings.
+    check(unsafe {
+        libc::syscall(libc::SYS_renameat2, fd, from.as_ptr(), fd, to.as_ptr(), flags) as c_int
+    })
+    .map(drop)
 }
 
 /// Both names at once, so that neither is ever absent.
 pub(crate) fn exchange_at(directory: BorrowedFd<'_>, one: &CStr, other: &CStr) -> Result<()> {
-    rename_with(directory, one, other, libc::RENAME_EXCHANGE)
+    let (fd, flags) = (directory.as_raw_fd(), libc::RENAME_EXCHANGE);
+    // SAFETY: both names are C strings.
+    check(unsafe {
+        libc::syscall(libc::SYS_renameat2, fd, one.as_ptr(), fd, other.as_ptr(), flags) as c_int
+    })
+    .map(drop)
 }
 
-/// renameat2(2), for which not every C library has a function: glibc from 2.28 on.
-fn rename_with(directory: BorrowedFd<'_>, from: &CStr, to: &CStr, flags: u32) -> Result<()> {
-    let (call, fd) = (libc::SYS_renameat2, directory.as_raw_fd());
-    // SAFETY: both names are C strings.
-    let result = unsafe { libc::syscall(call, fd, from.as_ptr(), fd, to.as_ptr(), flags) };
-    check(result as i32).map(drop)
+/// A socket's file without a socket, as a dead server leaves one, with mode 0777 less the
+/// umask. Never over what is there.
+pub(crate) fn make_socket_file_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<()> {
+    // SAFETY: the name is a C string.
+    check(unsafe { libc::mknodat(directory.as_raw_fd(), name.as_ptr(), libc::S_IFSOCK | 0o777, 0) })
+        .map(drop)
+}
+
+/// A file of that directory's file system, with this mode less the umask, which never gets a
+/// name.
+pub(crate) fn make_nameless(directory: BorrowedFd<'_>, mode: u32) -> Result<OwnedFd> {
+    let flags = libc::O_TMPFILE | libc::O_RDWR | libc::O_CLOEXEC;
+    // SAFETY: the name is a C string.
+    own(unsafe { libc::openat(directory.as_raw_fd(), c".".as_ptr(), flags, mode) })
 }
 
 /// Over whatever is there.
@@ -142,10 +173,29 @@ pub(crate) fn set_mode_before_bind(fd: BorrowedFd<'_>, mode: u32) -> Result<()> 
     check(unsafe { libc::fchmod(fd.as_raw_fd(), mode) }).map(drop)
 }
 
-/// Of a file by its path; symbolic links are followed.
-pub(crate) fn set_mode(path: &CStr, mode: u32) -> Result<()> {
+/// Of the file that the descriptor pins: through /proc, or else by fchmodat2(2), which Linux 6.6
+/// has. [`Error::NOT_FOUND`]: there is neither.
+pub(crate) fn set_mode(file: BorrowedFd<'_>, mode: u32) -> Result<()> {
+    /// Everywhere but on Alpha.
+    const SYS_FCHMODAT2: libc::c_long = 452;
     // SAFETY: the path is a C string.
-    check(unsafe { libc::chmod(path.as_ptr(), mode) }).map(drop)
+    let set = check(unsafe { libc::chmod(descriptor_path(file).as_ptr(), mode) });
+    if set != Err(Error::NOT_FOUND) {
+        return set.map(drop);
+    }
+    let (fd, name, flags) = (file.as_raw_fd(), c"".as_ptr(), libc::AT_EMPTY_PATH);
+    // SAFETY: the name is a C string.
+    let set = check(unsafe { libc::syscall(SYS_FCHMODAT2, fd, name, mode, flags) as c_int });
+    match set {
+        Err(Error::NO_SUCH_CALL) => Err(Error::NOT_FOUND),
+        result => result.map(drop),
+    }
+}
+
+/// Whether /proc is there, through which a descriptor is a path.
+pub(crate) fn has_descriptor_paths() -> bool {
+    // SAFETY: the path is a C string.
+    check(unsafe { libc::access(c"/proc/self/fd".as_ptr(), libc::F_OK) }) != Err(Error::NOT_FOUND)
 }
 
 /// Of the file that the descriptor pins. `None`: unchanged.

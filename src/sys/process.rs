@@ -1,10 +1,11 @@
 //! The process: which one it is, its environment, its umask, its end.
 
 use std::ffi::{CStr, CString, c_char};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-use super::{find_in_lines, read_start};
+use super::{find_in_lines, make_nameless, read_start, status_at};
 use crate::error::{Error, Result};
 use crate::text::c_string;
 
@@ -153,10 +154,15 @@ pub(crate) fn user_of_process() -> u32 {
 }
 
 /// Without touching it, which umask(2) can't (other threads would see that): 4.7 and
-/// later say it in /proc. `None`: unknown.
-pub(crate) fn umask() -> Option<u32> {
-    find_in_lines(c"/proc/self/status", |line| {
+/// later say it in /proc. Without that, a file tells that never gets a name, where the
+/// directory's file system has such. `None`: unknown.
+pub(crate) fn umask(directory: BorrowedFd<'_>) -> Option<u32> {
+    let told = find_in_lines(c"/proc/self/status", |line| {
         u32::from_str_radix(line.strip_prefix("Umask:")?.trim(), 8).ok()
+    });
+    told.or_else(|| {
+        let nameless = make_nameless(directory, 0o777).ok()?;
+        Some(0o777 & !status_at(nameless.as_fd(), c"").ok()?.permissions())
     })
 }
 

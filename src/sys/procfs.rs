@@ -1,10 +1,12 @@
 //! What /proc tells: proc(5). Without memory: it is asked when something is wrong already.
 
+use std::array;
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use super::{check_size, own};
 use crate::error::Result;
+use crate::text::ShortText;
 
 fn open(path: &CStr) -> Result<OwnedFd> {
     // SAFETY: the path is a C string.
@@ -23,7 +25,8 @@ pub(crate) fn read_start<'a>(path: &CStr, room: &'a mut [u8]) -> Result<&'a str>
 /// What is found in the first line of a file in which there is something to find.
 pub(crate) fn find_in_lines<T>(path: &CStr, find: impl Fn(&str) -> Option<T>) -> Option<T> {
     let file = open(path).ok()?;
-    let mut room = [0; 4096];
+    // Mounts have long lines: a path, and options of a page.
+    let mut room = [0; 16384];
     let mut filled = 0;
     loop {
         let free = &mut room[filled..];
@@ -45,6 +48,22 @@ pub(crate) fn find_in_lines<T>(path: &CStr, find: impl Fn(&str) -> Option<T>) ->
         room.copy_within(start..filled, 0);
         filled -= start;
     }
+}
+
+/// The device of the whole file system that a descriptor's file is on, which the kernel's
+/// lists of sockets and of locks speak of. `None`: not known. (Of the thread: it may have a mount
+/// namespace of its own.)
+pub(crate) fn mounted_device(file: BorrowedFd<'_>) -> Option<u64> {
+    let info = ShortText::new(format_args!("/proc/thread-self/fdinfo/{}", file.as_raw_fd()));
+    let number = |line: &str| line.strip_prefix("mnt_id:")?.trim().parse::<u32>().ok();
+    let mount = find_in_lines(&info, number)?;
+    find_in_lines(c"/proc/thread-self/mountinfo", |line| {
+        // A line: `36 35 98:0 /root /mnt rw - ext4 /dev/sda rw`.
+        let mut words = line.split(' ');
+        let [id, _, device] = array::from_fn(|_| words.next().unwrap_or_default());
+        let (major, minor) = device.split_once(':').filter(|_| id.parse() == Ok(mount))?;
+        Some(libc::makedev(major.parse().ok()?, minor.parse().ok()?))
+    })
 }
 
 /// Where a symbolic link leads, as far as there is room.

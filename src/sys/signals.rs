@@ -23,15 +23,16 @@ const MOST_SIGNALS: usize = 128;
 
 /// Installs a handler for a signal that the default deals with, or another copy of this library.
 /// It runs with all signals blocked. Where it is installed already, where there is another one,
-/// and where the signal is ignored nothing is changed. `INVALID`: there is no such signal.
-pub(crate) fn add_handler(signal: i32, handler: Handler) -> Result<()> {
+/// and where the signal is ignored nothing is changed. Whether it is installed. `INVALID`: there
+/// is no such signal.
+pub(crate) fn add_handler(signal: i32, handler: Handler) -> Result<bool> {
     let there = action_of(signal)?;
     let ours = handler as *const () as usize;
     let next = match there.sa_sigaction {
         libc::SIG_DFL => NONE,
-        libc::SIG_IGN => return Ok(()),
+        libc::SIG_IGN => return Ok(false),
         other if other != ours && there.sa_flags & (MARK | libc::SA_SIGINFO) == MARK => other,
-        _ => return Ok(()),
+        other => return Ok(other == ours),
     };
     stay_loaded(handler)?;
     NEXT.get(signal as usize).ok_or(Error::INVALID)?.store(next, Ordering::Release);
@@ -44,7 +45,7 @@ pub(crate) fn add_handler(signal: i32, handler: Handler) -> Result<()> {
         libc::sigfillset(&raw mut action.sa_mask);
         libc::sigaction(signal, &raw const action, ptr::null_mut())
     })
-    .map(drop)
+    .map(|_| true)
 }
 
 /// Whether a handler of anybody's may have run.
@@ -104,6 +105,31 @@ fn is_program(base: usize) -> bool {
     // SAFETY: no pointers. It is the address of its headers, which are on its first page.
     let headers = unsafe { libc::getauxval(libc::AT_PHDR) } as usize;
     headers / PAGE == base / PAGE
+}
+
+/// The signals that a thread blocks.
+pub(crate) struct SignalMask(libc::sigset_t);
+
+/// Of the calling thread, these too: a bit each, signal 1 the lowest. The mask as it was.
+pub(crate) fn block_signals(signals: u64) -> SignalMask {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: both sets are ours: the first is made empty, then filled, and the other is
+    // written by a call that can't fail with these arguments.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in (1..=64).filter(|signal| signals >> (signal - 1) & 1 != 0) {
+            libc::sigaddset(set.as_mut_ptr(), signal);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), before.as_mut_ptr());
+        SignalMask(before.assume_init())
+    }
+}
+
+/// Of the calling thread.
+pub(crate) fn set_signal_mask(mask: &SignalMask) {
+    // SAFETY: the set is whole, and the former one is not asked for.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask.0, ptr::null_mut()) };
 }
 
 /// From a handler: ends the process by this signal, as if there were no handler.

@@ -89,7 +89,8 @@ static const struct scenario INSPECTIONS[] = {
     INSPECT("inspect-stale", prepare_stale),
     INSPECT("inspect-absent", prepare_absent),
     INSPECT("inspect-directory", prepare_directory),
-    INSPECT("inspect-name", prepare_live_name),
+    { "inspect-name", prepare_live_name, inspect, check_inspection, "inspect", 0,
+      { -EOPNOTSUPP } },
     { "cleanup", prepare_files, clean_up, check_cleaned_up, NULL, 0, { -EBUSY } },
     { "cleanup-on-signal", NULL, clean_up_on_signal, check_handler, NULL, 0, { 0 } },
 };

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 #include "scenario.h"
@@ -45,6 +46,12 @@ static void prepare_mode(void) {
     opening.options.mode = 0600;
 }
 
+static void prepare_wide(void) { opening.options.mode = 0777; }
+
+static void prepare_signal(void) {
+    must(udsock_cleanup_on_signal(SIGTERM) == 0, "udsock_cleanup_on_signal");
+}
+
 static void prepare_stale_datagram(void) {
     leave_stale_file();
     opening.kind = UDSOCK_DGRAM;
@@ -65,6 +72,17 @@ static void prepare_replace_owner(void) {
 static void prepare_owner(void) {
     with_owner();
     opening.options.mode = 0666;
+}
+
+/* By their numbers, for which no file has to be read. */
+static void prepare_owner_only(void) {
+    static char user[16], group[16];
+    const struct passwd *daemon = getpwnam(USER);
+    must(daemon != NULL, USER);
+    snprintf(user, sizeof user, "%u", (unsigned)daemon->pw_uid);
+    snprintf(group, sizeof group, "%u", (unsigned)daemon->pw_gid);
+    opening.options.user = user;
+    opening.options.group = group;
 }
 
 static void prepare_parents(void) { opening.options.flags = UDSOCK_MAKE_PARENTS; }
@@ -156,12 +174,15 @@ static void check_pair(int64_t result) {
 
 static const struct scenario OPENINGS[] = {
     OPENING("free", NULL),
+    OPENING("free-with-signal", prepare_signal),
     OPENING("mode", prepare_mode),
+    OPENING("wide", prepare_wide),
     OPENING("stale", leave_stale_file),
     OPENING("stale-datagram", prepare_stale_datagram),
     OPENING("replace", prepare_replace),
     OPENING("replace-stale", prepare_replace_stale),
     OPENING("owner", prepare_owner),
+    OPENING("owner-only", prepare_owner_only),
     OPENING("replace-owner", prepare_replace_owner),
     OPENING("parents", prepare_parents),
     { "occupied", NULL, open_server, NULL, "open server", -EADDRINUSE, PATH_CODES },

@@ -20,10 +20,10 @@
 #define WAIT_CODES -EAGAIN, -ETIMEDOUT, UDSOCK_CLOSED
 #define BIND_CODES                                                                     \
     -EADDRINUSE, -EEXIST, -EINVAL, PATH_CODES, -EROFS, -ENOSPC, -E2BIG, -EBUSY,        \
-    -EOPNOTSUPP, -EPERM
+    -EOPNOTSUPP, -EPERM, -EIO, -EOVERFLOW
 #define CONNECT_CODES                                                                  \
     -EINVAL, -ECONNREFUSED, -EPROTOTYPE, -EISCONN, PATH_CODES, -E2BIG, WAIT_CODES,     \
-    -EADDRINUSE, -EEXIST, -EPERM, -EBUSY
+    -EADDRINUSE, -EEXIST, -EPERM, -EBUSY, -EIO, -EOVERFLOW
 #define SEND_CODES                                                                     \
     HANDLE_CODES, -EINVAL, -EPIPE, -ECONNRESET, -ENOTCONN, -EDESTADDRREQ, -EMSGSIZE,         \
     -ENOBUFS, -ECONNREFUSED, -EPERM, WAIT_CODES
@@ -77,7 +77,7 @@ static const allowed ALLOWED[] = {
     { "set_option", { HANDLE_CODES, -ENOPROTOOPT, -EINVAL, -EOPNOTSUPP } },
     { "local_address", { HANDLE_CODES, -EINVAL, -ERANGE } },
     { "remote_address", { HANDLE_CODES, -EINVAL, -ERANGE, -ENOTCONN } },
-    { "inspect", { -EINVAL, -E2BIG, PATH_CODES } },
+    { "inspect", { -EINVAL, -E2BIG, -EOPNOTSUPP, PATH_CODES } },
     { "cleanup", { 0 } },
     { "cleanup_on_signal", { -EINVAL } },
     { "poller_create", { -EINVAL, -E2BIG } },

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::calls::*;
 use crate::forked::Forked;
+use crate::log_of;
 use crate::support::*;
 
 /// Another process that sits on the lock.
@@ -159,4 +160,39 @@ fn the_lock_of_a_directory_that_may_not_be_read_is_above_it() {
             fs::remove_dir(&closed).unwrap();
         }
     });
+}
+
+/// Who a server is takes long to find out: the kernel may look for a module each time, and all
+/// processes are searched.
+#[test]
+fn nobody_is_asked_for_under_the_lock() {
+    let log = log_of("lock::nobody_is_asked_for_under_the_lock", || {
+        let dir = Dir::new();
+        let path = dir.path("s");
+        let _server = open_server(UDSOCK_STREAM, &path);
+        // What is swept is why this start has the lock when it meets the server.
+        drop(Forked::holding(|| bind_to_replace(UDSOCK_STREAM, &path)));
+        assert_eq!(dir.list().len(), 2);
+        let refusal = try_open_server(UDSOCK_STREAM, &path, None).expect_err("it is live");
+        assert!(refusal.message.contains("pid"), "{refusal:?}");
+        assert_eq!(dir.list(), ["s"]);
+    });
+    let Some(log) = log else { return };
+    let (mut holds, mut locks, mut asked) = (0, 0, 0);
+    for line in log.lines() {
+        let is_slow = line.contains("NETLINK_SOCK_DIAG") || line.contains("\"/proc\"");
+        match line {
+            line if line.contains("LOCK_EX") && line.ends_with("= 0") => {
+                holds += 1;
+                locks += 1;
+            }
+            line if line.contains("LOCK_UN") => holds -= 1,
+            line if is_slow => {
+                assert_eq!(holds, 0, "{line}\n{log}");
+                asked += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(asked > 0 && locks > 0, "nobody was asked for, or there was no lock:\n{log}");
 }

@@ -4,6 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/traced.rs"]
+mod traced;
+use traced::log_of;
+
 #[path = "../strangers/peer.rs"]
 #[allow(dead_code, reason = "its own test file uses the rest")]
 mod peer;
@@ -16,8 +20,11 @@ mod raw;
 
 mod calls;
 mod forked;
+mod fuse;
 
+mod cost;
 mod directories;
+mod file_systems;
 mod fork;
 mod inspect;
 mod live;
@@ -28,4 +35,6 @@ mod others;
 mod owner;
 mod parents;
 mod paths;
+mod sandboxes;
 mod stale;
+mod without_proc;

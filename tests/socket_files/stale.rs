@@ -173,3 +173,55 @@ fn another_users_stale_file_is_reclaimed() {
         }
     });
 }
+
+/// What has a name takes no other; nothing is removed or made for it.
+#[test]
+fn a_socket_that_has_a_name_removes_no_dead_server_s_file() {
+    as_everyone(|| {
+        for kind in KINDS {
+            let dir = Dir::new();
+            let (stale, free) = (dir.path("stale"), dir.path("free"));
+            make_stale(kind, &stale);
+            let before = look(&stale);
+            let own = create(kind);
+            own.bind(&dir.path("own")).expect("a free path");
+            let foreign = open_server(kind, &dir.path("foreign"));
+            assert_eq!(disown(&foreign), 0);
+            let foreign = adopt(foreign.release()).expect("a socket");
+            let any = create(kind);
+            any.bind("@").expect("a name that the kernel picks");
+            for socket in [&own, &foreign, &any] {
+                for path in [&stale, &free] {
+                    let refusal = socket.bind(path).expect_err("it has a name");
+                    assert_eq!(refusal.code, no(libc::EINVAL), "{refusal:?}");
+                }
+            }
+            assert_eq!(look(&stale), before);
+            assert_eq!(dir.list(), ["foreign", "own", "stale"]);
+        }
+    });
+}
+
+/// Of threads that bind one socket to different paths one has its way, and no other file is
+/// made or removed.
+#[test]
+fn of_binds_of_one_socket_at_once_one_makes_a_file() {
+    in_child(|| {
+        for round in 0..repeat("UDSOCK_BIND_COUNT", 200) {
+            let dir = Dir::new();
+            let paths = [0, 1, 2, 3].map(|number| dir.path(&number.to_string()));
+            make_stale(UDSOCK_STREAM, &paths[3]);
+            let socket = create(UDSOCK_STREAM);
+            let bound = std::thread::scope(|scope| {
+                let binds = paths.each_ref().map(|path| scope.spawn(|| socket.bind(path)));
+                binds.map(|bind| bind.join().expect("no panic"))
+            });
+            let good = bound.iter().filter(|bound| bound.is_ok()).count();
+            assert_eq!(good, 1, "in round {round}: {bound:?}");
+            let refused = bound.iter().filter_map(|bound| bound.as_ref().err());
+            assert!(refused.clone().all(|refusal| refusal.code == no(libc::EINVAL)));
+            let files = if bound[3].is_ok() { 1 } else { 2 };
+            assert_eq!(dir.list().len(), files, "in round {round}: {:?}", dir.list());
+        }
+    });
+}

@@ -1,0 +1,307 @@
+//! Binding a socket to a path: from the first attempt to a file that is as it was asked for.
+//!
+//! 1. *Bind.* To the path itself if it is free: bind(2) lets one of many through.
+//! 2. *Look*, if it is not. A live server and what is no socket stay.
+//! 3. *Reclaim.* Under the directory's lock, a dead server's file goes, and 1 again.
+//! 4. *Own.* Owner and mode; until then nobody may connect whom they would not let.
+//!
+//! To replace a live server, 1 is to a private name beside the path, and so it is for a name
+//! that no address holds.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use crate::address::NO_PROC;
+use crate::directory::{Directory, Lock};
+use crate::error::{Error, Failure, NotKept, Result};
+use crate::inspection::{PinnedFile, SeenSocket, Sight, look, not_a_socket};
+use crate::private_names;
+use crate::socket_file::FileOptions;
+use crate::sys::{self, FileStatus, SocketName};
+use crate::text::ShortText;
+
+/// So often others may change what is at a path between two looks.
+pub(crate) const ATTEMPTS: u32 = 100;
+
+/// A socket and the place that it is to be bound to.
+pub(crate) struct Place<'a> {
+    pub(crate) socket: BorrowedFd<'a>,
+    pub(crate) directory: &'a Directory,
+    pub(crate) name: &'a CStr,
+}
+
+/// The file that was made.
+pub(crate) struct Made {
+    /// The name under which it was bound, if that is not the place's.
+    pub(crate) private: Option<ShortText>,
+    pub(crate) file: FileStatus,
+}
+
+/// Why there is none.
+pub(crate) enum Refusal {
+    Failure(Failure),
+    /// A live server. To say who takes time: not under a lock.
+    Live(PinnedFile),
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+impl Refusal {
+    pub(crate) fn explain(self) -> Failure {
+        match self {
+            Self::Failure(failure) => failure,
+            Self::Live(file) => file.obstacle(),
+        }
+    }
+}
+
+impl Place<'_> {
+    /// A file as the options want it, under its name or, to replace another, under a private
+    /// one. If anything fails nothing is left.
+    pub(crate) fn make(&self, options: &FileOptions) -> Result<Made, Refusal> {
+        let private = self.bind_narrow(options)?;
+        let bound = private.as_deref().unwrap_or(self.name);
+        // Without this the file could not be removed safely, so it is asked for twice.
+        let file = self.directory.status(bound).or_else(|_| self.directory.status(bound))?;
+        let made = Made { private, file };
+        self.own(&made, options)
+            .map_err(Refusal::from)
+            .and_then(|()| match &made.private {
+                Some(private) if !options.replace => self.publish_new(private, options.no_reclaim),
+                _ => Ok(()),
+            })
+            .inspect_err(|_| {
+                let bound = made.private.as_deref().unwrap_or(self.name);
+                let _ = self.directory.remove(&made.file, || bound, Lock::PATIENCE);
+            })?;
+        Ok(made)
+    }
+
+    /// Binds; the file is not wider than it will be, not even for a moment. The private
+    /// name, if it has one.
+    fn bind_narrow(&self, options: &FileOptions) -> Result<Option<ShortText>, Refusal> {
+        // What the kernel makes of it is this less the umask. Until it has its owner,
+        // nobody may connect.
+        let narrow = if options.has_owner() { Some(0) } else { options.mode };
+        if let Some(mode) = narrow {
+            sys::set_mode_before_bind(self.socket, mode)?;
+        }
+        self.bind(options).inspect_err(|_| {
+            if narrow.is_some() {
+                // The next attempt may ask for no mode: as a new socket has it.
+                let _ = sys::set_mode_before_bind(self.socket, 0o777);
+            }
+        })
+    }
+
+    fn bind(&self, options: &FileOptions) -> Result<Option<ShortText>, Refusal> {
+        let direct = self.directory.socket_name(self.name).filter(|_| !options.replace);
+        let Some(direct) = direct else {
+            let lock = match private_names::one_is_taken(self.directory, self.name) {
+                true => self.sweep_if_free(),
+                false => None,
+            };
+            let lock = lock.map_or_else(|| self.directory.lock(), Ok)?;
+            return Ok(self.bind_private(&lock).map(Some)?);
+        };
+        let lock = match private_names::first_is_taken(self.directory, self.name) {
+            true => self.sweep_if_free(),
+            false => None,
+        };
+        match self.bind_to(&direct) {
+            Err(Failure::Plain(Error::IN_USE | Error::EXISTS)) => {}
+            result => return Ok(result.map(|()| None)?),
+        }
+        let bind = |_: &Lock| self.bind_to(&direct);
+        self.take(options.no_reclaim, lock, bind).map(|()| None)
+    }
+
+    /// Nobody is waited for.
+    fn sweep_if_free(&self) -> Option<Lock> {
+        let lock = self.directory.lock_within(Duration::ZERO).ok()?;
+        private_names::sweep(self.directory, self.name, lock)
+    }
+
+    fn bind_to(&self, name: &SocketName) -> Result<(), Failure> {
+        sys::bind(self.socket, name).map_err(|error| match error {
+            Error::NOT_FOUND if !self.is_written(name) && !sys::has_descriptor_paths() => NO_PROC,
+            Error::NOT_PERMITTED | Error::IO => {
+                Failure::Step { step: "make a socket's file (not every file system can)", error }
+            }
+            Error::OVERFLOW => Failure::Step {
+                step: "make a file there (on an idmapped mount this user or group may have no \
+                       number)",
+                error,
+            },
+            error => error.into(),
+        })
+    }
+
+    fn is_written(&self, name: &SocketName) -> bool {
+        !name.bytes().starts_with(b"/proc/self/fd/")
+    }
+
+    /// Binds a private name that nobody alive has.
+    fn bind_private(&self, _: &Lock) -> Result<ShortText, Failure> {
+        for private in private_names::of(self.name) {
+            let name = self.directory.socket_name(&private).ok_or(Error::NAME_TOO_LONG)?;
+            match self.bind_to(&name) {
+                Err(Failure::Plain(Error::IN_USE)) => {}
+                result => return result.map(|()| private),
+            }
+        }
+        Err(Failure::Step {
+            step: "every private name beside it is taken by a takeover that is under way",
+            error: Error::BUSY,
+        })
+    }
+
+    /// Sets owner and mode, through a descriptor of the inode, so that nothing which may
+    /// have taken the name meanwhile is changed. Some file systems say that all is well and
+    /// change nothing, so it is looked at again.
+    fn own(&self, made: &Made, options: &FileOptions) -> Result<(), Failure> {
+        let FileOptions { mode, user, group, .. } = *options;
+        let is_so = mode.is_none_or(|mode| made.file.permissions() == mode);
+        if is_so && !options.has_owner() {
+            return Ok(());
+        }
+        let bound = made.private.as_deref().unwrap_or(self.name);
+        let pinned = self.directory.pin(bound)?;
+        let file = pinned.as_fd();
+        let mut status = sys::status_at(file, c"")?;
+        if !made.file.is_same_file(&status) {
+            return Err(Error::NOT_FOUND.into());
+        }
+        if options.has_owner() {
+            sys::set_owner(file, user, group).map_err(Failure::at("set the file's owner"))?;
+            status = sys::status_at(file, c"")?;
+        }
+        let is_theirs = user.is_none_or(|user| user == status.uid)
+            && group.is_none_or(|group| group == status.gid);
+        if !is_theirs {
+            let has = [status.uid, status.gid];
+            return Err(Failure::NotKept(NotKept::Owner { asked: [user, group], has }));
+        }
+        let default = || self.directory.umask().map(|umask| 0o777 & !umask);
+        let Some(wanted) = mode.or_else(default) else {
+            return Err(Failure::Invalid("the umask is not known; give a mode with user or group"));
+        };
+        if status.permissions() != wanted {
+            sys::set_mode(file, wanted).map_err(|error| match error {
+                Error::NOT_FOUND => Failure::Step {
+                    step: "set the file's mode through /proc, which is not mounted here (before \
+                           Linux 6.6 there is no other way)",
+                    error,
+                },
+                error => Failure::Step { step: "set the file's mode", error },
+            })?;
+            status = sys::status_at(file, c"")?;
+        }
+        match mode {
+            Some(asked) if status.permissions() != asked => {
+                Err(Failure::NotKept(NotKept::Mode { asked, has: status.permissions() }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The name, which could not be bound directly, goes to the file that was made, if
+    /// nobody has it.
+    fn publish_new(&self, private: &CStr, no_reclaim: bool) -> Result<(), Refusal> {
+        let lock = self.directory.lock()?;
+        let place = |lock: &Lock| {
+            self.directory.rename_new(private, self.name, lock).map_err(|error| match error {
+                Error::EXISTS => error.into(),
+                error => Failure::Step { step: PUBLISH, error },
+            })
+        };
+        self.take(no_reclaim, Some(lock), place)
+    }
+
+    /// Takes a name that was found taken, by this attempt, from a dead server.
+    ///
+    /// Under the lock, and after an attempt that failed: the kernel makes a socket file first
+    /// and the socket behind it a moment later, so that the file of a bind that is under way
+    /// looks dead. But it lets nobody else make a name in the directory meanwhile, and so the
+    /// attempt returns when that bind is done; and under the lock no file of ours goes.
+    fn take(
+        &self,
+        no_reclaim: bool,
+        mut lock: Option<Lock>,
+        attempt: impl Fn(&Lock) -> Result<(), Failure>,
+    ) -> Result<(), Refusal> {
+        // Found out without the lock. It was there after an attempt, so it is not under way.
+        let mut known_dead: Option<SeenSocket> = None;
+        for _ in 0..ATTEMPTS {
+            if let Some(lock) = &lock {
+                match attempt(lock) {
+                    Err(Failure::Plain(Error::IN_USE | Error::EXISTS)) => {}
+                    result => return Ok(result?),
+                }
+            }
+            let seen = match look(self.directory, self.name)? {
+                Sight::NotASocket(file) => return Err(not_a_socket(&file).into()),
+                Sight::Nothing => None,
+                Sight::Socket(seen) => Some(seen),
+            };
+            match (seen, lock.take()) {
+                (None, held) => lock = held,
+                (Some(seen), Some(held)) => {
+                    let is_known =
+                        |known: &SeenSocket| seen.is_hidden() && known.is_same_file(&seen);
+                    if seen.is_dead() || known_dead.as_ref().is_some_and(is_known) {
+                        if no_reclaim {
+                            return Err(Failure::Stale.into());
+                        }
+                        lock = self.reclaim(held)?;
+                    } else if seen.is_hidden() {
+                        drop(held);
+                        if seen.is_alive()? {
+                            return Err(Refusal::Live(seen.into_file()));
+                        }
+                        known_dead = Some(seen);
+                    } else {
+                        return Err(Refusal::Live(seen.into_file()));
+                    }
+                }
+                // It may be about to come alive; but who is alive is not in the way of a lock.
+                (Some(seen), None) if seen.is_alive()? => {
+                    return Err(Refusal::Live(seen.into_file()));
+                }
+                (Some(_), None) => {}
+            }
+            if lock.is_none() {
+                lock = Some(self.directory.lock()?);
+            }
+        }
+        Err(Error::BUSY.into())
+    }
+
+    /// A dead server's file goes, and what its takeovers have left.
+    fn reclaim(&self, lock: Lock) -> Result<Option<Lock>, Failure> {
+        match self.directory.unlink(self.name) {
+            Ok(()) | Err(Error::NOT_FOUND) => {}
+            Err(error @ Error::BUSY) => return Err(Failure::Step { step: MOUNTED, error }),
+            Err(error) => return Err(Failure::Step { step: "remove a dead server's file", error }),
+        }
+        if private_names::first_is_taken(self.directory, self.name) {
+            return Ok(private_names::sweep(self.directory, self.name, lock));
+        }
+        Ok(Some(lock))
+    }
+}
+
+pub(crate) const PUBLISH: &str = "publish the file";
+
+pub(crate) const MOUNTED: &str = "take the path, on which something is mounted";
