@@ -40,7 +40,7 @@ pub(crate) use files::*;
 pub(crate) use forks::*;
 pub(crate) use identity::*;
 pub use memory::Buffer;
-pub(crate) use memory::{LARGEST_MESSAGE, Shared, boxed, room_for};
+pub(crate) use memory::{LARGEST_MESSAGE, Room, Shared, boxed, room_for};
 pub use name::SocketName;
 use name::name_from;
 pub(crate) use netlink::unix_diag;

@@ -154,9 +154,8 @@ fn places_in(file: &Path, places: &mut BTreeSet<(String, String)>) {
     let text = fs::read_to_string(file).expect("a source");
     let mut function = "";
     for line in text.lines().map(str::trim_start).filter(|line| !line.starts_with("//")) {
-        if let Some((_, rest)) = line.split_once("fn ")
-            && let Some((name, _)) = rest.split_once(['(', '<'])
-        {
+        let named = line.split_once("fn ").and_then(|(_, rest)| rest.split_once(['(', '<']));
+        if let Some((name, _)) = named {
             function = name;
         }
         for call in line.split("libc::").skip(1).filter_map(|rest| rest.split_once('(')) {
