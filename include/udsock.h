@@ -1224,7 +1224,9 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
  * Many sockets, few calls
  *
  * A poller waits for many sockets at once. One call brings what happened to many of them,
- * with their data; one call sends answers to many of them. An echo server:
+ * with their data; one call sends answers to many of them. A server that fails for want of
+ * descriptors is a member still, and goes on by itself; of a client that has gone before its
+ * answer an event tells. An echo server:
  *
  *     udsock_t poller = udsock_poller_create(NULL);
  *     udsock_poller_add(poller, server, 0, 0);
@@ -1236,8 +1238,8 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
  *             if (events[i].kind == UDSOCK_EVENT_RECEIVED)
  *                 items[answers++] = (udsock_outgoing){.socket = events[i].socket,
  *                     .offset = events[i].offset, .length = events[i].length};
- *             else if (events[i].kind == UDSOCK_EVENT_ENDED ||
- *                      events[i].kind == UDSOCK_EVENT_FAILED)
+ *             else if ((events[i].kind == UDSOCK_EVENT_ENDED ||
+ *                       events[i].kind == UDSOCK_EVENT_FAILED) && events[i].socket != server)
  *                 udsock_close(events[i].socket);
  *         }
  *         udsock_poller_send(poller, items, answers, arena, sizeof arena);
@@ -1294,8 +1296,10 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
 
 /**
  * Event: the socket failed, as `code` says, and is no member any more; closing it is up to
- * the program. But a server for which there was no descriptor (-EMFILE, say) stays: that is
- * told once, and it is tried again after pauses.
+ * the program. But a server for which there was no descriptor or no memory (-EMFILE, -ENFILE,
+ * -ENOBUFS, -ENOMEM or -ENOSPC) is a member still: that is told once, the poller tries again
+ * after pauses, and the program need do nothing. So do not close a server on this event unless
+ * its code is another one.
  */
 #define UDSOCK_EVENT_FAILED 5
 

@@ -78,17 +78,19 @@ pub(crate) fn remove_on_signal(signal: i32) -> Result<()> {
 /// Only what is async-signal-safe: system calls, and the table, which has no lock. Nobody of
 /// this process holds a directory's lock, since that is done in critical sections only.
 extern "C" fn on_signal(signal: i32) {
-    sys::hold_off_cancel();
-    if critical_section::end() {
-        let mut patience = Lock::PATIENCE;
-        for file in socket_file::all() {
-            let _ = shortened(&mut patience, |patience| file.remove_in_section(patience));
-            // Were this the last user of a file whose socket is closed just now, dropping it
-            // would free memory.
-            mem::forget(file);
-        }
-        critical_section::note_end();
+    let before = sys::hold_off_cancel();
+    if !critical_section::end() {
+        // Another thread is at it, or another copy of the library, which this one has called.
+        return sys::let_cancel(before);
     }
+    let mut patience = Lock::PATIENCE;
+    for file in socket_file::all() {
+        let _ = shortened(&mut patience, |patience| file.remove_in_section(patience));
+        // Were this the last user of a file whose socket is closed just now, dropping it would
+        // free memory.
+        mem::forget(file);
+    }
+    critical_section::note_end();
     sys::call_next_handler(signal);
     sys::die_of(signal);
 }

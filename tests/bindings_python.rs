@@ -9,6 +9,7 @@ mod bindings;
 #[path = "support/c_library.rs"]
 mod c_library;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -49,11 +50,20 @@ fn environment(place: &Path) -> Result<(), String> {
 /// The Python that has what the tests need, installed if it is not there.
 fn python(test: &str) -> Option<PathBuf> {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let python = PYTHON.get_or_init(|| {
-        let place = in_target("python-tests");
+    python_with(test, "requirements", &PYTHON)
+}
+
+/// A Python with what this file of the tests names, in an environment of its own.
+fn python_with(
+    test: &str,
+    requirements: &str,
+    installed: &OnceLock<Result<PathBuf, String>>,
+) -> Option<PathBuf> {
+    let python = installed.get_or_init(|| {
+        let place = in_target(&format!("python-{requirements}"));
         let python = place.join("bin/python");
-        let wanted = fs::read_to_string(package().join("tests/requirements.txt"))
-            .expect("the requirements are there");
+        let file = package().join(format!("tests/{requirements}.txt"));
+        let wanted = fs::read_to_string(&file).expect("the requirements are there");
         let installed = place.join("installed.txt");
         if fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
             return Ok(python);
@@ -61,7 +71,7 @@ fn python(test: &str) -> Option<PathBuf> {
         environment(&place)?;
         let mut install = Command::new(&python);
         install.args(["-m", "pip", "install", "--quiet", "--requirement"]);
-        run(install.arg(package().join("tests/requirements.txt")))?;
+        run(install.arg(file))?;
         fs::write(&installed, &wanted).expect("the target directory can be written");
         Ok(python)
     });
@@ -90,14 +100,72 @@ fn it_has_every_call() {
     }
 }
 
+/// The names that C has for options, in the words that a `udsock_error` brings.
+fn names_in_messages() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut directories = vec![c_library::source("src")];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).expect("the directory is there") {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+                continue;
+            }
+            // Below the ABI nothing else has such a name; there the constants have them.
+            let is_abi = path.starts_with(c_library::source("src/abi"));
+            let text = fs::read_to_string(&path).expect("UTF-8");
+            for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+                let spoken: String = line
+                    .split('"')
+                    .skip(usize::from(is_abi))
+                    .step_by(1 + usize::from(is_abi))
+                    .collect();
+                let words = spoken.split(|c: char| !c.is_ascii_uppercase() && c != '_');
+                names.extend(words.filter(|word| word.starts_with("UDSOCK_")).map(str::to_owned));
+            }
+        }
+    }
+    names
+}
+
+/// A binding puts its own names into them; the tests of Python's compare with the same table.
+#[test]
+fn every_option_that_a_message_names_has_a_name_in_the_bindings() {
+    let codes = ["UDSOCK_EOF", "UDSOCK_CLOSED", "UDSOCK_PANIC"];
+    let table = fs::read_to_string(c_library::source("abi/option_names.txt")).unwrap();
+    let rows = table.lines().filter(|line| !line.starts_with('#'));
+    let known: BTreeSet<_> = rows.filter_map(|row| row.split_whitespace().next()).collect();
+    assert!(known.contains("UDSOCK_REPLACE"));
+    for name in names_in_messages().iter().filter(|name| !codes.contains(&name.as_str())) {
+        assert!(known.contains(name.as_str()), "{name} is not in abi/option_names.txt");
+    }
+}
+
 #[test]
 fn its_own_tests_pass() {
     let Some(python) = python("its_own_tests_pass") else { return };
     let mut pytest = over_checkout(&python);
     pytest.args(["-m", "pytest", "--quiet", "-p", "no:cacheprovider"]);
+    // (They have an environment of their own.)
+    pytest.arg("--ignore=tests/test_frameworks.py");
     pytest.arg("--basetemp").arg(in_target("pytest"));
     let said = run(&mut pytest).unwrap_or_else(|complaint| panic!("{complaint}"));
     report(&format!("pytest: {}", said.lines().last().unwrap_or_default()));
+}
+
+#[test]
+fn frameworks_serve_over_it() {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let Some(python) = python_with("frameworks_serve_over_it", "frameworks", &PYTHON) else {
+        return;
+    };
+    let mut pytest = over_checkout(&python);
+    pytest.args(["-m", "pytest", "--quiet", "-rs", "-p", "no:cacheprovider"]);
+    pytest.arg("--basetemp").arg(in_target("pytest-frameworks"));
+    let said = run(pytest.arg("tests/test_frameworks.py"))
+        .unwrap_or_else(|complaint| panic!("{complaint}"));
+    said.lines().filter(|line| line.starts_with("SKIPPED")).for_each(report);
+    report(&format!("pytest (frameworks): {}", said.lines().last().unwrap_or_default()));
 }
 
 #[test]
@@ -123,6 +191,21 @@ fn the_standard_librarys_tests_pass_over_it() {
     let said = run(over_checkout(&python).current_dir(place).arg(program))
         .unwrap_or_else(|complaint| panic!("{complaint}"));
     said.lines().filter(|line| line.starts_with("test_socket")).for_each(report);
+}
+
+#[test]
+fn the_standard_librarys_tests_of_asyncio_pass_over_it() {
+    const TEST: &str = "the_standard_librarys_tests_of_asyncio_pass_over_it";
+    let Some(python) = python(TEST) else { return };
+    if run(over_checkout(&python).args(["-c", "import test.test_asyncio"])).is_err() {
+        return lacks(TEST, "this Python comes without its tests");
+    }
+    let program = package().join("tests/run_test_asyncio.py");
+    let place = in_target("test-asyncio");
+    fs::create_dir_all(&place).expect("the target directory can be written");
+    let said = run(over_checkout(&python).current_dir(place).arg(program))
+        .unwrap_or_else(|complaint| panic!("{complaint}"));
+    said.lines().filter(|line| line.starts_with("test_asyncio")).for_each(report);
 }
 
 #[test]

@@ -177,22 +177,37 @@ fn all_succeed(processes: Vec<(String, Process)>) {
     }
 }
 
+/// Each wait goes on after them, until its time runs out.
+fn stops_and_debuggers_end_nothing() {
+    let dir = Dir::new();
+    let calls = all(&dir);
+    let processes = asleep(&calls, 3_000, no(libc::ETIMEDOUT));
+    for _ in 0..3 {
+        stop(&processes);
+        sleep(Duration::from_millis(20));
+        signal(&processes, libc::SIGCONT);
+        sleep(Duration::from_millis(50));
+        processes.iter().for_each(|(_, process)| trace(process));
+        sleep(Duration::from_millis(50));
+    }
+    all_succeed(processes);
+}
+
 #[test]
 fn neither_a_stop_nor_a_debugger_ends_a_wait() {
     in_own_process("neither_a_stop_nor_a_debugger_ends_a_wait", || {
         drop_handlers();
-        let dir = Dir::new();
-        let calls = all(&dir);
-        let processes = asleep(&calls, 3_000, no(libc::ETIMEDOUT));
-        for _ in 0..3 {
-            stop(&processes);
-            sleep(Duration::from_millis(20));
-            signal(&processes, libc::SIGCONT);
-            sleep(Duration::from_millis(50));
-            processes.iter().for_each(|(_, process)| trace(process));
-            sleep(Duration::from_millis(50));
-        }
-        all_succeed(processes);
+        stops_and_debuggers_end_nothing();
+    });
+}
+
+#[test]
+fn nor_where_a_signal_would_remove_the_files() {
+    in_own_process("nor_where_a_signal_would_remove_the_files", || {
+        drop_handlers();
+        // The only handler ends the process: it has not run.
+        assert_eq!(udsock_cleanup_on_signal(libc::SIGTERM), 0);
+        stops_and_debuggers_end_nothing();
     });
 }
 

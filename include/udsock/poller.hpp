@@ -3,6 +3,7 @@
 #ifndef UDSOCK_POLLER_HPP
 #define UDSOCK_POLLER_HPP
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -72,6 +73,15 @@ public:
         return {udsock_event::code, category()};
     }
 
+    /**
+     * Whether the socket is to be closed: the peer sends no more, or the socket failed. Not a
+     * server that fails for want of descriptors or memory: it stays in the poller, and goes on.
+     */
+    bool is_over() const noexcept
+    {
+        return kind() == event_kind::ended || (kind() == event_kind::failed && !is_starved());
+    }
+
     /** Its data, in the arena that was given to wait. */
     const_buffer data(const_buffer arena) const noexcept
     {
@@ -92,6 +102,20 @@ public:
 
 private:
     friend class outgoing;
+
+    bool is_starved() const noexcept
+    {
+        switch (-udsock_event::code) {
+        case EMFILE:
+        case ENFILE:
+        case ENOBUFS:
+        case ENOMEM:
+        case ENOSPC:
+            return udsock_get_option(handle(), UDSOCK_OPTION_LISTENING) > 0;
+        default:
+            return false;
+        }
+    }
 };
 
 /** Something to send: udsock_outgoing. The data is told by where it is behind the base. */

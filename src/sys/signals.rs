@@ -31,7 +31,7 @@ pub(crate) fn add_handler(signal: i32, handler: Handler) -> Result<bool> {
     let next = match there.sa_sigaction {
         libc::SIG_DFL => NONE,
         libc::SIG_IGN => return Ok(false),
-        other if other != ours && there.sa_flags & (MARK | libc::SA_SIGINFO) == MARK => other,
+        other if other != ours && is_of_ours(&there) => other,
         other => return Ok(other == ours),
     };
     stay_loaded(handler)?;
@@ -48,12 +48,16 @@ pub(crate) fn add_handler(signal: i32, handler: Handler) -> Result<bool> {
     .map(|_| true)
 }
 
-/// Whether a handler of anybody's may have run.
+/// Whether a handler may have run. Not this library's: it ends the process.
 pub(crate) fn handles_signals() -> bool {
-    (1..MOST_SIGNALS as i32).any(|signal| {
-        let action = action_of(signal).map(|action| action.sa_sigaction);
-        !matches!(action, Err(_) | Ok(libc::SIG_DFL) | Ok(libc::SIG_IGN))
+    (1..MOST_SIGNALS as i32).filter_map(|signal| action_of(signal).ok()).any(|action| {
+        ![libc::SIG_DFL, libc::SIG_IGN].contains(&action.sa_sigaction) && !is_of_ours(&action)
     })
+}
+
+/// Whether this handler is of this library, this copy or another.
+fn is_of_ours(action: &libc::sigaction) -> bool {
+    action.sa_flags & (MARK | libc::SA_SIGINFO) == MARK
 }
 
 /// What the process does when the signal comes. `INVALID`: there is no such signal.

@@ -55,9 +55,14 @@ impl Running {
         (said, self.wait(deadline).unwrap_or_else(|| panic!("{}: does not end", self.what)))
     }
 
-    /// Ends it as Ctrl-C or systemd would, and waits until all of it has.
+    /// Ends it as systemd would, and waits until all of it has.
     pub fn stop(self) -> Vec<String> {
-        self.signal(libc::SIGTERM);
+        self.stop_by(libc::SIGTERM)
+    }
+
+    /// The same with another signal: SIGINT is what Ctrl-C sends.
+    pub fn stop_by(self, signal: i32) -> Vec<String> {
+        self.signal(signal);
         self.finish().0
     }
 

@@ -62,12 +62,10 @@ private:
         case udsock::event_kind::received:
             tell_others(event.handle(), std::string(event.data(arena).text()));
             break;
-        case udsock::event_kind::ended:
-        case udsock::event_kind::failed:
-            leave(event.handle());
-            break;
         default:
-            break;
+            if (event.is_over()) {
+                leave(event.handle());
+            }
         }
     }
 
@@ -81,10 +79,8 @@ private:
 
     void leave(udsock_t handle)
     {
-        if (guests_.count(handle) != 0) { // It may be the server, out of descriptors: it waits.
-            tell_others(handle, "has gone");
-            guests_.erase(handle);
-        }
+        tell_others(handle, "has gone");
+        guests_.erase(handle);
     }
 
     void tell_others(udsock_t speaker, const std::string &text)

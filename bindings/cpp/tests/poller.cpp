@@ -4,7 +4,11 @@
 #include <map>
 #include <thread>
 
+#include <csignal>
 #include <poll.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "test.hpp"
 
@@ -181,4 +185,71 @@ TEST(poller_options_arrive)
     unkept[0].dont_keep();
     CHECK(poller.send(unkept, much, err) == 1);
     CHECK(unkept[0].taken() > 0 && unkept[0].taken() < 1 << 16);
+}
+
+TEST(a_server_without_descriptors_is_not_over)
+{
+    const test::directory dir;
+    udsock::error err;
+    udsock::poller poller({}, err);
+    udsock::stream_server server(dir / "s", {}, err);
+    OK(poller.add(server, 0, interest::data, err));
+    udsock::event events[2];
+    std::array<char, 64> arena;
+    // (A wait has what it needs from now on.)
+    FAILS(std::errc::timed_out, poller.wait(events, arena, std::chrono::milliseconds(1), err));
+    udsock::stream client(dir / "s", {}, err);
+
+    const int lowest = ::dup(0);
+    ::close(lowest);
+    rlimit limit{};
+    CHECK(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    rlimit none = limit;
+    none.rlim_cur = static_cast<rlim_t>(lowest);
+    CHECK(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const auto count = poller.wait(events, arena, test::soon, err);
+    CHECK(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    CHECK(count == 1 && events[0].kind() == event_kind::failed);
+    CHECK(events[0].code() == std::errc::too_many_files_open && !events[0].is_over());
+
+    CHECK(poller.wait(events, arena, test::soon, err) == 1);
+    CHECK(events[0].kind() == event_kind::accepted && !events[0].is_over());
+    udsock::stream accepted(events[0].handle());
+    OK(client.close(err));
+    CHECK(poller.wait(events, arena, test::soon, err) == 1);
+    CHECK(events[0].kind() == event_kind::ended && events[0].is_over());
+}
+
+TEST(a_wait_goes_on_after_a_stop)
+{
+    const test::directory dir;
+    udsock::error err;
+    udsock::stream_server server(dir / "s", {}, err);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        udsock::error theirs;
+        // (A sanitizer has handlers, which might have run.)
+        for (int signal = 1; signal < NSIG; signal++) {
+            std::signal(signal, SIG_DFL);
+        }
+        // The library's own ends the process, so it has not.
+        udsock::cleanup_on_signal(SIGTERM, theirs);
+        udsock::poller poller({}, theirs);
+        poller.add(server, 0, interest::data, theirs);
+        udsock::event events[1];
+        std::array<char, 64> arena;
+        const auto count = poller.wait(events, arena, test::soon, theirs);
+        ::_exit(count == 1 && events[0].kind() == event_kind::accepted ? 0 : 1);
+    }
+    CHECK(child > 0);
+    int status = 0;
+    for (int i = 0; i < 5; i++) { // Ctrl-Z and fg.
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        CHECK(::kill(child, SIGSTOP) == 0);
+        CHECK(::waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status));
+        CHECK(::kill(child, SIGCONT) == 0);
+    }
+    udsock::stream client(dir / "s", {}, err);
+    CHECK(::waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }

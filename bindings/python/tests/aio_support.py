@@ -46,7 +46,8 @@ def run(main: Main, loop_kind: str = "asyncio") -> List[Any]:
 
 
 def run_clean(main: Main, loop_kind: str = "asyncio") -> None:
-    assert run(main, loop_kind) == []
+    unhandled = run(main, loop_kind)
+    assert unhandled == [], unhandled
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -19,7 +19,7 @@ from udsock import aio
 class Recorder(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.received: List[Tuple[bytes, Any]] = []
-        self.errors: List[Exception] = []
+        self.errors: List[Any] = []
         self.calls: List[str] = []
         self.lost: "asyncio.Future[Any]" = asyncio.get_running_loop().create_future()
 
@@ -40,6 +40,14 @@ class Recorder(asyncio.DatagramProtocol):
 
     def connection_lost(self, exc: Any) -> None:
         self.lost.set_result(exc)
+
+
+async def receive(sock: udsock.Socket) -> bytes:
+    while True:
+        try:
+            return sock.recv(100)
+        except BlockingIOError:
+            await asyncio.sleep(0.0001)
 
 
 async def closed(*made: Any) -> None:
@@ -216,6 +224,91 @@ def test_a_receiver_that_is_full_does_not_stop_the_receiving(path: str, tmp_path
             assert await protocol.lost is None
             for _ in range(10):
                 transport.sendto(b"x", path)
+
+    run_clean(main)
+
+
+@every_loop
+def test_a_receiver_that_does_not_read_holds_up_nobody_else(
+    path: str, tmp_path: Path, loop_kind: str
+) -> None:
+    count = 300
+
+    async def main() -> None:
+        transport, protocol = await aio.create_datagram_endpoint(Recorder, path)
+        with udsock.open_datagram(str(tmp_path / "deaf")) as deaf:
+            with udsock.open_datagram(str(tmp_path / "other")) as other:
+                deaf.setblocking(False)
+                other.setblocking(False)
+                for number in range(count):
+                    transport.sendto(b"%d" % number, deaf.local_address)
+                    transport.sendto(b"%d" % number, other.local_address)
+                    assert await receive(other) == b"%d" % number
+                assert transport.get_write_buffer_size() > 0
+                # What was kept for the other keeps its order.
+                for number in range(count):
+                    assert await receive(deaf) == b"%d" % number
+                await until(lambda: transport.get_write_buffer_size() == 0)
+        assert protocol.errors == []
+        await closed((transport, protocol))
+
+    run_clean(main, loop_kind)
+
+
+def test_what_is_kept_for_a_receiver_is_bounded(path: str, tmp_path: Path) -> None:
+    async def main() -> None:
+        transport, protocol = await aio.create_datagram_endpoint(Recorder, path)
+        with udsock.open_datagram(str(tmp_path / "deaf")) as deaf:
+            for _ in range(2000):
+                transport.sendto(b"x" * 1000, deaf.local_address)
+            assert 900_000 < transport.get_write_buffer_size() <= 1 << 20
+            assert {error.errno for error in protocol.errors} == {errno.ENOBUFS}
+            assert {error.filename for error in protocol.errors} == {deaf.local_address}
+        # It has gone, and so has what was kept.
+        await until(lambda: transport.get_write_buffer_size() == 0)
+        assert protocol.errors[-1].errno in (errno.ECONNREFUSED, errno.ENOENT)
+        await closed((transport, protocol))
+
+    run_clean(main)
+
+
+def test_many_receivers_that_do_not_read_are_bounded_together(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("udsock.aio._datagram._MOST_FOR_ALL", 100_000)
+
+    async def main() -> None:
+        transport, protocol = await aio.create_datagram_endpoint(Recorder, path)
+        deaf = [udsock.open_datagram(str(tmp_path / str(number))) for number in range(20)]
+        for sock in deaf:
+            for _ in range(1000):
+                transport.sendto(b"x" * 100, sock.local_address)
+        assert 90_000 < transport.get_write_buffer_size() <= 100_000
+        with udsock.open_datagram(str(tmp_path / "other")) as other:
+            transport.sendto(b"hello", other.local_address)
+            assert other.recv(100) == b"hello"
+        transport.abort()
+        await protocol.lost
+        for sock in deaf:
+            sock.close()
+
+    run_clean(main)
+
+
+def test_an_error_that_ends_the_endpoint_drops_what_is_kept(path: str, tmp_path: Path) -> None:
+    class Aborting(Recorder):
+        def error_received(self, exc: Exception) -> None:
+            super().error_received(exc)
+            self.transport.abort()
+
+    async def main() -> None:
+        transport, protocol = await aio.create_datagram_endpoint(Aborting, path)
+        with udsock.open_datagram(str(tmp_path / "deaf")) as deaf:
+            for _ in range(1000):
+                transport.sendto(b"x", deaf.local_address)
+        assert await protocol.lost is None
+        assert len(protocol.errors) == 1
+        assert transport.get_write_buffer_size() == 0
 
     run_clean(main)
 

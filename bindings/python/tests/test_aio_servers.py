@@ -137,6 +137,20 @@ def test_a_socket_that_listens_already_brings_its_rules(path: str) -> None:
     run_clean(main)
 
 
+def test_a_socket_that_is_bound_listens_when_it_serves(path: str) -> None:
+    async def main() -> None:
+        sock = udsock.Socket()
+        sock.bind(path, mode=0o600)
+        server = await aio.start_server(echo, sock=sock, backlog=5, start_serving=False)
+        with pytest.raises(ConnectionRefusedError):
+            await aio.open_connection(path)
+        async with server:
+            await server.start_serving()
+            assert await ask(await aio.open_connection(path), b"hello") == b"hello"
+
+    run_clean(main)
+
+
 def test_a_new_server_takes_the_path_over(path: str) -> None:
     async def main() -> None:
         first = await aio.start_server(echo, path)

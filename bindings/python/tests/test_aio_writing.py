@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+from typing import Any, Callable, List
+from unittest import mock
 
 import pytest
 from aio_support import Recorder, closed, connected, every_loop, receive, run, run_clean
+from conftest import CONNECTED
 
 import udsock
 from udsock import aio
@@ -109,3 +114,100 @@ def test_a_failing_pause_is_reported_and_no_more() -> None:
 
     [context] = run(main)
     assert isinstance(context["exception"], ZeroDivisionError)
+
+
+@every_loop
+def test_what_was_written_leaves_before_the_end(loop_kind: str) -> None:
+    async def main() -> None:
+        for kind in CONNECTED:
+            transport, protocol, peer = await connected(kind)
+            transport.write(b"last words")
+            transport.abort()
+            assert peer.recv(100) == b"last words"
+            assert await protocol.lost is None
+            assert peer.recv(100) == b""
+            peer.close()
+
+    run_clean(main, loop_kind)
+
+
+@every_loop
+def test_what_was_written_leaves_before_a_callback_fails(loop_kind: str) -> None:
+    class Failing(Recorder):
+        def data_received(self, data: bytes) -> None:
+            self.transport.write(b"an answer")
+            raise ZeroDivisionError
+
+    async def main() -> None:
+        left, right = udsock.pair()
+        _, protocol = await aio.create_connection(Failing, sock=left)
+        right.send(b"hello")
+        assert isinstance(await protocol.lost, ZeroDivisionError)
+        assert right.recv(100) == b"an answer"
+        right.close()
+
+    [context] = run(main, loop_kind)
+    assert isinstance(context["exception"], ZeroDivisionError)
+
+
+@every_loop
+def test_the_socket_sends_behind_what_was_written(loop_kind: str) -> None:
+    def with_descriptor(sock: Any, data: bytes) -> None:
+        sock.send_message(data, [0])
+
+    ways: List[Callable[[Any, bytes], Any]] = [
+        lambda sock, data: sock.send(data),
+        lambda sock, data: sock.sendall(data),
+        lambda sock, data: sock.sendmsg([data]),
+        lambda sock, data: sock.send_batch([data]),
+        lambda sock, data: os.write(sock.fileno(), data),
+        with_descriptor,
+    ]
+
+    async def main() -> None:
+        for kind in CONNECTED:
+            for way in ways:
+                transport, protocol, peer = await connected(kind)
+                peer.receive_descriptors = True
+                transport.write(b"first")
+                way(transport.get_extra_info("socket"), b"second")
+                received = await receive(peer, 5)
+                assert received + await receive(peer, 6) == b"firstsecond"
+                transport.write(b"third")
+                transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
+                assert await receive(peer, 5) == b"third"
+                assert await closed(transport, protocol) is None
+                peer.close()
+
+    run_clean(main, loop_kind)
+
+
+def test_the_socket_does_not_overtake_what_waits() -> None:
+    async def main() -> None:
+        transport, protocol, peer = await connected()
+        peer.receive_descriptors = True
+        transport.write(b"x" * 1_000_000)
+        with pytest.raises(BlockingIOError):
+            transport.get_extra_info("socket").send_message(b"y", [0])
+        assert await receive(peer, 1_000_000) == b"x" * 1_000_000
+        transport.get_extra_info("socket").send_message(b"y", [0])
+        assert await receive(peer, 1) == b"y"
+        assert await closed(transport, protocol) is None
+        peer.close()
+
+    run_clean(main)
+
+
+def test_mocks_take_a_transport_s_place() -> None:
+    async def main() -> None:
+        for kind in CONNECTED:
+            transport, protocol, peer = await connected(kind)
+            with mock.patch.object(transport, "write") as write:
+                transport.write(b"x")
+            write.assert_called_once_with(b"x")
+            transport.note = "mine"
+            assert mock.create_autospec(transport).is_closing
+            assert await closed(transport, protocol) is None
+            peer.close()
+
+    run_clean(main)

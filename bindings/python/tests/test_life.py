@@ -316,3 +316,72 @@ def test_sendfile(tmp_path: Path) -> None:
     with one, other, open(tmp_path / "data", "rb") as file:
         assert one.sendfile(file, 2, 5) == 5
         assert (file.tell(), other.recv(99)) == (7, b"23456")
+
+
+# ---- As a socket.socket
+
+
+def test_a_standard_socket_has_the_file(path: str) -> None:
+    server = udsock.open_server(path, mode=0o600)
+    standard = server.as_socket()
+    assert isinstance(standard, socket.socket)
+    assert server.fileno() == -1
+    server.close()
+    assert os.path.exists(path)
+    assert standard.getsockname() == path and standard.gettimeout() is None
+    with udsock.open_client(path) as client:
+        accepted, _ = standard.accept()
+        with accepted:
+            client.send(b"hello")
+            assert accepted.recv(100) == b"hello"
+    standard.close()
+    standard.close()
+    assert not os.path.exists(path)
+    with pytest.raises(OSError):
+        server.as_socket()
+
+
+def test_a_standard_socket_waits_for_its_files(path: str) -> None:
+    server = udsock.open_server(path).as_socket()
+    with server.makefile("rb"):
+        server.close()
+        assert os.path.exists(path)
+    assert not os.path.exists(path)
+
+
+def test_a_standard_socket_whose_descriptor_is_taken_leaves_its_file(path: str) -> None:
+    standard = udsock.open_server(path).as_socket()
+    fd = standard.detach()
+    standard.close()
+    with socket.socket(fileno=fd) as other, udsock.open_client(path):
+        other.accept()[0].close()
+    assert os.path.exists(path)
+
+
+def test_a_standard_socket_that_is_left_open_warns_and_its_file_goes(path: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        udsock.open_server(path).as_socket()
+        gc.collect()
+    assert not os.path.exists(path)
+
+
+def test_a_standard_socket_in_a_child_leaves_the_file(path: str) -> None:
+    with udsock.open_server(path).as_socket() as standard:
+        child = os.fork()
+        if child == 0:
+            standard.close()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        assert os.path.exists(path)
+    assert not os.path.exists(path)
+
+
+def test_without_a_file_it_is_a_plain_one() -> None:
+    left, right = udsock.pair()
+    left.settimeout(0.5)
+    with left.as_socket() as plain, right:
+        assert type(plain) is socket.socket and plain.gettimeout() == 0.5
+        right.send(b"hello")
+        assert plain.recv(100) == b"hello"
+    assert left.fileno() == -1

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 import udsock
+from udsock import _library
 
 from conftest import CONNECTED, KINDS
 
@@ -29,6 +30,28 @@ def test_descriptors_travel(kind: int) -> None:
         assert os.read(got.descriptors[0], 9) == b"through"
         for fd in got.descriptors:
             os.close(fd)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_switch_is_enough_for_descriptors(kind: int) -> None:
+    one, other = udsock.pair(kind)
+    with one, other, open(os.devnull) as null:
+        other.receive_descriptors = True
+        most = _library.MAX_DESCRIPTORS
+        ways: list[tuple[int, Callable[[], Any]]] = [
+            (1, lambda: other.recv_message()),
+            (most, lambda: other.recv_message()),
+            (3, lambda: other.recv_batch(1, 10)[0]),
+        ]
+        for count, receive in ways:
+            one.send_message(b"x", [null.fileno()] * count)
+            got = receive()
+            assert (len(got.descriptors), got.descriptors_lost) == (count, False)
+            for fd in got.descriptors:
+                os.close(fd)
+        # Other calls that receive have no place for them.
+        one.send_message(b"x", [null.fileno()])
+        assert other.recv(10) == b"x"
 
 
 @pytest.mark.parametrize("kind", KINDS)

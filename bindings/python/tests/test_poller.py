@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import gc
+import os
+import resource
 import select
 import signal
 import threading
@@ -266,6 +268,57 @@ def test_a_signal_s_handler_runs_during_a_wait_and_may_end_it() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert len(runs) == 2
+
+
+def test_a_server_without_descriptors_is_not_over(path: str) -> None:
+    with udsock.open_server(path) as server, Poller() as poller:
+        poller.add(server)
+        poller.wait(0)
+        with udsock.open_client(path):
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            lowest = os.dup(0)
+            os.close(lowest)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+            try:
+                starved = one(poller)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            assert starved.kind == Poller.FAILED and starved.socket == server.handle
+            assert isinstance(starved.error, OSError) and starved.error.errno == errno.EMFILE
+            assert not starved.is_over
+            # It is here still.
+            accepted = one(poller)
+            assert accepted.kind == Poller.ACCEPTED and not accepted.is_over
+            # A connection with the same trouble is not.
+            assert starved._replace(socket=accepted.socket).is_over
+        ended = one(poller)
+        assert ended.kind == Poller.ENDED and ended.is_over
+        poller.drop(ended.socket)
+
+
+def test_a_member_can_be_paused(path: str) -> None:
+    left, right = udsock.pair()
+    with left, right, Poller() as poller:
+        poller.add(left, paused=True)
+        right.send(b"hello")
+        assert poller.wait(0.01) == []
+        poller.add(left, 3)
+        received = one(poller)
+        assert (received.token, received.data) == (3, b"hello")
+
+
+def test_two_that_both_send_much_do_not_wait_for_each_other() -> None:
+    left, right = udsock.pair()
+    much = b"x" * 1_000_000
+    with left, right, Poller() as poller:
+        poller.add(left, duplex=True)
+        poller.add(right, duplex=True)
+        poller.send(left, much)
+        poller.send(right, much)
+        received = {left.handle: 0, right.handle: 0}
+        while set(received.values()) != {len(much)}:
+            for event in poller.wait(TIME):
+                received[event.socket] += len(event.data)
 
 
 def test_a_closed_poller_leaves_its_members_open() -> None:

@@ -45,11 +45,14 @@ class Endpoint:
         "_milliseconds",
         "_io_refs",
         "_closed",
+        "_transport",
         "__weakref__",
     )
 
     _handle: Handle
     _kind: int
+    _transport: Any
+    """Only of a socket that a transport of udsock.aio has."""
 
     def _take(self, handle: int, kind: int, timeout: Optional[float]) -> None:
         self._io_refs = 0

@@ -13,6 +13,19 @@ from ._library import library
 
 FileName = Union[str, bytes, None]
 
+PYTHON_NAMES = {
+    "UDSOCK_REPLACE": "replace=True",
+    "UDSOCK_NO_RECLAIM": "reclaim=False",
+    "UDSOCK_MAKE_PARENTS": "make_parents=True",
+    "UDSOCK_RETRY": "retry=True",
+    "UDSOCK_DONT_WAIT": "timeout=0",
+    "UDSOCK_STREAM": "udsock.STREAM",
+    "UDSOCK_DGRAM": "udsock.DGRAM",
+    "UDSOCK_SEQPACKET": "udsock.SEQPACKET",
+    "UDSOCK_FOREVER": "None",
+}
+"""What the library's words name as C has it: abi/option_names.txt, for us."""
+
 if sys.version_info >= (3, 10):
     TimedOut = TimeoutError
 else:
@@ -51,7 +64,7 @@ def failure(
     code: int, message: Optional[_library.Error] = None, filename: FileName = None
 ) -> Exception:
     """The exception for a code below 0, to be raised. `message`: the words there are for it."""
-    text = os.fsdecode(message.message) if message is not None else ""
+    text = _in_python(os.fsdecode(message.message), filename) if message is not None else ""
     if code == -errno.ETIMEDOUT and not text:
         timed_out = TimedOut("timed out")
         timed_out.errno = errno.ETIMEDOUT
@@ -67,3 +80,16 @@ def failure(
     if filename is None:
         return kind(-code, text)
     return kind(-code, text, filename)
+
+
+def _in_python(text: str, filename: FileName) -> str:
+    """What stands behind the address names options as Python does."""
+    before, after = "", text
+    if filename:
+        before, behind, after = text.partition(f" {os.fsdecode(filename)}: ")
+        if not behind:
+            before, after = "", text
+        before += behind
+    for c_name, python_name in PYTHON_NAMES.items():
+        after = after.replace(c_name, python_name)
+    return before + after

@@ -15,12 +15,12 @@ from ._library import int32, library
 class State(IntEnum):
     """What is at an address."""
 
-    ABSENT = 0
-    LIVE = 1
+    ABSENT = _library.ABSENT
+    LIVE = _library.LIVE
     """A socket that some process has open."""
-    STALE = 2
+    STALE = _library.STALE
     """The file of a socket that nobody has open any more. A bind removes it."""
-    NOT_A_SOCKET = 3
+    NOT_A_SOCKET = _library.NOT_A_SOCKET
 
 
 class Inspection(NamedTuple):

@@ -32,6 +32,12 @@ EOF = -4097
 CLOSED = -4098
 PANIC = -4099
 
+MESSAGE_SIZE = 256
+
+STREAM = 1
+DGRAM = 2
+SEQPACKET = 5
+
 FOREVER = -1
 LONGEST_TIMEOUT = 2**31 - 1
 """In milliseconds, for one call."""
@@ -71,7 +77,15 @@ ADDRESS_SIZE = 4096
 UNKNOWN = 2**32 - 1
 """A user or group that is not known."""
 
+# What is at an address.
+ABSENT = 0
+LIVE = 1
+STALE = 2
+NOT_A_SOCKET = 3
+
 POLLER_READINESS = 1
+POLLER_DUPLEX = 2
+POLLER_PAUSED = 4
 EVENT_ACCEPTED = 1
 EVENT_RECEIVED = 2
 EVENT_DRAINED = 3
@@ -97,7 +111,7 @@ class Sized(Structure):
 
 
 class Error(Sized):
-    _fields_ = [("size", c_uint32), ("code", c_int32), ("message", c_char * 256)]
+    _fields_ = [("size", c_uint32), ("code", c_int32), ("message", c_char * MESSAGE_SIZE)]
 
 
 class Credentials(Structure):

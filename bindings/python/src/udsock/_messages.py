@@ -160,11 +160,14 @@ class Messages(Transfer):
 
     # ---- The library's own
 
-    def recv_message(self, bufsize: int = ROOM, descriptors: int = 0) -> Received:
+    def recv_message(
+        self, bufsize: int = ROOM, descriptors: int = _library.MAX_DESCRIPTORS
+    ) -> Received:
         """A message of at most `bufsize` bytes, and what comes with it.
 
-        `descriptors`: how many are welcome, with `receive_descriptors`. At the end:
-        EndOfStream, since b"" is an empty message.
+        `descriptors`: how many are taken at most, if `receive_descriptors` is set; by default
+        as many as can come. They are yours to close. At the end: EndOfStream, since b"" is an
+        empty message.
         """
         inbox = _inbox(bufsize, descriptors)
         count = self._receive_message(inbox, 0)
@@ -193,7 +196,9 @@ class Messages(Transfer):
             raise failure(result, filename=from_text(name) if name else None)
         return result
 
-    def recv_batch(self, count: int, bufsize: int, descriptors: int = 0) -> list[Received]:
+    def recv_batch(
+        self, count: int, bufsize: int, descriptors: int = _library.MAX_DESCRIPTORS
+    ) -> list[Received]:
         """Waits for a message, and receives it with those that are there already."""
         messages = (_library.Message * count)()
         inboxes = []

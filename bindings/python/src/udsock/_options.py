@@ -63,7 +63,10 @@ class Options(AncillaryData):
 
     @property
     def receive_descriptors(self) -> bool:
-        """Whether descriptors are taken that come with messages."""
+        """Whether descriptors are taken that come with messages: the one switch for it.
+
+        recv_message and recv_batch hand them out; other calls that receive close them.
+        """
         return bool(self._get(_library.OPTION_RECEIVE_FDS))
 
     @receive_descriptors.setter

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 AnySocket = Union[Socket, int]
 """A socket, or the number of one that a poller has accepted."""
 
+_SCARCITY = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC)
+
 _EINTR = -errno.EINTR
 _ETIMEDOUT = -errno.ETIMEDOUT
 
@@ -45,6 +47,22 @@ class Event(NamedTuple):
     """Who sent the datagram, as the library writes it. "": it has no name."""
     error: Optional[Exception]
     """Why the socket failed; what was wrong with the message."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the socket is to be closed: the peer sends no more, or the socket failed.
+
+        Not a server that fails for want of descriptors or memory: it stays, and goes on.
+        """
+        return self.kind == _library.EVENT_ENDED or (
+            self.kind == _library.EVENT_FAILED and not self._is_starved()
+        )
+
+    def _is_starved(self) -> bool:
+        if not isinstance(self.error, OSError) or self.error.errno not in _SCARCITY:
+            return False
+        is_server: int = library.udsock_get_option(Handle(self.socket), _library.OPTION_LISTENING)
+        return is_server > 0
 
 
 class Poller:
@@ -114,12 +132,23 @@ class Poller:
 
     # ---- Members
 
-    def add(self, sock: AnySocket, token: int = 0, *, readiness: bool = False) -> None:
-        """Adds a socket; or gives one that is here another token.
+    def add(
+        self,
+        sock: AnySocket,
+        token: int = 0,
+        *,
+        readiness: bool = False,
+        duplex: bool = False,
+        paused: bool = False,
+    ) -> None:
+        """Adds a socket; or gives one that is here another token, and these flags.
 
         `readiness`: it is only reported as READY, and the program receives or accepts.
+        `duplex`: it is received from also while something is kept for it. `paused`: nothing
+        is received or accepted until it is added without.
         """
-        flags = _library.POLLER_READINESS if readiness else 0
+        flags = _library.POLLER_READINESS * readiness | _library.POLLER_DUPLEX * duplex
+        flags |= _library.POLLER_PAUSED * paused
         _check(library.udsock_poller_add(self._handle, _number(sock), token, flags))
 
     def remove(self, sock: AnySocket) -> None:

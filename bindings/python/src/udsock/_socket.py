@@ -17,6 +17,7 @@ from ._errors import failure
 from ._library import NO_HANDLE, Handle, int32, library, uint32
 from ._messages import Credentials, credentials_of
 from ._peer import Peer
+from ._standard import StandardSocket
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -207,6 +208,29 @@ class Socket(Peer):
         if fd < 0:
             raise failure(fd)
         return fd
+
+    def as_socket(self) -> socket.socket:
+        """A socket.socket in this one's place, for who asks for one; this one is closed.
+
+        The file goes when that closes. It has only what the system's calls do: rules
+        (`allow_user` and its like, `max_per_uid`) count no more.
+        """
+        if self.fileno() < 0:
+            raise failure(-errno.EBADF)
+        timeout = self._timeout
+        if self.owns_file:
+            owner = Socket._from_handle(self._handle.value, self._kind)
+            try:
+                made: socket.socket = StandardSocket._of(owner)
+            except BaseException:
+                owner._handle = NO_HANDLE
+                raise
+            self._handle = NO_HANDLE
+            self._closed = True
+        else:
+            made = socket.socket(socket.AF_UNIX, self._kind, 0, fileno=self.detach())
+        made.settimeout(timeout)
+        return made
 
     def disown(self) -> None:
         """Leaves the socket's file to somebody else; it is not removed any more."""

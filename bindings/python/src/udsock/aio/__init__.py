@@ -12,6 +12,7 @@ from ._datagram import create_datagram_endpoint
 from ._seqpacket import SeqpacketConnection, open_seqpacket_connection, start_seqpacket_server
 from ._server import Server
 from ._streams import open_connection, start_server
+from ._tls import start_tls
 
 __all__ = [
     "SeqpacketConnection",
@@ -23,4 +24,5 @@ __all__ = [
     "open_seqpacket_connection",
     "start_seqpacket_server",
     "start_server",
+    "start_tls",
 ]

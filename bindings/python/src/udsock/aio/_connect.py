@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from socket import SOCK_STREAM
+from ssl import SSLContext
 from typing import TYPE_CHECKING, Callable, Optional, TypedDict, TypeVar, Union
 
 from .._address import Address
@@ -12,9 +13,10 @@ from .._errors import failure
 from .._library import library
 from .._open import open_server
 from .._socket import Socket
-from ._connection import Connection
 from ._hub import hub_of
 from ._server import ProtocolFactory, Server, connection_of
+from ._tls import TlsContext, TlsOptions, check_for_tls, tls_of
+from ._transport import CLOSE_TIMEOUT
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -40,11 +42,30 @@ class ServerOptions(TypedDict, total=False):
     make_parents: bool
 
 
+class ServingOptions(ServerOptions, TlsOptions, total=False):
+    start_serving: bool
+    close_timeout: Optional[float]
+    """So many seconds the connections have at the server's end; None: as long as they like."""
+    ssl: Optional[SSLContext]
+
+
 class ClientOptions(TypedDict, total=False):
     retry: bool
     """Waits until there is a server."""
     local_address: Optional[Address]
     """What the client is bound to first, so that the server sees who calls."""
+
+
+class ConnectingOptions(ClientOptions, TlsOptions, total=False):
+    ssl: TlsContext
+    server_hostname: Optional[str]
+
+
+def check_place(path: Optional[Address], sock: Optional[Socket]) -> None:
+    if path is not None and sock is not None:
+        raise ValueError("path and sock can not be specified at the same time")
+    if path is None and sock is None:
+        raise ValueError("either path or sock has to be given")
 
 
 async def connected(
@@ -80,27 +101,49 @@ async def create_connection(
     *,
     kind: int = SOCK_STREAM,
     sock: Optional[Socket] = None,
+    ssl: TlsContext = None,
+    server_hostname: Optional[str] = None,
+    ssl_handshake_timeout: Optional[float] = None,
+    ssl_shutdown_timeout: Optional[float] = None,
     **options: Unpack[ClientOptions],
-) -> tuple[Connection, AnyProtocol]:
+) -> tuple[asyncio.Transport, AnyProtocol]:
     """loop.create_unix_connection, over this library.
 
     With `kind` SEQPACKET each write, and each data_received, is a message. `sock`: one that
-    is connected already, which belongs to the transport from now on.
+    is connected already, which belongs to the transport from now on. `ssl` and what goes with
+    it: TLS, over streams.
     """
-    if (path is None) == (sock is None):
-        raise ValueError("either path or sock, not both")
+    check_place(path, sock)
+    timeouts = TlsOptions(
+        ssl_handshake_timeout=ssl_handshake_timeout, ssl_shutdown_timeout=ssl_shutdown_timeout
+    )
+    tls = tls_of(ssl, False, server_hostname, timeouts)
     loop = asyncio.get_running_loop()
     if sock is None:
         assert path is not None
         sock = await connected(path, kind, **options)
     try:
         protocol = protocol_factory()
-        connection = connection_of(loop, hub_of(loop), sock, protocol)
+        hub = hub_of(loop)
+        if tls is None:
+            connection = connection_of(loop, hub, sock, protocol)
+        else:
+            check_for_tls(sock)
+            waiter = loop.create_future()
+            secured = tls(loop, protocol, waiter)
+            connection = connection_of(loop, hub, sock, secured)
     except BaseException:
         sock.close()
         raise
     connection.begin()
-    return connection, protocol
+    if tls is None:
+        return connection, protocol
+    try:
+        await waiter
+    except BaseException:
+        connection.abort()
+        raise
+    return secured._app_transport, protocol
 
 
 async def create_server(
@@ -110,18 +153,34 @@ async def create_server(
     kind: int = SOCK_STREAM,
     sock: Optional[Socket] = None,
     start_serving: bool = True,
+    close_timeout: Optional[float] = CLOSE_TIMEOUT,
+    ssl: Optional[SSLContext] = None,
+    ssl_handshake_timeout: Optional[float] = None,
+    ssl_shutdown_timeout: Optional[float] = None,
     **options: Unpack[ServerOptions],
 ) -> Server:
     """loop.create_unix_server, over this library. The file goes when the server is closed.
 
-    `sock`: one that listens already, with an allow list, say; the server's from now on.
+    `sock`: one that is bound, with an allow list, say, and may listen already; the server's
+    from now on. `close_timeout`: so many seconds its connections have at its end (see Server). `ssl` and
+    what goes with it: TLS, over streams.
     """
-    if (path is None) == (sock is None):
-        raise ValueError("either path or sock, not both")
+    check_place(path, sock)
+    timeouts = TlsOptions(
+        ssl_handshake_timeout=ssl_handshake_timeout, ssl_shutdown_timeout=ssl_shutdown_timeout
+    )
+    tls = tls_of(ssl, True, None, timeouts)
     if sock is None:
         assert path is not None
         sock = open_server(path, kind, **options)
-    server = Server(asyncio.get_running_loop(), sock, protocol_factory)
+    try:
+        if tls is not None:
+            check_for_tls(sock)
+        loop, backlog = asyncio.get_running_loop(), options.get("backlog", 0)
+        server = Server(loop, sock, protocol_factory, close_timeout, tls, backlog)
+    except BaseException:
+        sock.close()
+        raise
     if start_serving:
         try:
             server._start_serving()

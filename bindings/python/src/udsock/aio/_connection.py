@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from asyncio.constants import _SendfileMode
+from asyncio.transports import _FlowControlMixin
 from collections import deque
 from ctypes import byref, c_char
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 from .. import _library
 from .._errors import failure
 from .._library import library
+from ._shared import share
 from ._transport import SocketTransport
 
 _COLLECTED = 65536
@@ -25,17 +28,17 @@ _send = library.udsock_send
 _length = _library.length
 
 
-class Connection(SocketTransport, asyncio.Transport):
+class Connection(SocketTransport, _FlowControlMixin):
     """What streams and seqpacket connections have in common."""
-
-    __slots__ = ("deliver", "_held", "_is_paused", "_has_ended")
 
     def __init__(self, *arguments: Any) -> None:
         self._held: deque[bytes] = deque()
+        self._is_end_held = False
         self._is_closing = False
         self._is_paused = False
         self._has_ended = False
         super().__init__(*arguments)
+        share(self._sock, self)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         super().set_protocol(protocol)
@@ -67,7 +70,7 @@ class Connection(SocketTransport, asyncio.Transport):
         if self._is_closing or not self._is_paused:
             return
         self._is_paused = False
-        if self._held:
+        if self._held or self._is_end_held:
             self._loop.call_soon(self._release)
         else:
             self._choose_delivery()
@@ -88,16 +91,25 @@ class Connection(SocketTransport, asyncio.Transport):
                 self.broke(error)
         if self.is_reading():
             self._choose_delivery()
-            self._watch(self._hub.resume)
+            if self._is_end_held:
+                self._is_end_held = False
+                self._tell_end()
+            else:
+                self._watch(self._hub.resume)
+
+    def _tell_end(self) -> None:
+        try:
+            self.ended()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self.broke(error)
 
     def _watch(self, change: Callable[[int], None]) -> None:
         if self._has_ended:
             return
         try:
             change(self._handle.value)
-        except FileNotFoundError:
-            # It is paused, or failed in this very turn, as will be told.
-            pass
         except OSError as error:
             self._lose(error)
 
@@ -127,8 +139,9 @@ class Connection(SocketTransport, asyncio.Transport):
         self._lose(failure(code))
 
     def ended(self) -> None:
-        # While reading is paused this is told again at its end.
-        if self.is_reading():
+        if self._is_paused or self._held:
+            self._is_end_held = True
+        elif not self._is_closing:
             self._has_ended = True
             if not self._protocol.eof_received():
                 self.close()
@@ -161,6 +174,37 @@ class Connection(SocketTransport, asyncio.Transport):
             self._will_flush = True
             self._hub.will_flush(self)
 
+    def flush(self) -> None:
+        """Sends what the kernel takes."""
+        self._will_flush = False
+        if self._is_lost:
+            return
+        code = self._send_collected()
+        if code < 0:
+            self._lose(failure(code))
+        elif code or self._is_blocked or self._is_closing or self._has_eof:
+            self._set_blocked(code > 0)
+            self._regard_limits()
+            if self._size or self._is_lost:
+                return
+            if self._is_closing:
+                self._finish(None)
+            elif self._has_eof:
+                library.udsock_shutdown(self._handle, _library.WRITE)
+
+    def _send_collected(self) -> int:
+        """0: all has gone. 1: some waits. Below: an error."""
+        raise NotImplementedError
+
+    def send_before(self) -> None:
+        """Sends what was written: something else is to be sent on the socket."""
+        if self._will_flush:
+            self.flush()
+
+    def _force_close(self, error: Optional[BaseException]) -> None:
+        # asyncio's TLS calls it so.
+        self._lose(error)
+
     def can_write_eof(self) -> bool:
         return True
 
@@ -169,6 +213,12 @@ class Connection(SocketTransport, asyncio.Transport):
         if not self._is_closing and not self._has_eof:
             self._has_eof = True
             self.flush()
+
+    def _lose(self, error: Optional[BaseException]) -> None:
+        if self._will_flush and not self._is_blocked and not self._is_lost:
+            # asyncio has sent it by now.
+            self._send_collected()
+        super()._lose(error)
 
     def close(self) -> None:
         super().close()
@@ -180,7 +230,9 @@ class Connection(SocketTransport, asyncio.Transport):
 class StreamConnection(Connection):
     """A stream: what was written leaves in as few calls as possible."""
 
-    __slots__ = ("_collected", "_rest")
+    # What loop.start_tls and loop.sendfile ask for, and that it is a _FlowControlMixin.
+    _start_tls_compatible = True
+    _sendfile_compatible = _SendfileMode.FALLBACK
 
     def __init__(self, *arguments: Any) -> None:
         self._collected: list[bytes] = []
@@ -234,8 +286,6 @@ class StreamConnection(Connection):
 
 class MessageConnection(Connection):
     """A seqpacket connection: each write is a message, and so is what is received."""
-
-    __slots__ = ("_messages", "_largest")
 
     def __init__(self, *arguments: Any) -> None:
         self._messages: deque[bytes] = deque()

@@ -14,7 +14,7 @@ from .._library import library
 from .._open import open_datagram
 from .._socket import Socket
 from ._hub import hub_of
-from ._transport import SocketTransport
+from ._transport import CLOSE_TIMEOUT, SocketTransport
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 AnyProtocol = TypeVar("AnyProtocol", bound=asyncio.DatagramProtocol)
 
 _FIRST_PAUSE = 100e-6
-_LONGEST_PAUSE = 20e-3
+_LONGEST_PAUSE = 0.1
+
+_MOST_FOR_ONE = 1 << 20
+_MOST_FOR_ALL = 16 << 20
+"""So many bytes are kept for receivers that are full; what is more is refused."""
 
 _WAITS = (-errno.EAGAIN, -errno.EINTR)
 
@@ -42,15 +46,24 @@ class DatagramOptions(TypedDict, total=False):
     make_parents: bool
 
 
-class DatagramEndpoint(SocketTransport, asyncio.DatagramTransport):
-    """Sends at once what the kernel takes; what waits keeps its order."""
+class _Queue:
+    """What waits for one receiver, in its order."""
 
-    __slots__ = ("_messages", "_pause", "_timer")
+    __slots__ = ("messages", "size", "pause", "timer")
+
+    def __init__(self) -> None:
+        self.messages: deque[bytes] = deque()
+        self.size = 0
+        self.pause = _FIRST_PAUSE
+        self.timer: Optional[asyncio.TimerHandle] = None
+
+
+class DatagramEndpoint(SocketTransport, asyncio.DatagramTransport):
+    """Sends at once what the kernel takes. What waits for one receiver holds up no other."""
 
     def __init__(self, *arguments: Any) -> None:
-        self._messages: deque[tuple[bytes, Optional[bytes]]] = deque()
-        self._pause = _FIRST_PAUSE
-        self._timer: Optional[asyncio.TimerHandle] = None
+        # None: for whom the endpoint is connected to.
+        self._queues: dict[Optional[bytes], _Queue] = {}
         super().__init__(*arguments)
 
     # ---- Receiving
@@ -71,43 +84,96 @@ class DatagramEndpoint(SocketTransport, asyncio.DatagramTransport):
         """Its reading side was shut down; it may still send."""
 
     def _stop_receiving(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        """(What comes after the end is not delivered.)"""
 
     # ---- Sending
 
     def sendto(self, data: Any, addr: Optional[Any] = None) -> None:
-        """Sends a message to an address, or to where the endpoint is connected."""
+        """Sends a message to an address, or to where the endpoint is connected.
+
+        If too much waits for a receiver already, error_received says ENOBUFS.
+        """
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"data is bytes-like, not {type(data).__name__}")
         if self._is_lost:
             self._warn_of_loss()
             return
-        self._messages.append((bytes(data), None if addr is None else to_text(addr)))
+        message, address = bytes(data), None if addr is None else to_text(addr)
+        queue = self._queues.get(address)
+        if queue is None:
+            sent = self._send_one(message, address)
+            if sent not in _WAITS:
+                if sent < 0:
+                    self._tell_error(sent, address)
+                return
+            queue = self._queues[address] = _Queue()
         # An empty message takes memory, too.
-        self._size += len(data) + 1
-        if self._is_blocked or self._timer is not None:
-            self._regard_limits()
-        else:
-            self.flush()
+        size = len(message) + 1
+        if queue.size + size > _MOST_FOR_ONE or self._size + size > _MOST_FOR_ALL:
+            self._tell_error(-errno.ENOBUFS, address)
+            return
+        queue.messages.append(message)
+        queue.size += size
+        self._size += size
+        self._wait_for(address, queue)
+        self._regard_limits()
 
-    def _send_collected(self) -> int:
-        messages = self._messages
+    def _send_one(self, message: bytes, address: Optional[bytes]) -> int:
+        size = _length(len(message))
+        if address is None:
+            sent: int = _send(self._handle, message, size, 0)
+        else:
+            sent = _send_to(self._handle, message, size, address, 0)
+        return sent
+
+    def _wait_for(self, address: Optional[bytes], queue: _Queue) -> None:
+        """Of a receiver's full queue the kernel tells only who is connected to it."""
+        if address is None:
+            self._set_blocked(True)
+        elif queue.timer is None:
+            queue.timer = self._loop.call_later(queue.pause, self._try_again, address)
+            # Never longer than the receiver has let us wait.
+            queue.pause = min(queue.pause * 2, _LONGEST_PAUSE)
+
+    def _try_again(self, address: Optional[bytes]) -> None:
+        queue = self._queues[address]
+        queue.timer = None
+        self._send_queue(address, queue)
+        self._regard_limits()
+        self._finish_if_done()
+
+    def flush(self) -> None:
+        """Whom the endpoint is connected to has room; or it was closed."""
+        queue = self._queues.get(None)
+        if queue is not None and not self._is_lost:
+            self._send_queue(None, queue)
+            self._regard_limits()
+        self._finish_if_done()
+
+    def _send_queue(self, address: Optional[bytes], queue: _Queue) -> None:
+        messages = queue.messages
         while messages:
-            data, address = messages[0]
-            size = _length(len(data))
-            if address is None:
-                sent: int = _send(self._handle, data, size, 0)
-            else:
-                sent = _send_to(self._handle, data, size, address, 0)
+            sent = self._send_one(messages[0], address)
             if sent in _WAITS:
-                return 1
-            messages.popleft()
-            self._size -= len(data) + 1
-            self._pause = _FIRST_PAUSE
+                self._wait_for(address, queue)
+                return
+            queue.pause = _FIRST_PAUSE
+            size = len(messages.popleft()) + 1
+            queue.size -= size
+            self._size -= size
             if sent < 0:
                 self._tell_error(sent, address)
-        return 0
+                if self._is_lost:
+                    return
+        del self._queues[address]
+        if queue.timer is not None:
+            queue.timer.cancel()
+        if address is None:
+            self._set_blocked(False)
+
+    def _finish_if_done(self) -> None:
+        if self._is_closing and not self._is_lost and not self._queues:
+            self._finish(None)
 
     def _tell_error(self, code: int, address: Optional[bytes]) -> None:
         error = failure(code, filename=None if address is None else from_text(address))
@@ -118,19 +184,16 @@ class DatagramEndpoint(SocketTransport, asyncio.DatagramTransport):
         except BaseException as broken:
             self._report("protocol.error_received() failed", broken)
 
-    def _set_blocked(self, blocked: bool) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        # Of a receiver's full queue the kernel tells only who is connected to it.
-        is_connected = bool(self._messages) and self._messages[0][1] is None
-        super()._set_blocked(blocked and is_connected)
-        if blocked and not is_connected:
-            self._timer = self._loop.call_later(self._pause, self.flush)
-            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-
     def _discard(self) -> None:
-        self._messages.clear()
+        for queue in self._queues.values():
+            if queue.timer is not None:
+                queue.timer.cancel()
+        self._queues.clear()
+
+    def close(self) -> None:
+        """What waits for receivers is sent first, as far as they take it soon."""
+        super().close()
+        self.end_within(CLOSE_TIMEOUT)
 
 
 async def create_datagram_endpoint(

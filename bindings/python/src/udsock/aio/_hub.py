@@ -83,7 +83,8 @@ class Hub:
 
     def pause(self, handle: int) -> None:
         """Nothing is received any more."""
-        self._poller.remove(handle)
+        # (Not taken out: what it has received already would be lost.)
+        self._poller.add(handle, handle, paused=True)
 
     def resume(self, handle: int) -> None:
         self._poller.add(handle, handle)

@@ -12,6 +12,7 @@ from .._socket import Socket
 from ._connect import ClientOptions, ServerOptions, create_connection, create_server
 from ._connection import Connection
 from ._server import Server
+from ._transport import CLOSE_TIMEOUT
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -220,6 +221,7 @@ async def start_seqpacket_server(
     limit: int = _LIMIT,
     sock: Optional[Socket] = None,
     start_serving: bool = True,
+    close_timeout: Optional[float] = CLOSE_TIMEOUT,
     **options: Unpack[ServerOptions],
 ) -> Server:
     """Calls back with each connection, in a task of its own; then the connection is closed."""
@@ -230,5 +232,6 @@ async def start_seqpacket_server(
         kind=SOCK_SEQPACKET,
         sock=sock,
         start_serving=start_serving,
+        close_timeout=close_timeout,
         **options,
     )

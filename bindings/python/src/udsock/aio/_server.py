@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import warnings
 from socket import SOCK_STREAM
-from typing import Any, Callable, Optional, Set
+from typing import Any, Callable, Iterable, Optional, Set
 
+from .. import _library
 from .._socket import Socket
 from ._connection import Connection, MessageConnection, StreamConnection
 from ._hub import Hub, hub_of
-from ._transport import Owner
+from ._transport import CLOSE_TIMEOUT, Owner
 
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 
@@ -27,10 +28,20 @@ def connection_of(
 
 
 class Server(asyncio.AbstractServer):
-    """asyncio.Server's methods, over one of our sockets, which it closes at its end."""
+    """asyncio.Server's methods, over one of our sockets, which it closes at its end.
+
+    Its end is bounded, whoever is connected: a closed server's connections that are closing, or
+    that are waited for, are aborted after `close_timeout` seconds. None: they are not.
+    """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, sock: Socket, protocol_factory: ProtocolFactory
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: Socket,
+        protocol_factory: ProtocolFactory,
+        close_timeout: Optional[float] = CLOSE_TIMEOUT,
+        tls: Optional[Callable[..., Any]] = None,
+        backlog: int = 0,
     ) -> None:
         self._loop = loop
         sock.settimeout(0.0)
@@ -38,6 +49,9 @@ class Server(asyncio.AbstractServer):
         self._handle = sock.handle
         self._kind = sock._kind
         self._protocol_factory = protocol_factory
+        self._close_timeout = close_timeout
+        self._tls = tls
+        self._backlog = backlog
         self._hub: Optional[Hub] = None
         self._connections: Set[Connection] = set()
         self._is_open = True
@@ -73,6 +87,8 @@ class Server(asyncio.AbstractServer):
             raise RuntimeError(f"server {self!r} is closed")
         if self._hub is None:
             hub = hub_of(self._loop)
+            if not self._sock._get(_library.OPTION_LISTENING):
+                self._sock.listen(self._backlog or None)
             hub.add(self._handle, self)
             self._hub = hub
 
@@ -98,6 +114,8 @@ class Server(asyncio.AbstractServer):
             return
         try:
             protocol = self._protocol_factory()
+            if self._tls is not None:
+                protocol = self._tls(self._loop, protocol, None)
         except BaseException:
             sock.close()
             raise
@@ -123,6 +141,10 @@ class Server(asyncio.AbstractServer):
     def attach(self, connection: Connection) -> None:
         self._connections.add(connection)
 
+    def closing(self, connection: Connection) -> None:
+        if not self._is_open:
+            self._limit([connection])
+
     def detach(self, connection: Connection) -> None:
         self._connections.discard(connection)
         self._wake_waiters()
@@ -142,12 +164,16 @@ class Server(asyncio.AbstractServer):
         finally:
             if self._serving is not None and not self._serving.done():
                 self._serving.cancel()
+            is_waited_for = bool(self._waiters)
+            self._limit([c for c in self._connections if is_waited_for or c.is_closing()])
             self._wake_waiters()
 
     def close_clients(self) -> None:
-        """Closes all connections."""
-        for connection in list(self._connections):
+        """Closes all connections. For what was written to them there is `close_timeout`."""
+        connections = list(self._connections)
+        for connection in connections:
             connection.close()
+        self._limit(connections)
 
     def abort_clients(self) -> None:
         """Ends all connections at once."""
@@ -155,11 +181,21 @@ class Server(asyncio.AbstractServer):
             connection.abort()
 
     async def wait_closed(self) -> None:
-        """Waits until the server is closed, and then for the end of its connections."""
+        """Waits until the server is closed, and then for the end of its connections.
+
+        They have `close_timeout` seconds, and are aborted then.
+        """
         if self._is_open or self._connections:
             waiter = self._loop.create_future()
             self._waiters.append(waiter)
+            if not self._is_open:
+                self._limit(self._connections)
             await waiter
+
+    def _limit(self, connections: Iterable[Connection]) -> None:
+        if self._close_timeout is not None:
+            for connection in connections:
+                connection.end_within(self._close_timeout)
 
     def _wake_waiters(self) -> None:
         if self._is_open or self._connections:
@@ -177,4 +213,9 @@ class Server(asyncio.AbstractServer):
         if any(exception):
             # Ctrl-C, say, does not wait until all clients are pleased to go.
             self.close_clients()
-        await self.wait_closed()
+        try:
+            await self.wait_closed()
+        except BaseException:
+            # A second Ctrl-C does not wait for what is still to be sent.
+            self.abort_clients()
+            raise

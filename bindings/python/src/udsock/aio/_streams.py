@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Awaitable, Callable, Optional
 
 from .._address import Address
 from .._socket import Socket
-from ._connect import ClientOptions, ServerOptions, create_connection, create_server
+from ._connect import ConnectingOptions, ServingOptions, create_connection, create_server
 from ._server import Server
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ async def open_connection(
     *,
     limit: int = _LIMIT,
     sock: Optional[Socket] = None,
-    **options: Unpack[ClientOptions],
+    **options: Unpack[ConnectingOptions],
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """asyncio.open_unix_connection, over this library."""
     loop = asyncio.get_running_loop()
@@ -40,8 +40,7 @@ async def start_server(
     *,
     limit: int = _LIMIT,
     sock: Optional[Socket] = None,
-    start_serving: bool = True,
-    **options: Unpack[ServerOptions],
+    **options: Unpack[ServingOptions],
 ) -> Server:
     """asyncio.start_unix_server, over this library."""
     loop = asyncio.get_running_loop()
@@ -50,4 +49,4 @@ async def start_server(
         reader = asyncio.StreamReader(limit=limit, loop=loop)
         return asyncio.StreamReaderProtocol(reader, client_connected_cb, loop=loop)
 
-    return await create_server(factory, path, sock=sock, start_serving=start_serving, **options)
+    return await create_server(factory, path, sock=sock, **options)

@@ -8,11 +8,11 @@ import warnings
 from operator import attrgetter
 from typing import Any, Callable, Optional, Protocol
 
-from .. import _library
-from .._errors import failure
-from .._library import library
 from .._socket import Socket
 from ._hub import Hub
+
+CLOSE_TIMEOUT = 3.0
+"""So many seconds there are at the end of a server, and of an endpoint for datagrams."""
 
 _MANY_WARNINGS = 5
 
@@ -30,6 +30,9 @@ class Owner(Protocol):
 
     def attach(self, transport: Any) -> None: ...
 
+    def closing(self, transport: Any) -> None:
+        """It was closed, and still has something to send."""
+
     def detach(self, transport: Any) -> None: ...
 
 
@@ -40,12 +43,6 @@ class SocketTransport(asyncio.WriteTransport):
     waits here, and not in the poller, which receives nothing as long as it keeps something:
     two that write much to each other would then wait for each other for ever.
     """
-
-    __slots__ = (
-        "_loop", "_hub", "_sock", "_handle", "_fd", "_protocol", "_owner", "_low", "_high",
-        "_size", "_will_flush", "_is_blocked", "_is_closing", "_is_lost", "_has_eof",
-        "_has_paused_protocol", "_warnings", "_names", "__weakref__",
-    )  # fmt: skip
 
     deliver: Any
     """Takes what was received."""
@@ -60,7 +57,7 @@ class SocketTransport(asyncio.WriteTransport):
         protocol: asyncio.BaseProtocol,
         owner: Optional[Owner] = None,
     ) -> None:
-        super().__init__()
+        asyncio.BaseTransport.__init__(self)
         self._loop = loop
         self._hub = hub
         sock.settimeout(0.0)
@@ -73,7 +70,9 @@ class SocketTransport(asyncio.WriteTransport):
         self._is_blocked = False
         self._is_closing = False
         self._has_eof = False
-        self._has_paused_protocol = False
+        # (asyncio's own name: loop.sendfile looks at it.)
+        self._protocol_paused = False
+        self._end: Optional[asyncio.TimerHandle] = None
         self._warnings = 0
         self._names: dict[str, Any] = {}
         self.set_protocol(protocol)
@@ -154,11 +153,11 @@ class SocketTransport(asyncio.WriteTransport):
     def _regard_limits(self) -> None:
         if self._is_lost:
             return
-        if not self._has_paused_protocol and self._size > self._high:
-            self._has_paused_protocol = True
+        if not self._protocol_paused and self._size > self._high:
+            self._protocol_paused = True
             self._tell("pause_writing")
-        elif self._has_paused_protocol and self._size <= self._low:
-            self._has_paused_protocol = False
+        elif self._protocol_paused and self._size <= self._low:
+            self._protocol_paused = False
             self._tell("resume_writing")
 
     def _tell(self, callback: str) -> None:
@@ -171,24 +170,6 @@ class SocketTransport(asyncio.WriteTransport):
 
     def flush(self) -> None:
         """Sends what the kernel takes."""
-        self._will_flush = False
-        if self._is_lost:
-            return
-        code = self._send_collected()
-        if code < 0:
-            self._lose(failure(code))
-        elif code or self._is_blocked or self._is_closing or self._has_eof:
-            self._set_blocked(code > 0)
-            self._regard_limits()
-            if self._size or self._is_lost:
-                return
-            if self._is_closing:
-                self._finish(None)
-            elif self._has_eof:
-                library.udsock_shutdown(self._handle, _library.WRITE)
-
-    def _send_collected(self) -> int:
-        """0: all has gone. 1: some waits. Below: an error."""
         raise NotImplementedError
 
     def _discard(self) -> None:
@@ -244,10 +225,17 @@ class SocketTransport(asyncio.WriteTransport):
         self._is_closing = True
         self._stop_receiving()
         self.flush()
+        if not self._is_lost and self._owner is not None:
+            self._owner.closing(self)
 
     def abort(self) -> None:
-        """At once; what waits to be sent is lost."""
+        """At once; what the kernel does not take now is lost."""
         self._lose(None)
+
+    def end_within(self, seconds: float) -> None:
+        """Whatever its peer does; the first limit counts."""
+        if self._end is None and not self._is_lost:
+            self._end = self._loop.call_later(seconds, self.abort)
 
     def _stop_receiving(self) -> None:
         raise NotImplementedError
@@ -264,6 +252,8 @@ class SocketTransport(asyncio.WriteTransport):
     def _finish(self, error: Optional[BaseException]) -> None:
         """connection_lost comes in the next turn, and once."""
         self._is_lost = True
+        if self._end is not None:
+            self._end.cancel()
         self._set_blocked(False)
         self._hub.forget(self._handle.value)
         self._loop.call_soon(self._connection_lost, error)

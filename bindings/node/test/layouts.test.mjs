@@ -1,0 +1,82 @@
+// The package's numbers are the library's: abi/layouts.txt of the checkout has them.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import test from 'node:test';
+
+const CHECKOUT = new URL('../../../', import.meta.url);
+const layouts = new URL('abi/layouts.txt', CHECKOUT);
+const options = fs.existsSync(layouts) ? {} : { skip: 'not in a checkout, which alone has abi/' };
+const text = options.skip ? '' : fs.readFileSync(layouts, 'utf8');
+
+const numbers = new Map();
+for (const [, name, value] of text.matchAll(/^UDSOCK_(\w+) = (-?\d+)$/gm)) {
+  numbers.set(name, Number(value));
+}
+const offsets = new Map();
+for (const [, name, offset] of text.matchAll(/^udsock_(\w+\.\w+) +(\d+) +\d+ /gm)) {
+  offsets.set(name, Number(offset));
+}
+const sizes = new Map();
+for (const [, name, size] of text.matchAll(/^udsock_(\w+) +(\d+) {2}struct/gm)) {
+  sizes.set(name, Number(size));
+}
+
+function source(name) {
+  return fs.readFileSync(new URL(`bindings/node/lib/${name}`, CHECKOUT), 'utf8');
+}
+
+test('every constant has the value of the library', options, () => {
+  const constants = createRequire(import.meta.url)('../lib/constants.js');
+  const named = { KIND: '', BIND: '', CONNECT: '', OPTION: 'OPTION_', EVENT: 'EVENT_' };
+  let compared = 0;
+  const compare = (name, value) => {
+    assert.equal(value, numbers.get(name), name);
+    compared += 1;
+  };
+  for (const [name, value] of Object.entries(constants)) {
+    if (name in named) {
+      for (const [key, number] of Object.entries(value)) {
+        compare(named[name] + key.toUpperCase(), number);
+      }
+    } else if (name === 'KIND_NAME') {
+      for (const [number, kind] of Object.entries(value)) compare(kind.toUpperCase(), +number);
+    } else if (name === 'READINESS') {
+      compare('POLLER_READINESS', value);
+    } else if (!/^E[A-Z]+$/.test(name) || name === 'EOF') {
+      // (The others are the errnos of the system.)
+      compare(name, value);
+    }
+  }
+  assert.ok(compared > 25);
+});
+
+test('the structs have the sizes that are used', options, () => {
+  const used = [
+    ['poller.js', 'EVENT_WORDS', 4, 'event'],
+    ['outgoing.js', 'WORDS', 4, 'outgoing'],
+    ['loop.js', 'EVENT_SIZE', 1, 'event'],
+    ['inspect.js', 'SIZE', 1, 'inspection'],
+  ];
+  for (const [file, name, unit, struct] of used) {
+    const [, size] = source(file).match(new RegExp(`^const ${name} = (\\d+);`, 'm'));
+    assert.equal(size * unit, sizes.get(struct), `${file}: ${name}`);
+  }
+});
+
+test('their fields are where they are read', options, () => {
+  const inspected = [...source('inspect.js').matchAll(/^ +(\w+): .*out\.read\w+\((\d+)\)/gm)];
+  assert.ok(inspected.length > 8);
+  for (const [, name, offset] of inspected) {
+    const field = { type: 'kind', processUid: 'process_uid' }[name] ?? name;
+    assert.equal(Number(offset), offsets.get(`inspection.${field}`), name);
+  }
+  const event = /^ {2}(kind|code|offset|size)\(i\) {\n +return this\.#words\[.* \+ (\d+)\]/gm;
+  const read = [...source('poller.js').matchAll(event)];
+  assert.equal(read.length, 4);
+  for (const [, name, word] of read) {
+    const field = { size: 'length' }[name] ?? name;
+    assert.equal(word * 4, offsets.get(`event.${field}`), name);
+  }
+});

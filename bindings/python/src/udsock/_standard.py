@@ -1,0 +1,42 @@
+"""A socket.socket, for who asks for one, that has the file of a Socket."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any, Optional
+
+if TYPE_CHECKING:
+    from ._socket import Socket
+
+
+class StandardSocket(socket.socket):
+    """Its file goes when it closes."""
+
+    __slots__ = ("_owner",)
+
+    _owner: Optional[Socket]
+
+    @classmethod
+    def _of(cls, owner: Socket) -> StandardSocket:
+        made = cls(owner.family, owner.type, 0, fileno=socket.dup(owner.fileno()))
+        made._owner = owner
+        # It waits in the system's calls, for which the library's descriptor is not made.
+        made.setblocking(True)
+        return made
+
+    def _real_close(self, *arguments: Any) -> None:
+        super()._real_close(*arguments)  # type: ignore[misc]
+        self._close_owner()
+
+    def detach(self) -> int:
+        """Gives the descriptor away; the file stays."""
+        fd = super().detach()
+        if self._owner is not None:
+            self._owner.disown()
+        self._close_owner()
+        return fd
+
+    def _close_owner(self) -> None:
+        owner, self._owner = getattr(self, "_owner", None), None
+        if owner is not None:
+            owner.close()

@@ -1,0 +1,57 @@
+"""A transport's socket, which a program may send on, too."""
+
+from __future__ import annotations
+
+import errno
+import weakref
+from typing import Any, Callable
+
+from .._errors import failure
+from .._socket import Socket
+
+
+def _in_order(name: str, waits: bool = False) -> Callable[..., Any]:
+    """The method of Socket, after what was written to the transport.
+
+    `waits`: if that has not gone as a whole, it can't be called now.
+    """
+    method = getattr(Socket, name)
+
+    def call(self: TransportSocket, *arguments: Any, **options: Any) -> Any:
+        transport = self._transport()
+        if transport is not None:
+            transport.send_before()
+            if waits and transport.get_write_buffer_size():
+                raise failure(-errno.EAGAIN)
+        return method(self, *arguments, **options)
+
+    call.__name__, call.__doc__ = name, method.__doc__
+    return call
+
+
+class TransportSocket(Socket):
+    """A Socket that a transport has: what it sends goes behind what was written before.
+
+    BlockingIOError: something of that is still to be sent.
+    """
+
+    __slots__ = ()
+
+    send = _in_order("send", waits=True)
+    sendall = _in_order("sendall", waits=True)
+    sendto = _in_order("sendto", waits=True)
+    sendmsg = _in_order("sendmsg", waits=True)
+    send_message = _in_order("send_message", waits=True)
+    send_batch = _in_order("send_batch", waits=True)
+    shutdown = _in_order("shutdown")
+    detach = _in_order("detach")
+    # Whoever asks for the descriptor may send on it.
+    fileno = _in_order("fileno")
+
+
+def share(sock: Socket, transport: Any) -> None:
+    """From now on the two keep their order."""
+    # (A class that a program has derived stays what it is.)
+    if type(sock) in (Socket, TransportSocket):
+        sock.__class__ = TransportSocket
+        sock._transport = weakref.ref(transport)

@@ -1,0 +1,95 @@
+"""TLS over a transport: asyncio's own, whatever loop runs."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from asyncio.sslproto import SSLProtocol
+from functools import partial
+from socket import SOCK_STREAM
+from typing import Any, Callable, Optional, TypedDict, Union
+
+from .._socket import Socket
+from ._connection import StreamConnection
+
+TlsContext = Union[ssl.SSLContext, bool, None]
+
+
+class TlsOptions(TypedDict, total=False):
+    """In seconds, as asyncio's. The second is new in Python 3.11."""
+
+    ssl_handshake_timeout: Optional[float]
+    ssl_shutdown_timeout: Optional[float]
+
+
+def tls_of(
+    context: TlsContext, server_side: bool, server_hostname: Optional[str], options: TlsOptions
+) -> Optional[Callable[..., Any]]:
+    """What makes the protocol that stands between a transport and a program's protocol."""
+    if not context:
+        if server_hostname is not None:
+            raise ValueError("server_hostname is only meaningful with ssl")
+        for name, value in options.items():
+            if value is not None:
+                raise ValueError(f"{name} is only meaningful with ssl")
+        return None
+    if server_side and not isinstance(context, ssl.SSLContext):
+        raise TypeError("ssl of a server is an SSLContext")
+    if not server_side and server_hostname is None:
+        raise ValueError("you have to pass server_hostname when using ssl")
+    given = {name: value for name, value in options.items() if value is not None}
+    given.update(server_side=server_side, server_hostname=server_hostname)
+    # (None: asyncio makes its default.)
+    return partial(_secured, None if context is True else context, given)
+
+
+def _secured(
+    context: Any,
+    options: Any,
+    loop: asyncio.AbstractEventLoop,
+    protocol: asyncio.BaseProtocol,
+    waiter: Any,
+    **more: Any,
+) -> Any:
+    return SSLProtocol(loop, protocol, context, waiter, **options, **more)
+
+
+def check_for_tls(sock: Socket) -> None:
+    if sock.type != SOCK_STREAM:
+        raise ValueError("TLS goes over streams")
+
+
+async def start_tls(
+    transport: asyncio.BaseTransport,
+    protocol: asyncio.BaseProtocol,
+    sslcontext: ssl.SSLContext,
+    *,
+    server_side: bool = False,
+    server_hostname: Optional[str] = None,
+    ssl_handshake_timeout: Optional[float] = None,
+    ssl_shutdown_timeout: Optional[float] = None,
+) -> asyncio.Transport:
+    """loop.start_tls, also on a loop that does not do it with transports of others, as uvloop."""
+    if not isinstance(transport, StreamConnection):
+        raise TypeError(f"transport {transport!r} is not a stream of udsock.aio")
+    if not isinstance(sslcontext, ssl.SSLContext):
+        raise TypeError(f"sslcontext is an SSLContext, not {sslcontext!r}")
+    timeouts = TlsOptions(
+        ssl_handshake_timeout=ssl_handshake_timeout, ssl_shutdown_timeout=ssl_shutdown_timeout
+    )
+    make = tls_of(sslcontext, server_side, server_hostname or "", timeouts)
+    assert make is not None
+    loop = asyncio.get_running_loop()
+    waiter = loop.create_future()
+    tls = make(loop, protocol, waiter, call_connection_made=False)
+    transport.pause_reading()
+    transport.set_protocol(tls)
+    tls.connection_made(transport)
+    transport.resume_reading()
+    try:
+        await waiter
+    except BaseException:
+        transport.close()
+        raise
+    upgraded: asyncio.Transport = tls._app_transport
+    return upgraded
