@@ -68,7 +68,8 @@ echo_with() {
         ${RUN:-} "$directory/echo_server-$kind" stream "$socket" >"$directory/$kind.log" 2>&1 &
         server=$!
         for _ in {1..100}; do [[ -S $socket ]] || sleep 0.1; done
-        echo "$kind: $(echo hello | timeout 60 ${RUN:-} "$directory/echo_client-$kind" stream "$socket")"
+        timeout 60 ${RUN:-} "$directory/echo_client-$kind" stream "$socket" >"$directory/$kind.client"
+        echo "$kind: $(grep -c "received " "$directory/$kind.client") answers"
         kill "$server"
         wait "$server" || true
     done
