@@ -1,10 +1,14 @@
-//! Generates `include/udsock.h` from `src/abi`, and the manual pages from the same text.
-//! The header is committed; a test compares the two.
+//! The manual pages, which are made from `include/udsock.h`; the shared library's name; and what
+//! `cargo cinstall` installs with a version in it.
 //!
-//! Besides, the shared library's name, and what `cargo cinstall` installs with a version in it.
+//! With the feature `header` it first makes `include/udsock.h` itself, from `src/abi`. The header is
+//! committed, so that nobody else needs cbindgen; a test compares the two.
 
 #[path = "build/declaration.rs"]
 mod declaration;
+#[cfg(feature = "header")]
+#[path = "build/generator.rs"]
+mod generator;
 #[path = "build/header.rs"]
 mod header;
 #[path = "build/manual.rs"]
@@ -37,18 +41,18 @@ fn main() {
     let out = Path::new(&out);
     link_beside_library(out, &soname);
 
-    let header = header::Header::of(Path::new("src/abi"));
-    let text = header.text();
-    write(&out.join("udsock.h"), &text);
-    let committed = Path::new("include/udsock.h");
-    if fs::read_to_string(committed).ok().as_deref() != Some(&text) {
-        write(committed, &text);
+    let header = "include/udsock.h";
+    #[cfg(feature = "header")]
+    {
+        let text = generator::generate(Path::new("src/abi"));
+        if fs::read_to_string(header).ok().as_deref() != Some(&text) {
+            write(Path::new(header), &text);
+        }
     }
-    manual::write(&header, &out.join("man"));
+    manual::write(&header::Header::parse(&read(header)), &out.join("man"));
 
-    let template = "cmake/udsockConfigVersion.cmake.in";
-    let text = fs::read_to_string(template).unwrap_or_else(|error| panic!("{template}: {error}"));
-    write(&out.join("cmake/udsockConfigVersion.cmake"), &with_version(&text));
+    let version = with_version(&read("cmake/udsockConfigVersion.cmake.in"));
+    write(&out.join("cmake/udsockConfigVersion.cmake"), &version);
 }
 
 /// Programs that are linked with target/release/libudsock.so look for its soname there.
@@ -59,6 +63,10 @@ fn link_beside_library(out: &Path, soname: &str) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => panic!("{soname}: {error}"),
         _ => {}
     }
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 fn write(path: &Path, text: &str) {

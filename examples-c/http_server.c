@@ -5,7 +5,7 @@
  *     build/http_server /tmp/http.sock
  *     curl --unix-socket /tmp/http.sock http://localhost/echo -d hello
  */
-#define _GNU_SOURCE 1 /* for strcasestr and the lock below */
+#define _GNU_SOURCE 1 /* for strcasestr */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -16,8 +16,9 @@
 #include "udsock.h"
 
 enum { REQUEST_MAX = 1 << 20, IDLE_MS = 60000, SEND_MS = 10000 };
-/* Answers hold it together; the end takes it for itself: then none is under way. */
-static pthread_rwlock_t answering = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+/* Answers hold it together, the end alone. None comes through the door behind the end. */
+static pthread_rwlock_t answering = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER;
 
 struct connection {
     udsock_t client;
@@ -64,7 +65,9 @@ static void *serve(void *argument)
     while (answered >= 0 && (n = udsock_recv(c->client, c->data + c->size, REQUEST_MAX - c->size,
                                              IDLE_MS)) > 0) {
         c->data[c->size += (size_t)n] = '\0';
+        pthread_mutex_lock(&door);
         pthread_rwlock_rdlock(&answering);
+        pthread_mutex_unlock(&door);
         while ((answered = answer(c)) > 0) {
         }
         pthread_rwlock_unlock(&answering);
@@ -104,9 +107,7 @@ int main(int argc, char **argv)
     udsock_t server = udsock_open_server(UDSOCK_STREAM, path, &open_to_all, &err);
     pthread_t acceptor;
     if (server < 0 || pthread_create(&acceptor, NULL, accept_clients, &server) != 0) {
-        fprintf(stderr, "http_server: %s\n", server < 0 ? err.message : "no thread");
-        udsock_close(server);
-        return 1;
+        return fprintf(stderr, "http_server: %s\n", server < 0 ? err.message : "no thread"), 1;
     }
     printf("http_server: serving on %s\n", path);
     fflush(stdout);
@@ -114,6 +115,5 @@ int main(int argc, char **argv)
     sigwait(&signals, &signal_number);
     udsock_close(server); /* The file goes, and accept returns. */
     pthread_join(acceptor, NULL);
-    pthread_rwlock_wrlock(&answering);
-    return 0;
+    return pthread_mutex_lock(&door) || pthread_rwlock_wrlock(&answering);
 }

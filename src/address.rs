@@ -166,7 +166,7 @@ impl Deref for NameText {
 
 /// The text that reads back as the same name; empty if there is none.
 pub(crate) fn text_of(name: &SocketName) -> NameText {
-    let mut text = Text { bytes: [0; _], length: 0 };
+    let mut text = Text { bytes: [0; NAME_TEXT_MAX + 1], length: 0 };
     match name.bytes() {
         [] => return NameText::Unnamed,
         [0, name @ ..] => {

@@ -175,7 +175,7 @@ impl Socket {
         let mut came = self.receive_some(inbox, 0..step.min(most), wait)?;
         let mut wait = Wait::new(Timeout::Milliseconds(0));
         // An error that a datagram socket tells is gone when it is told.
-        while self.kind() != Kind::Datagram && came.is_multiple_of(step) && came < most {
+        while self.kind() != Kind::Datagram && came % step == 0 && came < most {
             match self.receive_some(inbox, came..most.min(came + step), &mut wait) {
                 Ok(more) => came += more,
                 Err(error) => {

@@ -1,8 +1,6 @@
 //! A list that only grows, at its end. Nobody waits for anybody, and at every moment it is whole,
 //! also for a child that is forked while another thread adds to it.
 
-use std::mem::MaybeUninit;
-
 use crate::error::Result;
 use crate::sys::{self, OncePointer};
 
@@ -18,7 +16,7 @@ pub(crate) struct Node<T> {
 }
 
 /// Memory for one more.
-pub(crate) type Room<T> = Box<MaybeUninit<Node<T>>>;
+pub(crate) type Room<T> = sys::Room<Node<T>>;
 
 impl<T> Chain<T> {
     pub(crate) fn room() -> Result<Room<T>> {
@@ -40,7 +38,7 @@ impl<T> Chain<T> {
     /// The first that is the one; if none is, this one, at the end. Of many threads that look
     /// for the same at once all find the same.
     pub(crate) fn find_or_push(&self, is_it: impl Fn(&T) -> bool, room: Room<T>, value: T) -> &T {
-        let mut new = Some(Box::write(room, Node { value, next: Link::new() }));
+        let mut new = Some(room.fill(Node { value, next: Link::new() }));
         let mut link = &self.first;
         loop {
             // Whoever else was faster is looked at, too.

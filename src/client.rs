@@ -36,10 +36,10 @@ impl Socket {
         let address = Address::parse(text)?;
         let remote = Replacement::new(c_string(text.to_bytes())?)?;
         // A second attempt with the same options finds what the first one bound.
-        if let Some(local) = options.local_address
-            && !self.is_bound_to(local)?
-        {
-            self.bind(local, &FileOptions::default())?;
+        if let Some(local) = options.local_address {
+            if !self.is_bound_to(local)? {
+                self.bind(local, &FileOptions::default())?;
+            }
         }
         self.never_block()?;
         let mut wait = Wait::new(options.timeout);

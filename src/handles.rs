@@ -32,6 +32,9 @@ impl Object {
 
 /// What else than a socket can have a handle: something that watches sockets.
 pub(crate) trait Other: Any + Send + Sync {
+    /// Itself, to find out what it is.
+    fn as_any(&self) -> &dyn Any;
+
     /// Ends every wait.
     fn close(&self);
 
@@ -66,8 +69,7 @@ pub(crate) struct OtherInUse(InUse<'static, Object>);
 impl OtherInUse {
     /// As what it is. `None`: it is something else.
     pub(crate) fn downcast<T: Other>(&self) -> Option<&T> {
-        let other: &dyn Any = self.other();
-        other.downcast_ref()
+        self.other().as_any().downcast_ref()
     }
 
     fn other(&self) -> &dyn Other {
@@ -113,7 +115,7 @@ pub(crate) fn open_pair(make: impl FnOnce() -> Result<[Socket; 2]>) -> Result<[i
 /// Makes something else, which is told its handle.
 pub(crate) fn open_other<T: Other>(make: impl FnOnce(i64) -> Result<T>) -> Result<i64> {
     let (place, room) = (vacancy()?, sys::room_for()?);
-    let other = Box::write(room, make(place.handle())?);
+    let other = room.fill(make(place.handle())?);
     Ok(place.fill(Object::Other(other)).get())
 }
 

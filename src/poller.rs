@@ -5,6 +5,7 @@
 //! nothing is queued here but what the kernel does not remember, answers that found no room;
 //! and nothing is received before it can be told: what has no room stays in the kernel.
 
+use std::any::Any;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -413,6 +414,10 @@ impl Drop for Poller {
 }
 
 impl Other for Poller {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
     fn close(&self) {
         self.closed.store(true, Ordering::Release);
         if !self.is_of_this_process() {
@@ -442,9 +447,7 @@ impl Other for Poller {
         }
         let mut state = self.locked();
         // Others may have the same open file: then closing alone would not end it.
-        if let Some(member) = state.members.remove(socket)
-            && member.watched != 0
-        {
+        if state.members.remove(socket).is_some_and(|member| member.watched != 0) {
             let _ = sys::unwatch(self.epoll(), fd);
         }
         self.unlock(state);

@@ -140,10 +140,9 @@ impl Settings {
         }
         for what in Pass::ALL {
             let change = self.change(what);
-            if let Some(was_on) = change.was_on()
-                && was_on != change.is_on()
-                && what.is_on(fd) == Ok(change.is_on())
-            {
+            let is_to_change =
+                |&was_on: &bool| was_on != change.is_on() && what.is_on(fd) == Ok(change.is_on());
+            if let Some(was_on) = change.was_on().filter(is_to_change) {
                 let _ = what.set(fd, was_on);
             }
         }

@@ -95,10 +95,9 @@ impl<A: Alarm, const FIRST: usize> Sleepers<A, FIRST> {
             let Some(place) = self.places.get(index) else {
                 continue;
             };
-            if place.sleeps_for.load(Ordering::Acquire) == reason
-                && place.process.load(Ordering::Acquire) == process
-                && let Some(alarm) = place.alarm.get()
-            {
+            let is_meant = place.sleeps_for.load(Ordering::Acquire) == reason
+                && place.process.load(Ordering::Acquire) == process;
+            if let Some(alarm) = place.alarm.get().filter(|_| is_meant) {
                 alarm.ring();
             }
         }

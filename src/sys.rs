@@ -40,7 +40,7 @@ pub(crate) use files::*;
 pub(crate) use forks::*;
 pub(crate) use identity::*;
 pub use memory::Buffer;
-pub(crate) use memory::{LARGEST_MESSAGE, Shared, boxed, room_for};
+pub(crate) use memory::{LARGEST_MESSAGE, Room, Shared, boxed, room_for};
 pub use name::SocketName;
 use name::name_from;
 pub(crate) use netlink::unix_diag;
@@ -232,7 +232,7 @@ pub(crate) fn poll<const N: usize>(
         }
         time => {
             let time = time.map(|time| libc::timespec {
-                tv_sec: time.as_secs() as libc::time_t,
+                tv_sec: time.as_secs() as _,
                 tv_nsec: time.subsec_nanos() as _,
             });
             let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);

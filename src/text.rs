@@ -25,7 +25,7 @@ impl ShortText {
     const SIZE: usize = 64;
 
     pub(crate) fn new(text: fmt::Arguments<'_>) -> Self {
-        let mut short = Self { bytes: [0; _], length: 0 };
+        let mut short = Self { bytes: [0; Self::SIZE], length: 0 };
         short.write_fmt(text).expect("it is short");
         short
     }

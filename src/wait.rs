@@ -303,9 +303,7 @@ fn sleep(
         return Err(Error::Closed);
     }
     let [revents, rung] = woken?;
-    if let Some(place) = &place
-        && rung != 0
-    {
+    if let Some(place) = place.as_ref().filter(|_| rung != 0) {
         sys::lower(place.alarm());
     }
     Ok(revents)

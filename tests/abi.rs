@@ -3,8 +3,8 @@
 
 mod support;
 
-use std::ffi::CStr;
-use std::mem::{offset_of, size_of};
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::mem::{self, offset_of, size_of};
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 use std::{fs, ptr, thread};
@@ -26,6 +26,38 @@ fn echo_over_every_kind_with_a_connection() {
         assert_eq!(server.close(), 0);
         assert_eq!(dir.list(), [""; 0]);
     }
+}
+
+/// The words are our own, for C libraries that lack these calls, and the same as theirs.
+#[test]
+fn an_errno_has_the_name_and_the_text_that_the_c_library_gives_it() {
+    const TEST: &str = "an_errno_has_the_name_and_the_text_that_the_c_library_gives_it";
+    type Words = extern "C" fn(c_int) -> *const c_char;
+    // SAFETY: these symbols, where there are any, are such functions (glibc 2.32).
+    let [name, text] = [c"strerrorname_np", c"strerrordesc_np"].map(|symbol| unsafe {
+        mem::transmute::<*mut c_void, Option<Words>>(libc::dlsym(
+            libc::RTLD_DEFAULT,
+            symbol.as_ptr(),
+        ))
+    });
+    let (Some(name), Some(text)) = (name, text) else {
+        return skip(TEST, "no strerrorname_np in this C library");
+    };
+    // SAFETY: NULL, or a static string.
+    let of = |word: *const c_char| (!word.is_null()).then(|| unsafe { CStr::from_ptr(word) });
+    let mut known = 0;
+    for errno in 1..4096 {
+        let code = no(errno);
+        // SAFETY: static strings.
+        let ours = unsafe {
+            [udsock_error_name(code), udsock_error_text(code)].map(|word| CStr::from_ptr(word))
+        };
+        known += i32::from(of(name(errno)).is_some());
+        let theirs =
+            [of(name(errno)).unwrap_or(c"UNKNOWN"), of(text(errno)).unwrap_or(c"Unknown error")];
+        assert_eq!(ours, theirs, "{errno}");
+    }
+    assert!(known > 100, "that is how many errnos Linux has");
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl Held {
             yield_now();
         }
         // SAFETY: the thread runs.
-        assert_eq!(unsafe { libc::pthread_kill(thread.as_pthread_t(), libc::SIGUSR1) }, 0);
+        assert_eq!(unsafe { libc::pthread_kill(thread.as_pthread_t() as _, libc::SIGUSR1) }, 0);
         while !IS_HELD.load(Ordering::SeqCst) {
             yield_now();
         }

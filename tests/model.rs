@@ -2,6 +2,7 @@
 //! as the memory model allows it. The two files are compiled here against loom's
 //! atomics.
 
+#![cfg(target_pointer_width = "64")] // As loom's atomics.
 #![allow(dead_code, reason = "the model uses a part of each file")]
 
 /// What `src/sync.rs` is in the library.

@@ -185,8 +185,8 @@ fn name_of_socket(fd: RawFd) -> Vec<u8> {
     let length = length as usize - mem::offset_of!(libc::sockaddr_un, sun_path);
     let length = length.min(NAME_SIZE);
     let mut name: Vec<u8> = address.sun_path[..length].iter().map(|byte| *byte as u8).collect();
-    if name[0] != 0 {
-        name.pop_if(|last| *last == 0);
+    if name[0] != 0 && name.last() == Some(&0) {
+        name.pop();
     }
     name
 }

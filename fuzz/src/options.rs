@@ -18,9 +18,9 @@ const LARGEST: usize = 4096;
 pub fn run(data: &[u8]) {
     let place = Place::enter();
     let mut input = Unstructured::new(data);
-    let target =
-        one_of(&mut input, &[bind, connect, poller, inspection, error_out, message, messages]);
-    target(&mut input);
+    let targets: [fn(&mut Unstructured<'_>); 7] =
+        [bind, connect, poller, inspection, error_out, message, messages];
+    one_of(&mut input, &targets)(&mut input);
     let _ = fs::remove_dir_all("made");
     let left = place.dir.list();
     assert!(left.iter().all(|name| name == "kept"), "{left:?}");

@@ -145,13 +145,14 @@ struct Message {
 
 impl Message {
     fn new(room: usize) -> Self {
-        Self { bytes: [0; _], length: 0, room: room.saturating_sub(1) }
+        Self { bytes: [0; UDSOCK_MESSAGE_SIZE], length: 0, room: room.saturating_sub(1) }
     }
 }
 
 impl Write for Message {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let fits = text.floor_char_boundary(self.room - self.length);
+        let left = self.room - self.length;
+        let fits = (0..=left.min(text.len())).rfind(|&end| text.is_char_boundary(end)).unwrap_or(0);
         self.bytes[self.length..self.length + fits].copy_from_slice(&text.as_bytes()[..fits]);
         self.length += fits;
         if fits < text.len() { Err(fmt::Error) } else { Ok(()) }

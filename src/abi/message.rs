@@ -346,7 +346,7 @@ impl Messages {
         }
         // SAFETY: there is a first element, and it begins with its size.
         let stride = unsafe { Message::read(first) }?.content.size as usize;
-        if !stride.is_multiple_of(8) {
+        if stride % align_of::<udsock_message>() != 0 {
             return Err(Error::INVALID);
         }
         let whole = stride.checked_mul(count).ok_or(Error::INVALID)?;

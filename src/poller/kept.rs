@@ -1,7 +1,7 @@
 //! What a poller has taken for sending and could not send yet.
 
 use std::collections::VecDeque;
-use std::mem::{self, MaybeUninit};
+use std::mem;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
@@ -142,7 +142,7 @@ impl Kept {
 /// For the rest of what is about to be sent: room, made beforehand.
 #[derive(Default)]
 pub(super) struct Spare {
-    kept: Option<Box<MaybeUninit<Kept>>>,
+    kept: Option<sys::Room<Kept>>,
     bytes: VecDeque<u8>,
 }
 
@@ -175,7 +175,7 @@ impl Spare {
     pub(super) fn take(&mut self) -> Result<Box<Kept>> {
         self.make_room(0)?;
         let room = self.kept.take().ok_or(Error::NO_MEMORY)?;
-        Ok(Box::write(room, Kept::new(Queue::Bytes(mem::take(&mut self.bytes)))))
+        Ok(room.fill(Kept::new(Queue::Bytes(mem::take(&mut self.bytes)))))
     }
 }
 

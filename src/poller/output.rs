@@ -120,10 +120,8 @@ impl Poller {
         round: &mut Round<'_, impl Report>,
     ) {
         self.flush_quietly(state, socket, handle);
-        if let Some(member) = state.members.get_mut(handle)
-            && member.kept.is_none()
-            && member.is_refusing
-        {
+        let member = state.members.get_mut(handle);
+        if let Some(member) = member.filter(|member| member.kept.is_none() && member.is_refusing) {
             member.is_refusing = false;
             // If it were watched on, this would come once more, and say nothing.
             let _ = self.follow(member, socket.fd());

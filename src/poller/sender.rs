@@ -76,10 +76,10 @@ impl Sender<'_> {
         let mut fates = [Fate::of(index, item); PARTS];
         parts[0] = item.data;
         let mut count = 1;
-        while count < PARTS
-            && fates[count - 1].then == Then::Stay
-            && let Some(index) = chain.next()
-        {
+        while count < PARTS && fates[count - 1].then == Then::Stay {
+            let Some(index) = chain.next() else {
+                break;
+            };
             match taken.items.item(index).and_then(without_address) {
                 Err(error) => taken.settle(index, Err(error)),
                 Ok(item) => {
@@ -274,14 +274,13 @@ impl Sender<'_> {
         chain: &mut Chain<'_>,
         taken: &mut Taken<'_, impl Items<'a>>,
     ) {
-        let mut batch: [Option<(usize, Item<'a>)>; sys::BATCH] = [const { None }; _];
+        let mut batch: [Option<(usize, Item<'a>)>; sys::BATCH] = [const { None }; sys::BATCH];
         let (mut count, mut then) = (1, item.then);
         batch[0] = Some((index, item));
-        while count < sys::BATCH
-            && then == Then::Stay
-            && self.member.then == Then::Stay
-            && let Some(index) = chain.next()
-        {
+        while count < sys::BATCH && then == Then::Stay && self.member.then == Then::Stay {
+            let Some(index) = chain.next() else {
+                break;
+            };
             match self.message(index, taken) {
                 Err(error) => taken.settle(index, Err(error)),
                 Ok(item) if self.must_wait(&item) => {
@@ -332,10 +331,11 @@ impl Sender<'_> {
                     }
                     done += 1;
                     // What is behind one that is kept may have to wait, too.
-                    while done < batch.len()
-                        && batch[done].as_ref().is_some_and(|(_, item)| self.must_wait(item))
-                        && let Some((index, item)) = batch[done].take()
-                    {
+                    while let Some(next) = batch.get_mut(done) {
+                        let Some((index, item)) = next.take_if(|(_, item)| self.must_wait(item))
+                        else {
+                            break;
+                        };
                         let result = self.keep(item);
                         taken.settle(index, result);
                         done += 1;

@@ -110,7 +110,7 @@ impl Ancillary {
 
     /// What has come is owned from now on.
     pub(super) fn own(&mut self, header: &libc::msghdr) {
-        self.filled = header.msg_controllen;
+        self.filled = header.msg_controllen as _;
         self.is_cut = header.msg_flags & libc::MSG_CTRUNC != 0;
     }
 
@@ -127,14 +127,15 @@ impl Ancillary {
         // SAFETY: a msghdr is numbers and pointers; all zero is an empty one.
         let mut header: libc::msghdr = unsafe { zeroed() };
         header.msg_control = self.room.0.as_mut_ptr().cast();
-        header.msg_controllen = std::mem::take(&mut self.filled);
+        header.msg_controllen = std::mem::take(&mut self.filled) as _;
         // SAFETY: the kernel has filled in as much as msg_controllen says, in whole headers.
         let mut next = unsafe { libc::CMSG_FIRSTHDR(&raw const header) };
         while !next.is_null() {
             // SAFETY: not NULL, so it lies within what was filled in.
             let (entry, data) = unsafe { (*next, libc::CMSG_DATA(next)) };
+            let length: usize = entry.cmsg_len as _;
             // SAFETY: no pointers.
-            let size = entry.cmsg_len - unsafe { libc::CMSG_LEN(0) } as usize;
+            let size = length - unsafe { libc::CMSG_LEN(0) } as usize;
             match (entry.cmsg_level, entry.cmsg_type) {
                 (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
                     for index in 0..size / size_of::<RawFd>() {

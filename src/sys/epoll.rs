@@ -129,7 +129,7 @@ pub(crate) fn set_timer(timer: BorrowedFd<'_>, time: Option<Duration>) -> Result
     let mut setting: libc::itimerspec = unsafe { zeroed() };
     if let Some(time) = time {
         let time = time.max(Duration::from_nanos(1));
-        setting.it_value.tv_sec = time.as_secs() as libc::time_t;
+        setting.it_value.tv_sec = time.as_secs() as _;
         setting.it_value.tv_nsec = time.subsec_nanos() as _;
     }
     // SAFETY: the setting lives through the call; the old one is not wanted.

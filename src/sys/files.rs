@@ -65,10 +65,10 @@ pub(crate) fn status_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<FileSt
 }
 
 fn status_in(directory: c_int, name: &CStr) -> Result<FileStatus> {
-    let mut status = MaybeUninit::<libc::stat>::uninit();
+    let mut status = MaybeUninit::<libc::stat64>::uninit();
     // SAFETY: the name is a C string, and there is room for the status.
     check(unsafe {
-        libc::fstatat(
+        libc::fstatat64(
             directory,
             name.as_ptr(),
             status.as_mut_ptr(),

@@ -81,8 +81,18 @@ impl Buffer<'_> {
 /// No message of a Unix socket is larger, whatever its buffer.
 pub(crate) const LARGEST_MESSAGE: usize = 4_263_616;
 
-/// Room for a value that is made later (`Box::write`), when there must be some.
-pub(crate) fn room_for<T>() -> Result<Box<MaybeUninit<T>>> {
+/// Room for a value that is made later, when there must be some.
+pub(crate) struct Room<T>(Box<MaybeUninit<T>>);
+
+impl<T> Room<T> {
+    pub(crate) fn fill(mut self, value: T) -> Box<T> {
+        self.0.write(value);
+        // SAFETY: it has just been written.
+        unsafe { self.0.assume_init() }
+    }
+}
+
+pub(crate) fn room_for<T>() -> Result<Room<T>> {
     const { assert!(size_of::<T>() > 0) };
     // SAFETY: the size is not 0.
     let place = unsafe { alloc(Layout::new::<T>()) }.cast::<MaybeUninit<T>>();
@@ -90,12 +100,12 @@ pub(crate) fn room_for<T>() -> Result<Box<MaybeUninit<T>>> {
         return Err(Error::NO_MEMORY);
     }
     // SAFETY: it was allocated for a T just now, and is nobody else's.
-    Ok(unsafe { Box::from_raw(place) })
+    Ok(Room(unsafe { Box::from_raw(place) }))
 }
 
 /// `Box::new`.
 pub(crate) fn boxed<T>(value: T) -> Result<Box<T>> {
-    room_for().map(|room| Box::write(room, value))
+    room_for().map(|room| room.fill(value))
 }
 
 /// A value with many owners: `Arc`.

@@ -12,7 +12,7 @@ use crate::text::c_string;
 /// How many processors this machine has at work.
 pub(crate) fn processors() -> i64 {
     // SAFETY: it takes a number and gives one.
-    unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }
+    unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) as _ }
 }
 
 /// Tells this process from those that it was forked from, whose memory it has a copy of: the

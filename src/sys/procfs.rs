@@ -39,7 +39,7 @@ pub(crate) fn find_in_lines<T>(path: &CStr, find: impl Fn(&str) -> Option<T>) ->
         filled += size;
         let mut start = 0;
         while let Some(length) = room[start..filled].iter().position(|&byte| byte == b'\n') {
-            let line = str::from_utf8(&room[start..start + length]);
+            let line = std::str::from_utf8(&room[start..start + length]);
             if let Some(found) = line.ok().and_then(&find) {
                 return Some(found);
             }
@@ -76,17 +76,19 @@ pub(crate) fn read_link<'a>(path: &CStr, room: &'a mut [u8]) -> Result<&'a [u8]>
 
 /// Those names in a directory that are numbers: processes, or descriptors.
 pub(crate) fn numbers_in(path: &CStr) -> Result<Numbers> {
-    Ok(Numbers { directory: open(path)?, entries: [0; _], next: 0, end: 0 })
+    Ok(Numbers { directory: open(path)?, entries: [0; Numbers::ROOM], next: 0, end: 0 })
 }
 
 pub(crate) struct Numbers {
     directory: OwnedFd,
-    entries: [u8; 2048],
+    entries: [u8; Numbers::ROOM],
     next: usize,
     end: usize,
 }
 
 impl Numbers {
+    const ROOM: usize = 2048;
+
     /// getdents64(2). `None`: there are no more.
     fn fill(&mut self) -> Option<()> {
         let (entries, size) = (self.entries.as_mut_ptr(), self.entries.len());

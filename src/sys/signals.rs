@@ -15,7 +15,7 @@ pub(crate) type Handler = extern "C" fn(i32);
 const MARK: i32 = libc::SA_NOCLDSTOP | libc::SA_NOCLDWAIT;
 
 /// For each signal the handler of another copy, which is to do its part, too.
-static NEXT: [AtomicUsize; MOST_SIGNALS] = [const { AtomicUsize::new(NONE) }; _];
+static NEXT: [AtomicUsize; MOST_SIGNALS] = [const { AtomicUsize::new(NONE) }; MOST_SIGNALS];
 const NONE: usize = 0;
 
 /// Linux has 64, and 127 on MIPS.

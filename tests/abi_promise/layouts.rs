@@ -13,7 +13,7 @@ const NOT_CONSTANTS: [&str; 4] =
 
 /// A line each, in the header's order.
 pub fn of(header: &Path) -> String {
-    let name = format!("layouts-{}", header.file_stem().unwrap().display());
+    let name = format!("layouts-{}", header.file_stem().unwrap().to_str().unwrap());
     let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name).with_extension("c");
     fs::write(&source, printer(header)).expect("the directory can be written");
     let flags = [&["-std=c11"][..], &c_library::WARNINGS].concat();

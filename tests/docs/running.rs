@@ -1,6 +1,6 @@
 //! A command that runs, with all that it starts; nothing of it outlives this.
 
-use std::io::{BufRead, BufReader, Write, pipe};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -21,7 +21,7 @@ impl Running {
     /// In a process group of its own, so that it ends with those that it starts.
     pub fn start(mut command: Command) -> Self {
         let what = format!("{command:?}");
-        let (reader, writer) = pipe().expect("there are descriptors");
+        let (reader, writer) = crate::support::pipe();
         command.stdin(Stdio::piped()).process_group(0);
         command.stderr(writer.try_clone().unwrap()).stdout(writer);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{what}: {error}"));

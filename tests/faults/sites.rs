@@ -55,7 +55,7 @@ const SITES: &[Site] = &[
     ("open_path", "open", &[("openat", "\"/\", O_RDONLY|O_CLOEXEC|O_PATH")]),
     ("open_path_at", "openat", &[("openat", "O_NOFOLLOW|O_CLOEXEC|O_PATH")]),
     ("open_directory", "openat", &[("openat", "\".\",")]),
-    ("status_in", "fstatat", &[("newfstatat", ""), ("statx", "")]),
+    ("status_in", "fstatat64", &[("newfstatat", ""), ("statx", "")]),
     ("unlink_at", "unlinkat", &[("unlinkat", "")]),
     ("rename_new_at", "syscall", &[("renameat2", "RENAME_NOREPLACE")]),
     ("exchange_at", "syscall", &[("renameat2", "RENAME_EXCHANGE")]),
@@ -154,9 +154,8 @@ fn places_in(file: &Path, places: &mut BTreeSet<(String, String)>) {
     let text = fs::read_to_string(file).expect("a source");
     let mut function = "";
     for line in text.lines().map(str::trim_start).filter(|line| !line.starts_with("//")) {
-        if let Some((_, rest)) = line.split_once("fn ")
-            && let Some((name, _)) = rest.split_once(['(', '<'])
-        {
+        let named = line.split_once("fn ").and_then(|(_, rest)| rest.split_once(['(', '<']));
+        if let Some((name, _)) = named {
             function = name;
         }
         for call in line.split("libc::").skip(1).filter_map(|rest| rest.split_once('(')) {

@@ -14,6 +14,11 @@ fn has_all(test: &str, programs: &[&str]) -> bool {
     programs.iter().all(|program| has(test, program))
 }
 
+/// What has been installed, if these are here, too.
+fn installed_with(test: &str, programs: &[&str]) -> Option<&'static Prefix> {
+    has_all(test, programs).then(|| installed(test)).flatten()
+}
+
 fn succeeds(command: &mut Command) {
     run(command).unwrap_or_else(|complaint| panic!("{complaint}"));
 }
@@ -39,9 +44,7 @@ fn work(directory: &str, prefix: &Prefix) {
 #[test]
 fn with_pkg_config() {
     const TEST: &str = "with_pkg_config";
-    if has_all(TEST, &["cc", "c++", "make", "pkg-config", "readelf"])
-        && let Some(prefix) = installed(TEST)
-    {
+    if let Some(prefix) = installed_with(TEST, &["cc", "c++", "make", "pkg-config", "readelf"]) {
         let dir = Dir::new();
         let mut make = prefix.command("make");
         make.arg("-C").arg(source("tests/install/pkg-config"));
@@ -107,8 +110,8 @@ fn cmake_finds_the_versions_that_do() {
 #[test]
 fn with_meson() {
     const TEST: &str = "with_meson";
-    if has_all(TEST, &["cc", "c++", "meson", "ninja", "pkg-config", "readelf"])
-        && let Some(prefix) = installed(TEST)
+    if let Some(prefix) =
+        installed_with(TEST, &["cc", "c++", "meson", "ninja", "pkg-config", "readelf"])
     {
         let dir = Dir::new();
         let mut setup = prefix.command("meson");
@@ -121,9 +124,7 @@ fn with_meson() {
 #[test]
 fn the_examples() {
     const TEST: &str = "the_examples";
-    if has_all(TEST, &["cc", "make", "pkg-config"])
-        && let Some(prefix) = installed(TEST)
-    {
+    if let Some(prefix) = installed_with(TEST, &["cc", "make", "pkg-config"]) {
         let dir = Dir::new();
         let mut make = prefix.command("make");
         // systemd-socket-activate passes no LD_LIBRARY_PATH on.

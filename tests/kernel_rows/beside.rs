@@ -79,7 +79,8 @@ pub fn receive_into(
     unsafe {
         let mut next = libc::CMSG_FIRSTHDR(&header);
         while let Some(entry) = next.as_ref() {
-            let size = entry.cmsg_len - libc::CMSG_LEN(0) as usize;
+            let length: usize = entry.cmsg_len as _;
+            let size = length - libc::CMSG_LEN(0) as usize;
             let bytes = std::slice::from_raw_parts(libc::CMSG_DATA(next), size).to_vec();
             beside.push((entry.cmsg_type, bytes));
             next = libc::CMSG_NXTHDR(&header, next);

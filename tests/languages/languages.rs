@@ -64,9 +64,8 @@ pub fn ours(test: &str) -> Vec<Language> {
         let command = ["python3", &own("peer.py"), &source("peer.py")];
         languages.push(language("Python", ALL, &command));
     }
-    if has(test, "node")
-        && let Some(binding) = node_binding::installed(test)
-    {
+    let node = has(test, "node").then(|| node_binding::installed(test)).flatten();
+    if let Some(binding) = node {
         let module = text(&binding.join("lib/index.mjs"));
         languages.push(language("Node.js", ALL, &["node", &own("peer.mjs"), &module]));
     }

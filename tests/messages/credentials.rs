@@ -64,7 +64,7 @@ fn a_forked_child_is_told_from_this_process() {
                 let (sender, receiver) = pair(kind);
                 tell_senders(&receiver);
                 assert_eq!(sender.send(b"parent", 0), 6);
-                let (told, tell) = std::io::pipe().unwrap();
+                let (told, tell) = pipe();
                 let status = in_fork(|| {
                     use std::io::Write;
                     (&tell).write_all(&std::process::id().to_ne_bytes()).unwrap();

@@ -215,9 +215,8 @@ fn a_relay_needs_no_more_than_the_two_flags() {
         // (On a seqpacket no data would be a message.)
         let end: &[u8] = if kind == UDSOCK_STREAM { b"" } else { b"end" };
         let step = |sending: &mut std::slice::Iter<'_, Vec<u8>>, socket: &Sock| {
-            if let Some(data) = sending.as_slice().first()
-                && socket.send_all(data, LONG).0 >= 0
-            {
+            let next = sending.as_slice().first();
+            if next.is_some_and(|data| socket.send_all(data, LONG).0 >= 0) {
                 sending.next();
                 if sending.as_slice().is_empty() {
                     assert_eq!(socket.shutdown(UDSOCK_WRITE), 0);

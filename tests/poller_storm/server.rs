@@ -258,10 +258,9 @@ impl<'a> Server<'a> {
 fn mix(items: &mut [udsock_outgoing], random: &mut Random) {
     for _ in 0..items.len() {
         let at = random.below(items.len().max(2) - 1);
-        if let [first, second] = &items[at..(at + 2).min(items.len())]
-            && first.socket != second.socket
-        {
-            items.swap(at, at + 1);
+        match &items[at..(at + 2).min(items.len())] {
+            [first, second] if first.socket != second.socket => items.swap(at, at + 1),
+            _ => {}
         }
     }
 }

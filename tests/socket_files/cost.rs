@@ -71,6 +71,10 @@ fn a_free_path_opens_in_eight_system_calls() {
         if number == 0 {
             calls.retain(|call| !FIRST.contains(call));
         }
+        if cfg!(target_env = "musl") {
+            // Its open(3) sets close-on-exec once more.
+            calls.retain(|call| *call != "fcntl");
+        }
         assert!(calls.len() <= MOST, "{way:?}: {calls:?}");
         eprintln!("{way:?}: {} beyond socket, bind and listen: {calls:?}", calls.len());
     }

@@ -13,7 +13,7 @@ use crate::support::*;
 fn holder_of(directory: &str) -> Forked {
     Forked::holding(|| {
         let directory = File::open(directory).unwrap();
-        directory.lock().unwrap();
+        flock(&directory, libc::LOCK_EX);
         directory
     })
 }
@@ -109,12 +109,12 @@ fn a_holder_who_lets_go_in_time_delays_and_nothing_more() {
         let path = dir.path("s");
         make_stale(UDSOCK_STREAM, &path);
         let directory = File::open(dir.path("")).unwrap();
-        directory.lock().unwrap();
+        flock(&directory, libc::LOCK_EX);
         let server = std::thread::scope(|scope| {
             let start = scope.spawn(|| try_open_server(UDSOCK_STREAM, &path, None));
             std::thread::sleep(Duration::from_millis(20));
             assert!(!start.is_finished(), "it waits");
-            directory.unlock().unwrap();
+            flock(&directory, libc::LOCK_UN);
             start.join().unwrap()
         });
         match server {
@@ -133,7 +133,7 @@ fn a_shared_lock_is_in_the_way_as_well() {
         make_stale(UDSOCK_STREAM, &path);
         let holder = Forked::holding(|| {
             let directory = File::open(dir.path("")).unwrap();
-            directory.lock_shared().unwrap();
+            flock(&directory, libc::LOCK_SH);
             directory
         });
         is_busy(&holder, || try_open_server(UDSOCK_STREAM, &path, None));

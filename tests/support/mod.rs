@@ -4,7 +4,9 @@
 #![allow(dead_code, unused_imports, reason = "each test file uses its part")]
 
 use std::ffi::{CStr, CString, c_char};
+use std::fs::File;
 use std::io::{ErrorKind, Write};
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -36,6 +38,23 @@ pub const CLOSED: i64 = UDSOCK_CLOSED as i64;
 /// The result that stands for an errno.
 pub fn no(errno: i32) -> i64 {
     -i64::from(errno)
+}
+
+/// pipe(2): `std::io::pipe` is newer than the oldest Rust that does.
+pub fn pipe() -> (File, File) {
+    let mut ends = [0; 2];
+    // SAFETY: there is room for two numbers, of descriptors that are made for us.
+    let [reader, writer] = unsafe {
+        assert_eq!(libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC), 0);
+        ends.map(|fd| File::from_raw_fd(fd))
+    };
+    (reader, writer)
+}
+
+/// flock(2), for the same reason. It waits.
+pub fn flock(file: &File, operation: i32) {
+    // SAFETY: no pointers.
+    assert_eq!(unsafe { libc::flock(file.as_raw_fd(), operation) }, 0);
 }
 
 /// A directory of the test's own, removed with everything in it.

@@ -1,0 +1,76 @@
+# What the other scripts share: where they work, and what they fetch. Sourced by them.
+# UDSOCK_WORK: where to work; target/platforms, if it is not set.
+set -euo pipefail
+scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+checkout=$(dirname "$scripts")
+work=${UDSOCK_WORK:-$checkout/target/platforms}
+mkdir -p "$work"
+cd "$checkout"
+
+# Debian packages that are not there yet.
+packages() {
+    local package missing=()
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed' \
+            || missing+=("$package")
+    done
+    if ((${#missing[@]})); then
+        apt-get update -q
+        DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+    fi
+}
+
+# zig cc for a target of zig's, as CC and as the linker: it has the C library of each within.
+zig_for() {
+    packages python3-venv
+    if [[ ! -x $work/zig/bin/python ]]; then
+        python3 -m venv "$work/zig"
+        "$work/zig/bin/pip" install -q ziglang==0.17.1
+    fi
+    ZIG=$(echo "$work"/zig/lib/python3*/site-packages/ziglang/zig)
+    export ZIG ZIG_TARGET=$1 CC=$scripts/zigcc
+    export ZIG_GLOBAL_CACHE_DIR=$work/zig-cache ZIG_LOCAL_CACHE_DIR=$work/zig-cache
+}
+
+# Debian's Rust, which builds std for targets that Debian has none for.
+debian_rust() {
+    packages rustc-web cargo-web rust-web-src gcc libc6-dev binutils
+    export RUSTC=/usr/bin/rustc CARGO=/usr/bin/cargo RUSTC_BOOTSTRAP=1
+    export CARGO_UNSTABLE_BUILD_STD="std panic_unwind test"
+}
+
+# Debian's Rust, and its std for another of Debian's architectures. That is unpacked where nothing
+# else looks, so that the system needs no second architecture.
+debian_rust_for() {
+    local architecture=$1 apt=$work/apt-$1 version
+    packages rustc-web cargo-web gcc libc6-dev
+    sysroot=$work/std-$architecture
+    if [[ ! -d $sysroot ]]; then
+        mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+        touch "$apt/status"
+        local options=(-o APT::Architecture="$architecture" -o APT::Architectures="$architecture"
+            -o Dir::State="$apt" -o Dir::State::lists="$apt/lists" -o Dir::State::status="$apt/status"
+            -o Dir::Cache="$apt/cache" -o APT::Sandbox::User=root)
+        apt-get "${options[@]}" update -q
+        version=$(dpkg-query -W -f '${Version}' rustc-web)
+        (cd "$apt" && apt-get "${options[@]}" download -q "libstd-rust-web-dev=$version")
+        dpkg -x "$apt"/libstd-rust-web-dev_*_"$architecture".deb "$sysroot"
+    fi
+    export RUSTC=/usr/bin/rustc CARGO=/usr/bin/cargo
+}
+
+# A program in C with the static library and one with the shared one: an answer from each.
+echo_with() {
+    local directory=$1 kind server
+    for kind in static shared; do
+        local socket=$directory/$kind.sock
+        rm -f "$socket"
+        ${RUN:-} "$directory/echo_server-$kind" stream "$socket" >"$directory/$kind.log" 2>&1 &
+        server=$!
+        for _ in {1..100}; do [[ -S $socket ]] || sleep 0.1; done
+        timeout 60 ${RUN:-} "$directory/echo_client-$kind" stream "$socket" >"$directory/$kind.client"
+        echo "$kind: $(grep -c "received " "$directory/$kind.client") answers"
+        kill "$server"
+        wait "$server" || true
+    done
+}

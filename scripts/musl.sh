@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# libudsock for musl, x86-64: the .a and the .so, a program in C with each, and the tests, which run
+# natively.
+#
+#     scripts/musl.sh [TEST...]           (without tests: the core; "none": no tests)
+#
+# Takes 3 minutes of CPU time for the libraries and 4 for the core tests. Fetches rustc-web,
+# cargo-web, rust-web-src, musl and python3-venv from Debian (300 MB), ziglang from PyPI (100 MB).
+#
+# cargo builds std anew for musl (-Zbuild-std, which stable allows with RUSTC_BOOTSTRAP). Zig is the
+# linker: it brings musl and an unwinder. Debian's own libgcc_eh.a can't be that: it wants glibc's
+# _dl_find_object.
+source "$(dirname "$0")/common.sh"
+packages musl
+debian_rust
+zig_for x86_64-linux-musl
+target=x86_64-unknown-linux-musl
+export CARGO_BUILD_TARGET=$target CARGO_TARGET_DIR=$work/musl
+export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=$CC
+# A libudsock.so is made only if the C library is not linked statically. The .a is for both.
+export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS="-C link-self-contained=no -C target-feature=-crt-static"
+$CARGO build --release --locked --lib
+built=$work/musl/$target/release
+ls -l "$built"/libudsock.a "$built"/libudsock.so
+for program in echo_server echo_client; do
+    "$CC" -O2 -Iinclude -static "examples-c/$program.c" "$built/libudsock.a" -lunwind \
+        -o "$work/musl/$program-static"
+    "$CC" -O2 -Iinclude -dynamic "examples-c/$program.c" -L"$built" -ludsock \
+        -Wl,-rpath,"$built" -o "$work/musl/$program-shared"
+done
+echo_with "$work/musl"
+
+[[ ${1:-} == none ]] && exit
+tests=(--lib)
+for test in "${@:-abi activation cleanup close_wakes deadlines held_up kernel_rows messages peers \
+    poller socket_files takeover}"; do
+    for name in $test; do tests+=(--test "$name"); done
+done
+CARGO_PROFILE_DEV_DEBUG=0 $CARGO test --locked --no-fail-fast "${tests[@]}"
