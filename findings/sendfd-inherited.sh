@@ -1,5 +1,5 @@
 #!/bin/sh
-# sendfd 0.4.4 (crates.io), RecvWithFd. What std opens in Rust is close-on-exec, so a good guess is
+# sendfd 0.4.4 (a Rust crate), RecvWithFd. What std opens in Rust is close-on-exec, so a good guess is
 # that received descriptors are, too. Seen: they are not (recvmsg without MSG_CMSG_CLOEXEC), and
 # setting it afterwards leaves a gap for another thread's fork and exec.
 . "$(dirname "$0")/common.sh"

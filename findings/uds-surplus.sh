@@ -1,5 +1,5 @@
 #!/bin/sh
-# uds 0.4.2 (crates.io), UnixSeqpacketConn::recv_fds: returns the bytes, whether the message was cut,
+# uds 0.4.2 (a Rust crate), UnixSeqpacketConn::recv_fds: returns the bytes, whether the message was cut,
 # and how many descriptors came. A good guess: where more came than the slice has room for, the flag
 # says so. Seen: the flag is about bytes alone. The surplus is closed, and nothing tells; who takes
 # one descriptor a message can't see that a peer sent two.
