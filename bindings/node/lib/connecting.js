@@ -3,50 +3,49 @@
 // server appears: that is tried again, with pauses that grow.
 
 const { calls } = require('./library.js');
-const { CONNECT, EAGAIN, ECONNREFUSED, ENOENT, KIND } = require('./constants.js');
+const { absolute } = require('./address.js');
+const { EAGAIN, ECONNREFUSED, ENOENT, KIND } = require('./constants.js');
 const { errorBuffer, failure } = require('./errors.js');
+const { soon } = require('./watch.js');
 const handles = require('./handle.js');
 
 const LONGEST_PAUSE = 20;
 
 /**
- * Tries until it is connected: then `done(error, handle)` is called, never before this returns.
- * What it returns stops it.
+ * Tries until it is connected: then `done(error, handle)` is called, never in this turn: whoever
+ * gets the socket from this call can listen to it first. What it returns stops it. `isRef` says
+ * whether waiting keeps the process alive.
  */
-function connectHandle({ type, path, localAddress, retry }, done) {
+function connectHandle({ type, path, localAddress, retry }, isRef, done) {
   const details = errorBuffer();
-  const options = {
-    size: 24,
-    flags: CONNECT.DONT_WAIT,
-    local_address: localAddress ?? null,
-  };
-  let pause = 1;
-  let timer;
+  let [to, from] = [path, localAddress];
+  let pause = 0;
+  let stop;
   let handle;
-  let isStopped = false;
   const attempt = () => {
-    handle = handles.own(calls.open_client(KIND[type], path, options, details));
+    handle = handles.own(calls.open_client(KIND[type], to, details, from));
     const isAbsent = handle === ENOENT || handle === ECONNREFUSED;
-    if (handle === EAGAIN || (retry && isAbsent)) {
-      timer = setTimeout(attempt, pause);
-      pause = Math.min(2 * pause, LONGEST_PAUSE);
-      return;
+    if (handle === EAGAIN || (retry && isAbsent)) return tryLater();
+    stop = soon(finish);
+  };
+  const tryLater = () => {
+    if (pause === 0) {
+      // From now on the working directory may be another.
+      [to, from] = [absolute(path), localAddress && absolute(localAddress)];
     }
-    process.nextTick(finish);
+    pause = Math.min(2 * pause + 1, LONGEST_PAUSE);
+    const timer = setTimeout(attempt, pause);
+    if (!isRef()) timer.unref();
+    stop = () => clearTimeout(timer);
   };
   const finish = () => {
-    if (isStopped) {
-      if (handle > 0) handles.close(handle);
-    } else if (handle < 0) {
-      done(failure(handle, 'connect', path, details));
-    } else {
-      done(null, handle);
-    }
+    if (handle < 0) done(failure(handle, 'connect', path, details));
+    else done(null, handle);
   };
   attempt();
   return () => {
-    isStopped = true;
-    clearTimeout(timer);
+    stop();
+    if (handle > 0) handles.close(handle);
   };
 }
 

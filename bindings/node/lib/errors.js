@@ -56,15 +56,14 @@ function checkAddress(address, name = 'path') {
   if (typeof address !== 'string') {
     throw invalidArgument(name, 'of type string (Unix sockets have no ports)', address);
   }
-  if (address.includes('\0')) {
-    throw coded(
-      TypeError,
-      'ERR_INVALID_ARG_VALUE',
-      `The argument '${name}' must be a string without null bytes ` +
-        "(in an abstract name write them as '\\0')",
-    );
-  }
-  return address;
+  return checkText(address, name, " (in an abstract name write them as '\\0')");
+}
+
+/** C would take what stands before a null byte. */
+function checkText(text, name, advice = '') {
+  if (!text.includes('\0')) return text;
+  const message = `The argument '${name}' must be a string without null bytes${advice}`;
+  throw coded(TypeError, 'ERR_INVALID_ARG_VALUE', message);
 }
 
 function checkFunction(value, name) {
@@ -81,6 +80,7 @@ module.exports = {
   check,
   checkAddress,
   checkFunction,
+  checkText,
   coded,
   errorBuffer,
   failure,

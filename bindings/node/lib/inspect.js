@@ -1,7 +1,8 @@
 'use strict';
 // What is at an address, without being noticed there.
 
-const { inPool, calls } = require('./library.js');
+const { calls, inPool } = require('./library.js');
+const { absolute } = require('./address.js');
 const { KIND_NAME } = require('./constants.js');
 const { check, checkAddress, errorBuffer } = require('./errors.js');
 
@@ -10,11 +11,10 @@ const STATES = ['absent', 'live', 'stale', 'not a socket'];
 const UNKNOWN = 2 ** 32 - 1;
 
 async function inspect(path) {
-  checkAddress(path);
+  const address = absolute(checkAddress(path));
   const details = errorBuffer();
   const out = Buffer.alloc(SIZE);
-  out.writeUInt32LE(SIZE, 0);
-  check(await inPool(calls.inspect, path, out, details), 'inspect', path, details);
+  check(await inPool(calls.later_inspect, 0, address, [out, details]), 'inspect', path, details);
   const known = (value, unknown) => (value === unknown ? undefined : value);
   return {
     state: STATES[out.readUInt32LE(4)],

@@ -66,10 +66,11 @@ test('abort: connecting, connected, listening', GUARD, async () => {
   const server = createServer((socket) => socket.resume()).listen({ path: at('abort'), signal });
   await once(server, 'listening');
   const client = await promises.connect(at('abort'), { signal });
+  const gone = closed(server);
   controller.abort();
   const [error] = await once(client, 'error');
   assert.equal(error.name, 'AbortError');
-  await closed(server);
+  await gone;
   assert.equal(fs.existsSync(at('abort')), false);
   const late = createServer().listen({ path: at('abort'), signal });
   await closed(late);
