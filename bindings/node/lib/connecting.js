@@ -17,16 +17,18 @@ const LONGEST_PAUSE = 20;
  * whether waiting keeps the process alive.
  */
 function connectHandle({ type, path, localAddress, retry }, isRef, done) {
-  const details = errorBuffer();
   let [to, from] = [path, localAddress];
   let pause = 0;
   let stop;
   let handle;
+  let error;
   const attempt = () => {
+    const details = errorBuffer();
     handle = handles.own(calls.open_client(KIND[type], to, details, from));
     const isAbsent = handle === ENOENT || handle === ECONNREFUSED;
     if (handle === EAGAIN || (retry && isAbsent)) return tryLater();
-    stop = soon(finish);
+    error = handle < 0 ? failure(handle, 'connect', path, details) : null;
+    stop = soon(() => done(error, handle));
   };
   const tryLater = () => {
     if (pause === 0) {
@@ -37,10 +39,6 @@ function connectHandle({ type, path, localAddress, retry }, isRef, done) {
     const timer = setTimeout(attempt, pause);
     if (!isRef()) timer.unref();
     stop = () => clearTimeout(timer);
-  };
-  const finish = () => {
-    if (handle < 0) done(failure(handle, 'connect', path, details));
-    else done(null, handle);
   };
   attempt();
   return () => {

@@ -151,10 +151,10 @@ class DatagramSocket extends EventEmitter {
     if (this.#state === 'unbound') this.#bind('@', {});
     const details = errorBuffer();
     const result = calls.connect(this.#handle, address, details);
+    const error = result < 0 ? failure(result, 'connect', address, details) : null;
     process.nextTick(() => {
       if (this.#state === 'closed') return;
-      if (result < 0) {
-        const error = failure(result, 'connect', address, details);
+      if (error) {
         if (callback) callback(error);
         else this.emit('error', error);
         return;

@@ -8,10 +8,18 @@ const CODE = 4;
 const MESSAGE = 8;
 
 /** Room for a udsock_error. */
-function errorBuffer() {
+function newErrorBuffer() {
   const buffer = Buffer.alloc(MESSAGE + MESSAGE_SIZE);
   buffer.writeUInt32LE(buffer.length, 0);
   return buffer;
+}
+
+const shared = newErrorBuffer();
+
+/** The same for all calls that are not in the pool: the failure is made before the next one. */
+function errorBuffer() {
+  shared.writeInt32LE(0, CODE);
+  return shared;
 }
 
 function messageOf(buffer) {
@@ -85,4 +93,5 @@ module.exports = {
   errorBuffer,
   failure,
   invalidArgument,
+  newErrorBuffer,
 };

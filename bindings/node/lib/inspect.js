@@ -4,7 +4,7 @@
 const { calls, inPool } = require('./library.js');
 const { absolute } = require('./address.js');
 const { KIND_NAME } = require('./constants.js');
-const { check, checkAddress, errorBuffer } = require('./errors.js');
+const { check, checkAddress, newErrorBuffer } = require('./errors.js');
 
 const SIZE = 48;
 const STATES = ['absent', 'live', 'stale', 'not a socket'];
@@ -12,7 +12,7 @@ const UNKNOWN = 2 ** 32 - 1;
 
 async function inspect(path) {
   const address = absolute(checkAddress(path));
-  const details = errorBuffer();
+  const details = newErrorBuffer();
   const out = Buffer.alloc(SIZE);
   check(await inPool(calls.later_inspect, 0, address, [out, details]), 'inspect', path, details);
   const known = (value, unknown) => (value === unknown ? undefined : value);

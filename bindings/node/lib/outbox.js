@@ -43,7 +43,7 @@ class Outbox {
     }
     const taken = this.size + part.data.length + (this.count + 1) * OVERHEAD;
     if (taken > LIMIT) return this.#settle(part, callback, ENOBUFS);
-    const item = { part, callback: callback && AsyncResource.bind(callback) };
+    const item = { part, callback: callback && inContext(callback) };
     if (queue) queue.push(item);
     else this.#queues.set(part.to, [item]);
     this.size += part.data.length;
@@ -100,6 +100,12 @@ class Outbox {
       else part.passing?.close();
     }
   }
+}
+
+/** To be called later, as if it were now. */
+function inContext(callback) {
+  const context = new AsyncResource('UdsockSend');
+  return (...args) => context.runInAsyncScope(callback, undefined, ...args);
 }
 
 module.exports = { Outbox };

@@ -51,7 +51,7 @@ let beforeWaiting;
  * what happens next: where libuv tells that a connection has been made. What it returns stops it.
  */
 function soon(callback) {
-  const call = { run: AsyncResource.bind(callback) };
+  const call = { run: callback, context: new AsyncResource('UdsockConnecting') };
   beforeWaiting ??= new Watch(-1, runNext);
   if (due.push(call) === 1) beforeWaiting.listen(READABLE);
   return () => {
@@ -60,9 +60,9 @@ function soon(callback) {
 }
 
 function runNext() {
-  const { run } = due.shift();
+  const { run, context } = due.shift();
   if (due.length === 0) beforeWaiting.listen(0);
-  run?.();
+  if (run !== undefined) context.runInAsyncScope(run);
 }
 
 module.exports = { READABLE, WRITABLE, Watch, soon };
