@@ -12,12 +12,13 @@ use crate::c_library;
 use crate::support::lacks;
 
 /// What is copied of the binding; npm installs the rest beside it.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 10] = [
     "lib",
     "src",
     "scripts",
     "test",
     "types",
+    "README.md",
     "npm",
     "package.json",
     "package-lock.json",

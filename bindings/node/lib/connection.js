@@ -9,6 +9,7 @@ const { connectArguments, isPath } = require('./address.js');
 const {
   EAGAIN, ECANCELED, ECONNRESET, EISCONN, ENOTCONN, EOF, EPIPE, OPTION, WRITE,
 } = require('./constants.js');
+const { leaveAhead } = require('./ahead.js');
 const { checkFunction, coded, failure, invalidArgument } = require('./errors.js');
 const { connectHandle } = require('./connecting.js');
 const { currentLoop } = require('./loop.js');
@@ -56,6 +57,8 @@ class Connection extends Duplex {
     this.#options = options;
     const { fd } = options;
     const handle = fd === undefined ? options.handle : handles.adopt(fd, 'seqpacket');
+    const ahead = fd === undefined ? undefined : calls.take_ahead(fd);
+    for (const message of separated(ahead).reverse()) this.unshift(message);
     if (handle !== undefined) this.#open(handle, options.pauseOnCreate);
     if (options.signal) addAbortSignal(options.signal, this);
   }
@@ -273,11 +276,16 @@ class Connection extends Duplex {
     else this.once('finish', this.destroy);
   }
 
-  /** Gives its descriptor away, which is the caller's to close; this connection is destroyed. */
+  /**
+   * Gives its descriptor away, which is the caller's to close; this connection is destroyed. The
+   * messages that it has read ahead go to the connection of this process that takes the descriptor
+   * up (their descriptors are closed).
+   */
   release() {
     this.#checkOpen();
     const isEnding = this.writableEnded && this.writableLength === 0 && !this.writableFinished;
     const fd = handles.release(this.#detach());
+    leaveAhead(this, fd, joined);
     if (isEnding) calls.end_descriptor(fd);
     this.destroy();
     return fd;
@@ -410,6 +418,26 @@ class Part {
       if (fds?.length > 0) this.passing = new Passing(fds, consume);
     }
   }
+}
+
+/** Messages as one, each behind its size. */
+function joined(messages) {
+  const parts = messages.flatMap((message) => {
+    closeAll(message.fds ?? []);
+    const size = Buffer.alloc(4);
+    size.writeUInt32LE(message.length);
+    return [size, message];
+  });
+  return Buffer.concat(parts);
+}
+
+function separated(data = Buffer.alloc(0)) {
+  const messages = [];
+  for (let at = 0; at < data.length; at += 4 + messages.at(-1).length) {
+    const size = data.readUInt32LE(at);
+    messages.push(data.subarray(at + 4, at + 4 + size));
+  }
+  return messages;
 }
 
 /** `undefined`: it is something else. */

@@ -8,6 +8,7 @@ const { connectArguments, isPath } = require('./address.js');
 const { EAGAIN, EALREADY, ECANCELED, ENOTCONN, EOF } = require('./constants.js');
 const { check, failure, invalidArgument } = require('./errors.js');
 const { connectHandle } = require('./connecting.js');
+const { leaveAhead } = require('./ahead.js');
 const { Arrivals } = require('./arrivals.js');
 const { Passing, receiveMessage, sendMessage } = require('./message.js');
 const { READABLE, WRITABLE, Watch } = require('./watch.js');
@@ -23,7 +24,7 @@ let starting;
 function adopted(fd) {
   const handle = handles.adopt(fd, 'stream');
   const isBlocking = calls.is_nonblocking(fd) === 0;
-  return { handle, isBlocking };
+  return { handle, isBlocking, ahead: calls.take_ahead(fd) };
 }
 
 class Socket extends net.Socket {
@@ -57,7 +58,7 @@ class Socket extends net.Socket {
     const { receiveDescriptors, receiveCredentials } = options;
     const receives = Boolean(receiveDescriptors || receiveCredentials);
     const keeps = receives || Boolean(options.keepHandle);
-    const { handle, isBlocking = true } =
+    const { handle, isBlocking = true, ahead } =
       options.fd === undefined ? options : adopted(options.fd);
     const isOurs = typeof handle === 'number';
     const pipe = isOurs ? pipeOf(handle, keeps) : handle;
@@ -68,6 +69,7 @@ class Socket extends net.Socket {
     this.#localAddress = options.localAddress;
     if (receives) this.#arrivals = new Arrivals(this, receiveDescriptors, receiveCredentials);
     if (!isOurs) return;
+    if (ahead !== undefined) this.unshift(ahead);
     if (keeps) this.#keep(handle);
     if (receives && !options.pauseOnCreate) this.read(0);
   }
@@ -301,13 +303,17 @@ class Socket extends net.Socket {
     this.#kept = undefined;
   }
 
-  /** Gives its descriptor away, which is the caller's to close; this socket is destroyed. */
+  /**
+   * Gives its descriptor away, which is the caller's to close; this socket is destroyed. What it has
+   * read ahead goes to the socket of this process that takes the descriptor up.
+   */
   release() {
     const fd = check(calls.duplicate(this.#descriptor), 'dup');
     // What was written has gone, as far as there was room; and the end behind it.
     if (this.writableEnded && this.writableLength === 0 && !this.writableFinished) {
       calls.end_descriptor(fd);
     }
+    leaveAhead(this, fd, (chunks) => Buffer.concat(chunks));
     this.destroy();
     if (this.#isBlocking) calls.set_nonblocking(fd, 0);
     return fd;

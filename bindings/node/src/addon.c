@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "ahead.h"
 #include "calls.h"
 #include "values.h"
 #include "watch.h"
@@ -73,6 +74,7 @@ static napi_value load(napi_env env, napi_callback_info info) {
     if (napi_create_object(env, &calls) != napi_ok) return NULL;
     napi_set_named_property(env, calls, "version", number(env, library.version()));
     define_functions(env, calls, functions, sizeof functions / sizeof *functions);
+    define_ahead(env, calls);
     define_calls(env, calls);
     define_watches(env, calls);
     define_work(env, calls);
