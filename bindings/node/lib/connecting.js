@@ -17,34 +17,58 @@ const LONGEST_PAUSE = 20;
  * whether waiting keeps the process alive.
  */
 function connectHandle({ type, path, localAddress, retry }, isRef, done) {
-  let [to, from] = [path, localAddress];
+  let to = path;
   let pause = 0;
   let stop;
+  let error = null;
   let handle;
-  let error;
+  // Bound once, in this call.
+  if (localAddress !== undefined) [error, handle] = bound(type, localAddress);
   const attempt = () => {
     const details = errorBuffer();
-    handle = handles.own(calls.open_client(KIND[type], to, details, from));
-    const isAbsent = handle === ENOENT || handle === ECONNREFUSED;
-    if (handle === EAGAIN || (retry && isAbsent)) return tryLater();
-    error = handle < 0 ? failure(handle, 'connect', path, details) : null;
-    stop = soon(() => done(error, handle));
+    let result;
+    if (localAddress === undefined) {
+      result = handle = handles.own(calls.open_client(KIND[type], to, details));
+    } else {
+      result = calls.connect(handle, to, details);
+    }
+    const isAbsent = result === ENOENT || result === ECONNREFUSED;
+    if (result === EAGAIN || (retry && isAbsent)) return tryLater();
+    if (result < 0) error = failure(result, 'connect', path, details);
+    finish();
+  };
+  const finish = () => {
+    stop = soon(() => {
+      if (error && handle > 0) handles.close(handle);
+      done(error, handle);
+    });
   };
   const tryLater = () => {
-    if (pause === 0) {
-      // From now on the working directory may be another.
-      [to, from] = [absolute(path), localAddress && absolute(localAddress)];
-    }
+    // From now on the working directory may be another.
+    if (pause === 0) to = absolute(path);
     pause = Math.min(2 * pause + 1, LONGEST_PAUSE);
     const timer = setTimeout(attempt, pause);
     if (!isRef()) timer.unref();
     stop = () => clearTimeout(timer);
   };
-  attempt();
+  if (error) finish();
+  else attempt();
   return () => {
     stop();
     if (handle > 0) handles.close(handle);
   };
+}
+
+/** What went wrong, and else the handle of a socket with this address. */
+function bound(type, address) {
+  const handle = handles.own(calls.create(KIND[type]));
+  if (handle < 0) return [failure(handle, 'connect', address)];
+  const details = errorBuffer();
+  const result = handles.bind(handle, address, {}, details);
+  if (result >= 0) return [null, handle];
+  const error = failure(result, 'connect', address, details);
+  handles.close(handle);
+  return [error];
 }
 
 module.exports = { connectHandle };

@@ -5,17 +5,15 @@
 const net = require('node:net');
 const { calls } = require('./library.js');
 const { connectArguments, isPath } = require('./address.js');
-const { EAGAIN, EALREADY, ECANCELED, ENOTCONN, EOF } = require('./constants.js');
+const { EALREADY, ECANCELED, ENOTCONN } = require('./constants.js');
 const { check, failure, invalidArgument } = require('./errors.js');
 const { connectHandle } = require('./connecting.js');
 const { leaveAhead } = require('./ahead.js');
 const { Arrivals } = require('./arrivals.js');
-const { Passing, receiveMessage, sendMessage } = require('./message.js');
-const { READABLE, WRITABLE, Watch } = require('./watch.js');
+const { Kept } = require('./kept.js');
+const { Passing } = require('./message.js');
 const handles = require('./handle.js');
 const pipes = require('./pipe.js');
-
-const RECEIVE_SIZE = 64 * 1024;
 
 /** The socket whose connect() runs, and how it connects. */
 let starting;
@@ -28,26 +26,18 @@ function adopted(fd) {
 }
 
 class Socket extends net.Socket {
-  /**
-   * The library's handle, for what Node's can't do: receiving descriptors, removing a file,
-   * counting among the connections of a user. It has a descriptor of its own.
-   */
+  /** The library's handle, where it is needed beside Node's. */
   #kept;
+  /** The one before, for what it has counted. */
+  #counted;
+  #arrivals;
   #stopConnecting;
   #signal;
   #localAddress;
   #remoteAddress;
-  #isBlocking = true;
-  /** Watches the descriptor of what is kept. */
-  #watch;
-  #interest = 0;
-  #arrivals;
+  #isBlocking;
   /** The descriptors that go with a chunk; made when there are any. */
   #passing;
-  /** Goes on with what has found no room. */
-  #goOn;
-  #bytesReceived = 0;
-  #bytesPassed = 0;
 
   /**
    * Of `options` also: `fd`, an open descriptor, which belongs to this socket from now on.
@@ -131,24 +121,13 @@ class Socket extends net.Socket {
   }
 
   #keep(handle) {
-    this.#kept = handle;
-    if (!this.#arrivals) return;
-    this.#arrivals.prepare(handle);
-    const pipe = this._handle;
-    pipe.readStart = () => this.#listen(this.#interest | READABLE);
-    pipe.readStop = () => this.#listen(this.#interest & ~READABLE);
-  }
-
-  /** The library's handle, which is kept from now on. */
-  #keepOne() {
-    if (this.#kept === undefined) this.#keep(this.#another());
-    return this.#kept;
+    this.#kept = new Kept(this, handle);
+    if (this.#arrivals) this.#kept.receive(this.#arrivals);
   }
 
   /** Another handle, with a descriptor of its own. */
   #another() {
-    const fd = this.#descriptor;
-    const copy = check(calls.duplicate(fd), 'dup');
+    const copy = check(calls.duplicate(this.#descriptor), 'dup');
     return handles.adopt(copy, 'stream');
   }
 
@@ -158,43 +137,7 @@ class Socket extends net.Socket {
     return fd;
   }
 
-  #listen(interest) {
-    this.#interest = interest;
-    this.#watch ??= new Watch(calls.fd(this.#kept), (events) => this.#onReady(events));
-    this.#watch.listen(interest);
-    if (this._handle?.hasRef() === false) this.#watch.unref();
-    return 0;
-  }
-
-  #onReady(events) {
-    if (events & READABLE && this.#interest & READABLE) this.#receive();
-    if (events & WRITABLE && this.#interest & WRITABLE) {
-      this.#listen(this.#interest & ~WRITABLE);
-      this.#goOn();
-    }
-  }
-
-  // ---- receiving descriptors
-
-  #receive() {
-    const message = receiveMessage(this.#kept, RECEIVE_SIZE);
-    if (message === EAGAIN) return;
-    if (message === EOF) {
-      this._handle.readStop();
-      this.push(null);
-      this.read(0);
-      return;
-    }
-    if (message < 0) return void this.destroy(failure(message, 'read'));
-    const { data, info } = message;
-    this.#bytesReceived += data.length;
-    this._unrefTimer();
-    this.#arrivals.add(data.length, info);
-    if (!this.push(data) && this._handle) {
-      this._handle.reading = false;
-      this._handle.readStop();
-    }
-  }
+  // ---- descriptors in the stream
 
   /**
    * The descriptors that came with what has been read so far, the first `count` of them. They are
@@ -203,8 +146,6 @@ class Socket extends net.Socket {
   takeFds(count) {
     return this.#arrivals?.take(count) ?? [];
   }
-
-  // ---- passing descriptors
 
   /**
    * Passes descriptors along with `data`, of which there must be some. They stay open here, and may
@@ -263,23 +204,17 @@ class Socket extends net.Socket {
   }
 
   #pass(data, passing, callback) {
-    if (this.connecting || !this._handle) return this.#passLater(data, passing, callback);
-    const result = sendMessage(this.#keepOne(), { data, passing });
-    if (result === EAGAIN) {
-      this.#goOn = () => this.#pass(data, passing, callback);
-      this.#listen(this.#interest | WRITABLE);
-      return;
-    }
-    if (result < 0) return callback(failure(result, 'write'));
-    this._unrefTimer();
-    this.#bytesPassed += result;
-    // They went with the first byte.
-    if (result < data.length) super._write(data.subarray(result), 'buffer', this.#told(callback));
-    else callback();
+    if (this.connecting) return this.#passLater(data, passing, callback);
+    // (Which says what is wrong.)
+    if (!this._handle) return super._write(data, 'buffer', callback);
+    if (this.#kept === undefined) this.#keep(this.#another());
+    this.#kept.pass({ data, passing }, (error, size) => {
+      if (error || size === data.length) return callback(error);
+      super._write(data.subarray(size), 'buffer', this.#told(callback));
+    });
   }
 
   #passLater(data, passing, callback) {
-    if (!this.connecting) return super._write(data, 'buffer', callback);
     const onClose = () => callback(failure(ENOTCONN, 'write'));
     this.once('close', onClose);
     this.once('connect', () => {
@@ -295,11 +230,10 @@ class Socket extends net.Socket {
     if (!(#kept in this)) return super._destroy(error, callback);
     this.#stopConnecting?.();
     this.#stopConnecting = undefined;
-    this.#watch?.close();
-    this.#watch = undefined;
     this.#arrivals?.close();
     super._destroy(error, callback);
-    if (this.#kept !== undefined) handles.close(this.#kept);
+    this.#kept?.close();
+    this.#counted = this.#kept;
     this.#kept = undefined;
   }
 
@@ -328,22 +262,22 @@ class Socket extends net.Socket {
 
   ref() {
     super.ref();
-    if (this._handle) this.#watch?.ref();
+    if (this._handle) this.#kept?.ref();
     return this;
   }
 
   unref() {
     super.unref();
-    if (this._handle) this.#watch?.unref();
+    if (this._handle) this.#kept?.unref();
     return this;
   }
 
   get bytesRead() {
-    return super.bytesRead + this.#bytesReceived;
+    return super.bytesRead + ((this.#kept ?? this.#counted)?.bytesReceived ?? 0);
   }
 
   get bytesWritten() {
-    return super.bytesWritten + this.#bytesPassed;
+    return super.bytesWritten + ((this.#kept ?? this.#counted)?.bytesPassed ?? 0);
   }
 
   // ---- addresses
@@ -371,7 +305,7 @@ class Socket extends net.Socket {
 
   /** What the library knows: it is asked through a handle, if need be one for this question. */
   #ask(question) {
-    if (this.#kept !== undefined) return question(this.#kept);
+    if (this.#kept !== undefined) return question(this.#kept.handle);
     const handle = this.#another();
     try {
       return question(handle);

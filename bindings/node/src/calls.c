@@ -217,7 +217,7 @@ static napi_value call_open_datagram(napi_env env, napi_callback_info info) {
     return number(env, library.open_datagram(at, options, error_of(env, a[1])));
 }
 
-/** Without waiting for room in the server's queue. */
+/** Without waiting for room in the server's queue. `local_address`: to be bound to first, or NULL. */
 static udsock_connect_options connecting(const char *local_address) {
     return (udsock_connect_options){
         .size = sizeof(udsock_connect_options),

@@ -121,6 +121,29 @@ for (const type of ['stream', 'seqpacket']) {
   });
 }
 
+for (const type of ['stream', 'seqpacket']) {
+  test(`a later umask: the address of a ${type} client that tries again`, GUARD, async (t) => {
+    const [path, localAddress] = [at(`server-${type}`), at(`client-${type}`)];
+    const before = process.umask(0o177);
+    const client = connect({ path, localAddress, retry: true, type });
+    process.umask(0);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    using(t, await promises.listen(path, { type }));
+    await once(client, 'connect');
+    process.umask(before);
+    assert.equal(modeOf(localAddress), '600');
+    assert.equal(client.localAddress, localAddress);
+    client.destroy();
+    assert.ok(!fs.existsSync(localAddress));
+    // An address that is taken, and one that was not reached: nothing is left behind.
+    fs.writeFileSync(localAddress, '');
+    await assert.rejects(promises.connect({ path, localAddress, type }), { code: 'EEXIST' });
+    fs.rmSync(localAddress);
+    await assert.rejects(promises.connect({ path: at('nobody'), localAddress, type }), { code: 'ENOENT' });
+    assert.ok(!fs.existsSync(localAddress));
+  });
+}
+
 test('a later working directory: inspect', GUARD, async () => {
   fs.writeFileSync(at('plain'), '');
   fs.mkdirSync(at('empty'));
