@@ -89,10 +89,11 @@ test('https and http2 by way of their servers\' connection event', GUARD, async 
 test('as the standard input and output of a program', GUARD, async () => {
   const [left, right] = pair();
   const child = spawn('cat', { stdio: [right, right, 'inherit'] });
+  const ended = once(child, 'exit');
   right.destroy();
   left.end('through cat');
   assert.equal(await text(left), 'through cat');
-  await once(child, 'exit');
+  await ended;
 });
 
 test('a connection, and a server, are sent to another process', GUARD, async (t) => {
@@ -104,16 +105,16 @@ test('a connection, and a server, are sent to another process', GUARD, async (t)
     });`;
   fs.writeFileSync(at('child.cjs'), code);
   const child = fork(at('child.cjs'));
+  let got = 0;
+  child.on('message', () => (got += 1));
   const [left, right] = pair({ pauseOnCreate: true });
   child.send('socket', right);
   assert.equal(await text(left), 'from the child');
   const server = createServer().listen(at('sent'));
   child.send('server', server);
-  await once(child, 'message');
-  await once(child, 'message');
-  const fd = server.release();
+  while (got < 2) await once(child, 'message');
+  server.disown().close();
   assert.equal(await text(connect(at('sent'))), 'served by the child');
-  fs.closeSync(fd);
   child.kill();
   await once(child, 'exit');
 });
