@@ -5,7 +5,7 @@
 const { AsyncResource } = require('node:async_hooks');
 const { EventEmitter } = require('node:events');
 const { calls } = require('./library.js');
-const { EAGAIN, EDESTADDRREQ, KIND, OPTION } = require('./constants.js');
+const { EAGAIN, EDESTADDRREQ, ENOBUFS, KIND, OPTION } = require('./constants.js');
 const {
   check, checkAddress, checkFunction, coded, errorBuffer, failure, invalidArgument,
 } = require('./errors.js');
@@ -38,7 +38,10 @@ class DatagramSocket extends EventEmitter {
     if (sendBufferSize) this.setSendBufferSize(sendBufferSize);
     if (recvBufferSize) this.setRecvBufferSize(recvBufferSize);
     const onError = (error) => {
-      if (this.#state !== 'closed') this.emit('error', error);
+      if (this.#state === 'closed') return;
+      // That a receiver is deaf ends no program that does not want to know.
+      if (error.errno === ENOBUFS && this.listenerCount('error') === 0) return;
+      this.emit('error', error);
     };
     this.#outbox = new Outbox(this.#handle, onError, () => this.#isRef);
     if (listener) this.on('message', listener);

@@ -180,7 +180,7 @@ const Listening = (Base) =>
       return super.close(callback);
     }
 
-    /** Gives its descriptor away, to a successor say: it is the caller's to close. The file stays. */
+    /** Gives its descriptor away, to a successor say: the caller's to close. The file stays. */
     release() {
       this.#checkOpen();
       const socket = this.#socket;

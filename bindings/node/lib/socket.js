@@ -238,8 +238,8 @@ class Socket extends net.Socket {
   }
 
   /**
-   * Gives its descriptor away, which is the caller's to close; this socket is destroyed. What it has
-   * read ahead goes to the socket of this process that takes the descriptor up.
+   * Gives its descriptor away, which is the caller's to close; this socket is destroyed. What it
+   * has read ahead goes to the socket of this process that takes the descriptor up.
    */
   release() {
     const fd = check(calls.duplicate(this.#descriptor), 'dup');

@@ -11,8 +11,8 @@ const source = path.join(binding, 'src');
 const header = path.join(binding, '../../include/udsock.h');
 
 function platform() {
-  const { glibcVersionRuntime } = process.report.getReport().header;
-  return `${process.platform}-${process.arch}-${glibcVersionRuntime ? 'gnu' : 'musl'}`;
+  const isMusl = fs.readFileSync('/proc/self/maps', 'utf8').includes('/ld-musl-');
+  return `${process.platform}-${process.arch}-${isMusl ? 'musl' : 'gnu'}`;
 }
 
 /** Where the package of this platform is made. */

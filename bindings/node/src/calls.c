@@ -34,7 +34,8 @@ CALL(fd, 1, library.fd(HANDLE))
 CALL(get_option, 2, library.get_option(HANDLE, (uint32_t)INTEGER(1)))
 CALL(listen, 2, library.listen(HANDLE, (int32_t)INTEGER(1)))
 CALL(peer_pidfd, 1, library.peer_pidfd(HANDLE))
-CALL(poller_add, 4, library.poller_add(HANDLE, INTEGER(1), (uint64_t)INTEGER(2), (uint32_t)INTEGER(3)))
+CALL(poller_add, 4,
+     library.poller_add(HANDLE, INTEGER(1), (uint64_t)INTEGER(2), (uint32_t)INTEGER(3)))
 CALL(poller_fd, 1, library.poller_fd(HANDLE))
 CALL(poller_remove, 2, library.poller_remove(HANDLE, INTEGER(1)))
 CALL(release, 1, library.release(HANDLE))
@@ -75,7 +76,9 @@ CALL(set_nonblocking, 2, set_nonblocking((int)INTEGER(0), INTEGER(1) != 0))
 
 // ---- memory
 
-static int64_t text_from(int64_t (*call)(udsock_t, char *, size_t), int64_t handle, struct memory room) {
+typedef int64_t text_call(udsock_t handle, char *buffer, size_t size);
+
+static int64_t text_from(text_call *call, int64_t handle, struct memory room) {
     return call(handle, room.data, room.size);
 }
 
@@ -101,8 +104,10 @@ CALL(local_address, 2, text_from(library.local_address, HANDLE, MEMORY(1)))
 CALL(remote_address, 2, text_from(library.remote_address, HANDLE, MEMORY(1)))
 CALL(peer_label, 2, text_from(library.peer_label, HANDLE, MEMORY(1)))
 CALL(peer_groups, 2, groups_of(HANDLE, MEMORY(1)))
-CALL(peer_credentials, 2, library.peer_credentials(HANDLE, room_of(env, a[1], sizeof(udsock_credentials))))
-CALL(open_pair, 2, library.open_pair((uint32_t)INTEGER(0), room_of(env, a[1], 2 * sizeof(udsock_t))))
+CALL(peer_credentials, 2,
+     library.peer_credentials(HANDLE, room_of(env, a[1], sizeof(udsock_credentials))))
+CALL(open_pair, 2,
+     library.open_pair((uint32_t)INTEGER(0), room_of(env, a[1], 2 * sizeof(udsock_t))))
 /** (poller, events, arena, how much of the arena) */
 CALL(poller_wait, 4, wait_on(HANDLE, MEMORY(1), MEMORY(2), INTEGER(3)))
 /** (poller, items, how many, base) */
@@ -172,7 +177,8 @@ struct binding {
     udsock_bind_options options;
 };
 
-static const udsock_bind_options *binding_of(napi_env env, const napi_value *a, struct binding *binding) {
+static const udsock_bind_options *binding_of(napi_env env, const napi_value *a,
+                                             struct binding *binding) {
     binding->options = (udsock_bind_options){
         .size = sizeof binding->options,
         .flags = (uint32_t)INTEGER(0),
@@ -203,7 +209,8 @@ static napi_value call_open_server(napi_env env, napi_callback_info info) {
     struct binding binding;
     const char *at = text_of(env, a[1], address);
     const udsock_bind_options *options = binding_of(env, a + 3, &binding);
-    return number(env, library.open_server((uint32_t)INTEGER(0), at, options, error_of(env, a[2])));
+    uint32_t kind = (uint32_t)INTEGER(0);
+    return number(env, library.open_server(kind, at, options, error_of(env, a[2])));
 }
 
 /** (address, error, flags, mode, backlog, user, group) */
@@ -217,7 +224,7 @@ static napi_value call_open_datagram(napi_env env, napi_callback_info info) {
     return number(env, library.open_datagram(at, options, error_of(env, a[1])));
 }
 
-/** Without waiting for room in the server's queue. `local_address`: to be bound to first, or NULL. */
+/** Without waiting for room in the server's queue. */
 static udsock_connect_options connecting(const char *local_address) {
     return (udsock_connect_options){
         .size = sizeof(udsock_connect_options),
@@ -259,7 +266,8 @@ static napi_value call_open_client(napi_env env, napi_callback_info info) {
     char local_address[TEXT_SIZE];
     const udsock_connect_options options = connecting(text_of(env, a[3], local_address));
     const char *to = text_of(env, a[1], address);
-    return number(env, library.open_client((uint32_t)INTEGER(0), to, &options, error_of(env, a[2])));
+    uint32_t kind = (uint32_t)INTEGER(0);
+    return number(env, library.open_client(kind, to, &options, error_of(env, a[2])));
 }
 
 // ---- words
@@ -281,11 +289,13 @@ static napi_value call_version_string(napi_env env, napi_callback_info info) {
     return string(env, library.version_string());
 }
 
-void define_functions(napi_env env, napi_value exports, const struct function *functions, size_t count) {
+void define_functions(napi_env env, napi_value exports, const struct function *functions,
+                      size_t count) {
     for (size_t i = 0; i < count; i++) {
         const char *name = functions[i].name;
+        napi_callback call = functions[i].call;
         napi_value function;
-        if (napi_create_function(env, name, NAPI_AUTO_LENGTH, functions[i].call, NULL, &function) == napi_ok) {
+        if (napi_create_function(env, name, NAPI_AUTO_LENGTH, call, NULL, &function) == napi_ok) {
             napi_set_named_property(env, exports, name, function);
         }
     }
@@ -295,16 +305,16 @@ void define_calls(napi_env env, napi_value exports) {
 #define EXPORT(name) {#name, call_##name}
     static const struct function functions[] = {
         EXPORT(accept), EXPORT(adopt), EXPORT(allow_gid), EXPORT(allow_group),
-        EXPORT(allow_uid), EXPORT(allow_user), EXPORT(bind),
-        EXPORT(cleanup), EXPORT(close), EXPORT(close_descriptor), EXPORT(connect), EXPORT(create), EXPORT(disown),
-        EXPORT(duplicate), EXPORT(end_descriptor), EXPORT(error_name), EXPORT(error_text), EXPORT(fd),
-        EXPORT(get_option), EXPORT(is_nonblocking), EXPORT(listen), EXPORT(local_address),
-        EXPORT(open_client), EXPORT(open_datagram), EXPORT(open_pair), EXPORT(open_server),
-        EXPORT(peer_credentials), EXPORT(peer_groups), EXPORT(peer_label), EXPORT(peer_pidfd),
-        EXPORT(poller_add), EXPORT(poller_create), EXPORT(poller_fd), EXPORT(poller_remove),
-        EXPORT(poller_send), EXPORT(poller_wait), EXPORT(receive), EXPORT(release),
-        EXPORT(remote_address), EXPORT(send), EXPORT(set_nonblocking), EXPORT(set_option),
-        EXPORT(shutdown), EXPORT(version_string),
+        EXPORT(allow_uid), EXPORT(allow_user), EXPORT(bind), EXPORT(cleanup), EXPORT(close),
+        EXPORT(close_descriptor), EXPORT(connect), EXPORT(create), EXPORT(disown),
+        EXPORT(duplicate), EXPORT(end_descriptor), EXPORT(error_name), EXPORT(error_text),
+        EXPORT(fd), EXPORT(get_option), EXPORT(is_nonblocking), EXPORT(listen),
+        EXPORT(local_address), EXPORT(open_client), EXPORT(open_datagram), EXPORT(open_pair),
+        EXPORT(open_server), EXPORT(peer_credentials), EXPORT(peer_groups), EXPORT(peer_label),
+        EXPORT(peer_pidfd), EXPORT(poller_add), EXPORT(poller_create), EXPORT(poller_fd),
+        EXPORT(poller_remove), EXPORT(poller_send), EXPORT(poller_wait), EXPORT(receive),
+        EXPORT(release), EXPORT(remote_address), EXPORT(send), EXPORT(set_nonblocking),
+        EXPORT(set_option), EXPORT(shutdown), EXPORT(version_string),
     };
 #undef EXPORT
     define_functions(env, exports, functions, sizeof functions / sizeof *functions);

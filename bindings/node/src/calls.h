@@ -11,7 +11,8 @@ struct function {
     napi_callback call;
 };
 
-void define_functions(napi_env env, napi_value exports, const struct function *functions, size_t count);
+void define_functions(napi_env env, napi_value exports, const struct function *functions,
+                      size_t count);
 
 void define_calls(napi_env env, napi_value exports);
 

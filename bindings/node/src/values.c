@@ -22,7 +22,8 @@ struct memory memory_of(napi_env env, napi_value value) {
     size_t length;
     void *data;
     struct memory none = {NULL, 0};
-    if (napi_get_typedarray_info(env, value, &type, &length, &data, NULL, NULL) != napi_ok) return none;
+    napi_status status = napi_get_typedarray_info(env, value, &type, &length, &data, NULL, NULL);
+    if (status != napi_ok) return none;
     if ((size_t)type >= sizeof sizes) return none;
     return (struct memory){data, length * sizes[type]};
 }

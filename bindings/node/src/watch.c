@@ -138,7 +138,8 @@ static bool add_to_loop(napi_env env, struct watch *watch, int fd) {
     struct uv_loop_s *loop;
     if (napi_get_uv_event_loop(env, &loop) != napi_ok) return false;
     uv_handle *handle = watch->handle;
-    int result = watch->has_descriptor ? uv_poll_init(loop, handle, fd) : uv_prepare_init(loop, handle);
+    int result =
+        watch->has_descriptor ? uv_poll_init(loop, handle, fd) : uv_prepare_init(loop, handle);
     if (result != 0) return false;
     // From here on it is closed by way of the loop.
     watch->owners += 1;
@@ -146,7 +147,10 @@ static bool add_to_loop(napi_env env, struct watch *watch, int fd) {
     return napi_add_async_cleanup_hook(env, on_thread_end, watch, &watch->hook) == napi_ok;
 }
 
-/** (descriptor or -1, callback[, server]): an object for the functions below; undefined: it can't be had. */
+/**
+ * (descriptor or -1, callback[, server]): an object for the functions below; undefined: it can't be
+ * had.
+ */
 static napi_value call_watch_open(napi_env env, napi_callback_info info) {
     napi_value a[3], external = NULL;
     read_arguments(env, info, a, 3);

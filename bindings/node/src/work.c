@@ -65,13 +65,14 @@ static napi_value start(napi_env env, napi_callback_info info, int64_t (*run)(st
     if (napi_typeof(env, a[2], &type) == napi_ok && type == napi_object) {
         napi_create_reference(env, a[2], 1, &work->out);
     }
-    if (napi_create_promise(env, &work->deferred, &promise) != napi_ok ||
-        napi_create_async_work(env, NULL, string(env, "udsock"), in_pool, afterwards, work, &work->task) != napi_ok ||
-        napi_queue_async_work(env, work->task) != napi_ok) {
-        // The environment ends: nobody will ask.
-        return NULL;
+    napi_value name = string(env, "udsock");
+    napi_status status = napi_create_promise(env, &work->deferred, &promise);
+    if (status == napi_ok) {
+        status = napi_create_async_work(env, NULL, name, in_pool, afterwards, work, &work->task);
     }
-    return promise;
+    if (status == napi_ok) status = napi_queue_async_work(env, work->task);
+    // Else the environment ends, and nobody will ask.
+    return status == napi_ok ? promise : NULL;
 }
 
 static int64_t allow_user(struct work *work) {

@@ -30,7 +30,8 @@ const open = [];
 const flags = () => random(256);
 const kind = () => pick([1, 2, 5, 0, 3, 2 ** 32 - 1]);
 const binding = () => [random(16), pick([0, 0o600, 2 ** 32 - 1]), number(), text(), text()];
-const fds = () => pick([undefined, new Int32Array(0), Int32Array.of(0, 1), new Int32Array(300), null]);
+const fds = () =>
+  pick([undefined, new Int32Array(0), Int32Array.of(0, 1), new Int32Array(300), null]);
 
 const table = {
   accept: () => [handle()],
