@@ -1,7 +1,7 @@
 'use strict';
 // Addresses as programs give them, and what else stands in an argument list with them.
 
-const { checkAddress } = require('./errors.js');
+const { checkAddress, missingArguments } = require('./errors.js');
 
 /**
  * What the address means from here, also when it is used later and the working directory is
@@ -26,6 +26,7 @@ function connectArguments(args) {
   const [first] = args;
   const options = typeof first === 'object' && first !== null ? first : { path: first };
   const listener = args.findLast((argument) => typeof argument === 'function');
+  if ((options.path ?? options.port) == null) throw missingArguments();
   checkAddress(options.path, 'options.path');
   if (options.localAddress !== undefined) {
     checkAddress(options.localAddress, 'options.localAddress');

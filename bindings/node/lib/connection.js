@@ -10,7 +10,7 @@ const {
   EAGAIN, ECANCELED, ECONNRESET, EISCONN, ENOTCONN, EOF, EPIPE, OPTION, WRITE,
 } = require('./constants.js');
 const { leaveAhead } = require('./ahead.js');
-const { checkFunction, coded, failure } = require('./errors.js');
+const { checkDescriptor, checkFunction, coded, failure } = require('./errors.js');
 const { connectHandle } = require('./connecting.js');
 const { currentLoop } = require('./loop.js');
 const { closeAll, receiveMessage, sendMessage } = require('./message.js');
@@ -57,6 +57,7 @@ class Connection extends Duplex {
     });
     this.#options = options;
     const { fd } = options;
+    if (fd !== undefined) checkDescriptor(fd);
     const handle = fd === undefined ? options.handle : handles.adopt(fd, 'seqpacket');
     const ahead = fd === undefined ? undefined : calls.take_ahead(fd);
     for (const message of separated(ahead).reverse()) this.unshift(message);

@@ -74,6 +74,19 @@ function checkText(text, name, advice = '') {
   throw coded(TypeError, 'ERR_INVALID_ARG_VALUE', message);
 }
 
+function checkDescriptor(fd) {
+  if (typeof fd !== 'number') throw invalidArgument('fd', 'of type number', fd);
+  if (Number.isInteger(fd) && fd >= 0 && fd < 2 ** 31) return;
+  const message = `The value of "fd" is out of range. Received ${fd}`;
+  throw coded(RangeError, 'ERR_OUT_OF_RANGE', message);
+}
+
+/** Where there is neither a path nor a port: Node's error. */
+function missingArguments() {
+  const message = 'The "options" or "path" argument must be specified';
+  return coded(TypeError, 'ERR_MISSING_ARGS', message);
+}
+
 function checkFunction(value, name) {
   if (typeof value !== 'function') throw invalidArgument(name, 'of type function', value);
 }
@@ -87,11 +100,13 @@ module.exports = {
   abortError,
   check,
   checkAddress,
+  checkDescriptor,
   checkFunction,
   checkText,
   coded,
   errorBuffer,
   failure,
   invalidArgument,
+  missingArguments,
   newErrorBuffer,
 };

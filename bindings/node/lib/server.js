@@ -7,9 +7,7 @@ const { Acceptor } = require('./accepting.js');
 const { listenArguments } = require('./address.js');
 const { calls } = require('./library.js');
 const { KIND, OPTION } = require('./constants.js');
-const {
-  check, checkFunction, coded, errorBuffer, failure, invalidArgument,
-} = require('./errors.js');
+const { check, coded, errorBuffer, failure, invalidArgument } = require('./errors.js');
 const { Connection } = require('./connection.js');
 const { Socket } = require('./socket.js');
 const handles = require('./handle.js');
@@ -130,7 +128,7 @@ const Listening = (Base) =>
     #onConnection(handle) {
       if (this.maxConnections != null && this._connections >= this.maxConnections) {
         handles.close(handle);
-        this.emit('drop');
+        this.emit('drop', { localAddress: this.address() ?? undefined });
         return;
       }
       let connection;
@@ -138,7 +136,7 @@ const Listening = (Base) =>
         connection = this.#connectionOf(handle);
       } catch {
         // There was a descriptor for it, and none to keep it by.
-        this.emit('drop');
+        this.emit('drop', { localAddress: this.address() ?? undefined });
         return;
       }
       connection.server = this;
@@ -173,12 +171,6 @@ const Listening = (Base) =>
     }
 
     // ---- closing
-
-    /** The file is removed in this call. */
-    close(callback) {
-      if (callback !== undefined) checkFunction(callback, 'callback');
-      return super.close(callback);
-    }
 
     /** Gives its descriptor away, to a successor say: the caller's to close. The file stays. */
     release() {

@@ -6,7 +6,7 @@ const net = require('node:net');
 const { calls } = require('./library.js');
 const { connectArguments, isPath } = require('./address.js');
 const { EALREADY, ECANCELED, ENOTCONN } = require('./constants.js');
-const { check, failure, invalidArgument } = require('./errors.js');
+const { check, checkDescriptor, failure, invalidArgument } = require('./errors.js');
 const { connectHandle } = require('./connecting.js');
 const { leaveAhead } = require('./ahead.js');
 const { Arrivals } = require('./arrivals.js');
@@ -20,6 +20,7 @@ let starting;
 
 /** What a descriptor's flags were before it became a socket's: some other process may share it. */
 function adopted(fd) {
+  checkDescriptor(fd);
   const handle = handles.adopt(fd, 'stream');
   const isBlocking = calls.is_nonblocking(fd) === 0;
   return { handle, isBlocking, ahead: calls.take_ahead(fd) };
@@ -29,7 +30,7 @@ class Socket extends net.Socket {
   /** The library's handle, where it is needed beside Node's. */
   #kept;
   /** The one before, for what it has counted. */
-  #counted;
+  #before;
   #arrivals;
   #stopConnecting;
   #signal;
@@ -233,7 +234,7 @@ class Socket extends net.Socket {
     this.#arrivals?.close();
     super._destroy(error, callback);
     this.#kept?.close();
-    this.#counted = this.#kept;
+    this.#before = this.#kept;
     this.#kept = undefined;
   }
 
@@ -273,11 +274,17 @@ class Socket extends net.Socket {
   }
 
   get bytesRead() {
-    return super.bytesRead + ((this.#kept ?? this.#counted)?.bytesReceived ?? 0);
+    return super.bytesRead + this.#counted('bytesReceived');
   }
 
   get bytesWritten() {
-    return super.bytesWritten + ((this.#kept ?? this.#counted)?.bytesPassed ?? 0);
+    // (Asked of the prototype Node's says that there are none.)
+    return #kept in this ? super.bytesWritten + this.#counted('bytesPassed') : undefined;
+  }
+
+  /** What went by way of the library's handle. */
+  #counted(what) {
+    return (this.#kept ?? this.#before)?.[what] ?? 0;
   }
 
   // ---- addresses

@@ -213,6 +213,8 @@ test('a descriptor of another kind is not taken', GUARD, async () => {
   fs.closeSync(fd);
   right.destroy();
   assert.throws(() => new Socket({ fd: 999 }), { code: 'EBADF' });
+  assert.throws(() => new Socket({ fd: -1 }), { code: 'ERR_OUT_OF_RANGE' });
+  assert.throws(() => new Socket({ fd: 'x' }), { code: 'ERR_INVALID_ARG_TYPE' });
   const file = fs.openSync(at('file'));
   assert.throws(() => new Socket({ fd: file }), { code: 'ENOTSOCK' });
   fs.closeSync(file);

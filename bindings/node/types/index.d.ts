@@ -272,7 +272,7 @@ export class Server<T extends Socket | Connection = Socket> extends EventEmitter
 
   on(event: 'close' | 'listening', listener: () => void): this;
   on(event: 'connection', listener: (connection: T) => void): this;
-  on(event: 'drop', listener: () => void): this;
+  on(event: 'drop', listener: (data: { localAddress?: Address }) => void): this;
   on(event: 'error', listener: (error: Error) => void): this;
   on(event: string | symbol, listener: (...args: any[]) => void): this;
 }
