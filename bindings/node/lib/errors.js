@@ -83,7 +83,7 @@ function checkDescriptor(fd) {
 
 /** Where there is neither a path nor a port: Node's error. */
 function missingArguments() {
-  const message = 'The "options" or "path" argument must be specified';
+  const message = 'The "options" or "port" or "path" argument must be specified';
   return coded(TypeError, 'ERR_MISSING_ARGS', message);
 }
 
