@@ -6,6 +6,9 @@ const { OPTION } = require('./constants.js');
 const { closeAll } = require('./message.js');
 const handles = require('./handle.js');
 
+/** So many wait to be taken; a peer must not fill the program's table of descriptors. */
+const MOST = 1024;
+
 class Arrivals {
   #socket;
   #options;
@@ -45,7 +48,9 @@ class Arrivals {
         : chunk.length;
     while (this.#queue.length > 0 && this.#queue[0].at < this.#read) {
       const { info } = this.#queue.shift();
-      if (!this.#socket.emit('descriptors', info.fds, info)) this.#due.push(...info.fds);
+      if (this.#socket.emit('descriptors', info.fds, info)) continue;
+      this.#due.push(...info.fds);
+      closeAll(this.#due.splice(MOST));
     }
   }
 

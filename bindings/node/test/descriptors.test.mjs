@@ -177,6 +177,22 @@ test('consumed: the sender\'s own is closed when it has gone, or never will', GU
   assert.equal(openDescriptors(), before);
 });
 
+test('a peer can\'t fill the table of who takes no descriptors', GUARD, async () => {
+  const before = openDescriptors();
+  const [left, right] = pair({ receiveDescriptors: true });
+  right.resume();
+  const fds = Array(200).fill(fs.openSync(at('file')));
+  for (let i = 0; i < 10; i++) await new Promise((resolve) => left.write('x', { fds }, resolve));
+  while (right.bytesRead < 10) await new Promise(setImmediate);
+  assert.ok(openDescriptors() < before + 1_100, `${openDescriptors()}`);
+  assert.equal(right.takeFds(3).map((fd) => fs.closeSync(fd)).length, 3);
+  fs.closeSync(fds[0]);
+  left.destroy();
+  right.destroy();
+  await Promise.all([closed(left), closed(right)]);
+  assert.ok(openDescriptors() <= before, `${openDescriptors()} ${before}`);
+});
+
 test('at their place among the bytes, however slowly these are read', GUARD, async () => {
   const [left, right] = pair({ receiveDescriptors: true });
   left.write('0123456789');
