@@ -89,8 +89,10 @@ fn the_echo_server_in_node() {
     for part in ["lib", "package.json"] {
         copy(&binding.join(part), &format!("{modules}/udsock/{part}"));
     }
-    for other in ["koffi", "@koromix"] {
-        copy(&binding.join("node_modules").join(other), &format!("{modules}/{other}"));
+    // Of the platform's package the addon, and not the library, which is to be the installed one.
+    copy(&binding.join("npm"), &format!("{modules}/@udsock"));
+    for package in fs::read_dir(format!("{modules}/@udsock")).unwrap() {
+        let _ = fs::remove_file(package.unwrap().path().join("libudsock.so"));
     }
     let program = dir.path("server.mjs");
     fs::write(&program, readme::server("js", &address)).unwrap();

@@ -12,8 +12,18 @@ use crate::c_library;
 use crate::support::lacks;
 
 /// What is copied of the binding; npm installs the rest beside it.
-const PARTS: [&str; 7] =
-    ["lib", "test", "types", "npm", "package.json", "package-lock.json", ".npmrc"];
+const PARTS: [&str; 10] = [
+    "lib",
+    "src",
+    "scripts",
+    "test",
+    "types",
+    "README.md",
+    "npm",
+    "package.json",
+    "package-lock.json",
+    ".npmrc",
+];
 
 /// A copy of the binding with everything that npm installs; `None`: it can't be had here.
 pub fn installed(test: &str) -> Option<PathBuf> {
@@ -45,13 +55,13 @@ fn install() -> Result<PathBuf, String> {
         if to.is_dir() {
             fs::remove_dir_all(&to).expect("an old copy can be removed");
         }
-        let (is_copied, said) = run(Command::new("cp").arg("-R").args([binding.join(part), to]));
+        let (is_copied, said) = run(Command::new("cp").arg("-Rp").args([binding.join(part), to]));
         assert!(is_copied, "{said}");
     }
     let lock = fs::read(binding.join("package-lock.json")).expect("the lock file is there");
     let stamp = copy.join("installed");
     if fs::read(&stamp).is_ok_and(|last| last == lock) {
-        return Ok(copy);
+        return build_addon(copy);
     }
     let (is_installed, said) = run(Command::new("npm")
         .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
@@ -60,6 +70,20 @@ fn install() -> Result<PathBuf, String> {
         return Err(format!("npm ci: {}", said.trim().lines().last().unwrap_or_default()));
     }
     fs::write(&stamp, lock).expect("the directory can be written");
+    build_addon(copy)
+}
+
+fn build_addon(copy: PathBuf) -> Result<PathBuf, String> {
+    let build = "require('./scripts/addon.cjs').built()";
+    let (is_built, said) = run(Command::new("node")
+        .args(["-e", build])
+        .env("CPATH", c_library::source("include"))
+        .current_dir(&copy));
+    // Without a compiler there is no addon; what the compiler says against ours is a failure.
+    if !is_built && said.contains("ENOENT") {
+        return Err("no C compiler".to_owned());
+    }
+    assert!(is_built && !said.contains("warning:"), "the addon: {said}");
     Ok(copy)
 }
 

@@ -2,22 +2,32 @@
 // Who may connect to a server: rules by number and by name.
 
 const { calls, inPool } = require('./library.js');
-const { check } = require('./errors.js');
+const { check, checkText } = require('./errors.js');
 
 function allowNumbers(handle, { uids = [], gids = [] }) {
   for (const uid of uids) check(calls.allow_uid(handle, uid), 'allow');
   for (const gid of gids) check(calls.allow_gid(handle, gid), 'allow');
 }
 
-/** Names are looked up in the pool: that may take its time. */
-async function allowNames(handle, { users = [], groups = [] }) {
-  const allow = async (call, name) => check(await inPool(call, handle, name), 'allow', name);
-  for (const name of users) await allow(calls.allow_user, String(name));
-  for (const name of groups) await allow(calls.allow_group, String(name));
+function named(name) {
+  return checkText(String(name), 'name');
 }
 
-function hasNames({ users = [], groups = [] }) {
-  return users.length + groups.length > 0;
+/** For a server that does not listen yet: all hold before anyone can connect. */
+function allow(handle, rules) {
+  allowNumbers(handle, rules);
+  const { users = [], groups = [] } = rules;
+  for (const name of users) check(calls.allow_user(handle, named(name)), 'allow', name);
+  for (const name of groups) check(calls.allow_group(handle, named(name)), 'allow', name);
 }
 
-module.exports = { allowNames, allowNumbers, hasNames };
+/** For one that serves: names are looked up in the pool. */
+async function allowLater(handle, rules) {
+  allowNumbers(handle, rules);
+  const { users = [], groups = [] } = rules;
+  const look = async (call, name) => check(await inPool(call, handle, named(name)), 'allow', name);
+  for (const name of users) await look(calls.later_allow_user, name);
+  for (const name of groups) await look(calls.later_allow_group, name);
+}
+
+module.exports = { allow, allowLater };

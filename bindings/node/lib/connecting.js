@@ -3,51 +3,72 @@
 // server appears: that is tried again, with pauses that grow.
 
 const { calls } = require('./library.js');
-const { CONNECT, EAGAIN, ECONNREFUSED, ENOENT, KIND } = require('./constants.js');
+const { absolute } = require('./address.js');
+const { EAGAIN, ECONNREFUSED, ENOENT, KIND } = require('./constants.js');
 const { errorBuffer, failure } = require('./errors.js');
+const { soon } = require('./watch.js');
 const handles = require('./handle.js');
 
 const LONGEST_PAUSE = 20;
 
 /**
- * Tries until it is connected: then `done(error, handle)` is called, never before this returns.
- * What it returns stops it.
+ * Tries until it is connected: then `done(error, handle)` is called, never in this turn: whoever
+ * gets the socket from this call can listen to it first. What it returns stops it. `isRef` says
+ * whether waiting keeps the process alive.
  */
-function connectHandle({ type, path, localAddress, retry }, done) {
-  const details = errorBuffer();
-  const options = {
-    size: 24,
-    flags: CONNECT.DONT_WAIT,
-    local_address: localAddress ?? null,
-  };
-  let pause = 1;
-  let timer;
+function connectHandle({ type, path, localAddress, retry }, isRef, done) {
+  let to = path;
+  let pause = 0;
+  let stop;
+  let error = null;
   let handle;
-  let isStopped = false;
+  // Bound once, in this call.
+  if (localAddress !== undefined) [error, handle] = bound(type, localAddress);
   const attempt = () => {
-    handle = handles.own(calls.open_client(KIND[type], path, options, details));
-    const isAbsent = handle === ENOENT || handle === ECONNREFUSED;
-    if (handle === EAGAIN || (retry && isAbsent)) {
-      timer = setTimeout(attempt, pause);
-      pause = Math.min(2 * pause, LONGEST_PAUSE);
-      return;
+    const details = errorBuffer();
+    let result;
+    if (localAddress === undefined) {
+      result = handle = handles.own(calls.open_client(KIND[type], to, details));
+    } else {
+      result = calls.connect(handle, to, details);
     }
-    process.nextTick(finish);
+    const isAbsent = result === ENOENT || result === ECONNREFUSED;
+    if (result === EAGAIN || (retry && isAbsent)) return tryLater();
+    if (result < 0) error = failure(result, 'connect', path, details);
+    finish();
   };
   const finish = () => {
-    if (isStopped) {
-      if (handle > 0) handles.close(handle);
-    } else if (handle < 0) {
-      done(failure(handle, 'connect', path, details));
-    } else {
-      done(null, handle);
-    }
+    stop = soon(() => {
+      if (error && handle > 0) handles.close(handle);
+      done(error, handle);
+    });
   };
-  attempt();
+  const tryLater = () => {
+    // From now on the working directory may be another.
+    if (pause === 0) to = absolute(path);
+    pause = Math.min(2 * pause + 1, LONGEST_PAUSE);
+    const timer = setTimeout(attempt, pause);
+    if (!isRef()) timer.unref();
+    stop = () => clearTimeout(timer);
+  };
+  if (error) finish();
+  else attempt();
   return () => {
-    isStopped = true;
-    clearTimeout(timer);
+    stop();
+    if (handle > 0) handles.close(handle);
   };
+}
+
+/** What went wrong, and else the handle of a socket with this address. */
+function bound(type, address) {
+  const handle = handles.own(calls.create(KIND[type]));
+  if (handle < 0) return [failure(handle, 'connect', address)];
+  const details = errorBuffer();
+  const result = handles.bind(handle, address, {}, details);
+  if (result >= 0) return [null, handle];
+  const error = failure(result, 'connect', address, details);
+  handles.close(handle);
+  return [error];
 }
 
 module.exports = { connectHandle };

@@ -5,12 +5,12 @@
 const { AsyncResource } = require('node:async_hooks');
 const { EventEmitter } = require('node:events');
 const { calls } = require('./library.js');
-const { CONNECT, EAGAIN, EDESTADDRREQ, KIND, OPTION } = require('./constants.js');
+const { EAGAIN, EDESTADDRREQ, ENOBUFS, KIND, OPTION } = require('./constants.js');
 const {
   check, checkAddress, checkFunction, coded, errorBuffer, failure, invalidArgument,
 } = require('./errors.js');
 const { currentLoop } = require('./loop.js');
-const { closeAll, numbersOf, receiveMessage } = require('./message.js');
+const { Passing, closeAll, receiveMessage } = require('./message.js');
 const { Outbox } = require('./outbox.js');
 const handles = require('./handle.js');
 
@@ -20,10 +20,7 @@ class DatagramSocket extends EventEmitter {
   #state = 'unbound';
   #remoteAddress;
   #isRef = true;
-  #hasFile = false;
   #outbox;
-  /** To be sent once it is bound. */
-  #early = [];
   #stopWatchingSignal;
 
   type = 'dgram';
@@ -40,7 +37,13 @@ class DatagramSocket extends EventEmitter {
     if (receiveCredentials) handles.setOption(this.#handle, OPTION.RECEIVE_CREDENTIALS, 1);
     if (sendBufferSize) this.setSendBufferSize(sendBufferSize);
     if (recvBufferSize) this.setRecvBufferSize(recvBufferSize);
-    this.#outbox = new Outbox(this.#handle, this.context, (error) => this.emit('error', error));
+    const onError = (error) => {
+      if (this.#state === 'closed') return;
+      // That a receiver is deaf ends no program that does not want to know.
+      if (error.errno === ENOBUFS && this.listenerCount('error') === 0) return;
+      this.emit('error', error);
+    };
+    this.#outbox = new Outbox(this.#handle, onError, () => this.#isRef);
     if (listener) this.on('message', listener);
     if (options.signal) this.#follow(options.signal);
   }
@@ -70,26 +73,20 @@ class DatagramSocket extends EventEmitter {
     return this;
   }
 
+  /** Whether it is bound, which it is in this call. */
   #bind(address, options) {
-    this.#state = 'binding';
-    this.#hasFile = !address.startsWith('@');
     const details = errorBuffer();
-    const then = (result) => {
-      if (this.#state === 'closed') return;
-      if (result < 0) {
-        this.#state = 'unbound';
-        const error = failure(result, 'bind', address, details);
-        process.nextTick(() => this.emit('error', error));
-        for (const { callback } of this.#early.splice(0)) callback?.(error);
-        return;
-      }
-      this.#startReceiving();
-      process.nextTick(() => {
-        if (this.#state === 'bound') this.emit('listening');
-      });
-      for (const { part, callback } of this.#early.splice(0)) this.#outbox.add(part, callback);
-    };
-    handles.bind(this.#handle, address, handles.bindOptions(options), details, then);
+    const result = handles.bind(this.#handle, address, options, details);
+    if (result < 0) {
+      const error = failure(result, 'bind', address, details);
+      process.nextTick(() => this.emit('error', error));
+      return false;
+    }
+    this.#startReceiving();
+    process.nextTick(() => {
+      if (this.#state === 'bound') this.emit('listening');
+    });
+    return true;
   }
 
   #startReceiving() {
@@ -129,24 +126,23 @@ class DatagramSocket extends EventEmitter {
   /**
    * `(message[, offset, length][, port][, address][, callback])`; `message` may be an array of
    * parts. An object with `fds` in the address's place passes descriptors:
-   * `{ address, fds }`.
+   * `{ address, fds }`. What the receiver has room for is sent in this call.
    */
   send(message, ...args) {
     this.#checkOpen();
     const callback = args.findLast((argument) => typeof argument === 'function');
     const numbers = args.filter((argument) => typeof argument === 'number');
     const target = args.find((argument) => typeof argument === 'string' || isOptions(argument));
-    const { address, fds } = typeof target === 'object' ? target : { address: target };
+    const { address, fds, consume } = typeof target === 'object' ? target : { address: target };
     if (address === undefined && this.#remoteAddress === undefined) {
       throw failure(EDESTADDRREQ, 'send');
     }
     let data = toBuffer(message);
     if (numbers.length >= 2) data = slice(data, numbers[0], numbers[1]);
     const part = { data, to: address === undefined ? '' : checkAddress(address, 'address') };
-    if (fds) part.fds = numbersOf(fds);
+    if (fds) part.passing = new Passing(fds, consume);
     if (this.#state === 'unbound' && this.#remoteAddress === undefined) this.#bind('@', {});
-    if (this.#state === 'binding') this.#early.push({ part, callback });
-    else this.#outbox.add(part, callback);
+    this.#outbox.send(part, callback);
   }
 
   /** `(address[, callback])` or `(port, address[, callback])`. */
@@ -157,12 +153,11 @@ class DatagramSocket extends EventEmitter {
     checkAddress(address, 'address');
     if (this.#state === 'unbound') this.#bind('@', {});
     const details = errorBuffer();
-    const options = { size: 24, flags: CONNECT.DONT_WAIT };
-    const result = calls.connect(this.#handle, address, options, details);
+    const result = calls.connect(this.#handle, address, details);
+    const error = result < 0 ? failure(result, 'connect', address, details) : null;
     process.nextTick(() => {
       if (this.#state === 'closed') return;
-      if (result < 0) {
-        const error = failure(result, 'connect', address, details);
+      if (error) {
         if (callback) callback(error);
         else this.emit('error', error);
         return;
@@ -188,13 +183,8 @@ class DatagramSocket extends EventEmitter {
     this.#state = 'closed';
     this.#stopWatchingSignal?.();
     this.#outbox.stop();
-    const emit = () => process.nextTick(() => this.emit('close'));
-    if (this.#hasFile) {
-      handles.closeWithFile(this.#handle).then(emit);
-    } else {
-      handles.close(this.#handle);
-      emit();
-    }
+    handles.close(this.#handle);
+    process.nextTick(() => this.emit('close'));
     return this;
   }
 

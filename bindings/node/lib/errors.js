@@ -8,10 +8,18 @@ const CODE = 4;
 const MESSAGE = 8;
 
 /** Room for a udsock_error. */
-function errorBuffer() {
+function newErrorBuffer() {
   const buffer = Buffer.alloc(MESSAGE + MESSAGE_SIZE);
   buffer.writeUInt32LE(buffer.length, 0);
   return buffer;
+}
+
+const shared = newErrorBuffer();
+
+/** The same for all calls that are not in the pool: the failure is made before the next one. */
+function errorBuffer() {
+  shared.writeInt32LE(0, CODE);
+  return shared;
 }
 
 function messageOf(buffer) {
@@ -56,15 +64,27 @@ function checkAddress(address, name = 'path') {
   if (typeof address !== 'string') {
     throw invalidArgument(name, 'of type string (Unix sockets have no ports)', address);
   }
-  if (address.includes('\0')) {
-    throw coded(
-      TypeError,
-      'ERR_INVALID_ARG_VALUE',
-      `The argument '${name}' must be a string without null bytes ` +
-        "(in an abstract name write them as '\\0')",
-    );
-  }
-  return address;
+  return checkText(address, name, " (in an abstract name write them as '\\0')");
+}
+
+/** C would take what stands before a null byte. */
+function checkText(text, name, advice = '') {
+  if (!text.includes('\0')) return text;
+  const message = `The argument '${name}' must be a string without null bytes${advice}`;
+  throw coded(TypeError, 'ERR_INVALID_ARG_VALUE', message);
+}
+
+function checkDescriptor(fd) {
+  if (typeof fd !== 'number') throw invalidArgument('fd', 'of type number', fd);
+  if (Number.isInteger(fd) && fd >= 0 && fd < 2 ** 31) return;
+  const message = `The value of "fd" is out of range. Received ${fd}`;
+  throw coded(RangeError, 'ERR_OUT_OF_RANGE', message);
+}
+
+/** Where there is neither a path nor a port: Node's error. */
+function missingArguments() {
+  const message = 'The "options" or "port" or "path" argument must be specified';
+  return coded(TypeError, 'ERR_MISSING_ARGS', message);
 }
 
 function checkFunction(value, name) {
@@ -80,9 +100,13 @@ module.exports = {
   abortError,
   check,
   checkAddress,
+  checkDescriptor,
   checkFunction,
+  checkText,
   coded,
   errorBuffer,
   failure,
   invalidArgument,
+  missingArguments,
+  newErrorBuffer,
 };

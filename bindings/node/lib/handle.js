@@ -2,14 +2,14 @@
 // What every kind of socket can be asked and told.
 
 const { isMainThread } = require('node:worker_threads');
-const { calls, inPool } = require('./library.js');
-const { ADDRESS_SIZE, BIND, EADDRINUSE, ERANGE, KIND_NAME, OPTION } = require('./constants.js');
-const { check, coded, errorBuffer } = require('./errors.js');
+const { calls } = require('./library.js');
+const { ADDRESS_SIZE, BIND, ERANGE, KIND_NAME, OPTION } = require('./constants.js');
+const { check, checkText, coded, errorBuffer } = require('./errors.js');
 
 const scratch = Buffer.alloc(ADDRESS_SIZE);
 
 function textOf(call, handle, name) {
-  const length = check(call(handle, scratch, scratch.length), name);
+  const length = check(call(handle, scratch), name);
   return scratch.toString('utf8', 0, length);
 }
 
@@ -19,7 +19,7 @@ function localAddress(handle) {
 }
 
 function remoteAddress(handle) {
-  const length = calls.remote_address(handle, scratch, scratch.length);
+  const length = calls.remote_address(handle, scratch);
   return length > 0 ? scratch.toString('utf8', 0, length) : undefined;
 }
 
@@ -35,9 +35,9 @@ function peerCredentials(handle) {
 
 function peerGroups(handle) {
   for (;;) {
-    const count = check(calls.peer_groups(handle, null, 0), 'getsockopt');
+    const count = check(calls.peer_groups(handle), 'getsockopt');
     const groups = new Uint32Array(Math.max(count, 1));
-    const result = calls.peer_groups(handle, groups, groups.length);
+    const result = calls.peer_groups(handle, groups);
     if (result !== ERANGE) return Array.from(groups.subarray(0, check(result, 'getsockopt')));
   }
 }
@@ -54,27 +54,28 @@ function setOption(handle, option, value) {
   check(calls.set_option(handle, option, value), 'setsockopt');
 }
 
-// What a worker has open, which ends with it. (What a process has does by itself.)
-const open = new Set();
-
-function closeAll() {
-  for (const handle of open) calls.close(handle);
-}
-
-/** From now on the handle is this thread's, unless it is an error. */
+/**
+ * From now on the handle is this thread's, unless it is an error: a worker's are closed when it
+ * ends, in whichever way. (What a process has does by itself.)
+ */
 function own(handle) {
-  if (!isMainThread && handle > 0) open.add(handle);
+  if (!isMainThread && handle > 0) calls.own(handle);
   return handle;
 }
 
+function disown(handle) {
+  if (!isMainThread) calls.disown_handle(handle);
+}
+
+/** Closes a socket. If it has a file that may have to wait for a lock, a second at most. */
 function close(handle) {
-  open.delete(handle);
+  disown(handle);
   return calls.close(handle);
 }
 
 /** The handle's descriptor, which is the caller's from now on. */
 function release(handle) {
-  open.delete(handle);
+  disown(handle);
   return check(calls.release(handle), 'release');
 }
 
@@ -89,22 +90,16 @@ function adopt(fd, type) {
   throw coded(TypeError, 'ERR_INVALID_FD_TYPE', `Unsupported fd type: a ${kind} socket`);
 }
 
-/** The C struct for what a program may say about binding. */
-function bindOptions(options) {
+/** What a program may say about binding, as the calls take it. */
+function bindArguments(options) {
   const flags =
     (options.replace ? BIND.REPLACE : 0) |
     (options.reclaim === false ? BIND.NO_RECLAIM : 0) |
     (options.keepFile ? BIND.KEEP_FILE : 0) |
     (options.makeParents ? BIND.MAKE_PARENTS : 0);
-  const name = (value) => (value === undefined ? null : String(value));
-  return {
-    size: 32,
-    flags,
-    mode: options.mode ?? modeOf(options),
-    backlog: options.backlog ?? 0,
-    user: name(options.user),
-    group: name(options.group),
-  };
+  const name = (value) => (value === undefined ? undefined : checkText(String(value), 'name'));
+  const mode = options.mode ?? modeOf(options);
+  return [flags, mode, options.backlog ?? 0, name(options.user), name(options.group)];
 }
 
 /** Node's own two words for a mode. */
@@ -114,46 +109,19 @@ function modeOf({ readableAll, writableAll }) {
   return (0o777 & ~process.umask()) | all;
 }
 
-// While a file is being removed its name is taken: whoever binds waits for that.
-const closing = new Set();
-
-/** Closes a socket that may have a file: removing it may have to wait for a lock. */
-function closeWithFile(handle) {
-  open.delete(handle);
-  const closed = inPool(calls.close, handle).finally(() => closing.delete(closed));
-  closing.add(closed);
-  return closed;
-}
-
 /**
- * Binds without keeping the loop waiting. A name that is free is bound at once; what may take
- * a lock, or look up a user, is done in the pool. `then` gets the result, and whether it is
- * later.
+ * Binds at once: what the umask and the working directory are when the program calls counts, and
+ * not what they are later. A lock that somebody else holds is waited for, a second at most.
  */
-function bind(handle, address, options, details, then) {
-  const { flags, user, group } = options;
-  const isPath = !address.startsWith('@');
-  const isLong = isPath && Buffer.byteLength(address) >= 100;
-  const mayWait = flags & (BIND.REPLACE | BIND.MAKE_PARENTS) || user || group || isLong;
-  if (closing.size === 0 && !mayWait) {
-    const careful = { ...options, flags: flags | BIND.NO_RECLAIM };
-    const result = calls.bind(handle, address, careful, details);
-    if (result !== EADDRINUSE || flags & BIND.NO_RECLAIM || !isPath) return then(result, false);
-  }
-  const bound = async () => {
-    await Promise.all(closing);
-    return inPool(calls.bind, handle, address, options, details);
-  };
-  bound().then((result) => then(result, true));
+function bind(handle, address, options, details) {
+  return calls.bind(handle, address, details, ...bindArguments(options));
 }
 
 module.exports = {
   adopt,
   bind,
-  bindOptions,
+  bindArguments,
   close,
-  closeAll,
-  closeWithFile,
   localAddress,
   own,
   peerCredentials,

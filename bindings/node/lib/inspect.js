@@ -1,19 +1,19 @@
 'use strict';
 // What is at an address, without being noticed there.
 
-const { inPool, calls } = require('./library.js');
+const { calls, inPool } = require('./library.js');
+const { absolute } = require('./address.js');
 const { KIND_NAME, UNKNOWN } = require('./constants.js');
-const { check, checkAddress, errorBuffer } = require('./errors.js');
+const { check, checkAddress, newErrorBuffer } = require('./errors.js');
 
 const SIZE = 48;
 const STATES = ['absent', 'live', 'stale', 'not a socket'];
 
 async function inspect(path) {
-  checkAddress(path);
-  const details = errorBuffer();
+  const address = absolute(checkAddress(path));
+  const details = newErrorBuffer();
   const out = Buffer.alloc(SIZE);
-  out.writeUInt32LE(SIZE, 0);
-  check(await inPool(calls.inspect, path, out, details), 'inspect', path, details);
+  check(await inPool(calls.later_inspect, 0, address, [out, details]), 'inspect', path, details);
   const known = (value, unknown) => (value === unknown ? undefined : value);
   return {
     state: STATES[out.readUInt32LE(4)],

@@ -1,18 +1,12 @@
 'use strict';
-// Messages with what goes along: addresses, descriptors, credentials. C's udsock_message, by its
-// offsets.
+// Messages with what goes along: addresses, descriptors, credentials.
 
-const fs = require('node:fs');
-const koffi = require('koffi');
 const { calls } = require('./library.js');
 const { ADDRESS_SIZE, FDS_LOST, MAX_DESCRIPTORS, TRUNCATED, UNKNOWN } = require('./constants.js');
-const { invalidArgument } = require('./errors.js');
+const { check, invalidArgument } = require('./errors.js');
 
-const SIZE = 104;
-const [FLAGS, DATA, DATA_CAPACITY, DATA_SIZE] = [4, 8, 16, 24];
-const [DESCRIPTORS, DESCRIPTORS_CAPACITY, DESCRIPTORS_COUNT] = [32, 40, 48];
-const [ADDRESS, ADDRESS_CAPACITY, ADDRESS_LENGTH] = [56, 64, 72];
-const [PID, UID, GID, RESULT] = [80, 84, 88, 92];
+/** The words of what a message has besides. */
+const [FLAGS, DESCRIPTORS, ADDRESS, PID, UID, GID, WORDS] = [0, 1, 2, 3, 4, 5, 6];
 
 // The largest message that the kernel takes.
 const LARGEST = 4352 * 1024;
@@ -27,60 +21,50 @@ function numbersOf(descriptors) {
   });
 }
 
-/** An address as C takes it; `undefined`: where the socket is connected to. */
-function addressOf(text) {
-  return text === '' ? undefined : Buffer.from(`${text}\0`);
-}
-
-/** What the messages point to must stay where it is, and alive, until they have been sent. */
-function pack({ data, fds, address }, messages, at) {
-  messages.writeUInt32LE(SIZE, at);
-  if (data.length > 0) messages.writeBigUInt64LE(koffi.address(data), at + DATA);
-  messages.writeBigUInt64LE(BigInt(data.length), at + DATA_SIZE);
-  if (fds?.length > 0) {
-    messages.writeBigUInt64LE(koffi.address(fds), at + DESCRIPTORS);
-    messages.writeBigUInt64LE(BigInt(fds.length), at + DESCRIPTORS_COUNT);
-  }
-  if (address) messages.writeBigUInt64LE(koffi.address(address), at + ADDRESS);
-}
-
-/** Sends without waiting: how many bytes went, or an error code. */
-function sendMessage(handle, part) {
-  const message = Buffer.alloc(SIZE);
-  pack(part, message, 0);
-  return calls.send_message(handle, message, 0);
-}
-
 /**
- * Sends many without waiting, each with `data` and perhaps `fds` and `address`: the result of
- * each.
+ * Descriptors that are to be sent, from the moment of the call on: the program may close its own
+ * when that returns. With `consume` they are the program's own, which are closed when they have
+ * gone.
  */
-function sendBatch(handle, parts) {
-  const messages = Buffer.alloc(SIZE * parts.length);
-  parts.forEach((part, index) => pack(part, messages, index * SIZE));
-  const result = calls.send_batch(handle, messages, parts.length, 0);
-  // Without memory, say, no message has a result of its own.
-  const failed = Math.min(result, 0);
-  return parts.map((_, index) => messages.readInt32LE(index * SIZE + RESULT) || failed);
+class Passing {
+  /** An Int32Array. */
+  fds;
+
+  constructor(descriptors, consume = false) {
+    this.fds = numbersOf(descriptors);
+    if (consume) return;
+    const copies = [];
+    try {
+      for (const fd of this.fds) copies.push(check(calls.duplicate(fd), 'dup'));
+    } catch (error) {
+      closeAll(copies);
+      throw error;
+    }
+    this.fds = Int32Array.from(copies);
+  }
+
+  /** Once: they have gone, or never will. */
+  close() {
+    closeAll(this.fds);
+    this.fds = new Int32Array(0);
+  }
+}
+
+/** Sends without waiting: how many bytes went, or an error code. `to`: a datagram's address. */
+function sendMessage(handle, { data, passing, to }) {
+  return calls.send(handle, data, passing?.fds, to || undefined);
 }
 
 let room;
 
 /** One for all: what came is copied out before the next message. */
 function receivingRoom() {
-  if (room === undefined) {
-    const data = Buffer.allocUnsafeSlow(LARGEST);
-    const descriptors = new Int32Array(MAX_DESCRIPTORS);
-    const address = Buffer.allocUnsafeSlow(ADDRESS_SIZE);
-    const message = Buffer.alloc(SIZE);
-    message.writeUInt32LE(SIZE, 0);
-    message.writeBigUInt64LE(koffi.address(data), DATA);
-    message.writeBigUInt64LE(koffi.address(descriptors), DESCRIPTORS);
-    message.writeBigUInt64LE(BigInt(MAX_DESCRIPTORS), DESCRIPTORS_CAPACITY);
-    message.writeBigUInt64LE(koffi.address(address), ADDRESS);
-    message.writeBigUInt64LE(BigInt(ADDRESS_SIZE), ADDRESS_CAPACITY);
-    room = { data, descriptors, address, message };
-  }
+  room ??= {
+    data: Buffer.allocUnsafeSlow(LARGEST),
+    descriptors: new Int32Array(MAX_DESCRIPTORS),
+    address: Buffer.allocUnsafeSlow(ADDRESS_SIZE),
+    words: new Int32Array(WORDS),
+  };
   return room;
 }
 
@@ -89,29 +73,25 @@ function receivingRoom() {
  * along.
  */
 function receiveMessage(handle, size = LARGEST) {
-  const { data, descriptors, address, message } = receivingRoom();
-  message.writeBigUInt64LE(BigInt(size), DATA_CAPACITY);
-  const result = calls.recv_message(handle, message, 0);
+  const { data, descriptors, address, words } = receivingRoom();
+  const result = calls.receive(handle, data, size, descriptors, address, words);
   if (result < 0) return result;
-  const flags = message.readUInt32LE(FLAGS);
-  const count = Number(message.readBigUInt64LE(DESCRIPTORS_COUNT));
-  const length = Number(message.readBigUInt64LE(ADDRESS_LENGTH));
-  const info = { fds: Array.from(descriptors.subarray(0, count)) };
-  const [pid, uid, gid] = [PID, UID, GID].map((place) => message.readUInt32LE(place));
+  const info = { fds: Array.from(descriptors.subarray(0, words[DESCRIPTORS])) };
+  const [pid, uid, gid] = [PID, UID, GID].map((place) => words[place] >>> 0);
   // Of a process of another PID namespace only the number is unknown.
   if (pid !== 0 || uid !== UNKNOWN || gid !== UNKNOWN) info.credentials = { pid, uid, gid };
-  if (flags & FDS_LOST) info.fdsLost = true;
-  if (flags & TRUNCATED) info.truncated = true;
+  if (words[FLAGS] & FDS_LOST) info.fdsLost = true;
+  if (words[FLAGS] & TRUNCATED) info.truncated = true;
   return {
     data: Buffer.from(data.subarray(0, result)),
-    address: address.toString('utf8', 0, length),
+    address: address.toString('utf8', 0, words[ADDRESS]),
     info,
   };
 }
 
 /** Descriptors that nobody took. */
 function closeAll(fds) {
-  for (const fd of fds) fs.closeSync(fd);
+  for (const fd of fds) calls.close_descriptor(fd);
 }
 
-module.exports = { addressOf, closeAll, numbersOf, receiveMessage, sendBatch, sendMessage };
+module.exports = { Passing, closeAll, numbersOf, receiveMessage, sendMessage };

@@ -1,110 +1,111 @@
 'use strict';
-// What a datagram socket sends: all of a turn in one call, and in order to each receiver. A
-// receiver whose queue is full holds up only what is for it. The kernel tells nobody when such a
-// queue has room: that is tried again, in the loop's next rounds and then with pauses that grow.
+// What a datagram socket sends: at once, and in order to each receiver. A receiver whose queue is
+// full holds up only what is for it. The kernel tells nobody when such a queue has room: that is
+// tried again, in the loop's next rounds and then with pauses that grow.
 
-const { EAGAIN, ECANCELED } = require('./constants.js');
+const { AsyncResource } = require('node:async_hooks');
+const { EAGAIN, ECANCELED, ENOBUFS } = require('./constants.js');
 const { failure } = require('./errors.js');
-const { currentLoop } = require('./loop.js');
-const { addressOf, sendBatch } = require('./message.js');
+const { sendMessage } = require('./message.js');
 
-const MOST = 256;
 const ROUNDS = 8;
 const LONGEST_PAUSE = 20;
 
+/** What may wait, with what it takes to keep a message. */
+const LIMIT = 16 << 20;
+const OVERHEAD = 512;
+
 class Outbox {
   #handle;
-  #context;
   /** Told of what has no callback. */
   #onError;
+  #isRef;
   /** By receiver, each with its messages in order. */
   #queues = new Map();
-  #isDue = false;
   #retry;
   #attempts = 0;
 
   size = 0;
   count = 0;
 
-  constructor(handle, context, onError) {
-    this.#context = context;
+  constructor(handle, onError, isRef) {
     this.#handle = handle;
     this.#onError = onError;
+    this.#isRef = isRef;
   }
 
-  /** `part`: data, perhaps fds; `to` whom, '' being where the socket is connected to. */
-  add(part, callback) {
+  /** A part: data, perhaps `passing`; `to` whom, '' being where the socket is connected to. */
+  send(part, callback) {
     const queue = this.#queues.get(part.to);
-    const item = { ...part, address: addressOf(part.to), callback };
+    if (queue === undefined) {
+      const result = sendMessage(this.#handle, part);
+      if (result !== EAGAIN) return this.#settle(part, callback, result);
+    }
+    const taken = this.size + part.data.length + (this.count + 1) * OVERHEAD;
+    if (taken > LIMIT) return this.#settle(part, callback, ENOBUFS);
+    const item = { part, callback: callback && inContext(callback) };
     if (queue) queue.push(item);
     else this.#queues.set(part.to, [item]);
     this.size += part.data.length;
     this.count += 1;
-    // Whoever tries again sends this, too.
-    if (this.#isDue || this.#retry) return;
-    this.#isDue = true;
-    currentLoop().defer(this);
+    if (this.#retry === undefined) this.#tryAgain();
   }
 
-  get context() {
-    return this.#context;
-  }
-
-  flush() {
-    this.#isDue = false;
-    const full = new Set();
-    for (let items; (items = this.#next(full)).length > 0; ) {
-      const results = sendBatch(this.#handle, items);
-      const blocked = results.indexOf(EAGAIN);
-      const done = blocked < 0 ? items.length : blocked;
-      for (let i = 0; i < done; i++) this.#settle(items[i], results[i]);
-      if (done > 0) this.#attempts = 0;
-      if (blocked >= 0) full.add(items[blocked].to);
-    }
-    if (full.size > 0) this.#tryAgain();
-  }
-
-  /** What can go next: as much as one call takes, and nothing for whom is full. */
-  #next(full) {
-    const items = [];
+  #flush() {
     for (const [to, queue] of this.#queues) {
-      if (!full.has(to)) items.push(...queue.slice(0, MOST - items.length));
-      if (items.length === MOST) break;
+      let done = 0;
+      for (const { part, callback } of queue) {
+        const result = sendMessage(this.#handle, part);
+        if (result === EAGAIN) break;
+        done += 1;
+        this.size -= part.data.length;
+        this.count -= 1;
+        this.#settle(part, callback, result);
+      }
+      if (done > 0) this.#attempts = 0;
+      if (done === queue.length) this.#queues.delete(to);
+      else queue.splice(0, done);
     }
-    return items;
+    if (this.#queues.size > 0) this.#tryAgain();
   }
 
-  #settle(item, result) {
-    const queue = this.#queues.get(item.to);
-    if (queue.length === 1) this.#queues.delete(item.to);
-    else queue.shift();
-    this.size -= item.data.length;
-    this.count -= 1;
-    const error = result < 0 ? failure(result, 'send', item.to) : null;
-    if (item.callback) process.nextTick(item.callback, error, Math.max(result, 0));
+  #settle(part, callback, result) {
+    part.passing?.close();
+    const error = result < 0 ? failure(result, 'send', part.to) : null;
+    if (callback) process.nextTick(callback, error, Math.max(result, 0));
     else if (error) process.nextTick(this.#onError, error);
   }
 
   #tryAgain() {
     const again = () => {
       this.#retry = undefined;
-      this.flush();
+      this.#flush();
     };
     const attempt = this.#attempts++ - ROUNDS;
-    if (attempt < 0) {
-      const immediate = setImmediate(again);
-      this.#retry = () => clearImmediate(immediate);
-    } else {
-      const timer = setTimeout(again, Math.min(2 ** attempt, LONGEST_PAUSE));
-      this.#retry = () => clearTimeout(timer);
-    }
+    this.#retry =
+      attempt < 0 ? setImmediate(again) : setTimeout(again, Math.min(2 ** attempt, LONGEST_PAUSE));
+    if (!this.#isRef()) this.#retry.unref();
   }
 
-  /** What has not gone is given up. */
+  /** What has not gone is given up: whoever asked is told. */
   stop() {
-    this.#retry?.();
-    for (const item of [...this.#queues.values()].flat()) this.#settle(item, ECANCELED);
+    clearImmediate(this.#retry);
+    clearTimeout(this.#retry);
+    const items = [...this.#queues.values()].flat();
+    this.#queues.clear();
+    this.size = this.count = 0;
+    for (const { part, callback } of items) {
+      // Without a callback that is no error: the program has closed the socket.
+      if (callback) this.#settle(part, callback, ECANCELED);
+      else part.passing?.close();
+    }
   }
+}
+
+/** To be called later, as if it were now. */
+function inContext(callback) {
+  const context = new AsyncResource('UdsockSend');
+  return (...args) => context.runInAsyncScope(callback, undefined, ...args);
 }
 
 module.exports = { Outbox };

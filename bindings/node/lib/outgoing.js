@@ -1,18 +1,16 @@
 'use strict';
 // What leaves in one call, through many sockets of a poller: C's udsock_outgoing, by its words.
 
-const { calls, pointerTo } = require('./library.js');
+const { calls } = require('./library.js');
 
 const WORDS = 10;
 const HIGH = 2 ** 32;
 
 class Outgoing {
   #memory;
-  #memoryPointer;
   #start;
   #used;
   #words;
-  #wordsPointer;
   #results;
   #capacity;
   count = 0;
@@ -20,10 +18,8 @@ class Outgoing {
   /** Up to `capacity` items. What is `put` lies in `memory`, from `start` on. */
   constructor(memory, start, capacity) {
     this.#memory = memory;
-    this.#memoryPointer = pointerTo(memory);
     this.#start = this.#used = start;
     this.#words = new Uint32Array(capacity * WORDS);
-    this.#wordsPointer = pointerTo(this.#words);
     this.#results = new Int32Array(this.#words.buffer);
     this.#capacity = capacity;
   }
@@ -60,8 +56,7 @@ class Outgoing {
     const { count } = this;
     this.count = 0;
     this.#used = this.#start;
-    const [words, memory] = [this.#wordsPointer, this.#memoryPointer];
-    const taken = calls.poller_send(poller, words, count, memory, this.#memory.length);
+    const taken = calls.poller_send(poller, this.#words, count, this.#memory);
     for (let at = 0; taken < 0 && at < count * WORDS; at += WORDS) this.#results[at + 8] = taken;
     return taken;
   }

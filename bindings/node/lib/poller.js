@@ -2,11 +2,11 @@
 // The fast path: the library's poller as it is. A callback gets many events at once and reads
 // them from one buffer; what it sends leaves in one call. Sockets are handles: numbers.
 
-const { calls, inPool, pointerTo } = require('./library.js');
-const { CONNECT, EVENT, KIND, READINESS } = require('./constants.js');
+const { calls } = require('./library.js');
+const { EVENT, KIND, READINESS } = require('./constants.js');
 const { check, checkAddress, checkFunction, errorBuffer, failure } = require('./errors.js');
-const { watch } = require('./loop.js');
 const { Outgoing } = require('./outgoing.js');
+const { READABLE, Watch } = require('./watch.js');
 const handles = require('./handle.js');
 
 const EVENT_WORDS = 10;
@@ -69,35 +69,27 @@ class Batch {
 class Poller {
   #handle;
   #watch;
-  #capacity;
   #arenaSize;
   /** What is received lies in front, what is sent behind it. */
   #memory;
-  #memoryPointer;
   #events;
-  #eventsPointer;
   #batch;
   #outgoing;
   #onBatch;
   #onRefused;
-  /** Sockets that may have a file. */
-  #files = new Set();
 
   /** `onRefused(socket, code)`: an item was not taken. */
   constructor(options = {}, onRefused = () => {}) {
     const { capacity = 256, arenaSize = 1 << 20, outputSize = 1 << 20 } = options;
     const { sendLimit = 0, receiveSize = 0 } = options;
-    this.#capacity = capacity;
     this.#arenaSize = arenaSize;
     this.#onRefused = onRefused;
     this.#memory = Buffer.allocUnsafeSlow(arenaSize + outputSize);
     this.#events = new Uint32Array(capacity * EVENT_WORDS);
     this.#batch = new Batch(this.#events, this.#memory);
     this.#outgoing = new Outgoing(this.#memory, arenaSize, capacity);
-    this.#memoryPointer = pointerTo(this.#memory);
-    this.#eventsPointer = pointerTo(this.#events);
-    const struct = { size: 24, flags: 0, send_limit: sendLimit, receive_size: receiveSize };
-    this.#handle = handles.own(check(calls.poller_create(struct), 'poller_create'));
+    const result = calls.poller_create(sendLimit, receiveSize);
+    this.#handle = handles.own(check(result, 'poller_create'));
   }
 
   /** Calls back whenever something has happened, until `stop` or `close`. */
@@ -105,7 +97,7 @@ class Poller {
     checkFunction(onBatch, 'onBatch');
     this.#onBatch = onBatch;
     const fd = check(calls.poller_fd(this.#handle), 'poller_fd');
-    this.#watch ??= watch(fd, { readable: true }, () => this.poll());
+    this.#watch ??= new Watch(fd, () => this.poll()).listen(READABLE);
     return this;
   }
 
@@ -116,9 +108,8 @@ class Poller {
 
   /** One round, without waiting: how many events there were. */
   poll() {
-    const [events, memory] = [this.#eventsPointer, this.#memoryPointer];
     const size = this.#arenaSize;
-    const count = calls.poller_wait(this.#handle, events, this.#capacity, memory, size, 0);
+    const count = calls.poller_wait(this.#handle, this.#events, this.#memory, size);
     this.#batch.length = check(count, 'poller_wait');
     try {
       if (count > 0) this.#onBatch(this.#batch);
@@ -130,24 +121,20 @@ class Poller {
 
   // ---- sockets
 
-  /** A server's, or a datagram socket's, handle, which is a member. */
+  /** A server's, or a datagram socket's, handle, which is a member. It is opened in this call. */
   async listen(path, { type = 'stream', token = 0, ...options } = {}) {
     const details = errorBuffer();
-    const args = [checkAddress(path), handles.bindOptions(options), details];
-    const opening =
-      type === 'dgram'
-        ? inPool(calls.open_datagram, ...args)
-        : inPool(calls.open_server, KIND[type], ...args);
-    const server = this.#own(check(await opening, 'listen', path, details), token);
-    this.#files.add(server);
-    return server;
+    const args = [checkAddress(path), details, ...handles.bindArguments(options)];
+    const server =
+      type === 'dgram' ? calls.open_datagram(...args) : calls.open_server(KIND[type], ...args);
+    return this.#own(check(server, 'listen', path, details), token);
   }
 
   /** A client's handle, which is a member. */
-  connect(path, { type = 'stream', token = 0, localAddress = null } = {}) {
+  connect(path, { type = 'stream', token = 0, localAddress } = {}) {
     const details = errorBuffer();
-    const options = { size: 24, flags: CONNECT.DONT_WAIT, local_address: localAddress };
-    const client = calls.open_client(KIND[type], checkAddress(path), options, details);
+    if (localAddress !== undefined) checkAddress(localAddress, 'localAddress');
+    const client = calls.open_client(KIND[type], checkAddress(path), details, localAddress);
     return this.#own(check(client, 'connect', path, details), token);
   }
 
@@ -166,12 +153,8 @@ class Poller {
     check(calls.poller_remove(this.#handle, socket), 'poller_remove');
   }
 
-  /**
-   * Closes a socket; what is kept for it is dropped. Where there is a file to remove this is done
-   * when the promise is.
-   */
+  /** Closes a socket, and removes its file; what is kept for it is dropped. */
   closeSocket(socket) {
-    if (this.#files.delete(socket)) return handles.closeWithFile(socket);
     check(handles.close(socket), 'close');
   }
 

@@ -1,94 +1,363 @@
 'use strict';
-// A stream connection, which can stand where a net.Socket stands.
+// A stream connection: Node's own net.Socket, over a descriptor that the library has connected or
+// accepted.
 
-const { ConnectedSocket } = require('./connected_socket.js');
-const { invalidArgument } = require('./errors.js');
-const { closeAll, numbersOf } = require('./message.js');
+const net = require('node:net');
+const { calls } = require('./library.js');
+const { connectArguments, isPath } = require('./address.js');
+const { EALREADY, ECANCELED, ENOTCONN } = require('./constants.js');
+const { check, checkDescriptor, failure, invalidArgument } = require('./errors.js');
+const { connectHandle } = require('./connecting.js');
+const { leaveAhead } = require('./ahead.js');
+const { Arrivals } = require('./arrivals.js');
+const { Kept } = require('./kept.js');
+const { Passing } = require('./message.js');
+const handles = require('./handle.js');
+const pipes = require('./pipe.js');
 
-class Socket extends ConnectedSocket {
+/** The socket whose connect() runs, and how it connects. */
+let starting;
+
+/** What a descriptor's flags were before it became a socket's: some other process may share it. */
+function adopted(fd) {
+  checkDescriptor(fd);
+  const handle = handles.adopt(fd, 'stream');
+  const isBlocking = calls.is_nonblocking(fd) === 0;
+  return { handle, isBlocking, ahead: calls.take_ahead(fd) };
+}
+
+class Socket extends net.Socket {
+  /** The library's handle, where it is needed beside Node's. */
+  #kept;
+  /** The one before, for what it has counted. */
+  #before;
+  #arrivals;
+  #stopConnecting;
+  #signal;
+  #localAddress;
+  #remoteAddress;
+  #isBlocking;
   /** The descriptors that go with a chunk; made when there are any. */
-  #fdsOf;
+  #passing;
 
+  /**
+   * Of `options` also: `fd`, an open descriptor, which belongs to this socket from now on.
+   * (A number as `handle` is the library's.)
+   */
   constructor(options = {}) {
-    super('stream', options);
-    if (options.onread) this.on('data', (data) => this.#readInto(options.onread, data));
+    if (typeof options === 'number') options = { fd: options };
+    const { receiveDescriptors, receiveCredentials } = options;
+    const receives = Boolean(receiveDescriptors || receiveCredentials);
+    const keeps = receives || Boolean(options.keepHandle);
+    const { handle, isBlocking = true, ahead } =
+      options.fd === undefined ? options : adopted(options.fd);
+    const isOurs = typeof handle === 'number';
+    const pipe = isOurs ? pipeOf(handle, keeps) : handle;
+    const manualStart = receives || options.manualStart;
+    super({ ...options, fd: undefined, handle: pipe, manualStart });
+    this.#signal = options.signal;
+    this.#isBlocking = isBlocking;
+    this.#localAddress = options.localAddress;
+    if (receives) this.#arrivals = new Arrivals(this, receiveDescriptors, receiveCredentials);
+    if (!isOurs) return;
+    if (ahead !== undefined) this.unshift(ahead);
+    if (keeps) this.#keep(handle);
+    if (receives && !options.pauseOnCreate) this.read(0);
   }
 
-  /** Into the program's own buffer, which says whether to go on. */
-  #readInto({ buffer, callback }, data) {
-    for (let rest = data; rest.length > 0; ) {
-      const into = typeof buffer === 'function' ? buffer() : buffer;
-      const size = Math.min(rest.length, into.length);
-      into.set(rest.subarray(0, size));
-      rest = rest.subarray(size);
-      if (callback(size, into) !== false) continue;
-      this.pause();
-      if (rest.length > 0) this.unshift(rest);
-      return;
+  connect(...args) {
+    const [options, listener] = connectArguments(args);
+    // (After any other end it can be used again.)
+    if (this.destroyed && this.#signal?.aborted) return this;
+    if (options.timeout) this.setTimeout(options.timeout);
+    const before = starting;
+    starting = { socket: this, options };
+    try {
+      return super.connect({ path: options.path }, ...(listener ? [listener] : []));
+    } finally {
+      starting = before;
     }
   }
 
-  get _receiveSize() {
-    return 64 * 1024;
+  get _handle() {
+    return super._handle;
   }
 
-  _unwrap({ data, info }) {
-    const hasFds = info.fds.length > 0 || info.fdsLost;
-    if (hasFds && !this.emit('descriptors', info.fds, info)) closeAll(info.fds);
-    return data;
-  }
-
-  /** All in one, but what descriptors go with: their chunk begins a part. */
-  _parts(chunks) {
-    const parts = [];
-    let run = [];
-    for (const { chunk } of chunks) {
-      if (this.#fdsOf?.has(chunk) && run.length > 0) {
-        parts.push(this.#join(run));
-        run = [];
-      }
-      run.push(chunk);
+  /** A handle that Node makes in order to connect it connects by the library. */
+  set _handle(pipe) {
+    super._handle = pipe;
+    if (pipe && starting?.socket === this) {
+      const { options } = starting;
+      pipe.connect = (request) => this.#start(pipe, request, options);
     }
-    parts.push(this.#join(run));
-    return parts;
   }
 
-  #join(chunks) {
-    const data = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
-    return { data, fds: this.#fdsOf?.get(chunks[0]) };
+  #start(pipe, request, options) {
+    if (this.#stopConnecting) return EALREADY;
+    const { path, localAddress } = options;
+    this.#remoteAddress = path;
+    this.#localAddress = localAddress === '@' ? undefined : localAddress;
+    const isRef = () => pipe.hasRef();
+    const done = (error, handle) => {
+      this.#stopConnecting = undefined;
+      if (!error) error = this.#open(pipe, handle, isPath(localAddress));
+      if (error) this.destroy(error);
+      else request.oncomplete(0, pipe, request, true, true);
+    };
+    this.#stopConnecting = connectHandle({ ...options, type: 'stream' }, isRef, done);
+    return 0;
   }
 
-  _part(chunk) {
-    return { data: chunk, fds: this.#fdsOf?.get(chunk) };
+  /** What went wrong. */
+  #open(pipe, handle, hasFile) {
+    const keeps = hasFile || this.#arrivals !== undefined;
+    try {
+      pipes.open(pipe, descriptorOf(handle, keeps));
+      if (keeps) this.#keep(handle);
+      return undefined;
+    } catch (error) {
+      if (keeps) handles.close(handle);
+      return error;
+    }
   }
 
-  _pendingBytes() {
-    return this.writableLength;
+  #keep(handle) {
+    this.#kept = new Kept(this, handle);
+    if (this.#arrivals) this.#kept.receive(this.#arrivals);
+  }
+
+  /** Another handle, with a descriptor of its own. */
+  #another() {
+    const copy = check(calls.duplicate(this.#descriptor), 'dup');
+    return handles.adopt(copy, 'stream');
+  }
+
+  get #descriptor() {
+    const fd = this.connecting ? undefined : this._handle?.fd;
+    if (fd === undefined || fd < 0) throw failure(ENOTCONN, 'getsockopt');
+    return fd;
+  }
+
+  // ---- descriptors in the stream
+
+  /**
+   * The descriptors that came with what has been read so far, the first `count` of them. They are
+   * the caller's to close. (Where 'descriptors' is listened to they are told there.)
+   */
+  takeFds(count) {
+    return this.#arrivals?.take(count) ?? [];
   }
 
   /**
-   * Passes open descriptors, which stay open here, along with `data`, of which there must be
-   * some. The peer has to ask for them (`receiveDescriptors`).
+   * Passes descriptors along with `data`, of which there must be some. They stay open here, and may
+   * be closed when this returns; with `consume` they are closed when they have gone. The peer has
+   * to ask for them (`receiveDescriptors`).
    */
-  sendDescriptors(fds, data, callback) {
+  sendDescriptors(fds, data, options, callback) {
+    if (typeof options === 'function') [options, callback] = [{}, options];
     const chunk = typeof data === 'string' ? Buffer.from(data) : data;
     if (!(chunk instanceof Uint8Array) || chunk.length === 0) {
       throw invalidArgument('data', 'a string or Uint8Array that is not empty', data);
     }
     // A Buffer of its own, which streams hand on as it is: the same bytes may be sent again.
     const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
-    this.#fdsOf ??= new WeakMap();
-    this.#fdsOf.set(buffer, numbersOf(fds));
-    return this.write(buffer, callback);
+    const passing = new Passing(fds, options?.consume);
+    this.#passing ??= new WeakMap();
+    this.#passing.set(buffer, passing);
+    return super.write(buffer, (error) => {
+      passing.close();
+      callback?.(error);
+    });
   }
 
-  /** These two are TCP's; here they do nothing. */
-  setNoDelay() {
+  get write() {
+    return write;
+  }
+
+  /** Programs may have their own; but Node puts back what is its own when it connects. */
+  set write(value) {
+    if (value === net.Socket.prototype.write) return;
+    Object.defineProperty(this, 'write', { value, writable: true, configurable: true });
+  }
+
+  _write(data, encoding, callback) {
+    const passing = this.#passing?.get(data);
+    if (passing) this.#pass(data, passing, callback);
+    else super._write(data, encoding, this.#told(callback));
+  }
+
+  /** Node's streams forget that what destroy() cut short has not gone. */
+  #told(callback) {
+    return (error) => callback(error ?? (this.destroyed ? failure(ECANCELED, 'write') : null));
+  }
+
+  _writev(chunks, callback) {
+    if (!chunks.some(({ chunk }) => this.#passing?.has(chunk))) {
+      return super._writev(chunks, this.#told(callback));
+    }
+    // One after the other, since descriptors have their place among the bytes.
+    const next = (i) => {
+      if (i === chunks.length) return callback();
+      const { chunk, encoding } = chunks[i];
+      this._write(chunk, encoding, (error) => (error ? callback(error) : next(i + 1)));
+    };
+    next(0);
+  }
+
+  #pass(data, passing, callback) {
+    if (this.connecting) return this.#passLater(data, passing, callback);
+    // (Which says what is wrong.)
+    if (!this._handle) return super._write(data, 'buffer', callback);
+    if (this.#kept === undefined) this.#keep(this.#another());
+    this.#kept.pass({ data, passing }, (error, size) => {
+      if (error || size === data.length) return callback(error);
+      super._write(data.subarray(size), 'buffer', this.#told(callback));
+    });
+  }
+
+  #passLater(data, passing, callback) {
+    const onClose = () => callback(failure(ENOTCONN, 'write'));
+    this.once('close', onClose);
+    this.once('connect', () => {
+      this.off('close', onClose);
+      this.#pass(data, passing, callback);
+    });
+  }
+
+  // ---- the end
+
+  _destroy(error, callback) {
+    // A signal that has come already destroys it from within the constructor of a stream.
+    if (!(#kept in this)) return super._destroy(error, callback);
+    this.#stopConnecting?.();
+    this.#stopConnecting = undefined;
+    this.#arrivals?.close();
+    super._destroy(error, callback);
+    this.#kept?.close();
+    this.#before = this.#kept;
+    this.#kept = undefined;
+  }
+
+  /**
+   * Gives its descriptor away, which is the caller's to close; this socket is destroyed. What it
+   * has read ahead goes to the socket of this process that takes the descriptor up.
+   */
+  release() {
+    const fd = check(calls.duplicate(this.#descriptor), 'dup');
+    // What was written has gone, as far as there was room; and the end behind it.
+    if (this.writableEnded && this.writableLength === 0 && !this.writableFinished) {
+      calls.end_descriptor(fd);
+    }
+    leaveAhead(this, fd, (chunks) => Buffer.concat(chunks));
+    this.destroy();
+    if (this.#isBlocking) calls.set_nonblocking(fd, 0);
+    return fd;
+  }
+
+  async [Symbol.asyncDispose]() {
+    if (this.closed) return;
+    const closed = new Promise((resolve) => this.once('close', resolve));
+    this.destroy();
+    await closed;
+  }
+
+  ref() {
+    super.ref();
+    if (this._handle) this.#kept?.ref();
     return this;
   }
 
-  setKeepAlive() {
+  unref() {
+    super.unref();
+    if (this._handle) this.#kept?.unref();
     return this;
+  }
+
+  get bytesRead() {
+    return super.bytesRead + this.#counted('bytesReceived');
+  }
+
+  get bytesWritten() {
+    // (Asked of the prototype Node's says that there are none.)
+    return #kept in this ? super.bytesWritten + this.#counted('bytesPassed') : undefined;
+  }
+
+  /** What went by way of the library's handle. */
+  #counted(what) {
+    return (this.#kept ?? this.#before)?.[what] ?? 0;
+  }
+
+  // ---- addresses
+
+  address() {
+    const address = this.localAddress;
+    return address === undefined ? {} : { address, family: 'unix' };
+  }
+
+  get localAddress() {
+    if (this.pending) return undefined;
+    return this.#localAddress ?? this.#ask(handles.localAddress);
+  }
+
+  get remoteAddress() {
+    if (this.pending) return undefined;
+    return this.#remoteAddress ?? this.#ask(handles.remoteAddress);
+  }
+
+  get remoteFamily() {
+    return this.pending ? undefined : 'unix';
+  }
+
+  // ---- who is at the other end
+
+  /** What the library knows: it is asked through a handle, if need be one for this question. */
+  #ask(question) {
+    if (this.#kept !== undefined) return question(this.#kept.handle);
+    const handle = this.#another();
+    try {
+      return question(handle);
+    } finally {
+      handles.close(handle);
+    }
+  }
+
+  peerCredentials() {
+    return this.#ask(handles.peerCredentials);
+  }
+
+  peerGroups() {
+    return this.#ask(handles.peerGroups);
+  }
+
+  peerLabel() {
+    return this.#ask(handles.peerLabel);
+  }
+
+  peerPidfd() {
+    return this.#ask(handles.peerPidfd);
+  }
+}
+
+/** `(data[, encoding][, callback])`, or `{ fds }` in the encoding's place: sendDescriptors. */
+function write(data, encoding, callback) {
+  if (typeof encoding !== 'object' || encoding === null || encoding.fds === undefined) {
+    return net.Socket.prototype.write.call(this, data, encoding, callback);
+  }
+  return this.sendDescriptors(encoding.fds, data, encoding, callback);
+}
+
+/** The handle's descriptor, or if that is kept another one. */
+function descriptorOf(handle, isKept) {
+  if (!isKept) return handles.release(handle);
+  return check(calls.duplicate(calls.fd(handle)), 'dup');
+}
+
+function pipeOf(handle, isKept) {
+  try {
+    return pipes.ofConnection(descriptorOf(handle, isKept));
+  } catch (error) {
+    if (isKept) handles.close(handle);
+    throw error;
   }
 }
 

@@ -1,10 +1,12 @@
-// Builds the library for this platform into npm/<platform>, whose package carries it. With a
-// directory as argument it also makes there what is to be published: a tarball of that package
+// Builds the library and the addon for this platform into npm/<platform>, whose package carries
+// them. With a directory as argument it also makes there what is to be published: a tarball of that
+// package
 // and one of udsock, which names the packages of all platforms by their version.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import addon from './addon.cjs';
 
 const binding = fileURLToPath(new URL('..', import.meta.url));
 const root = path.join(binding, '../..');
@@ -14,18 +16,11 @@ function run(command, args, cwd) {
   return execFileSync(command, args, { cwd, encoding: 'utf8', stdio });
 }
 
-function platform() {
-  const { glibcVersionRuntime } = process.report.getReport().header;
-  return `${process.platform}-${process.arch}-${glibcVersionRuntime ? 'gnu' : 'musl'}`;
-}
-
 function buildLibrary() {
   run('cargo', ['build', '--release', '--lib'], root);
   const metadata = run('cargo', ['metadata', '--no-deps', '--format-version', '1'], root);
   const library = path.join(JSON.parse(metadata).target_directory, 'release/libudsock.so');
-  const directory = path.join(binding, 'npm', platform());
-  fs.copyFileSync(library, path.join(directory, 'libudsock.so'));
-  return directory;
+  fs.copyFileSync(library, path.join(addon.directory(), 'libudsock.so'));
 }
 
 /** A package with the platforms' packages by their version, not by where they are in a checkout. */
@@ -44,7 +39,8 @@ function publishable(into) {
   return copy;
 }
 
-const packageOfPlatform = buildLibrary();
+buildLibrary();
+addon.built();
 const into = process.argv[2] && path.resolve(process.argv[2]);
 if (into) {
   fs.mkdirSync(into, { recursive: true });
@@ -55,6 +51,6 @@ if (into) {
     return run('npm', ['pack', '--silent', directory], into).trim();
   };
   const copy = publishable(into);
-  console.log([pack(packageOfPlatform), pack(copy)].join('\n'));
+  console.log([pack(addon.directory()), pack(copy)].join('\n'));
   fs.rmSync(copy, { recursive: true });
 }

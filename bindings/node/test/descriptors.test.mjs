@@ -108,6 +108,120 @@ test('who did not ask gets none; who does not take them leaks none', GUARD, asyn
   assert.equal(openDescriptors(), before);
 });
 
+test('a descriptor may be closed as soon as the call returns', GUARD, async (t) => {
+  for (const type of ['stream', 'seqpacket']) {
+    const [left, right] = pair({ type, receiveDescriptors: true });
+    const got = [];
+    right.on('descriptors', (fds) => got.push(...fds.map(contents)));
+    right.on('data', (data) => got.push(...(data.fds ?? []).map(contents)));
+    // There is no room, so all of these wait.
+    right.pause();
+    while (left.writableLength === 0) left.write(Buffer.alloc(32 * 1024));
+    for (let i = 0; i < 3; i++) {
+      const fd = fs.openSync(at('file'));
+      if (type === 'stream') left.sendDescriptors([fd], 'x');
+      else left.send('x', { fds: [fd] });
+      fs.closeSync(fd);
+      // Another file gets the number, which must not be sent in its place.
+      const other = fs.openSync('/dev/null');
+      t.after(() => fs.closeSync(other));
+    }
+    left.end();
+    right.resume();
+    await closed(right);
+    assert.deepEqual(got, Array(3).fill('what is in the file'));
+  }
+  const server = using(t, createSocket({ type: 'dgram', receiveDescriptors: true }));
+  server.bind(at('early'));
+  const client = using(t, createSocket('dgram'));
+  let answers = 0;
+  server.on('message', (_, { fds }) => {
+    assert.equal(contents(fds[0]), 'what is in the file');
+    answers += 1;
+  });
+  const COUNT = 600;
+  for (let i = 0; i < COUNT; i++) {
+    const fd = fs.openSync(at('file'));
+    client.send('x', { address: at('early'), fds: [fd] });
+    fs.closeSync(fd);
+  }
+  assert.ok(client.getSendQueueCount() > 0);
+  while (answers < COUNT) await once(server, 'message');
+});
+
+test('consumed: the sender\'s own is closed when it has gone, or never will', GUARD, async () => {
+  const before = openDescriptors();
+  for (const type of ['stream', 'seqpacket']) {
+    const [left, right] = pair({ type, receiveDescriptors: true });
+    const fds = [fs.openSync(at('file')), fs.openSync(at('file'))];
+    const options = { fds, consume: true };
+    await new Promise((resolve, reject) => {
+      const done = (error) => (error ? reject(error) : resolve());
+      if (type === 'stream') left.write('x', options, done);
+      else left.send('x', options).then(resolve, reject);
+    });
+    const [data] = await once(right, 'data');
+    for (const fd of data.fds ?? right.takeFds()) assert.equal(contents(fd), 'what is in the file');
+    for (const fd of fds) assert.throws(() => fs.fstatSync(fd), { code: 'EBADF' });
+    // One that has no room, and never will have any.
+    right.pause();
+    while (left.writableLength === 0) left.write(Buffer.alloc(32 * 1024));
+    const waiting = { fds: [fs.openSync(at('file'))], consume: true };
+    if (type === 'stream') left.write('x', waiting);
+    else left.send('x', waiting).catch(() => {});
+    left.on('error', () => {}).destroy();
+    right.on('error', () => {}).destroy();
+    await Promise.all([closed(left), closed(right)]);
+  }
+  await new Promise(setImmediate);
+  assert.equal(openDescriptors(), before);
+});
+
+test('a peer can\'t fill the table of who takes no descriptors', GUARD, async () => {
+  const before = openDescriptors();
+  const [left, right] = pair({ receiveDescriptors: true });
+  right.resume();
+  const fds = Array(200).fill(fs.openSync(at('file')));
+  for (let i = 0; i < 10; i++) await new Promise((resolve) => left.write('x', { fds }, resolve));
+  while (right.bytesRead < 10) await new Promise(setImmediate);
+  assert.ok(openDescriptors() < before + 1_100, `${openDescriptors()}`);
+  assert.equal(right.takeFds(3).map((fd) => fs.closeSync(fd)).length, 3);
+  fs.closeSync(fds[0]);
+  left.destroy();
+  right.destroy();
+  await Promise.all([closed(left), closed(right)]);
+  assert.ok(openDescriptors() <= before, `${openDescriptors()} ${before}`);
+});
+
+test('at their place among the bytes, however slowly these are read', GUARD, async () => {
+  const [left, right] = pair({ receiveDescriptors: true });
+  left.write('0123456789');
+  left.write('A', { fds: [fs.openSync(at('file'))], consume: true });
+  left.write('bcdefghi');
+  left.write('BC', { fds: [fs.openSync('/dev/null')], consume: true });
+  left.end('the end');
+  await once(right, 'readable');
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  let position = 0;
+  const places = [];
+  for (let byte; (byte = right.read(1)) !== null || !right.readableEnded; ) {
+    if (byte === null) {
+      await Promise.race([once(right, 'readable'), once(right, 'end')]);
+      continue;
+    }
+    position += 1;
+    for (const fd of right.takeFds()) {
+      places.push(position);
+      fs.closeSync(fd);
+    }
+  }
+  assert.equal(position, 28);
+  // With the first byte that was sent with them, or with one before that came in the same chunk.
+  const [first, second] = places;
+  assert.ok(first >= 1 && first <= 11, `${places}`);
+  assert.ok(second > first && second <= 20, `${places}`);
+});
+
 test('a descriptor of another kind is not taken', GUARD, async () => {
   const [left, right] = pair({ type: 'seqpacket' });
   const fd = left.release();
@@ -115,6 +229,8 @@ test('a descriptor of another kind is not taken', GUARD, async () => {
   fs.closeSync(fd);
   right.destroy();
   assert.throws(() => new Socket({ fd: 999 }), { code: 'EBADF' });
+  assert.throws(() => new Socket({ fd: -1 }), { code: 'ERR_OUT_OF_RANGE' });
+  assert.throws(() => new Socket({ fd: 'x' }), { code: 'ERR_INVALID_ARG_TYPE' });
   const file = fs.openSync(at('file'));
   assert.throws(() => new Socket({ fd: file }), { code: 'ENOTSOCK' });
   fs.closeSync(file);

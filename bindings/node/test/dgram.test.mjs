@@ -76,7 +76,9 @@ test('a flood to a few receivers: nothing lost, nothing overtaken', GUARD, async
   for (let i = 0; i < COUNT; i++) {
     for (const name of names) client.send(`${i}`, at(name), (error) => (done += error ? 0 : 1));
   }
-  assert.equal(client.getSendQueueCount(), 3 * COUNT);
+  // As many as the queues take have gone at once.
+  const waiting = client.getSendQueueCount();
+  assert.ok(waiting > 0 && waiting < 3 * COUNT, `${waiting}`);
   for (const numbers of await Promise.all(received)) {
     assert.deepEqual(numbers, Array.from({ length: COUNT }, (_, i) => i));
   }

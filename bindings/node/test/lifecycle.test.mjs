@@ -34,11 +34,14 @@ test('arguments of the wrong type are told at once', GUARD, async () => {
   const wrong = { code: 'ERR_INVALID_ARG_TYPE' };
   assert.throws(() => connect(8080), { ...wrong, message: /no ports/ });
   assert.throws(() => connect({ port: 8080 }), wrong);
-  assert.throws(() => connect(null), wrong);
+  for (const nothing of [[], [null], [{}]]) {
+    assert.throws(() => connect(...nothing), { code: 'ERR_MISSING_ARGS' });
+  }
   assert.throws(() => createServer().listen(8080), wrong);
   assert.throws(() => createServer().listen({ port: 8080 }), wrong);
   assert.throws(() => createServer(5), wrong);
-  assert.throws(() => createServer().close(5), wrong);
+  // As Node's, which takes it for no callback.
+  assert.ok(createServer().close(5));
   assert.throws(() => connect('/tmp/\0x'), { code: 'ERR_INVALID_ARG_VALUE' });
   assert.throws(() => pair({ type: 'dgram' }), wrong);
   await assert.rejects(inspect(5), wrong);
@@ -66,10 +69,11 @@ test('abort: connecting, connected, listening', GUARD, async () => {
   const server = createServer((socket) => socket.resume()).listen({ path: at('abort'), signal });
   await once(server, 'listening');
   const client = await promises.connect(at('abort'), { signal });
+  const gone = closed(server);
   controller.abort();
   const [error] = await once(client, 'error');
   assert.equal(error.name, 'AbortError');
-  await closed(server);
+  await gone;
   assert.equal(fs.existsSync(at('abort')), false);
   const late = createServer().listen({ path: at('abort'), signal });
   await closed(late);

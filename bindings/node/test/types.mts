@@ -1,5 +1,6 @@
 // Compiled only: what a program writes has the types that it expects.
 import * as http from 'node:http';
+import * as net from 'node:net';
 import { Duplex } from 'node:stream';
 import udsock, {
   Connection, Message, Poller, RemoteInfo, Server, Socket, SocketError, connect, createServer,
@@ -11,8 +12,11 @@ const server: Server = createServer({ allow: { users: ['www-data'] } }, (socket)
   const one: Socket = socket;
   one.on('data', (data) => one.write(data.subarray(1)));
   one.sendDescriptors([0, { fd: 1 }], 'x', (error) => error?.message);
+  one.write('x', { fds: [0], consume: true }, (error) => error?.message);
   const uid: number = one.peerCredentials().uid;
-  void uid;
+  const [fd]: number[] = one.takeFds(1);
+  const anywhere: net.Socket = one;
+  void [uid, fd, anywhere];
 });
 server.listen({ path: '/run/app.sock', mode: 0o660, replace: true }, () => server.address());
 server.on('error', (error) => (error as SocketError).code === 'EADDRINUSE');

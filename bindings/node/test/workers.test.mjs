@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { connect, pair } from 'udsock';
-import { GUARD, directory, openDescriptors, text } from './support.mjs';
+import { GUARD, directory, openDescriptors, program, text } from './support.mjs';
 
 const at = directory();
 
@@ -57,7 +57,7 @@ test('a worker that ends takes its sockets with it', GUARD, async () => {
 });
 
 test('a handle of another thread: a clear error', GUARD, async () => {
-  const [left, right] = pair();
+  const [left, right] = pair({ type: 'seqpacket' });
   const code = `
     const poller = new udsock.Poller();
     const result = [];
@@ -88,10 +88,72 @@ test('a connection moves to another thread as a descriptor', GUARD, async () => 
   assert.deepEqual(await once(thread, 'exit'), [0]);
 });
 
-test('a worker that is terminated while its sockets are idle', GUARD, async () => {
-  const thread = worker(at('terminated'), SERVE);
-  await once(thread, 'message');
-  await thread.terminate();
-  // What it had open stays so until the process ends, which removes the file.
-  assert.equal(fs.existsSync(at('terminated')), true);
-});
+/** Sockets of every kind, which answer. */
+const SERVE_ALL = `
+  const { Poller, promises } = require('udsock');
+  const { parentPort: port, workerData: at } = require('node:worker_threads');
+  (async () => {
+    await promises.listen(at + '/stream', (socket) => socket.on('error', () => {}).pipe(socket));
+    await promises.listen(at + '/seqpacket', { type: 'seqpacket' }, (connection) => {
+      connection.on('error', () => {}).on('message', (message) => connection.write(message));
+    });
+    const datagrams = await promises.bind(at + '/dgram');
+    datagrams.on('message', (message, { address }) => datagrams.send(message, address, () => {}));
+    const poller = new Poller();
+    await poller.listen(at + '/poller');
+    poller.start((batch) => {
+      for (let i = 0; i < batch.length; i++) {
+        if (batch.kind(i) === Poller.RECEIVED) poller.forward(batch, i);
+      }
+    });
+    port.postMessage('ready');
+  })();`;
+
+/** Serves in a worker, and ends it in this way; with clients who never stop, if there is traffic. */
+const END_WORKER = `
+  import { once } from 'node:events';
+  import fs from 'node:fs';
+  import { Worker } from 'node:worker_threads';
+  import { connect, createSocket } from 'udsock';
+  const [at, traffic, how] = process.argv.slice(1);
+  const options = { eval: true, workerData: at, execArgv: [] };
+  const worker = new Worker(${JSON.stringify(SERVE_ALL)}, options);
+  await once(worker, 'message');
+  console.log('ready');
+  const clients = [];
+  if (traffic === 'traffic') {
+    for (const [name, type] of [['stream'], ['poller'], ['seqpacket', 'seqpacket']]) {
+      const client = connect({ path: at + '/' + name, type }).on('error', () => {});
+      client.on('data', (data) => client.destroyed || client.write(data));
+      for (let i = 0; i < 5; i++) client.write('back and forth');
+      clients.push(client);
+    }
+    const sender = createSocket('dgram', (message, { address }) => {
+      sender.send(message, address, () => {});
+    });
+    sender.send('back and forth', at + '/dgram', () => {});
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    clients.push({ destroy: () => sender.close() });
+  }
+  if (how === 'exit') process.exit(0);
+  await worker.terminate();
+  for (const client of clients) client.destroy();
+  console.log(fs.readdirSync(at).join());`;
+
+for (const traffic of ['idle', 'traffic']) {
+  for (const how of ['terminate', 'exit']) {
+    test(`a worker with sockets is ended: ${traffic}, ${how}`, GUARD, async () => {
+      for (let round = 0; round < 3; round++) {
+        const name = `${traffic}-${how}-${round}`;
+        fs.mkdirSync(at(name));
+        const args = ['--input-type=module', '-e', END_WORKER, at(name), traffic, how];
+        const child = await program(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+        const { code, signal, output } = await child.end();
+        // What it had open is closed, and the files are gone.
+        const said = how === 'exit' ? '' : '\n';
+        assert.deepEqual({ code, signal, output }, { code: 0, signal: null, output: said });
+        assert.deepEqual(fs.readdirSync(at(name)), []);
+      }
+    });
+  }
+}

@@ -1,6 +1,7 @@
 /// <reference types="node" />
 
 import { EventEmitter } from 'node:events';
+import * as net from 'node:net';
 import { Duplex, DuplexOptions } from 'node:stream';
 
 /** A path, or an abstract name: "@name", with \0, \\ and \xNN for any byte. */
@@ -93,27 +94,12 @@ export interface SeqpacketConnectOptions extends Omit<ConnectOptions, 'type'> {
   type: 'seqpacket';
 }
 
-/** What stream and seqpacket connections have in common: net.Socket's methods, and more. */
-declare abstract class ConnectedSocket extends Duplex {
-  connect(path: Address, listener?: () => void): this;
-  readonly connecting: boolean;
-  readonly pending: boolean;
-  readonly readyState: 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed';
-  readonly bytesRead: number;
-  readonly bytesWritten: number;
-  readonly timeout: number | undefined;
-  readonly localAddress: Address | undefined;
-  readonly remoteAddress: Address | undefined;
+/** Who is at the other end, and other things that stream and seqpacket connections have. */
+interface Connected {
   readonly remoteFamily: 'unix' | undefined;
-  /** Its handle in the C library. */
-  readonly handle: number | undefined;
   /** The server that accepted it. */
-  readonly server?: Server;
-  address(): { address: Address; family: 'unix' } | Record<string, never>;
-  setTimeout(msecs: number, callback?: () => void): this;
-  destroySoon(): void;
-  ref(): this;
-  unref(): this;
+  readonly server?: Server<any> | null;
+  address(): { address: Address; family: 'unix' } | {};
   /** Gives the descriptor away, which is the caller's to close; this socket is destroyed. */
   release(): number;
   peerCredentials(): Credentials;
@@ -124,24 +110,61 @@ declare abstract class ConnectedSocket extends Duplex {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** A stream connection, which can stand where a net.Socket stands. */
-export class Socket extends ConnectedSocket {
+/** Descriptors that go along with data. */
+export interface Passed {
+  fds: readonly Descriptor[];
+  /** They are closed here when they have gone. */
+  consume?: boolean;
+}
+
+export interface Socket extends Connected {}
+
+/** A stream connection: a net.Socket. */
+export class Socket extends net.Socket {
   constructor(options?: SocketOptions);
   connect(options: ConnectOptions, listener?: () => void): this;
   connect(path: Address, listener?: () => void): this;
-  /** Passes descriptors, which stay open here, along with `data`, of which there must be some. */
+  /** What net.Socket takes besides, ports, is an error here. */
+  connect(...args: any[]): this;
+  readonly server?: Server<any> | null;
+  readonly remoteFamily: 'unix' | undefined;
+  address(): { address: Address; family: 'unix' } | {};
+  write(data: string | Uint8Array, callback?: (error?: Error | null) => void): boolean;
+  write(
+    data: string | Uint8Array,
+    encoding?: BufferEncoding,
+    callback?: (error?: Error | null) => void,
+  ): boolean;
+  /** As sendDescriptors. */
+  write(
+    data: string | Uint8Array,
+    passed: Passed,
+    callback?: (error?: Error | null) => void,
+  ): boolean;
+  /**
+   * Passes descriptors, which stay open here, along with `data`, of which there must be some. They
+   * may be closed when this returns.
+   */
   sendDescriptors(
     fds: readonly Descriptor[],
     data: string | Uint8Array,
     callback?: (error?: Error | null) => void,
   ): boolean;
-  setNoDelay(noDelay?: boolean): this;
-  setKeepAlive(enable?: boolean, initialDelay?: number): this;
+  sendDescriptors(
+    fds: readonly Descriptor[],
+    data: string | Uint8Array,
+    options: { consume?: boolean },
+    callback?: (error?: Error | null) => void,
+  ): boolean;
+  /**
+   * The descriptors that came with what has been read so far, the first `count` of them; they are
+   * the caller's to close. (Where 'descriptors' is listened to they are told there.)
+   */
+  takeFds(count?: number): number[];
 
-  on(event: 'close', listener: (hadError: boolean) => void): this;
-  on(event: 'connect' | 'ready' | 'end' | 'drain' | 'timeout', listener: () => void): this;
-  on(event: 'data', listener: (data: Buffer) => void): this;
   on(event: 'descriptors', listener: (fds: number[], info: MessageInfo) => void): this;
+  on(event: 'close', listener: (hadError: boolean) => void): this;
+  on(event: 'data', listener: (data: Buffer) => void): this;
   on(event: 'error', listener: (error: Error) => void): this;
   on(event: string | symbol, listener: (...args: any[]) => void): this;
 }
@@ -156,16 +179,30 @@ export interface MessageInfo {
 /** A message, and what came along with it. */
 export type Message = Buffer & Partial<MessageInfo>;
 
-/** A seqpacket connection: a stream of messages. */
-export class Connection extends ConnectedSocket {
+export interface Connection extends Connected {}
+
+/** A seqpacket connection: a stream of messages, with net.Socket's methods. */
+export class Connection extends Duplex {
   constructor(options?: ConnectedOptions);
   connect(options: SeqpacketConnectOptions, listener?: () => void): this;
   connect(path: Address, listener?: () => void): this;
+  readonly connecting: boolean;
+  readonly pending: boolean;
+  readonly readyState: 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed';
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  readonly timeout: number | undefined;
+  readonly localAddress: Address | undefined;
+  readonly remoteAddress: Address | undefined;
+  /** Its handle in the C library. */
+  readonly handle: number | undefined;
+  setTimeout(msecs: number, callback?: () => void): this;
+  destroySoon(): void;
+  ref(): this;
+  unref(): this;
+  [Symbol.asyncDispose](): Promise<void>;
   /** Settles when the message has been sent. It may be empty. */
-  send(
-    message: string | Uint8Array,
-    options?: { fds?: readonly Descriptor[] },
-  ): Promise<void>;
+  send(message: string | Uint8Array, options?: Partial<Passed>): Promise<void>;
   [Symbol.asyncIterator](): NodeJS.AsyncIterator<Message>;
 
   on(event: 'close', listener: (hadError: boolean) => void): this;
@@ -205,6 +242,7 @@ export interface ListenDescriptorOptions {
   signal?: AbortSignal;
 }
 
+/** A net.Server, of connections of either kind. */
 export class Server<T extends Socket | Connection = Socket> extends EventEmitter {
   constructor(listener?: (connection: T) => void);
   constructor(
@@ -237,7 +275,7 @@ export class Server<T extends Socket | Connection = Socket> extends EventEmitter
 
   on(event: 'close' | 'listening', listener: () => void): this;
   on(event: 'connection', listener: (connection: T) => void): this;
-  on(event: 'drop', listener: () => void): this;
+  on(event: 'drop', listener: (data: { localAddress?: Address }) => void): this;
   on(event: 'error', listener: (error: Error) => void): this;
   on(event: string | symbol, listener: (...args: any[]) => void): this;
 }
@@ -279,7 +317,7 @@ export interface RemoteInfo extends Partial<MessageInfo> {
 
 type Sent = (error: Error | null, bytes: number) => void;
 type Payload = string | NodeJS.ArrayBufferView | readonly (string | NodeJS.ArrayBufferView)[];
-type Target = Address | { address?: Address; fds: readonly Descriptor[] };
+type Target = Address | ({ address?: Address } & Passed);
 
 /** A datagram socket, with dgram.Socket's methods. Where those have a port it may be left out. */
 export class DatagramSocket extends EventEmitter {
@@ -425,8 +463,8 @@ export class Poller {
   ): number;
   add(socket: number, token?: number, options?: { readiness?: boolean }): void;
   remove(socket: number): void;
-  /** Where there is a file to remove that is done when the promise is. */
-  closeSocket(socket: number): Promise<number> | undefined;
+  /** Closes it, and removes its file. */
+  closeSocket(socket: number): void;
   /** Collected until the callback returns, or until `flush`. */
   send(socket: number, data: string | Uint8Array, flags?: number): void;
   sendTo(socket: number, data: string | Uint8Array, address: Address): void;

@@ -1,0 +1,56 @@
+'use strict';
+// A server's descriptor in Node's loop: what the library accepts, by its rules. When there is
+// nothing left to make connections of, clients wait in the queue until there is.
+
+const { errno } = require('node:os').constants;
+const { calls } = require('./library.js');
+const { READABLE, Watch } = require('./watch.js');
+const handles = require('./handle.js');
+
+const SHORTAGES = ['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'ENOSPC'].map((name) => -errno[name]);
+const PAUSE = 20;
+
+class Acceptor {
+  #watch;
+  #pause;
+  #isRef = true;
+  #onConnection;
+  #onFailed;
+
+  /** `onConnection(handle)`; `onFailed(code)`: it is over. */
+  constructor(server, onConnection, onFailed) {
+    this.#onConnection = onConnection;
+    this.#onFailed = onFailed;
+    const onResult = (result) => this.#onResult(result);
+    this.#watch = new Watch(calls.fd(server), onResult, server).listen(READABLE);
+  }
+
+  #onResult(result) {
+    if (result < 0) return this.#onCode(result);
+    handles.own(result);
+    this.#onConnection(result);
+  }
+
+  #onCode(code) {
+    if (!SHORTAGES.includes(code)) return this.#onFailed(code);
+    this.#watch.listen(0);
+    this.#pause = setTimeout(() => this.#watch.listen(READABLE), PAUSE);
+    if (!this.#isRef) this.#pause.unref();
+  }
+
+  setRef(isRef) {
+    this.#isRef = isRef;
+    if (isRef) this.#watch.ref();
+    else this.#watch.unref();
+    if (isRef) this.#pause?.ref();
+    else this.#pause?.unref();
+  }
+
+  /** Before the server's descriptor is closed. */
+  stop() {
+    clearTimeout(this.#pause);
+    this.#watch.close();
+  }
+}
+
+module.exports = { Acceptor };

@@ -1,0 +1,50 @@
+'use strict';
+// Addresses as programs give them, and what else stands in an argument list with them.
+
+const { checkAddress, missingArguments } = require('./errors.js');
+
+/**
+ * What the address means from here, also when it is used later and the working directory is
+ * another. (Not path.resolve: behind a symbolic link ".." is elsewhere.)
+ */
+function absolute(address) {
+  if (address.startsWith('/') || address.startsWith('@')) return address;
+  try {
+    return `${process.cwd()}/${address}`;
+  } catch {
+    // The working directory has been removed: nothing is there, whatever the way.
+    return address;
+  }
+}
+
+function isPath(address) {
+  return address !== undefined && !address.startsWith('@');
+}
+
+/** `(path[, listener])` or `(options[, listener])`. */
+function connectArguments(args) {
+  const [first] = args;
+  const options = typeof first === 'object' && first !== null ? first : { path: first };
+  const listener = args.findLast((argument) => typeof argument === 'function');
+  if ((options.path ?? options.port) == null) throw missingArguments();
+  checkAddress(options.path, 'options.path');
+  if (options.localAddress !== undefined) {
+    checkAddress(options.localAddress, 'options.localAddress');
+  }
+  return [options, listener];
+}
+
+/** `([path[, backlog]][, callback])` or `(options[, callback])`. */
+function listenArguments(args) {
+  const [first, second] = args;
+  const callback = args.findLast((argument) => typeof argument === 'function');
+  let options;
+  if (typeof first === 'object' && first !== null) options = first;
+  // Without an address: a name that the kernel picks.
+  else if (first === undefined || first === callback) options = { path: '@' };
+  else options = { path: first, backlog: typeof second === 'number' ? second : undefined };
+  if (options.fd === undefined) checkAddress(options.path, 'options.path');
+  return [options, callback];
+}
+
+module.exports = { absolute, connectArguments, isPath, listenArguments };

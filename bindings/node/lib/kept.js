@@ -1,0 +1,106 @@
+'use strict';
+// A handle of the library's beside Node's, with a descriptor of its own, for what Node's can't do:
+// receiving and passing descriptors, removing a file, counting among the connections of a user.
+
+const { calls } = require('./library.js');
+const { EAGAIN, EOF } = require('./constants.js');
+const { failure } = require('./errors.js');
+const { receiveMessage, sendMessage } = require('./message.js');
+const { READABLE, WRITABLE, Watch } = require('./watch.js');
+const handles = require('./handle.js');
+
+const RECEIVE_SIZE = 64 * 1024;
+
+class Kept {
+  handle;
+  bytesReceived = 0;
+  bytesPassed = 0;
+
+  #socket;
+  #arrivals;
+  #watch;
+  #interest = 0;
+  /** Sends what has found no room. */
+  #goOn;
+
+  constructor(socket, handle) {
+    this.#socket = socket;
+    this.handle = handle;
+  }
+
+  #listen(interest) {
+    this.#interest = interest;
+    this.#watch ??= new Watch(calls.fd(this.handle), (events) => this.#onReady(events));
+    this.#watch.listen(interest);
+    if (this.#socket._handle?.hasRef() === false) this.#watch.unref();
+    return 0;
+  }
+
+  #onReady(events) {
+    if (events & READABLE && this.#interest & READABLE) this.#receive();
+    if (events & WRITABLE && this.#interest & WRITABLE) {
+      this.#listen(this.#interest & ~WRITABLE);
+      this.#goOn();
+    }
+  }
+
+  /** From now on what comes is read here, when Node's handle is asked to read. */
+  receive(arrivals) {
+    this.#arrivals = arrivals;
+    arrivals.prepare(this.handle);
+    const pipe = this.#socket._handle;
+    pipe.readStart = () => this.#listen(this.#interest | READABLE);
+    pipe.readStop = () => this.#listen(this.#interest & ~READABLE);
+  }
+
+  #receive() {
+    const socket = this.#socket;
+    const message = receiveMessage(this.handle, RECEIVE_SIZE);
+    if (message === EAGAIN) return;
+    if (message === EOF) {
+      socket._handle.readStop();
+      socket.push(null);
+      socket.read(0);
+      return;
+    }
+    if (message < 0) return void socket.destroy(failure(message, 'read'));
+    const { data, info } = message;
+    this.bytesReceived += data.length;
+    socket._unrefTimer();
+    this.#arrivals.add(data.length, info);
+    if (!socket.push(data) && socket._handle) {
+      socket._handle.reading = false;
+      socket._handle.readStop();
+    }
+  }
+
+  /** `done(error, size)`: so many bytes went, and the descriptors with the first. */
+  pass(part, done) {
+    const result = sendMessage(this.handle, part);
+    if (result === EAGAIN) {
+      this.#goOn = () => this.pass(part, done);
+      this.#listen(this.#interest | WRITABLE);
+      return;
+    }
+    if (result < 0) return done(failure(result, 'write'));
+    this.#socket._unrefTimer();
+    this.bytesPassed += result;
+    done(null, result);
+  }
+
+  ref() {
+    this.#watch?.ref();
+  }
+
+  unref() {
+    this.#watch?.unref();
+  }
+
+  /** Its file, if it has one, is removed. */
+  close() {
+    this.#watch?.close();
+    handles.close(this.handle);
+  }
+}
+
+module.exports = { Kept };

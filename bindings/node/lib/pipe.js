@@ -1,0 +1,47 @@
+'use strict';
+// Node's own handles for streams over descriptors. Its net.Socket and net.Server work on them, and
+// so does all that is built on these: TLS, HTTP, child processes.
+
+const net = require('node:net');
+const { calls } = require('./library.js');
+const { KIND } = require('./constants.js');
+const { check, failure } = require('./errors.js');
+
+const [CONNECTION, SERVER] = [0, 1];
+
+let Pipe;
+
+/** The class of the handles, which Node gives no name: that of a socket over any descriptor. */
+function classOfPipes() {
+  const both = new BigInt64Array(2);
+  check(calls.open_pair(KIND.stream, both), 'socketpair');
+  const [one, other] = Array.from(both, Number);
+  calls.close(other);
+  const socket = new net.Socket({ fd: check(calls.release(one), 'release'), manualStart: true });
+  const { constructor } = socket._handle;
+  socket.destroy();
+  return constructor;
+}
+
+function create(type) {
+  Pipe ??= classOfPipes();
+  return new Pipe(type);
+}
+
+/** The descriptor belongs to the handle from now on; after a failure it is closed. */
+function open(pipe, fd) {
+  const result = pipe.open(fd);
+  if (result >= 0) return pipe;
+  calls.close_descriptor(fd);
+  throw failure(result, 'open');
+}
+
+function ofConnection(fd) {
+  return open(create(CONNECTION), fd);
+}
+
+function ofServer(fd) {
+  return open(create(SERVER), fd);
+}
+
+module.exports = { ofConnection, ofServer, open };

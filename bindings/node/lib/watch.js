@@ -1,0 +1,68 @@
+'use strict';
+// Descriptors that Node's loop watches.
+
+const { AsyncResource } = require('node:async_hooks');
+const { calls } = require('./library.js');
+const { check } = require('./errors.js');
+
+const [READABLE, WRITABLE] = [1, 2];
+
+/** Calls back whenever its descriptor is ready for what it listens to. */
+class Watch {
+  #watch;
+
+  /**
+   * `callback` gets what the descriptor is ready for. With a `server` all its connections are
+   * accepted: then it gets the handle of each, or an error code. Without a descriptor (-1): before
+   * the loop waits.
+   */
+  constructor(fd, callback, server = 0) {
+    this.#watch = calls.watch_open(fd, callback, server);
+    if (this.#watch === undefined) throw new Error('udsock: a descriptor can\'t be watched');
+  }
+
+  /** What for: READABLE, WRITABLE, both, or 0. */
+  listen(events) {
+    check(calls.watch_listen(this.#watch, events), 'watch');
+    return this;
+  }
+
+  ref() {
+    calls.watch_hold(this.#watch, 1);
+    return this;
+  }
+
+  unref() {
+    calls.watch_hold(this.#watch, 0);
+    return this;
+  }
+
+  /** Before the descriptor is closed. */
+  close() {
+    calls.watch_close(this.#watch);
+  }
+}
+
+const due = [];
+let beforeWaiting;
+
+/**
+ * Calls back when this turn is over, with all its ticks and promises, and before the loop waits for
+ * what happens next: where libuv tells that a connection has been made. What it returns stops it.
+ */
+function soon(callback) {
+  const call = { run: callback, context: new AsyncResource('UdsockConnecting') };
+  beforeWaiting ??= new Watch(-1, runNext);
+  if (due.push(call) === 1) beforeWaiting.listen(READABLE);
+  return () => {
+    call.run = undefined;
+  };
+}
+
+function runNext() {
+  const { run, context } = due.shift();
+  if (due.length === 0) beforeWaiting.listen(0);
+  if (run !== undefined) context.runInAsyncScope(run);
+}
+
+module.exports = { READABLE, WRITABLE, Watch, soon };

@@ -1,0 +1,94 @@
+// The Node-API module: one function, load(file), whose result has the rest.
+
+#include <stdlib.h>
+
+#include "ahead.h"
+#include "calls.h"
+#include "values.h"
+#include "watch.h"
+#include "work.h"
+
+/** The handles of a worker thread, which are closed when it ends, in whichever way. */
+struct owned {
+    int64_t *handles;
+    size_t count;
+    size_t capacity;
+};
+
+static void close_owned(void *data) {
+    struct owned *owned = data;
+    for (size_t i = 0; i < owned->count; i++) library.close(owned->handles[i]);
+    free(owned->handles);
+    free(owned);
+}
+
+static struct owned *owned_by(napi_env env) {
+    void *owned = NULL;
+    napi_get_instance_data(env, &owned);
+    return owned;
+}
+
+static napi_value call_own(napi_env env, napi_callback_info info) {
+    napi_value a[1];
+    read_arguments(env, info, a, 1);
+    struct owned *owned = owned_by(env);
+    if (owned == NULL) return NULL;
+    if (owned->count == owned->capacity) {
+        size_t capacity = owned->capacity == 0 ? 16 : 2 * owned->capacity;
+        int64_t *handles = realloc(owned->handles, capacity * sizeof *handles);
+        // Without memory it stays open until the process ends.
+        if (handles == NULL) return NULL;
+        owned->handles = handles;
+        owned->capacity = capacity;
+    }
+    owned->handles[owned->count++] = integer_of(env, a[0]);
+    return NULL;
+}
+
+static napi_value call_disown_handle(napi_env env, napi_callback_info info) {
+    napi_value a[1];
+    read_arguments(env, info, a, 1);
+    struct owned *owned = owned_by(env);
+    int64_t handle = integer_of(env, a[0]);
+    for (size_t i = owned == NULL ? 0 : owned->count; i-- > 0;) {
+        if (owned->handles[i] != handle) continue;
+        owned->handles[i] = owned->handles[--owned->count];
+        break;
+    }
+    return NULL;
+}
+
+static napi_value load(napi_env env, napi_callback_info info) {
+    static const struct function functions[] = {
+        {"own", call_own},
+        {"disown_handle", call_disown_handle},
+    };
+    napi_value a[1], calls;
+    char file[TEXT_SIZE];
+    read_arguments(env, info, a, 1);
+    const char *wrong = text_of(env, a[0], file) == NULL ? "no file" : load_library(file);
+    if (wrong != NULL) {
+        napi_throw_error(env, NULL, wrong);
+        return NULL;
+    }
+    if (napi_create_object(env, &calls) != napi_ok) return NULL;
+    napi_set_named_property(env, calls, "version", number(env, library.version()));
+    define_functions(env, calls, functions, sizeof functions / sizeof *functions);
+    define_ahead(env, calls);
+    define_calls(env, calls);
+    define_watches(env, calls);
+    define_work(env, calls);
+    return calls;
+}
+
+NAPI_MODULE_INIT() {
+    static const struct function functions[] = {{"load", load}};
+    // The first hook is the last to run: nothing watches what it closes any more.
+    struct owned *owned = calloc(1, sizeof *owned);
+    if (owned != NULL) {
+        napi_set_instance_data(env, owned, NULL, NULL);
+        napi_add_env_cleanup_hook(env, close_owned, owned);
+    }
+    define_functions(env, exports, functions, 1);
+    return exports;
+}

@@ -1,0 +1,11 @@
+// What a socket had read ahead when its descriptor was given away: it goes to the socket that takes
+// the descriptor up, in whichever thread of the process.
+
+#ifndef UDSOCK_NODE_AHEAD_H
+#define UDSOCK_NODE_AHEAD_H
+
+#include <node_api.h>
+
+void define_ahead(napi_env env, napi_value exports);
+
+#endif

@@ -1,0 +1,222 @@
+// A watch calls back whenever its descriptor is ready; one without a descriptor, before the loop
+// next waits. It ends with its thread: before the loop does, a hook closes it. So nothing is called
+// in a thread that is no more.
+
+#include "watch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "calls.h"
+#include "loop.h"
+#include "values.h"
+
+struct watch {
+    napi_env env;
+    /** A uv_poll_t, or without a descriptor a uv_prepare_t. */
+    uv_handle *handle;
+    bool has_descriptor;
+    /** For what it calls back. */
+    int events;
+    napi_ref callback;
+    napi_async_context context;
+    napi_async_cleanup_hook_handle hook;
+    /** From which connections are accepted; 0: it is only told what is ready. */
+    udsock_t server;
+    bool is_open;
+    /** Of JavaScript, and of the loop. */
+    int owners;
+};
+
+/** So many calls are made before others have their turn. */
+enum { MOST_CALLS = 64 };
+
+static void let_go(struct watch *watch) {
+    if (--watch->owners > 0) return;
+    free(watch->handle);
+    free(watch);
+}
+
+static void after_close(uv_handle *handle) {
+    struct watch *watch = handle->data;
+    napi_env env = watch->env;
+    napi_handle_scope scope;
+    if (napi_open_handle_scope(env, &scope) == napi_ok) {
+        napi_delete_reference(env, watch->callback);
+        napi_async_destroy(env, watch->context);
+        napi_close_handle_scope(env, scope);
+    }
+    napi_remove_async_cleanup_hook(watch->hook);
+    let_go(watch);
+}
+
+static void close_watch(struct watch *watch) {
+    if (!watch->is_open) return;
+    watch->is_open = false;
+    uv_close(watch->handle, after_close);
+}
+
+static void on_thread_end(napi_async_cleanup_hook_handle hook, void *watch) {
+    (void)hook;
+    close_watch(watch);
+}
+
+/** What JavaScript throws goes where Node looks for it. Whether it could be called. */
+static bool call_back(struct watch *watch, int64_t argument) {
+    napi_env env = watch->env;
+    napi_handle_scope scope;
+    if (napi_open_handle_scope(env, &scope) != napi_ok) return false;
+    napi_value global, callback, value = number(env, argument);
+    napi_status status = napi_get_global(env, &global);
+    if (status == napi_ok) status = napi_get_reference_value(env, watch->callback, &callback);
+    if (status == napi_ok) {
+        status = napi_make_callback(env, watch->context, global, callback, 1, &value, NULL);
+    }
+    if (status == napi_pending_exception) {
+        napi_value thrown;
+        if (napi_get_and_clear_last_exception(env, &thrown) == napi_ok) {
+            napi_fatal_exception(env, thrown);
+        }
+    }
+    napi_close_handle_scope(env, scope);
+    return status == napi_ok || status == napi_pending_exception;
+}
+
+static void accept_connections(struct watch *watch) {
+    for (int i = 0; i < MOST_CALLS && watch->is_open; i++) {
+        int64_t connection = library.accept(watch->server, 0, NULL);
+        if (connection == -EAGAIN || connection == -EINTR) return;
+        if (!call_back(watch, connection) && connection >= 0) library.close(connection);
+        if (connection < 0) return;
+    }
+}
+
+static void on_ready(uv_handle *handle, int status, int events) {
+    struct watch *watch = handle->data;
+    if (watch->server != 0) accept_connections(watch);
+    else call_back(watch, status < 0 ? UV_READABLE | UV_WRITABLE : events);
+}
+
+/** Each call has a turn of its own, in which promises and ticks run, until nothing is due. */
+static void on_prepare(uv_handle *handle) {
+    struct watch *watch = handle->data;
+    for (int i = 0; i < MOST_CALLS && watch->is_open && watch->events != 0; i++) {
+        if (!call_back(watch, 0)) return;
+    }
+}
+
+static void on_collected(napi_env env, void *watch, void *hint) {
+    (void)env;
+    (void)hint;
+    close_watch(watch);
+    let_go(watch);
+}
+
+/** NULL, or the watch, which has told nobody yet. */
+static struct watch *allocate(bool has_descriptor) {
+    if (uv_handle_size == NULL || uv_poll_init == NULL) return NULL;
+    struct watch *watch = calloc(1, sizeof *watch);
+    if (watch == NULL) return NULL;
+    watch->has_descriptor = has_descriptor;
+    watch->handle = calloc(1, uv_handle_size(has_descriptor ? UV_POLL_HANDLE : UV_PREPARE_HANDLE));
+    if (watch->handle == NULL) {
+        free(watch);
+        return NULL;
+    }
+    watch->handle->data = watch;
+    watch->owners = 1;
+    return watch;
+}
+
+static bool prepare(napi_env env, struct watch *watch, napi_value callback) {
+    watch->env = env;
+    return napi_create_reference(env, callback, 1, &watch->callback) == napi_ok &&
+           napi_async_init(env, NULL, string(env, "udsock"), &watch->context) == napi_ok;
+}
+
+static bool add_to_loop(napi_env env, struct watch *watch, int fd) {
+    struct uv_loop_s *loop;
+    if (napi_get_uv_event_loop(env, &loop) != napi_ok) return false;
+    uv_handle *handle = watch->handle;
+    int result =
+        watch->has_descriptor ? uv_poll_init(loop, handle, fd) : uv_prepare_init(loop, handle);
+    if (result != 0) return false;
+    // From here on it is closed by way of the loop.
+    watch->owners += 1;
+    watch->is_open = true;
+    return napi_add_async_cleanup_hook(env, on_thread_end, watch, &watch->hook) == napi_ok;
+}
+
+/**
+ * (descriptor or -1, callback[, server]): an object for the functions below; undefined: it can't be
+ * had.
+ */
+static napi_value call_watch_open(napi_env env, napi_callback_info info) {
+    napi_value a[3], external = NULL;
+    read_arguments(env, info, a, 3);
+    int fd = (int)integer_of(env, a[0]);
+    struct watch *watch = allocate(fd >= 0);
+    if (watch == NULL) return NULL;
+    watch->server = integer_of(env, a[2]);
+    if (napi_create_external(env, watch, on_collected, NULL, &external) != napi_ok) {
+        let_go(watch);
+        return NULL;
+    }
+    bool is_open = prepare(env, watch, a[1]) && add_to_loop(env, watch, fd);
+    return is_open ? external : NULL;
+}
+
+static struct watch *watch_of(napi_env env, napi_value value) {
+    void *watch = NULL;
+    napi_valuetype type;
+    if (napi_typeof(env, value, &type) != napi_ok || type != napi_external) return NULL;
+    napi_get_value_external(env, value, &watch);
+    return watch != NULL && ((struct watch *)watch)->is_open ? watch : NULL;
+}
+
+static int listen_to(struct watch *watch, int events) {
+    uv_handle *handle = watch->handle;
+    watch->events = events;
+    if (watch->has_descriptor) {
+        return events == 0 ? uv_poll_stop(handle) : uv_poll_start(handle, events, on_ready);
+    }
+    return events == 0 ? uv_prepare_stop(handle) : uv_prepare_start(handle, on_prepare);
+}
+
+/** (watch, what for: 1 to read, 2 to write, 0 not at all) */
+static napi_value call_watch_listen(napi_env env, napi_callback_info info) {
+    napi_value a[2];
+    read_arguments(env, info, a, 2);
+    struct watch *watch = watch_of(env, a[0]);
+    if (watch == NULL) return number(env, -EBADF);
+    return number(env, listen_to(watch, (int)integer_of(env, a[1]) & (UV_READABLE | UV_WRITABLE)));
+}
+
+/** (watch, whether it keeps the process alive) */
+static napi_value call_watch_hold(napi_env env, napi_callback_info info) {
+    napi_value a[2];
+    read_arguments(env, info, a, 2);
+    struct watch *watch = watch_of(env, a[0]);
+    if (watch == NULL) return NULL;
+    if (integer_of(env, a[1]) != 0) uv_ref(watch->handle);
+    else uv_unref(watch->handle);
+    return NULL;
+}
+
+static napi_value call_watch_close(napi_env env, napi_callback_info info) {
+    napi_value a[1];
+    read_arguments(env, info, a, 1);
+    struct watch *watch = watch_of(env, a[0]);
+    if (watch != NULL) close_watch(watch);
+    return NULL;
+}
+
+void define_watches(napi_env env, napi_value exports) {
+    static const struct function functions[] = {
+        {"watch_open", call_watch_open},
+        {"watch_listen", call_watch_listen},
+        {"watch_hold", call_watch_hold},
+        {"watch_close", call_watch_close},
+    };
+    define_functions(env, exports, functions, sizeof functions / sizeof *functions);
+}

@@ -1,0 +1,111 @@
+// The servers of the README outlive rude clients: those that hang up, that send much and read
+// nothing, that are more than there are descriptors for.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import http from 'node:http';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Poller, connect, createSocket } from 'udsock';
+import { GUARD, directory, program } from './support.mjs';
+
+const at = directory();
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const home = fileURLToPath(new URL('..', import.meta.url));
+
+const blocks = [...fs.readFileSync(new URL('../README.md', import.meta.url), 'utf8').matchAll(/```js\n(.*?)```/gs)];
+function example(text) {
+  const found = blocks.map(([, block]) => block).find((block) => block.includes(text));
+  assert.ok(found, `the README has ${text}`);
+  return found;
+}
+
+/** The lines of the example that are the server, and how it is asked. */
+const SERVERS = {
+  stream: {
+    code: `${example('mode: 0o660').split('server.listen')[0]}server.listen('/tmp/x.sock');`,
+    type: 'stream',
+  },
+  seqpacket: { code: example("type: 'seqpacket' }, async").split('const client')[0], type: 'seqpacket' },
+  Poller: { code: example('new Poller()'), type: 'stream' },
+  http: { code: example('http.createServer').split('http.get')[0], type: 'http' },
+  datagrams: { code: example("createSocket('dgram'"), type: 'dgram' },
+};
+
+async function rudeToConnections(path, type) {
+  const open = () => connect({ path, type }).on('error', () => {});
+  for (let i = 0; i < 20; i++) {
+    const client = open();
+    client.on('connect', () => client.write('hello', () => client.destroy()));
+  }
+  // Who sends much, and reads nothing.
+  const deaf = open().pause();
+  for (let i = 0; i < 400; i++) deaf.write(Buffer.alloc(8 * 1024, 'x'));
+  const many = Array.from({ length: 90 }, open);
+  await pause(700);
+  for (const client of many) client.destroy();
+  await pause(100);
+  return () => deaf.destroy();
+}
+
+async function rudeToDatagrams(path) {
+  const poller = new Poller();
+  // Without a name, so it can't be answered; and one that never reads.
+  const nameless = poller.connect(path, { type: 'dgram' });
+  const deaf = await poller.listen(`${path}.deaf`, { type: 'dgram' });
+  for (let i = 0; i < 100; i++) poller.send(nameless, 'hello');
+  for (let i = 0; i < 100; i++) poller.sendTo(deaf, 'hello', path);
+  poller.flush();
+  for (let i = 0; i < 10; i++) {
+    const gone = createSocket('dgram');
+    gone.send('hello', path, () => gone.close());
+  }
+  await pause(300);
+  return () => {
+    poller.closeSocket(deaf);
+    poller.close();
+  };
+}
+
+async function answer(path, type) {
+  if (type === 'http') {
+    const [response] = await once(http.get({ socketPath: path, agent: false }), 'response');
+    return response.resume().statusCode === 200;
+  }
+  if (type === 'dgram') {
+    const client = createSocket('dgram');
+    client.send('late', path, () => {});
+    const [message] = await once(client, 'message');
+    client.close();
+    return String(message).includes('late');
+  }
+  const client = connect({ path, type });
+  client.write('late');
+  const [data] = await once(client, 'data');
+  client.destroy();
+  return String(data).includes('late');
+}
+
+for (const [name, { code, type }] of Object.entries(SERVERS)) {
+  test(`the server of the README: ${name}`, GUARD, async () => {
+    const path = at(name);
+    const source = `
+      import { Poller, createServer, createSocket } from 'udsock';
+      import http from 'udsock/http';
+      ${code.replaceAll(/'\/tmp\/\w+\.sock'/g, JSON.stringify(path)).replaceAll(/^import .*$/gm, '')}
+      console.log('ready');`;
+    const command = 'ulimit -n 60; exec "$0" --input-type=module -e "$1" 2>/dev/null';
+    const server = await program('sh', ['-c', command, process.execPath, source], { cwd: home });
+    let ended = false;
+    server.child.on('exit', () => (ended = true));
+    while (!fs.existsSync(path)) await pause(10);
+    const connectionType = type === 'http' ? 'stream' : type;
+    const rude = type === 'dgram' ? rudeToDatagrams(path) : rudeToConnections(path, connectionType);
+    const leave = await rude;
+    assert.equal(ended, false);
+    assert.ok(await answer(path, type));
+    leave();
+    server.child.kill();
+    await server.end();
+  });
+}
