@@ -44,7 +44,7 @@ skips() {
 
 # What neither sanitizer can do.
 without_sanitizer() {
-    for name in bindings_python bindings_node foreign languages pollers_nest_in_python \
+    for name in bindings_python bindings_node foreign languages rude_clients pollers_nest_in_python \
         a_python_program; do
         without $name "Python and Node.js don't load a library with a sanitizer"
     done
