@@ -120,16 +120,17 @@ impl Poller {
         round: &mut Round<'_, impl Report>,
     ) {
         self.flush_quietly(state, socket, handle);
+        // Of who is lost a failure tells; but while it is paused nothing else would tell the
+        // program that it waits for room in vain.
         if let Some(member) = state.members.get_mut(handle)
             && member.kept.is_none()
             && member.is_refusing
+            && !member.is_due_to_fail()
         {
             member.is_refusing = false;
             // If it were watched on, this would come once more, and say nothing.
             let _ = self.follow(member, socket.fd());
-            if !member.is_lost {
-                round.report(Event::new(EventKind::Drained, handle, member.token));
-            }
+            round.report(Event::new(EventKind::Drained, handle, member.token));
         }
     }
 
