@@ -74,29 +74,27 @@ static void end_pair(struct pair *pair)
 static void serve_pair(struct pair *pair, int from, const udsock_event *event)
 {
     udsock_t to = pair->side[!from];
-    int64_t result;
+    int64_t result = 0;
     switch (event->kind) {
     case UDSOCK_EVENT_RECEIVED:
         result = send_to(to, event, 0);
-        if (result == -EAGAIN) {
-            watch(pair, from, UDSOCK_POLLER_PAUSED); /* Until the other one is drained. */
-        } else if (result == -EPIPE) {
-            udsock_shutdown(pair->side[from], UDSOCK_READ); /* Nobody listens; it learns so. */
-        } else if (result < 0) {
-            end_pair(pair); /* An end that looks like any other would hide that bytes are lost. */
+        if (result == -EAGAIN) { /* Until the other side is drained. */
+            result = watch(pair, from, UDSOCK_POLLER_PAUSED);
+        } else if (result == -EPIPE) { /* Nobody listens; who talks learns so. */
+            result = udsock_shutdown(pair->side[from], UDSOCK_READ);
         }
         break;
     case UDSOCK_EVENT_DRAINED:
-        watch(pair, !from, 0);
+        result = watch(pair, !from, 0);
         break;
-    case UDSOCK_EVENT_ENDED:
-        send_to(to, NULL, UDSOCK_THEN_SHUTDOWN);
+    case UDSOCK_EVENT_ENDED: /* The other half goes on. */
+        result = send_to(to, NULL, UDSOCK_THEN_SHUTDOWN);
         pair->has_ended[from] = 1;
-        if (pair->has_ended[!from]) end_pair(pair);
-        break; /* The other half goes on. */
+        break;
     case UDSOCK_EVENT_FAILED: /* A reset, for example. */
-        end_pair(pair);
+        result = event->code;
     }
+    if (result < 0 || (pair->has_ended[CLIENT] && pair->has_ended[TARGET])) end_pair(pair);
 }
 
 /* Connects those who wait, as many as can be. Who can't be is shown out. */
@@ -135,8 +133,11 @@ static void serve(const udsock_event *event)
         pair = &pairs[udsock_fd(event->socket)];
         memset(pair, 0, sizeof *pair);
         pair->side[CLIENT] = event->socket;
-        watch(pair, CLIENT, UDSOCK_POLLER_PAUSED);
-        waiting[waiting_count++] = pair;
+        if (waiting_count < EVENTS && watch(pair, CLIENT, UDSOCK_POLLER_PAUSED) == 0) {
+            waiting[waiting_count++] = pair;
+        } else { /* There is no memory to let anybody wait. */
+            udsock_close(event->socket);
+        }
     } else if (event->socket == server) { /* Out of descriptors, say: it tries again by itself. */
         fprintf(stderr, "relay: accept: %s\n", udsock_error_text(event->code));
     } else if (event->socket == pair->side[side]) {
@@ -171,7 +172,6 @@ int main(int argc, char **argv)
     limit.rlim_cur = limit.rlim_max;
     if (limit.rlim_cur > DESCRIPTORS) limit.rlim_cur = DESCRIPTORS;
     setrlimit(RLIMIT_NOFILE, &limit);
-
     sigset_t signals; /* Blocked in every thread, they wait for sigwait. */
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
