@@ -184,6 +184,20 @@ for kind in stream seqpacket; do
     gone many.sock
 done
 
+title "A relay: between a client and a server that do not know of it, and each sees the other end"
+start relay front.sock echo.sock
+await relay "goes to"
+start echo_server stream echo.sock
+await echo_server serving
+start_loop echo_client stream front.sock
+await_loop
+show echo_client stream front.sock
+touch enough
+finish loop
+stop echo_server
+stop relay
+gone front.sock
+
 title "Datagrams that are answered, at a file of the client's own and at a kernel-picked name"
 start datagram_server datagram.sock
 await datagram_server serving

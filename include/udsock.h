@@ -1284,7 +1284,8 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
 
 /**
  * Event: an item for this socket was refused (-EAGAIN, or not sent whole where it was not to
- * be kept), and there is room now: go on.
+ * be kept), and there is room now: go on. Of a paused member it comes also if what was kept is
+ * lost, which the next item says (-EPIPE).
  */
 #define UDSOCK_EVENT_DRAINED 3
 
@@ -1322,6 +1323,8 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
  * Flag of an item for a connection: what finds no room is not kept. `result` is then how
  * many bytes were sent, which may be less than the length, or -EAGAIN; and
  * UDSOCK_EVENT_DRAINED says when there is room. Another flag counts only if all was sent.
+ * On a stream an item without data asks so whether all that was sent before it is out: 0, or
+ * -EAGAIN if something is kept.
  */
 #define UDSOCK_DONT_KEEP 16
 

@@ -62,7 +62,8 @@ pub const UDSOCK_EVENT_ACCEPTED: u32 = 1;
 pub const UDSOCK_EVENT_RECEIVED: u32 = 2;
 
 /// Event: an item for this socket was refused (-EAGAIN, or not sent whole where it was not to
-/// be kept), and there is room now: go on.
+/// be kept), and there is room now: go on. Of a paused member it comes also if what was kept is
+/// lost, which the next item says (-EPIPE).
 pub const UDSOCK_EVENT_DRAINED: u32 = 3;
 
 /// Event: the peer sends no more. It may still be answered. Closing the socket is up to the
@@ -90,6 +91,8 @@ pub const UDSOCK_THEN_CLOSE: u32 = 2;
 /// Flag of an item for a connection: what finds no room is not kept. `result` is then how
 /// many bytes were sent, which may be less than the length, or -EAGAIN; and
 /// UDSOCK_EVENT_DRAINED says when there is room. Another flag counts only if all was sent.
+/// On a stream an item without data asks so whether all that was sent before it is out: 0, or
+/// -EAGAIN if something is kept.
 pub const UDSOCK_DONT_KEEP: u32 = 16;
 
 /// What is special about a poller.

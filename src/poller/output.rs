@@ -1,7 +1,7 @@
 //! What goes out: answers for many sockets, in as few system calls as they need.
 
 use super::input::STARVED_PAUSE;
-use super::member::{Role, Then};
+use super::member::{Member, Role, Then};
 use super::sender::Sender;
 use super::turns::{Chain, Taken};
 use super::{Event, EventKind, Poller, Report, Round, State};
@@ -120,14 +120,16 @@ impl Poller {
         round: &mut Round<'_, impl Report>,
     ) {
         self.flush_quietly(state, socket, handle);
-        let member = state.members.get_mut(handle);
-        if let Some(member) = member.filter(|member| member.kept.is_none() && member.is_refusing) {
+        // Of who is lost a failure tells; but while it is paused nothing else would tell the
+        // program that it waits for room in vain.
+        let has_room = |member: &&mut Member| {
+            member.kept.is_none() && member.is_refusing && !member.is_due_to_fail()
+        };
+        if let Some(member) = state.members.get_mut(handle).filter(has_room) {
             member.is_refusing = false;
             // If it were watched on, this would come once more, and say nothing.
             let _ = self.follow(member, socket.fd());
-            if !member.is_lost {
-                round.report(Event::new(EventKind::Drained, handle, member.token));
-            }
+            round.report(Event::new(EventKind::Drained, handle, member.token));
         }
     }
 

@@ -85,7 +85,12 @@ impl Running {
         None
     }
 
-    fn signal(&self, signal: i32) {
+    /// Its process's number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, signal: i32) {
         let group = i32::try_from(self.child.id()).expect("a process number");
         // SAFETY: no pointers; until it is waited for below, the number is our child's.
         unsafe { libc::kill(-group, signal) };

@@ -125,3 +125,19 @@ fn what_is_no_flag_stays_wrong() {
         is(poller.refusal(item_then(&socket, b"data", flags)), libc::EINVAL);
     }
 }
+
+/// What a relay asks behind each item: whether its source has to wait.
+#[test]
+fn an_item_without_data_asks_a_stream_whether_all_is_out() {
+    let (poller, socket, peer) = member(UDSOCK_STREAM, 1);
+    let asks = || unkept(&socket, b"");
+    assert_eq!(poller.send(&[asks()]), (1, vec![0]));
+    assert_eq!(poller.send(&[item(&socket, b"out"), asks()]), (2, vec![3, 0]));
+    fill(&socket);
+    assert_eq!(poller.send(&[asks()]), (1, vec![0]), "nothing is kept");
+    assert_eq!(poller.send(&[item(&socket, b"kept"), asks()]), (1, vec![4, no(libc::EAGAIN)]));
+    is(poller.refusal(asks()), libc::EAGAIN);
+    assert!(is_drained(&poller, &socket, &peer).ends_with(b"kept"));
+    assert_eq!(poller.send(&[asks()]), (1, vec![0]));
+    assert_eq!(drain(&peer), [b""; 0], "it asks, and says nothing");
+}

@@ -190,6 +190,40 @@ fn of_a_paused_member_a_failure_comes_behind_what_is_due() {
     }
 }
 
+/// A relay does not receive from the one side because the other has no room, nor from the other
+/// because the one has none. If one is lost then, its failure has to wait; but who waits for
+/// room must not.
+#[test]
+fn who_waits_for_room_at_a_paused_member_is_told_that_it_is_lost() {
+    for kind in CONNECTED_KINDS {
+        for pauses_first in [true, false] {
+            let (poller, socket, peer) = member(kind, 1);
+            let add = |flags| assert_eq!(udsock_poller_add(poller.0.0, socket.0, 1, flags), 0);
+            fill(&socket);
+            poller.send_one(&socket, b"kept");
+            is(poller.refusal(item_then(&socket, b"?", UDSOCK_DONT_KEEP)), libc::EAGAIN);
+            assert_eq!(peer.send(b"last words", 0), 10);
+            if pauses_first {
+                add(UDSOCK_POLLER_PAUSED);
+            }
+            drop(peer);
+            if !pauses_first {
+                assert_eq!(poller.next().data, b"last words");
+                add(UDSOCK_POLLER_PAUSED);
+            }
+            assert_eq!(poller.next().what(), (UDSOCK_EVENT_DRAINED, 1), "kind {kind}");
+            poller.is_quiet();
+            is(poller.refusal(item(&socket, b"more")), libc::EPIPE);
+            add(0);
+            if pauses_first {
+                assert_eq!(poller.next().data, b"last words");
+            }
+            has_failed(&poller, &socket, &poller.next(), &[libc::EPIPE, libc::ECONNRESET]);
+            poller.is_quiet();
+        }
+    }
+}
+
 #[test]
 fn a_failure_that_only_the_poller_knows_of_rings() {
     for kind in CONNECTED_KINDS {

@@ -183,6 +183,28 @@ def test_a_side_can_be_shut_behind_what_is_sent() -> None:
         assert one(poller).data == b"and back"
 
 
+def test_a_relay_asks_what_is_kept_and_pauses(path: str) -> None:
+    left, right = udsock.pair()
+    with left, right, Poller() as poller:
+        poller.add(left, duplex=True)
+        poller.send(left, b"", then=Poller.DONT_KEEP)
+        with pytest.raises(BlockingIOError):
+            for _ in range(100):
+                poller.send(left, b"x" * 10_000)
+                poller.send(left, b"", then=Poller.DONT_KEEP)
+        right.send(b"meanwhile")
+        assert one(poller).data == b"meanwhile"
+        poller.add(left, 7, duplex=True, paused=True)
+        right.send(b"for later")
+        assert poller.wait(0) == []
+        right.settimeout(TIME)
+        while not (events := poller.wait(0)):
+            right.recv(65536)
+        assert [(event.kind, event.token) for event in events] == [(Poller.DRAINED, 7)]
+        poller.add(left)
+        assert one(poller).data == b"for later"
+
+
 def test_readiness_only(path: str) -> None:
     with udsock.open_server(path) as server, Poller() as poller:
         poller.add(server, readiness=True)

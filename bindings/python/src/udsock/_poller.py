@@ -141,11 +141,12 @@ class Poller:
         duplex: bool = False,
         paused: bool = False,
     ) -> None:
-        """Adds a socket; or gives one that is here another token, and these flags.
+        """Adds a socket; or gives one that is here another token, and these.
 
         `readiness`: it is only reported as READY, and the program receives or accepts.
-        `duplex`: it is received from also while something is kept for it. `paused`: nothing
-        is received or accepted until it is added without.
+        `duplex`: it is received from also while something is kept for it; a server's
+        connections have it from the server. `paused`: nothing is received (or accepted) for
+        now; what is kept goes on its way.
         """
         flags = _library.POLLER_READINESS * readiness | _library.POLLER_DUPLEX * duplex
         flags |= _library.POLLER_PAUSED * paused
@@ -229,7 +230,8 @@ class Poller:
         """Sends without waiting. What does not go at once is kept, and goes later.
 
         `then`: THEN_SHUTDOWN or THEN_CLOSE, once all is out. BlockingIOError: `send_limit` is
-        reached; DRAINED tells when to go on.
+        reached; DRAINED tells when to go on. No data with DONT_KEEP asks a stream so whether
+        something is kept.
         """
         [result] = self._sent([(sock, data, address, then)])
         if result < 0:
