@@ -25,8 +25,9 @@
  *
  * Handles. A udsock_t is a number, not a descriptor and not a pointer. A handle
  * that was closed, or never was one, gets -EBADF from every call; it never reaches
- * another socket, nor one of another copy of the library in the program. A poller's is -ENOTSOCK where a socket's is needed, a socket's -EINVAL
- * where a poller's is. It fits into a double exactly, and is 2^32 or more.
+ * another socket, nor one of another copy of the library in the program. A poller's
+ * is -ENOTSOCK where a socket's is needed, a socket's -EINVAL where a poller's is. It
+ * fits into a double exactly, and is 2^32 or more.
  *
  * Time. Every call that can wait takes timeout_ms: UDSOCK_FOREVER, 0 for not at all
  * (-EAGAIN if the call would have to wait), or milliseconds (-ETIMEDOUT after them,

@@ -208,16 +208,16 @@ impl Socket {
             let result = self.in_order(
                 || {
                     let came = sys::receive_batch(self.fd(), messages, &mut beside, flags)?;
-                    Ok((came, messages[0].received))
+                    let is_message = |message: &&Incoming<'_>| !self.is_end(message.received);
+                    let first = messages[..came].iter().find(is_message).unwrap_or(&messages[0]);
+                    Ok((came, first.received))
                 },
                 |(_, first)| *first,
             );
             self.end_if_shut(result, shut_down)
         })?;
         let Some((came, _)) = found else { return Err(self.end()) };
-        // After the end the kernel fills the rest of a batch with nothing.
-        let last = messages[..came].iter().rposition(|message| !self.is_end(message.received));
-        let came = last.unwrap_or(0) + 1;
+        let came = self.without_ends(&mut messages[..came], &mut beside);
         let with_descriptors = self.receives_descriptors();
         for ((index, message), ancillary) in places.zip(&messages[..came]).zip(&mut beside) {
             let (size, from) = (message.received.size, Some(&message.from));
@@ -225,9 +225,85 @@ impl Socket {
         }
         Ok(came)
     }
+
+    /// Moves the messages to the front, to where they would be if the kernel had not told the
+    /// end in between: how many there are, one at least. It fills the rest of a batch with the
+    /// end, and, as a peer sends and leaves, tells it once too early (see [`Self::in_order`]).
+    fn without_ends(&self, messages: &mut [Incoming<'_>], beside: &mut [Ancillary]) -> usize {
+        let looks_like_end = |message: &Incoming<'_>| self.is_end(message.received);
+        if messages.len() == 1 || !messages.iter().any(looks_like_end) {
+            return messages.len();
+        }
+        let last = messages.iter().rposition(|message| !looks_like_end(message)).unwrap_or(0);
+        // Or they are empty messages, of which nothing tells.
+        let are_unmarked = self.is_unmarked() == Ok(true);
+        let rest_counts = are_unmarked && self.has_more_to_come();
+        let mut count = 0;
+        for index in 0..messages.len() {
+            let counts = match index {
+                _ if !looks_like_end(&messages[index]) => true,
+                _ if index < last => are_unmarked,
+                _ => index == last || rest_counts,
+            };
+            if counts {
+                if count < index {
+                    let Incoming { buffer, from, received } = messages[index];
+                    messages[count].buffer.copy_from(buffer, received.size);
+                    (messages[count].from, messages[count].received) = (from, received);
+                    beside.swap(count, index);
+                }
+                count += 1;
+            }
+        }
+        count
+    }
 }
 
 /// Whether this error is the whole batch's, not one message's.
 fn ends_batch(error: Error) -> bool {
     matches!(error, Error::WOULD_BLOCK | Error::TIMED_OUT | Error::INTERRUPTED | Error::Closed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const END: Received = Received::NOTHING;
+
+    const fn message(size: usize) -> Received {
+        Received { size, has_ancillary: true }
+    }
+
+    /// What is left of a batch of what the kernel has told, each in two bytes of room.
+    fn left_of(told: [Received; 4]) -> Result<Vec<(usize, u8)>> {
+        let [socket, _peer] = Socket::pair(Kind::Seqpacket)?;
+        let mut rooms = [[1_u8; 2], [2; 2], [3; 2], [4; 2]];
+        let mut messages: Vec<_> = rooms
+            .iter_mut()
+            .zip(told)
+            .map(|(room, received)| Incoming {
+                buffer: Buffer::from_raw(room.as_mut_ptr().cast(), room.len()),
+                from: SocketName::EMPTY,
+                received,
+            })
+            .collect();
+        let mut beside = sys::ancillaries(messages.len())?;
+        let count = socket.without_ends(&mut messages, &mut beside);
+        let first_byte = |message: &Incoming<'_>| {
+            let mut bytes = Vec::new();
+            message.buffer.copy_to(&mut bytes);
+            (message.received.size, bytes[0])
+        };
+        Ok(messages[..count].iter().map(first_byte).collect())
+    }
+
+    #[test]
+    fn what_is_behind_an_end_that_was_told_too_early_moves_up() {
+        let left = |told| left_of(told).expect("sockets");
+        assert_eq!(left([message(1), message(0), END, END]), [(1, 1), (0, 2)]);
+        assert_eq!(left([END, message(1), END, END]), [(1, 2)]);
+        assert_eq!(left([message(2), END, message(0), message(2)]), [(2, 1), (0, 2), (2, 4)]);
+        // Larger than its room.
+        assert_eq!(left([END, message(9), message(2), END]), [(9, 2), (2, 3)]);
+    }
 }

@@ -67,7 +67,7 @@ impl Socket {
             }
             // While more can come there is no end, and this is an empty message. Once nothing
             // can, what is there stays there until it is taken.
-            if look == 0 && !self.has_ended()? {
+            if look == 0 && !wait::is_shut(self.fd())? {
                 return Ok(true);
             }
             self.settings().keep_mark(self.fd())?;
@@ -75,14 +75,32 @@ impl Socket {
         Ok(false)
     }
 
-    fn has_ended(&self) -> Result<bool> {
-        loop {
-            match wait::is_shut(self.fd()) {
-                // By a signal, though there was nothing to wait for.
-                Err(Error::INTERRUPTED) => {}
-                result => return result,
-            }
+    /// Of what looks like the end: whether it was an empty message without its mark. The last
+    /// message before the end alone can't be told from it any more.
+    #[cold]
+    pub(crate) fn was_unmarked(&self) -> Result<bool> {
+        Ok(self.is_unmarked()? && self.has_more_to_come())
+    }
+
+    /// Whether messages come without their mark, though nobody else is known to have the socket.
+    /// Then a stranger has it (by pidfd_getfd(2), or by a fork that the C library did not make),
+    /// and from now on there is a look at each message.
+    pub(crate) fn is_unmarked(&self) -> Result<bool> {
+        if self.kind() != Kind::Seqpacket {
+            return Ok(false);
         }
+        if !self.looks_first() {
+            if sys::has_time_stamps(self.fd())? {
+                return Ok(false);
+            }
+            self.lend();
+        }
+        Ok(true)
+    }
+
+    /// Whether this is not the end: more has come, or can.
+    pub(crate) fn has_more_to_come(&self) -> bool {
+        !matches!(self.look_and_take(None, || Ok(())), Ok(None))
     }
 
     /// One attempt: the size of the message that is next, which stays where it is, and the name

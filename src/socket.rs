@@ -418,8 +418,13 @@ impl Socket {
 
     /// The descriptor, with which from now on anything may be done.
     pub(crate) fn lend_fd(&self) -> RawFd {
-        self.is_lent.store(true, Ordering::Relaxed);
+        self.lend();
         self.raw_fd()
+    }
+
+    /// From now on others have the socket, too.
+    pub(crate) fn lend(&self) {
+        self.is_lent.store(true, Ordering::Relaxed);
     }
 
     /// Whether others, here or in other processes, may have the same socket, and can change

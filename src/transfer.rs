@@ -233,6 +233,9 @@ impl Socket {
                     if end_seen {
                         return Ok(None);
                     }
+                    if self.was_unmarked()? {
+                        return Ok(Some(got));
+                    }
                     end_seen = true;
                     reset_seen = false;
                 }

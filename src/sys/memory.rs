@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use super::Pointer;
 use crate::error::{Error, Result};
 
-/// A stretch of the caller's memory, an iovec. It is only ever handed to the
-/// kernel, which checks it; Rust never looks inside.
+/// A stretch of the caller's memory, an iovec. The kernel, which it is handed to, checks it; Rust
+/// never looks inside, and only copies.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
 pub struct Buffer<'a>(libc::iovec, PhantomData<&'a [u8]>);
@@ -53,6 +53,15 @@ impl Buffer<'_> {
     pub(crate) fn part(&self, offset: usize, count: usize) -> Option<Self> {
         let end = offset.checked_add(count)?;
         (end <= self.size()).then(|| self.skip(offset).first(count))
+    }
+
+    /// What has been received into another one, as much of it as fits. Both are for receiving.
+    pub(crate) fn copy_from(&self, other: Buffer<'_>, size: usize) {
+        let (to, from) = (self.0.iov_base.cast::<u8>(), other.0.iov_base.cast::<u8>());
+        let size = size.min(other.size()).min(self.size());
+        // SAFETY: the caller lent both for writing (they may overlap), and no more than either
+        // holds is copied.
+        unsafe { std::ptr::copy(from, to, size) };
     }
 
     /// Copies the bytes.

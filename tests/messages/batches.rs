@@ -1,6 +1,9 @@
 //! Batches in which some messages have descriptors.
 
 use std::os::fd::{FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::calls::*;
 use crate::pipes::Pipe;
@@ -179,4 +182,50 @@ fn an_element_of_another_size_is_refused_unread() {
     let went = unsafe { udsock_send_batch(sender.0, whole.as_mut_ptr(), 2, 0) };
     assert_eq!((went, whole[0].result), (1, 0));
     assert_eq!(i64::from(whole[1].result), no(libc::EINVAL));
+}
+
+/// The kernel looks for a message first and for the end later: what comes in between is behind
+/// an end that a batch then holds in its midst.
+#[test]
+fn what_comes_in_the_moment_of_the_end_is_in_the_batch() {
+    const PAIRS: usize = 200;
+    let end = Instant::now() + Duration::from_secs(5);
+    for _ in 0..150 {
+        let pairs: Vec<_> = (0..PAIRS).map(|_| pair(UDSOCK_SEQPACKET)).collect();
+        let turn = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for (place, (sender, _)) in pairs.iter().enumerate() {
+                    while turn.load(Ordering::Acquire) <= place {
+                        std::hint::spin_loop();
+                    }
+                    assert_eq!((sender.send(b"x", 0), sender.shutdown(UDSOCK_WRITE)), (1, 0));
+                }
+            });
+            for (_, receiver) in &pairs {
+                let mut room = [[0_u8; 4]; 4];
+                let mut messages = room.each_mut().map(|room| udsock_message {
+                    data: room.as_mut_ptr().cast(),
+                    data_capacity: room.len(),
+                    ..message()
+                });
+                turn.fetch_add(1, Ordering::Release);
+                let mut came = Vec::new();
+                loop {
+                    // SAFETY: four messages, each with the room that it says.
+                    let count =
+                        unsafe { udsock_recv_batch(receiver.0, messages.as_mut_ptr(), 4, 0) };
+                    match usize::try_from(count) {
+                        Ok(count) => came.extend(messages[..count].iter().map(|m| m.data_size)),
+                        Err(_) if count == EOF => break,
+                        Err(_) => assert_eq!(count, -i64::from(libc::EAGAIN)),
+                    }
+                }
+                assert_eq!((came, room[0][0]), (vec![1], b'x'));
+            }
+        });
+        if Instant::now() > end {
+            break; // A busy machine: the other rounds would look for the same.
+        }
+    }
 }

@@ -112,6 +112,47 @@ fn whoever_turns_the_mark_off() {
     }
 }
 
+/// Turns the mark off in a process of which neither the library nor the C library knows.
+fn turn_off_in_a_strange_process(receiver: &Sock) {
+    // SAFETY: fork(2) by its own name on every machine; the child does nothing but this.
+    unsafe {
+        let child = libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) as i32;
+        if child == 0 {
+            turn_off(receiver.fd(), SO_TIMESTAMP);
+            libc::_exit(0);
+        }
+        let mut status = -1;
+        assert_eq!((libc::waitpid(child, &mut status, 0), status), (child, 0));
+    }
+}
+
+#[test]
+fn a_stranger_that_nobody_knows_of() {
+    for (call, receive) in RECEIVERS {
+        for sizes in POSTS {
+            for more_comes in [false, true] {
+                let (sender, receiver) = pair(KIND);
+                turn_off_in_a_strange_process(&receiver);
+                send(&sender, sizes);
+                if more_comes {
+                    send(&sender, &[5]);
+                    assert_eq!(sender.shutdown(UDSOCK_WRITE), 0);
+                    let all = receive_all(&receiver, receive);
+                    assert_eq!(all, [sizes, &[5]].concat(), "{call}");
+                    continue;
+                }
+                let mut came = Vec::new();
+                while came.len() < sizes.len() {
+                    came.extend(receive(&receiver).expect("what was sent"));
+                }
+                assert_eq!(came, sizes, "{call}");
+                assert_eq!(sender.shutdown(UDSOCK_WRITE), 0);
+                assert_eq!(receive(&receiver), Err(EOF), "{call}");
+            }
+        }
+    }
+}
+
 #[test]
 fn whoever_releases_it() {
     for (call, receive) in RECEIVERS {
