@@ -22,6 +22,7 @@ class Outbox {
   #isRef;
   /** By receiver, each with its messages in order. */
   #queues = new Map();
+  /** Stops trying again, if that is to be done. */
   #retry;
   #attempts = 0;
 
@@ -82,15 +83,21 @@ class Outbox {
       this.#flush();
     };
     const attempt = this.#attempts++ - ROUNDS;
-    this.#retry =
-      attempt < 0 ? setImmediate(again) : setTimeout(again, Math.min(2 ** attempt, LONGEST_PAUSE));
-    if (!this.#isRef()) this.#retry.unref();
+    if (attempt < 0) {
+      const immediate = setImmediate(again);
+      if (!this.#isRef()) immediate.unref();
+      this.#retry = () => clearImmediate(immediate);
+    } else {
+      const timer = setTimeout(again, Math.min(2 ** attempt, LONGEST_PAUSE));
+      if (!this.#isRef()) timer.unref();
+      this.#retry = () => clearTimeout(timer);
+    }
   }
 
   /** What has not gone is given up: whoever asked is told. */
   stop() {
-    clearImmediate(this.#retry);
-    clearTimeout(this.#retry);
+    this.#retry?.();
+    this.#retry = undefined;
     const items = [...this.#queues.values()].flat();
     this.#queues.clear();
     this.size = this.count = 0;

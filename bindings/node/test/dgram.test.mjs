@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import { test } from 'node:test';
 import { Poller, createSocket, promises } from 'udsock';
-import { GUARD, closed, directory, openDescriptors, using } from './support.mjs';
+import { GUARD, closed, directory, openDescriptors, program, using } from './support.mjs';
 
 const at = directory();
 
@@ -185,4 +185,24 @@ test('close, dispose, abort; the file goes', GUARD, async () => {
   controller.abort();
   await closed(aborted);
   assert.equal(openDescriptors(), before);
+});
+
+test('a socket that is closed while its messages wait lets the program end', GUARD, async () => {
+  const code = `
+    const { Poller, createSocket } = require('udsock');
+    console.log('ready');
+    setTimeout(() => {}, 3_600_000).unref();
+    const sender = createSocket('dgram');
+    const silent = new Poller();
+    silent.listen(process.argv[1], { type: 'dgram' }).then((receiver) => {
+      for (let i = 0; i < 2000; i++) sender.send('x', process.argv[1], () => {});
+      setTimeout(() => {
+        sender.close();
+        silent.closeSocket(receiver);
+        silent.close();
+        console.log('closed');
+      }, 200);
+    });`;
+  const child = await program(process.execPath, ['-e', code, at('lets-end')]);
+  assert.deepEqual(await child.end(), { code: 0, signal: null, output: 'closed\n' });
 });
