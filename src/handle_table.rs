@@ -20,6 +20,7 @@
 use std::mem::MaybeUninit;
 use std::num::NonZeroI64;
 use std::ops::Deref;
+use std::time::SystemTime;
 
 use crate::segments::Segments;
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering, UnsafeCell, const_fn};
@@ -30,15 +31,27 @@ pub(crate) const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
 /// The lowest generation lifts every handle to 2^32: no `int` is one.
 const LOWEST_GENERATION: u32 = 1 << (32 - INDEX_BITS);
 
-/// Where this copy of the library begins. Copies are at different addresses; multiplied by the
-/// golden ratio those nearest to each other come out far apart (Knuth's multiplicative hash).
+/// Where this copy of the library begins. Copies are at different addresses, and one that is loaded
+/// where another was before comes later; multiplied by the golden ratio what is nearly the same
+/// comes out far apart (Knuth's multiplicative hash).
 pub(crate) fn first_generation() -> u32 {
-    const PAGE: usize = 4096;
     const GOLDEN_RATIO: u64 = 0x9E37_79B9_7F4A_7C15;
-    static HERE: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);
-    let page = (&raw const HERE).addr() / PAGE;
-    let hash = (page as u64).wrapping_mul(GOLDEN_RATIO) >> 32;
-    LOWEST_GENERATION + (hash % u64::from(u32::MAX - LOWEST_GENERATION)) as u32
+    const NOT_CHOSEN: u32 = 0;
+    static FIRST: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(NOT_CHOSEN);
+    match FIRST.load(Ordering::Relaxed) {
+        NOT_CHOSEN => {
+            let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let here = (&raw const FIRST).addr() as u64 ^ time.as_nanos() as u64;
+            let hash = here.wrapping_mul(GOLDEN_RATIO) >> 32;
+            let first = LOWEST_GENERATION + (hash % u64::from(u32::MAX - LOWEST_GENERATION)) as u32;
+            // Another thread may have been faster.
+            match FIRST.compare_exchange(NOT_CHOSEN, first, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => first,
+                Err(chosen) => chosen,
+            }
+        }
+        first => first,
+    }
 }
 
 /// `None`: that was the last one.

@@ -91,11 +91,33 @@ static void program_s_handler_stays(const struct copy *one, const struct copy *o
     CHECK(sigaction(SIGUSR2, NULL, &now) == 0 && now.sa_handler == SIG_IGN);
 }
 
+/* A plugin may be unloaded and loaded again, at the same address. */
+static void handles_of_a_former_load_are_nobody_s(const char *path)
+{
+    enum { TIMES = 20 };
+    static udsock_t pairs[TIMES][2];
+    char byte;
+    for (int time = 0; time < TIMES; time++) {
+        struct copy copy = load(path, 0);
+        CHECK(copy.open_pair(UDSOCK_STREAM, pairs[time]) == 0);
+        for (int former = 0; former < time; former++) {
+            CHECK(copy.recv(pairs[former][0], &byte, 1, 0) == -EBADF);
+        }
+        CHECK(copy.close(pairs[time][0]) == 0 && copy.close(pairs[time][1]) == 0);
+        CHECK(dlclose(copy.library) == 0);
+    }
+}
+
 int main(int count, char **arguments)
 {
     CHECK(count == 5 && chdir(arguments[2]) == 0);
     const char *way = arguments[1];
     int is_apart = strstr(way, "apart") != NULL;
+    if (strncmp(way, "reloaded", 8) == 0) {
+        handles_of_a_former_load_are_nobody_s(arguments[3]);
+        handles_of_a_former_load_are_nobody_s(arguments[4]);
+        return 0;
+    }
     struct copy one = load(arguments[3], 0), other = load(arguments[4], is_apart);
     if (strncmp(way, "handles", 7) == 0) {
         handles_are_nobody_else_s(&one, &other);

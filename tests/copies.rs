@@ -51,7 +51,7 @@ fn copies_know_nothing_of_each_other_s_handles_and_end_together() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let [shared, other, plugin, other_plugin] = copies();
     for [one, two] in [[&shared, &other], [&shared, &plugin], [&plugin, &other_plugin]] {
-        for way in ["handles", "signal", "unloaded"] {
+        for way in ["handles", "reloaded", "signal", "unloaded"] {
             for apart in ["", " apart"] {
                 let dir = Dir::new();
                 let way = format!("{way}{apart}");
@@ -59,7 +59,8 @@ fn copies_know_nothing_of_each_other_s_handles_and_end_together() {
                 command.arg(&way).arg(dir.path(".")).args([one, two]);
                 let output = command.output().expect("it was just built");
                 let said = String::from_utf8_lossy(&output.stderr);
-                let wanted = if way.starts_with("handles") { None } else { Some(libc::SIGTERM) };
+                let is_to_end = way.starts_with("signal") || way.starts_with("unloaded");
+                let wanted = is_to_end.then_some(libc::SIGTERM);
                 let status = output.status;
                 assert_eq!(status.signal(), wanted, "{way}, {one:?}, {two:?}: {status}\n{said}");
                 assert!(wanted.is_some() || status.success(), "{way}: {status}\n{said}");
