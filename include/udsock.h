@@ -320,6 +320,10 @@ UDSOCK_MUST_USE udsock_t udsock_create(uint32_t kind);
  * says which process is in the way, and that modes beyond the umask take Linux 6.6. What does
  * need /proc says so.
  *
+ * If it fails no file is left. What is in the way of a bind leaves the socket without a name: it
+ * can be bound elsewhere. But a name can't be taken back from a socket: if the file can't be
+ * given its mode, its owner or its path later on, every further bind is -EINVAL.
+ *
  * Returns 0.
  *
  * -EADDRINUSE: a live server is at the path, or a socket of this kind has the name.
@@ -1189,7 +1193,7 @@ int32_t udsock_inspect(const char *address, udsock_inspection *out, udsock_error
 /**
  * Removes the socket files of this process. They are those that it would remove when it
  * closed its sockets, which stay open. At normal exit (exit(3), a return from main) this
- * is done by itself; a program that ends by _exit(2), by execve(2) or by a signal that it
+ * is done by itself, once: what another thread opens meanwhile or later may stay. A program that ends by _exit(2), by execve(2) or by a signal that it
  * sends itself calls it (Python does the last after a KeyboardInterrupt that nobody
  * caught: atexit.register).
  *

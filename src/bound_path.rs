@@ -108,6 +108,7 @@ impl Place<'_> {
     fn bind(&self, options: &FileOptions) -> Result<Option<ShortText>, Refusal> {
         let direct = self.directory.socket_name(self.name).filter(|_| !options.replace);
         let Some(direct) = direct else {
+            self.look_before(options)?;
             let lock = match private_names::one_is_taken(self.directory, self.name) {
                 true => self.sweep_if_free(),
                 false => None,
@@ -125,6 +126,20 @@ impl Place<'_> {
         }
         let bind = |_: &Lock| self.bind_to(&direct);
         self.take(options.no_reclaim, lock, bind).map(|()| None)
+    }
+
+    /// For who binds a private name first: a name can't be taken back from a socket, so what is in
+    /// the way already is told before it has one. The socket can then be bound elsewhere.
+    fn look_before(&self, options: &FileOptions) -> Result<(), Refusal> {
+        if options.replace {
+            return Ok(check_replaceable(self.directory, self.name)?);
+        }
+        match look(self.directory, self.name)? {
+            Sight::NotASocket(file) => Err(not_a_socket(&file).into()),
+            Sight::Socket(seen) if seen.is_alive()? => Err(Refusal::Live(seen.into_file())),
+            Sight::Socket(_) if options.no_reclaim => Err(Failure::Stale.into()),
+            Sight::Socket(_) | Sight::Nothing => Ok(()),
+        }
     }
 
     /// Nobody is waited for.
@@ -299,6 +314,15 @@ impl Place<'_> {
             return Ok(private_names::sweep(self.directory, self.name, lock));
         }
         Ok(Some(lock))
+    }
+}
+
+/// A socket may be replaced, dead or alive, and what is not there need not be.
+pub(crate) fn check_replaceable(directory: &Directory, name: &CStr) -> Result<(), Failure> {
+    match directory.status(name) {
+        Ok(file) if !file.is_socket() => Err(not_a_socket(&file)),
+        Ok(_) | Err(Error::NOT_FOUND) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

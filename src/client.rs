@@ -50,7 +50,7 @@ impl Socket {
                 address.destination().and_then(|to| Ok(sys::connect(self.fd(), &to.name)?));
             let attempt = attempt.map_err(explain_refusal);
             match attempt {
-                Err(failure) if is_passing(failure.error(), options.retry) => {
+                Err(failure) if is_passing(&failure, options.retry) => {
                     last = Some(failure.error());
                     Err(Error::WOULD_BLOCK)
                 }
@@ -79,11 +79,12 @@ fn explain_refusal(failure: Failure) -> Failure {
     }
 }
 
-/// Whether the same attempt may succeed later.
-fn is_passing(error: Error, retry: bool) -> bool {
-    match error {
-        Error::WOULD_BLOCK => true,
-        Error::NOT_FOUND | Error::CONNECTION_REFUSED => retry,
+/// Whether the same attempt may succeed later. (What has an explanation does not pass: /proc,
+/// which is missing, say.)
+fn is_passing(failure: &Failure, retry: bool) -> bool {
+    match failure {
+        Failure::Plain(Error::WOULD_BLOCK) => true,
+        Failure::Plain(Error::NOT_FOUND | Error::CONNECTION_REFUSED) => retry,
         _ => false,
     }
 }

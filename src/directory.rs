@@ -199,7 +199,11 @@ impl Directory {
 fn is_unknown_here(error: Error) -> bool {
     matches!(
         error,
-        Error::INVALID | Error::NO_SUCH_CALL | Error::NOT_PERMITTED | Error::NOT_SUPPORTED
+        Error::INVALID
+            | Error::NO_SUCH_CALL
+            | Error::NOT_PERMITTED
+            | Error::NO_ACCESS
+            | Error::NOT_SUPPORTED
     )
 }
 

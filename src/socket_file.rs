@@ -22,12 +22,11 @@ use std::thread;
 use std::time::Duration;
 
 use crate::address::split;
-use crate::bound_path::{ATTEMPTS, MOUNTED, Made, PUBLISH, Place};
+use crate::bound_path::{ATTEMPTS, MOUNTED, Made, PUBLISH, Place, check_replaceable};
 use crate::critical_section::CriticalSection;
 use crate::directory::{Directory, Lock};
 use crate::error::{Error, Failure, Result};
 use crate::handle_table::{HandleTable, InUse};
-use crate::inspection::not_a_socket;
 use crate::parents::{self, Parents};
 use crate::sys::{self, FileStatus};
 use crate::text::{ShortText, c_string};
@@ -312,13 +311,4 @@ enum Fate {
 
 fn at_publishing(error: Error) -> Failure {
     Failure::Step { step: if error == Error::BUSY { MOUNTED } else { PUBLISH }, error }
-}
-
-/// A socket may be replaced, dead or alive, and what is not there need not be.
-fn check_replaceable(directory: &Directory, name: &CStr) -> Result<(), Failure> {
-    match directory.status(name) {
-        Ok(file) if !file.is_socket() => Err(not_a_socket(&file)),
-        Ok(_) | Err(Error::NOT_FOUND) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
 }

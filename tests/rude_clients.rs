@@ -38,7 +38,7 @@ const SHOWN: &[(&str, &str, &str, Shown)] = &[
     (PYTHON, "python", "import socket, udsock", Shown::Other),
     (PYTHON, "python", "aio.start_server", Shown::Server(Service::Echo { at_once: true })),
     (PYTHON, "python", "poller.send(", Shown::Server(Service::Echo { at_once: true })),
-    (PYTHON, "python", "poller.send_raw(", Shown::Other),
+    (PYTHON, "python", "poller.send_raw(", Shown::Server(Service::Echo { at_once: true })),
     (CPP, "cpp", "stream_server server", Shown::Server(Service::Echo { at_once: false })),
     (CPP, "cpp", "auto n = client.recv", Shown::Other),
     (CPP, "cpp", "connection_refused) ...\n    error.what()", Shown::Other),

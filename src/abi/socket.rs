@@ -180,6 +180,10 @@ pub extern "C" fn udsock_create(kind: u32) -> udsock_t {
 /// says which process is in the way, and that modes beyond the umask take Linux 6.6. What does
 /// need /proc says so.
 ///
+/// If it fails no file is left. What is in the way of a bind leaves the socket without a name: it
+/// can be bound elsewhere. But a name can't be taken back from a socket: if the file can't be
+/// given its mode, its owner or its path later on, every further bind is -EINVAL.
+///
 /// Returns 0.
 ///
 /// -EADDRINUSE: a live server is at the path, or a socket of this kind has the name.

@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::fd::IntoRawFd;
 use std::os::unix::fs::MetadataExt;
-use std::ptr;
 
 pub use udsock::abi::inspection::*;
 
@@ -46,6 +45,18 @@ pub fn replace(kind: u32, path: &str) -> Result<Sock, Refusal> {
     try_open_server(kind, path, Some(&with_flags(UDSOCK_REPLACE)))
 }
 
+pub fn bind(socket: &Sock, path: &str, options: &udsock_bind_options) -> Result<(), Refusal> {
+    let mut err = error();
+    // SAFETY: valid arguments.
+    match unsafe { udsock_bind(socket.0, c(path).as_ptr(), options, &mut err) } {
+        0 => Ok(()),
+        code => {
+            assert_eq!(err.code, code, "the error tells the same code");
+            Err(Refusal { code: code.into(), message: message_of(&err) })
+        }
+    }
+}
+
 /// Binds, and for a kind that has connections listens: the two steps of open_server.
 pub fn bind_and_listen(
     kind: u32,
@@ -53,13 +64,7 @@ pub fn bind_and_listen(
     options: &udsock_bind_options,
 ) -> Result<Sock, Refusal> {
     let socket = create(kind);
-    let mut err = error();
-    // SAFETY: valid arguments.
-    let result = unsafe { udsock_bind(socket.0, c(path).as_ptr(), options, &mut err) };
-    if result < 0 {
-        assert_eq!(err.code, result, "the error tells the same code");
-        return Err(Refusal { code: result.into(), message: message_of(&err) });
-    }
+    bind(&socket, path, options)?;
     match kind {
         UDSOCK_DGRAM => Ok(socket),
         _ => match socket.listen(0) {
@@ -72,11 +77,7 @@ pub fn bind_and_listen(
 /// Bound to take the path over, once it listens.
 pub fn bind_to_replace(kind: u32, path: &str) -> Sock {
     let socket = create(kind);
-    // SAFETY: valid arguments.
-    let result = unsafe {
-        udsock_bind(socket.0, c(path).as_ptr(), &with_flags(UDSOCK_REPLACE), ptr::null_mut())
-    };
-    assert_eq!(result, 0, "{}", name_of(result.into()));
+    bind(&socket, path, &with_flags(UDSOCK_REPLACE)).expect("a bind");
     socket
 }
 

@@ -76,7 +76,7 @@ fn where_renames_know_no_flags_paths_are_taken_over_all_the_same() {
 #[test]
 fn where_renameat2_is_refused_paths_are_taken_over_all_the_same() {
     in_child(|| {
-        for errno in [libc::EPERM, libc::ENOSYS] {
+        for errno in [libc::EPERM, libc::EACCES, libc::ENOSYS] {
             let status = in_fork(|| {
                 refuse(libc::SYS_renameat2, None, errno);
                 let dir = Dir::new();

@@ -71,6 +71,37 @@ fn paths_of_every_length_serve_take_over_and_are_reclaimed() {
     });
 }
 
+/// Also a name that is so long that the socket is bound under another one first.
+#[test]
+fn a_socket_whose_bind_was_refused_can_be_bound_elsewhere() {
+    as_everyone(|| {
+        for (name, kind) in [5, 200].iter().flat_map(|&name| KINDS.map(|kind| (name, kind))) {
+            let dir = Dir::new();
+            let path = |letter: &str| dir.path(&letter.repeat(name));
+            let socket = create(kind);
+            let refused = |path: &str, flags: u32, code: i32| {
+                let refusal = bind(&socket, path, &with_flags(flags)).expect_err(path);
+                assert_eq!(refusal.code, no(code), "{refusal:?}");
+            };
+            let live = open_server(kind, &path("l"));
+            make_stale(kind, &path("s"));
+            fs::write(path("f"), "").unwrap();
+            refused(&path("l"), 0, libc::EADDRINUSE);
+            refused(&path("s"), UDSOCK_NO_RECLAIM, libc::EADDRINUSE);
+            refused(&path("f"), 0, libc::EEXIST);
+            refused(&dir.path(&"n".repeat(256)), 0, libc::ENAMETOOLONG);
+            if kind != UDSOCK_DGRAM {
+                refused(&path("f"), UDSOCK_REPLACE, libc::EEXIST);
+                refused(&dir.path(&"n".repeat(256)), UDSOCK_REPLACE, libc::ENAMETOOLONG);
+            }
+            assert_eq!(list_beside(&path("l")).len(), 3);
+            socket.bind(&path("e")).expect("nothing is there");
+            assert_eq!(list_beside(&path("l")).len(), 4);
+            assert_eq!((socket.close(), live.close()), (0, 0));
+        }
+    });
+}
+
 #[test]
 fn a_relative_path_survives_chdir() {
     as_everyone(|| {

@@ -141,6 +141,14 @@ fn a_long_path_says_what_is_missing() {
             let refusal = try_open_client(kind, &way, None).expect_err("it can't be reached");
             assert_eq!(refusal.code, no(libc::ENOENT), "{refusal:?}");
             assert!(refusal.message.contains("/proc"), "{refusal:?}");
+            let waits = udsock_connect_options {
+                flags: UDSOCK_RETRY,
+                timeout_ms: 60_000,
+                ..connect_options()
+            };
+            let refusal = try_open_client(kind, &way, Some(&waits)).expect_err("nor by waiting");
+            assert_eq!(refusal.code, no(libc::ENOENT), "{refusal:?}");
+            assert!(refusal.message.contains("/proc"), "{refusal:?}");
             let refusal = try_inspect(&way).err().expect("it can't be probed");
             assert_eq!(refusal.code, no(libc::ENOENT), "{refusal:?}");
             assert!(refusal.message.contains("/proc"), "{refusal:?}");

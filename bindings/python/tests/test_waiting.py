@@ -243,3 +243,18 @@ print("ready", flush=True)
         assert b"KeyboardInterrupt" in process.stderr.read()
         assert process.wait() == -signal.SIGINT
     assert not os.path.exists(path)
+
+
+@pytest.mark.parametrize("timeout", [-1, -0.001, -0.0001])
+def test_a_time_below_nothing_is_refused(path: str, timeout: float) -> None:
+    with udsock.open_server(path) as server, udsock.Poller() as poller:
+        for wait in (
+            server.settimeout,
+            poller.wait,
+            poller.wait_raw,
+            lambda timeout: udsock.open_client(path, timeout=timeout),
+            lambda timeout: udsock.open_client(path + "-none", timeout=timeout, retry=True),
+        ):
+            with pytest.raises(ValueError, match="out of range"):
+                wait(timeout)
+        assert server.gettimeout() is None

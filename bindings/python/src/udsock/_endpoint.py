@@ -32,6 +32,8 @@ def milliseconds(timeout: Optional[float]) -> int:
     """A timeout of socket.socket's as the library has it, never shorter."""
     if timeout is None:
         return _library.FOREVER
+    if timeout < 0:
+        raise ValueError("Timeout value out of range")
     return math.ceil(min(timeout * 1000, LONGEST_TIMEOUT))
 
 
@@ -80,10 +82,8 @@ class Endpoint:
             value = float(value if isinstance(value, (int, float)) else index(value))
             if math.isnan(value):
                 raise ValueError("Invalid value NaN (not a number)")
-            if value < 0:
-                raise ValueError("Timeout value out of range")
-        self._timeout = value
         self._milliseconds = milliseconds(value)
+        self._timeout = value
 
     def gettimeout(self) -> Optional[float]:
         return self._timeout
@@ -113,8 +113,8 @@ class Endpoint:
             result = call(self._handle, *arguments, limit)
             if result != _EINTR and result != _ETIMEDOUT:
                 return result
-            limit = milliseconds(end - monotonic())
-            if limit <= 0:
+            limit = milliseconds(max(0.0, end - monotonic()))
+            if limit == 0:
                 return _ETIMEDOUT
 
     def _raw(self, act: Callable[[socket.socket], Result]) -> Result:

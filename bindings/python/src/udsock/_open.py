@@ -78,7 +78,7 @@ def open_client(
         if handle != _EINTR:
             break
         if limit > 0:
-            limit = max(1, milliseconds(end - monotonic()))
+            limit = max(1, milliseconds(max(0.0, end - monotonic())))
     if handle < 0:
         raise failure(handle, error, from_text(text))
     client = Socket._from_handle(handle, kind)

@@ -190,7 +190,7 @@ class Poller:
             if count != _EINTR:
                 raise failure(count)
             if end is not None:
-                limit = max(0, milliseconds(end - monotonic()))
+                limit = milliseconds(max(0.0, end - monotonic()))
 
     def _event(
         self,
