@@ -107,18 +107,16 @@ impl Place<'_> {
 
     fn bind(&self, options: &FileOptions) -> Result<Option<ShortText>, Refusal> {
         let direct = self.directory.socket_name(self.name).filter(|_| !options.replace);
-        let Some(direct) = direct else {
+        if direct.is_none() {
             self.look_before(options)?;
-            let lock = match private_names::one_is_taken(self.directory, self.name) {
-                true => self.sweep_if_free(),
-                false => None,
-            };
-            let lock = lock.map_or_else(|| self.directory.lock(), Ok)?;
-            return Ok(self.bind_private(&lock).map(Some)?);
-        };
+        }
         let lock = match private_names::first_is_taken(self.directory, self.name) {
             true => self.sweep_if_free(),
             false => None,
+        };
+        let Some(direct) = direct else {
+            let lock = lock.map_or_else(|| self.directory.lock(), Ok)?;
+            return Ok(self.bind_private(&lock).map(Some)?);
         };
         match self.bind_to(&direct) {
             Err(Failure::Plain(Error::IN_USE | Error::EXISTS)) => {}

@@ -24,16 +24,10 @@ fn fnv_1a(bytes: &[u8]) -> u64 {
     })
 }
 
-/// Whether there is reason to sweep. One look, for those who take no private name: the first
-/// one is taken first. (Where it has found its way and a later one was left, the next takeover
-/// of the path sees that.)
+/// Whether there is reason to sweep. One look: the first one is taken first. (Where it has found
+/// its way and a later one was left, those who meet there again see that.)
 pub(crate) fn first_is_taken(directory: &Directory, name: &CStr) -> bool {
     of(name).take(1).any(|private| directory.status(&private).is_ok())
-}
-
-/// The same, for those who take one: a look at each.
-pub(crate) fn one_is_taken(directory: &Directory, name: &CStr) -> bool {
-    of(name).any(|private| directory.status(&private).is_ok())
 }
 
 /// Removes private names that nobody has any more. What can't go now stays for the next. The
