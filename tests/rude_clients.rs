@@ -47,7 +47,11 @@ const SHOWN: &[(&str, &str, &str, Shown)] = &[
     ("docs/asyncio.md", "python", "# follow.py", Shown::Other),
     ("docs/asyncio.md", "python", "# report.py", Shown::Other),
     ("docs/comparison.md", "python", "# check.py", Shown::Other),
+    // It serves one client after the other, as long as each likes; tests/docs.rs runs it.
+    ("docs/ffi.md", "python", "# echo_ctypes.py", Shown::Other),
     ("docs/pass-a-descriptor.md", "python", "# borrow.py", Shown::Other),
+    // It takes another server behind it; tests/docs.rs runs it, with clients that flood and die.
+    ("docs/relay.md", "python", "# relay.py", Shown::Other),
     // They take what their frameworks let in; bindings/python/tests/test_frameworks.py runs them.
     ("docs/with-your-framework.md", "python", "", Shown::Other),
 ];
