@@ -47,11 +47,7 @@ function load() {
     file = findAddon();
     const addon = require(file);
     file = findLibrary();
-    const loaded = addon.load(file);
-    if (loaded.version < NEEDED_VERSION) {
-      throw new Error(`it is version ${loaded.version}, and ${NEEDED_VERSION} is needed`);
-    }
-    return loaded;
+    return addon.load(file, NEEDED_VERSION);
   } catch (cause) {
     const error = new Error(
       `udsock: ${file} can't be used: ${cause.message}. Install the package of this platform ` +

@@ -63,16 +63,16 @@ static napi_value load(napi_env env, napi_callback_info info) {
         {"own", call_own},
         {"disown_handle", call_disown_handle},
     };
-    napi_value a[1], calls;
+    napi_value a[2], calls;
     char file[TEXT_SIZE];
-    read_arguments(env, info, a, 1);
-    const char *wrong = text_of(env, a[0], file) == NULL ? "no file" : load_library(file);
+    read_arguments(env, info, a, 2);
+    uint32_t needed = (uint32_t)integer_of(env, a[1]);
+    const char *wrong = text_of(env, a[0], file) == NULL ? "no file" : load_library(file, needed);
     if (wrong != NULL) {
         napi_throw_error(env, NULL, wrong);
         return NULL;
     }
     if (napi_create_object(env, &calls) != napi_ok) return NULL;
-    napi_set_named_property(env, calls, "version", number(env, library.version()));
     define_functions(env, calls, functions, sizeof functions / sizeof *functions);
     define_ahead(env, calls);
     define_calls(env, calls);

@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 
 struct library library;
 
@@ -20,9 +22,18 @@ static const struct {
 #undef FUNCTION
 };
 
-static const char *load(const char *file) {
+static const char *load(const char *file, uint32_t needed) {
+    static char too_old[80];
     void *loaded = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (loaded == NULL) return dlerror();
+    // First: an older one may lack others, and which is no help.
+    __typeof__(udsock_version) *version;
+    *(void **)&version = dlsym(loaded, "udsock_version");
+    if (version == NULL) return dlerror();
+    if (version() < needed) {
+        snprintf(too_old, sizeof too_old, "it is version %u, and %u is needed", version(), needed);
+        return too_old;
+    }
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         void *function = dlsym(loaded, functions[i].name);
         if (function == NULL) return dlerror();
@@ -32,9 +43,9 @@ static const char *load(const char *file) {
     return NULL;
 }
 
-const char *load_library(const char *file) {
+const char *load_library(const char *file, uint32_t needed) {
     pthread_mutex_lock(&loading);
-    const char *wrong = is_loaded ? NULL : load(file);
+    const char *wrong = is_loaded ? NULL : load(file, needed);
     pthread_mutex_unlock(&loading);
     return wrong;
 }

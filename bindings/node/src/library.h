@@ -23,7 +23,8 @@ struct library {
 /** The process's: it is never unloaded, since threads of its may run until the end. */
 extern struct library library;
 
-/** Loads it, once a process. Returns NULL, or what is wrong. */
-const char *load_library(const char *file);
+/** Loads it, once a process, if it is of this version (as udsock_version has it) or a later one.
+ * Returns NULL, or what is wrong. */
+const char *load_library(const char *file, uint32_t needed);
 
 #endif
