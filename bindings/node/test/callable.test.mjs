@@ -1,12 +1,13 @@
 // Node's net.Socket, net.Server, http.Server and http.Agent are functions, which programs call
-// without `new` and inherit from in the old way. So can ours be.
+// without `new` and inherit from in the old way (and dgram.Socket the latter). So can ours be.
 
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import nodeHttp from 'node:http';
 import net from 'node:net';
 import { test } from 'node:test';
 import util from 'node:util';
-import { Server, Socket } from 'udsock';
+import { DatagramSocket, Server, Socket } from 'udsock';
 import http from 'udsock/http';
 import { GUARD, directory, text } from './support.mjs';
 
@@ -17,19 +18,28 @@ const KINDS = [
   ['Server', Server, net.Server],
   ['http.Server', http.Server, nodeHttp.Server],
   ['http.Agent', http.Agent, nodeHttp.Agent],
+  ['DatagramSocket', DatagramSocket, EventEmitter, 'dgram'],
 ];
 
-for (const [name, Kind, Base] of KINDS) {
+/** What the constructors refuse, and how. */
+const REFUSED = {
+  Socket: [{ fd: -1 }, 'ERR_OUT_OF_RANGE'],
+  Server: [{ type: 'dgram' }, 'ERR_INVALID_ARG_TYPE'],
+  'http.Server': [{ type: 'dgram' }, 'ERR_INVALID_ARG_TYPE'],
+  DatagramSocket: ['stream', 'ERR_INVALID_ARG_TYPE'],
+};
+
+for (const [name, Kind, Base, ...args] of KINDS) {
   test(`${name} is called without new, and is the class all the same`, () => {
-    for (const made of [Kind(), new Kind()]) {
+    for (const made of [Kind(...args), new Kind(...args)]) {
       assert.ok(made instanceof Kind && made instanceof Base);
       assert.equal(made.constructor, Kind);
       assert.equal(Object.getPrototypeOf(made), Kind.prototype);
     }
-    assert.equal(Kind.name, Base.name);
+    assert.equal(Kind.name, name.split('.').at(-1));
     // An object of some other kind is not made into one.
     const other = {};
-    const made = Kind.call(other);
+    const made = Kind.call(other, ...args);
     assert.notEqual(made, other);
     assert.ok(made instanceof Kind);
     assert.deepEqual(Reflect.ownKeys(other), []);
@@ -40,13 +50,13 @@ for (const [name, Kind, Base] of KINDS) {
       own = 'own';
     }
     class Further extends Class {}
-    const made = new Further();
+    const made = new Further(...args);
     assert.ok(made instanceof Further && made instanceof Kind && made instanceof Base);
     assert.equal(made.constructor, Further);
     assert.equal(made.own, 'own');
     assert.throws(() => Class(), TypeError);
 
-    function Old(...args) {
+    function Old() {
       Kind.apply(this, args);
       this.own = 'own';
     }
@@ -62,16 +72,18 @@ for (const [name, Kind, Base] of KINDS) {
     assert.equal(Old.super_, Kind);
   });
 
+  if (!(name in REFUSED)) continue;
   test(`${name}: what the constructor refuses it refuses in every way`, () => {
-    if (name === 'http.Agent') return;
-    function Old() {
-      Kind.call(this, name === 'Socket' ? { fd: -1 } : { type: 'dgram' });
+    const [wrong, code] = REFUSED[name];
+    function Old(value) {
+      Kind.call(this, value);
     }
     util.inherits(Old, Kind);
-    const code = name === 'Socket' ? 'ERR_OUT_OF_RANGE' : 'ERR_INVALID_ARG_TYPE';
-    assert.throws(() => new Old(), { code });
+    for (const make of [() => new Kind(wrong), () => Kind(wrong), () => new Old(wrong)]) {
+      assert.throws(make, { code });
+    }
     // And the next one is none the worse.
-    assert.ok(Kind() instanceof Kind);
+    assert.ok(new Old(...args) instanceof Kind);
   });
 }
 
@@ -100,6 +112,17 @@ test('what is made in the old way works', GUARD, async () => {
   });
   assert.equal(said, 'by http');
   served.close();
+
+  function Receiver() {
+    DatagramSocket.call(this, 'dgram');
+  }
+  util.inherits(Receiver, DatagramSocket);
+  const receiver = new Receiver();
+  receiver.bind(at('receiver'));
+  receiver.send('to myself', at('receiver'));
+  const [message] = await once(receiver, 'message');
+  assert.equal(message.toString(), 'to myself');
+  receiver.close();
 });
 
 test('a socket that is made while another is made is not taken for it', GUARD, () => {
