@@ -24,7 +24,10 @@ fn node_descriptors() {
     let install = format!("timeout 100 npm install --no-audit --no-fund --prefix . {PACKAGES}");
     let (said, status) = page.spawn(&install).finish();
     if !status.success() {
-        return lacks(TEST, &format!("npm: {}", said.last().map_or("", String::as_str)));
+        return lacks(
+            TEST,
+            &format!("npm: {}", said.first().map_or("it took too long", String::as_str)),
+        );
     }
     if !node_binding::install_into(Path::new(&page.dir.path(".")), TEST) {
         return;

@@ -45,6 +45,9 @@ test('an error says what to do in JavaScript', GUARD, async (t) => {
   await assert.rejects(promises.listen('@UDSOCK_REPLACE', { replace: true }), {
     message: /@UDSOCK_REPLACE: an abstract name has no file: replace: true and makeParents: true/,
   });
+  for (const mode of [{ mode: 0o600 }, { readableAll: true }, { writableAll: true }]) {
+    await assert.rejects(promises.listen('@no-file', mode), { message: /no file, so no mode/ });
+  }
   const left = await promises.listen(at('left'));
   fs.linkSync(at('left'), at('kept'));
   await left[Symbol.asyncDispose]();
