@@ -11,6 +11,8 @@ mod c_library;
 mod links;
 #[path = "support/node_binding.rs"]
 mod node_binding;
+#[path = "docs/node_descriptors.rs"]
+mod node_descriptors;
 #[path = "docs/page.rs"]
 mod page;
 #[path = "docs/running.rs"]

@@ -41,8 +41,8 @@ pub fn installed(test: &str) -> Option<PathBuf> {
 pub fn install_into(directory: &Path, test: &str) -> bool {
     let Some(binding) = installed(test) else { return false };
     let modules = directory.join("node_modules");
-    fs::create_dir(&modules).expect("the directory is new");
-    symlink(binding, modules.join("udsock")).expect("the directory is new");
+    fs::create_dir_all(&modules).expect("the directory can be written");
+    symlink(binding, modules.join("udsock")).expect("npm has put nothing there");
     true
 }
 

@@ -5,6 +5,7 @@
 const { AsyncResource } = require('node:async_hooks');
 const { EventEmitter } = require('node:events');
 const { calls } = require('./library.js');
+const { callable, over } = require('./callable.js');
 const { EAGAIN, EDESTADDRREQ, ENOBUFS, KIND, OPTION } = require('./constants.js');
 const {
   check, checkAddress, checkFunction, coded, errorBuffer, failure, invalidArgument,
@@ -14,7 +15,7 @@ const { Passing, closeAll, receiveMessage } = require('./message.js');
 const { Outbox } = require('./outbox.js');
 const handles = require('./handle.js');
 
-class DatagramSocket extends EventEmitter {
+class DatagramSocket extends over(EventEmitter) {
   #options;
   #handle;
   #state = 'unbound';
@@ -288,4 +289,4 @@ function createSocket(options, listener) {
   return new DatagramSocket(options, listener);
 }
 
-module.exports = { DatagramSocket, createSocket };
+module.exports = { DatagramSocket: callable(DatagramSocket), createSocket };

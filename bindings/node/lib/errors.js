@@ -1,11 +1,31 @@
 'use strict';
-// Errors as Node's own: code, errno, syscall, address; in the message what the library says.
+// Errors as Node's own: code, errno, syscall, address, and how the message begins. Behind that
+// stands what the library says besides.
 
+const { getSystemErrorMap } = require('node:util');
 const { calls } = require('./library.js');
 const { MESSAGE_SIZE } = require('./constants.js');
 
 const CODE = 4;
 const MESSAGE = 8;
+/** A message shows the two ends of an address that is longer. */
+const LONGEST_SHOWN = 110;
+
+/** What the library's words name as C has it: abi/option_names.txt, for us. */
+const JAVASCRIPT_NAMES = {
+  UDSOCK_REPLACE: 'replace: true',
+  UDSOCK_NO_RECLAIM: 'reclaim: false',
+  UDSOCK_MAKE_PARENTS: 'makeParents: true',
+  UDSOCK_RETRY: 'retry: true',
+  UDSOCK_DONT_WAIT: 'timeout: 0',
+  UDSOCK_STREAM: "'stream'",
+  UDSOCK_DGRAM: "'dgram'",
+  UDSOCK_SEQPACKET: "'seqpacket'",
+  UDSOCK_FOREVER: 'Infinity',
+};
+
+/** Of these Node's messages have the code alone, without words for it. */
+const TERSE = ['accept', 'bind', 'connect', 'read', 'recvmsg', 'send', 'shutdown', 'write'];
 
 /** Room for a udsock_error. */
 function newErrorBuffer() {
@@ -27,11 +47,28 @@ function messageOf(buffer) {
   return buffer.toString('utf8', MESSAGE, buffer.indexOf(0, MESSAGE));
 }
 
+/** What a message of the library's says behind the address, in the words of JavaScript. */
+function reasonIn(message, address = '') {
+  const shown = address.replace(/\p{Cc}/gu, (char) => {
+    return `\\x${char.codePointAt(0).toString(16).padStart(2, '0')}`;
+  });
+  const end = Buffer.byteLength(address) > LONGEST_SHOWN ? shown.slice(-12) : shown;
+  const at = message.indexOf(`${end}: `, message.indexOf(' '));
+  const reason = at < 0 ? message : message.slice(at + end.length + 2);
+  return reason.replace(/UDSOCK_[A-Z_]+/g, (name) => JAVASCRIPT_NAMES[name] ?? name);
+}
+
 /** The error for a code below 0. `details`: the udsock_error that the call filled in. */
 function failure(code, syscall, address, details) {
   const name = calls.error_name(code);
-  const plain = address ? `${calls.error_text(code)} ${address}` : calls.error_text(code);
-  const error = new Error(`${syscall} ${name}: ${messageOf(details) ?? plain}`);
+  const words = calls.error_text(code);
+  let text = `${syscall} ${name}`;
+  if (!TERSE.includes(syscall)) text += `: ${getSystemErrorMap().get(code)?.[1] ?? words}`;
+  if (address) text += ` ${address}`;
+  const message = messageOf(details);
+  const reason = message === undefined ? words : reasonIn(message, address);
+  if (reason !== words) text += `: ${reason}`;
+  const error = new Error(text);
   Error.captureStackTrace?.(error, failure);
   Object.assign(error, { errno: code, code: name, syscall });
   if (address) error.address = address;
@@ -97,6 +134,7 @@ function abortError(signal) {
 }
 
 module.exports = {
+  JAVASCRIPT_NAMES,
   abortError,
   check,
   checkAddress,

@@ -3,18 +3,19 @@
 // `socketPath`.
 
 const http = require('node:http');
+const { callable, over } = require('./callable.js');
 const { Listening } = require('./server.js');
 const { Socket } = require('./socket.js');
 
-class Agent extends http.Agent {
+const Agent = callable(class Agent extends over(http.Agent) {
   createConnection(options) {
     return new Socket(options).connect({ ...options, path: options.socketPath });
   }
-}
+});
 
 const globalAgent = new Agent({ keepAlive: true, scheduling: 'lifo', timeout: 5000 });
 
-class Server extends Listening(http.Server) {}
+const Server = callable(class Server extends Listening(http.Server) {});
 
 function createServer(options, listener) {
   return new Server(options, listener);

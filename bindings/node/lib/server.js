@@ -5,6 +5,7 @@ const net = require('node:net');
 const { allow, allowLater } = require('./access.js');
 const { Acceptor } = require('./accepting.js');
 const { listenArguments } = require('./address.js');
+const { callable, over } = require('./callable.js');
 const { calls } = require('./library.js');
 const { KIND, OPTION } = require('./constants.js');
 const { check, coded, errorBuffer, failure, invalidArgument } = require('./errors.js');
@@ -46,7 +47,7 @@ function prepared(handle, settings, open) {
 
 /** A server of Node's (net.Server, http.Server) that listens on the library's sockets. */
 const Listening = (Base) =>
-  class extends Base {
+  class extends over(Base) {
     #type;
     #settings;
     /** What listen() was called with, as long as it runs. */
@@ -231,4 +232,4 @@ const Listening = (Base) =>
 /** A server of stream or seqpacket connections. */
 class Server extends Listening(net.Server) {}
 
-module.exports = { Listening, Server };
+module.exports = { Listening, Server: callable(Server) };

@@ -5,6 +5,7 @@
 const net = require('node:net');
 const { calls } = require('./library.js');
 const { connectArguments, isPath } = require('./address.js');
+const { callable, over } = require('./callable.js');
 const { EALREADY, ECANCELED, ENOTCONN } = require('./constants.js');
 const { check, checkDescriptor, failure, invalidArgument } = require('./errors.js');
 const { connectHandle } = require('./connecting.js');
@@ -26,7 +27,7 @@ function adopted(fd) {
   return { handle, isBlocking, ahead: calls.take_ahead(fd) };
 }
 
-class Socket extends net.Socket {
+class Socket extends over(net.Socket) {
   /** The library's handle, where it is needed beside Node's. */
   #kept;
   /** The one before, for what it has counted. */
@@ -361,4 +362,4 @@ function pipeOf(handle, isKept) {
   }
 }
 
-module.exports = { Socket };
+module.exports = { Socket: callable(Socket) };

@@ -52,6 +52,14 @@ test('every constant has the value of the library', options, () => {
   assert.ok(compared > 25);
 });
 
+test('messages name options as JavaScript does', options, () => {
+  const { JAVASCRIPT_NAMES } = createRequire(import.meta.url)('../lib/errors.js');
+  const table = fs.readFileSync(new URL('abi/option_names.txt', CHECKOUT), 'utf8');
+  const rows = table.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const names = rows.map((row) => row.split(/ {2,}/)).map(([c, , javascript]) => [c, javascript]);
+  assert.deepEqual(JAVASCRIPT_NAMES, Object.fromEntries(names));
+});
+
 test('the structs have the sizes that are used', options, () => {
   const used = [
     ['poller.js', 'EVENT_WORDS', 4, 'event'],

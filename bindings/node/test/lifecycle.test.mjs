@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import net from 'node:net';
 import { test } from 'node:test';
 import { connect, createServer, inspect, pair, promises } from 'udsock';
 import { GUARD, closed, directory, program, text, using } from './support.mjs';
@@ -16,7 +17,8 @@ test('errors are Node\'s own, and say what stood in the way', GUARD, async (t) =
   assert.equal(error.errno, -98);
   assert.equal(error.syscall, 'listen');
   assert.equal(error.address, at('taken'));
-  assert.match(error.message, /^listen EADDRINUSE: /);
+  const begin = `listen EADDRINUSE: address already in use ${at('taken')}: a live stream server`;
+  assert.equal(error.message.slice(0, begin.length), begin);
   assert.match(error.message, new RegExp(`pid ${process.pid}`));
 
   fs.writeFileSync(at('file'), '');
@@ -28,6 +30,46 @@ test('errors are Node\'s own, and say what stood in the way', GUARD, async (t) =
   await assert.rejects(promises.connect(at('nothing')), { code: 'ENOENT', address: at('nothing') });
   await assert.rejects(promises.listen(at('no/such/directory')), { code: 'ENOENT' });
   await assert.rejects(promises.listen(`/${'x'.repeat(5000)}`), { code: 'ENAMETOOLONG' });
+});
+
+test('an error says what to do in JavaScript', GUARD, async (t) => {
+  // Whatever the address looks like: also where it has such a name in it, or is not shown whole.
+  const addresses = [at('plain'), at('UDSOCK_REPLACE'), at('a: b\n: '), at('ö'.repeat(60))];
+  for (const address of [...addresses, at(`${'d/'.repeat(80)}deep`)]) {
+    using(t, await promises.listen(address, { makeParents: true }));
+    const taken = await promises.listen(address).catch((error) => error);
+    const begin = `listen EADDRINUSE: address already in use ${address}: a live stream server is`;
+    assert.equal(taken.message.slice(0, begin.length), begin);
+    assert.ok(taken.message.endsWith('stop it or pass replace: true'), taken.message);
+  }
+  await assert.rejects(promises.listen('@UDSOCK_REPLACE', { replace: true }), {
+    message: /@UDSOCK_REPLACE: an abstract name has no file: replace: true and makeParents: true/,
+  });
+  for (const mode of [{ mode: 0o600 }, { readableAll: true }, { writableAll: true }]) {
+    await assert.rejects(promises.listen('@no-file', mode), { message: /no file, so no mode/ });
+  }
+  const left = await promises.listen(at('left'));
+  fs.linkSync(at('left'), at('kept'));
+  await left[Symbol.asyncDispose]();
+  fs.renameSync(at('kept'), at('left'));
+  await assert.rejects(promises.listen(at('left'), { reclaim: false }), {
+    message: /start without reclaim: false/,
+  });
+});
+
+test('messages begin as Node\'s, and end so where there is nothing to add', GUARD, async (t) => {
+  const messageOf = async (emitter) => {
+    const [error] = await once(emitter, 'error');
+    return error.message;
+  };
+  for (const address of ['nobody', 'not-listening'].map(at)) {
+    assert.equal(await messageOf(connect(address)), await messageOf(net.connect(address)));
+    fs.writeFileSync(at('not-listening'), '');
+  }
+  using(t, await promises.listen(at('in-use')));
+  const [ours, nodes] = [createServer(), net.createServer()];
+  const told = await messageOf(ours.listen(at('in-use')));
+  assert.ok(told.startsWith(`${await messageOf(nodes.listen(at('in-use')))}: a live`), told);
 });
 
 test('arguments of the wrong type are told at once', GUARD, async () => {
