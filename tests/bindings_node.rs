@@ -36,6 +36,7 @@ fn the_binding_passes_its_own_tests() {
         .args([GUARD_SECONDS, "node", "--test", "--test-reporter=tap"])
         .args(test_files(&copy))
         .env("UDSOCK_LIBRARY", library)
+        .env("UDSOCK_CHECKOUT", env!("CARGO_MANIFEST_DIR"))
         .current_dir(&copy));
     assert!(passed, "{}", failures(&said));
     let count = |what: &str| {

@@ -4,8 +4,13 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import test from 'node:test';
+import { pathToFileURL } from 'node:url';
 
-const CHECKOUT = new URL('../../../', import.meta.url);
+// cargo's tests run a copy of the package, and say where the checkout is.
+const { UDSOCK_CHECKOUT } = process.env;
+const CHECKOUT = UDSOCK_CHECKOUT
+  ? pathToFileURL(`${UDSOCK_CHECKOUT}/`)
+  : new URL('../../../', import.meta.url);
 const layouts = new URL('abi/layouts.txt', CHECKOUT);
 const options = fs.existsSync(layouts) ? {} : { skip: 'not in a checkout, which alone has abi/' };
 const text = options.skip ? '' : fs.readFileSync(layouts, 'utf8');
