@@ -16,8 +16,8 @@ use crate::sys::{self, SignalMask};
 /// Those asked for: a bit each, signal 1 the lowest.
 static SIGNALS: AtomicU64 = AtomicU64::new(0);
 
-/// The process (its fork generation, upper half) and how many of its threads are in a section (lower half): a
-/// forked child has a copy, but not the threads.
+/// The process (its fork generation, upper half) and how many of its threads are in a section
+/// (lower half): a forked child has a copy, but not the threads.
 static WITHIN: AtomicU64 = AtomicU64::new(0);
 
 /// The process that ends, and the one whose files are gone.

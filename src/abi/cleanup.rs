@@ -5,9 +5,9 @@ use crate::cleanup;
 
 /// Removes the socket files of this process. They are those that it would remove when it
 /// closed its sockets, which stay open. At normal exit (exit(3), a return from main) this
-/// is done by itself, once: what another thread opens meanwhile or later may stay. A program that ends by _exit(2), by execve(2) or by a signal that it
-/// sends itself calls it (Python does the last after a KeyboardInterrupt that nobody
-/// caught: atexit.register).
+/// is done by itself, once: what another thread opens meanwhile or later may stay. A program
+/// that ends by _exit(2), by execve(2) or by a signal that it sends itself calls it (Python does
+/// the last after a KeyboardInterrupt that nobody caught: atexit.register).
 ///
 /// Returns how many files were removed.
 ///
