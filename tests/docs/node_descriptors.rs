@@ -79,7 +79,7 @@ import assert from 'node:assert';
 import fs from 'node:fs';
 import { busAt } from './bus.mjs';
 
-const bus = busAt('bus');
+const bus = await busAt('bus');
 const [destination, path] = ['com.example.Files', '/files'];
 const to = { destination, path, interface: destination, member: 'Sign', signature: 'h', body: [0] };
 const files = Array.from({ length: 200 }, (_, i) => fs.openSync(`many-${i}`, 'w+'));
