@@ -57,6 +57,10 @@ without_sanitizer() {
     without soak "it compares memory"
     without messages_leave_nothing_behind "it compares memory"
     without a_bounded_amount "it compares memory"
+    without cancel "the sanitizer takes the unwinding of a cancelled thread for a fault"
+    without copies "its program loads the library, and has no sanitizer"
+    without forks "a child can inherit a lock of the sanitizer's"
+    without stopped "the sanitizer handles signals, and so every program does"
 }
 
 # The flag is for nightly, unless it is told that it isn't.
