@@ -63,13 +63,15 @@ fn can_run(test: &str) -> bool {
     has(test, "python3") && has(test, "c++") && has(test, "bash")
 }
 
+/// Whether the program is the one that this entry of the list means.
+fn is_it(program: &Program, (page, language, words, _): &(&str, &str, &str, Shown)) -> bool {
+    program.page == *page && program.language == *language && program.code.contains(words)
+}
+
 #[test]
 fn every_program_is_known() {
     for program in pages::programs() {
-        let known = SHOWN.iter().filter(|(page, language, words, _)| {
-            program.page == *page && program.language == *language && program.code.contains(words)
-        });
-        let count = known.count();
+        let count = SHOWN.iter().filter(|shown| is_it(&program, shown)).count();
         assert_eq!(
             count, 1,
             "{}: a program that is on the list {count} times:\n{}",
@@ -83,15 +85,10 @@ fn servers() -> Vec<(Program, Service)> {
     let programs = pages::programs();
     let mut servers: Vec<_> = SHOWN
         .iter()
-        .filter_map(|(page, language, words, shown)| {
-            let Shown::Server(service) = shown else { return None };
-            let is_it = |program: &&Program| {
-                program.page == *page
-                    && program.language == *language
-                    && program.code.contains(words)
-            };
-            let program =
-                programs.iter().find(is_it).unwrap_or_else(|| panic!("{page}: no {words}"));
+        .filter_map(|entry| {
+            let (page, _, words, Shown::Server(service)) = entry else { return None };
+            let program = programs.iter().find(|program| is_it(program, entry));
+            let program = program.unwrap_or_else(|| panic!("{page}: no {words}"));
             Some((program.clone(), *service))
         })
         .collect();
