@@ -380,12 +380,12 @@ impl Socket {
     }
 
     /// What it asks of its clients, if it asks anything.
-    pub(crate) fn access(&self) -> Option<&Shared<Access>> {
-        self.access.get()
+    pub(crate) fn access(&self) -> Option<Shared<Access>> {
+        self.access.share()
     }
 
     /// The same, from now on. Only who has connections can ask.
-    pub(crate) fn make_access(&self) -> Result<&Shared<Access>> {
+    pub(crate) fn make_access(&self) -> Result<Shared<Access>> {
         if self.kind == Kind::Datagram {
             return Err(Error::NOT_SUPPORTED);
         }
@@ -393,11 +393,11 @@ impl Socket {
             // Another thread may have been faster.
             let _ = self.access.set(Shared::new(Access::default())?);
         }
-        self.access.get().ok_or(Error::NO_MEMORY)
+        self.access.share().ok_or(Error::NO_MEMORY)
     }
 
     pub(crate) fn activation_name(&self) -> Option<&CStr> {
-        self.activation_name.get().map(|name| name.as_c_str())
+        self.activation_name.get().map(CString::as_c_str)
     }
 
     pub(crate) fn set_activation_name(&self, name: Box<CString>) {
