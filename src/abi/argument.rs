@@ -21,7 +21,7 @@ pub(super) unsafe fn required_text<'a>(pointer: *const c_char) -> Result<&'a CSt
 
 pub(super) fn timeout(timeout_ms: i32) -> Result<Timeout> {
     match timeout_ms {
-        super::socket::UDSOCK_FOREVER => Ok(Timeout::Forever),
+        super::basics::UDSOCK_FOREVER => Ok(Timeout::Forever),
         _ => u32::try_from(timeout_ms).map(Timeout::Milliseconds).map_err(|_| Error::INVALID),
     }
 }

@@ -15,16 +15,16 @@ pub const UDSOCK_EOF: i32 = -4097;
 /// The handle was closed by another thread while this call was waiting on it.
 pub const UDSOCK_CLOSED: i32 = -4098;
 
-/// An error inside the library, reported rather than let loose on the program. Please
-/// report it too.
+/// An error inside the library. The call reports it instead of ending the program. Please
+/// report it to the project.
 pub const UDSOCK_PANIC: i32 = -4099;
 
 /// The size of the text in a udsock_error, its NUL included.
 pub const UDSOCK_MESSAGE_SIZE: usize = 256;
 
-/// What went wrong, in words. The calls that open, bind, connect, adopt and inspect take
-/// one as their last argument, or NULL. It is the caller's; initialise it with
-/// UDSOCK_ERROR_INIT. It is written only if the call fails.
+/// What went wrong, in words. The calls that open, bind, connect, adopt and inspect take one as
+/// their last argument, or NULL. The struct is the caller's: initialise it with
+/// UDSOCK_ERROR_INIT. A call writes it only if it fails.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct udsock_error {
@@ -32,9 +32,9 @@ pub struct udsock_error {
     pub size: u32,
     /// The code that the call returned.
     pub code: i32,
-    /// What was tried, on which address, what stood in the way and what to do:
-    /// "open server /run/app.sock: a regular file is there, which is not a socket; it
-    /// was left alone. Remove it or choose another path". Always ends with a NUL.
+    /// What was tried, on which address, what stood in the way, and what to do: "open server
+    /// /run/app.sock: a regular file is there, which is not a socket; it was left alone. Remove
+    /// it or choose another path". The text always ends with a NUL.
     pub message: [c_char; UDSOCK_MESSAGE_SIZE],
 }
 
@@ -43,8 +43,8 @@ const FIRST_SIZE: usize = 264;
 
 /// The name of a code, such as "EADDRINUSE" or "UDSOCK_EOF".
 ///
-/// Returns a static string for every number: "OK" for 0 and above, "UNKNOWN" for what is no
-/// code.
+/// Returns a static string for every number: "OK" for 0 and above, "UNKNOWN" for a number that
+/// is no code.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_error_name(code: i64) -> *const c_char {
     guard(|| {
@@ -184,6 +184,11 @@ impl fmt::Display for Shown<'_> {
         out.write_str("...")?;
         part(out, &bytes[bytes.len() - END..])
     }
+}
+
+/// For calls that have no room for the whole story.
+pub(super) fn code(failure: Failure) -> Error {
+    failure.error()
 }
 
 #[cfg(test)]
