@@ -26,15 +26,24 @@ impl Socket {
     }
 
     /// The result of a send. Older kernels (5.10) tell the sender of a seqpacket that meets the
-    /// peer's close what they tell a datagram's.
+    /// peer's close what they tell a datagram's, and disconnect it.
     #[inline(always)]
     pub(crate) fn sent<T>(&self, result: Result<T>) -> Result<T> {
         match result {
             Err(Error::CONNECTION_REFUSED) if self.kind() == Kind::Seqpacket => {
                 Err(Error::BROKEN_PIPE)
             }
+            Err(Error::NOT_CONNECTED) if self.was_disconnected() => Err(Error::BROKEN_PIPE),
             result => result,
         }
+    }
+
+    /// Whether it is a seqpacket that had a peer, and is not connected any more (see `sent`).
+    #[cold]
+    pub(crate) fn was_disconnected(&self) -> bool {
+        let had_peer = || sys::peer_credentials(self.fd()).is_ok_and(|who| who.uid != u32::MAX);
+        // A server that listens has itself for its peer.
+        self.kind() == Kind::Seqpacket && had_peer() && self.is_listening() == Ok(false)
     }
 
     /// Everything; how much has gone is in `sent`, also after an error.
@@ -239,6 +248,7 @@ impl Socket {
                     end_seen = true;
                     reset_seen = false;
                 }
+                Err(Error::NOT_CONNECTED) if self.was_disconnected() => return Ok(None),
                 result => return result.map(Some),
             }
         }
