@@ -158,9 +158,6 @@ pub(crate) fn pass_descriptors(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
     }
 }
 
-/// Tells, with each message, the process that sent it. Linux 6.5.
-pub(crate) const SO_PASSPIDFD: i32 = 76;
-
 /// SO_TIMESTAMP, SO_TIMESTAMPNS and their later forms (SO_TIMESTAMP_NEW, SO_TIMESTAMPNS_NEW; see
 /// asm-generic/socket.h). Turning one on turns the others off, and turning one off all of them.
 const TIME_STAMPS: [i32; 4] = [29, 35, 63, 64];

@@ -11,8 +11,8 @@ use crate::process::{LONG, in_child, in_fork};
 use crate::raw;
 use crate::support::*;
 
-const SO_PEERPIDFD: i32 = 77;
-const SO_PEERGROUPS: i32 = 59;
+use libc::SO_PEERGROUPS;
+use libc::SO_PEERPIDFD;
 
 fn unshare(flags: i32) -> bool {
     // SAFETY: no pointers.
