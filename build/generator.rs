@@ -9,7 +9,8 @@ use crate::header::{BOTTOM, RULE};
 use crate::version::with_version;
 
 /// The sections, in the order in which a reader wants them.
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
+    "codes",
     "error",
     "basics",
     "open",

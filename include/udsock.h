@@ -29,7 +29,8 @@
  *
  * The sections of this header, in their order:
  *
- *     Errors: codes, and what went wrong in words
+ *     Codes of this library's own
+ *     Errors in words
  *     Handles, kinds, how to bind and how to connect
  *     In one call: what most programs need (a server, a client, a datagram socket, a pair)
  *     Step by step: POSIX's verbs (create, bind, listen, accept, connect, shutdown, close)
@@ -124,7 +125,7 @@ extern "C" {
 #endif
 
 /* ------------------------------------------------------------------------
- * Errors
+ * Codes of this library's own
  */
 
 /** The end: the peer sends no more. It may still receive. */
@@ -138,6 +139,10 @@ extern "C" {
  * report it to the project.
  */
 #define UDSOCK_PANIC -4099
+
+/* ------------------------------------------------------------------------
+ * Errors in words
+ */
 
 /** The size of the text in a udsock_error, its NUL included. */
 #define UDSOCK_MESSAGE_SIZE 256

@@ -17,12 +17,35 @@ use crate::directory::{Directory, Lock};
 use crate::error::{Error, Failure, NotKept, Result};
 use crate::inspection::{PinnedFile, SeenSocket, Sight, look, not_a_socket};
 use crate::private_names;
-use crate::socket_file::FileOptions;
 use crate::sys::{self, FileStatus, SocketName};
 use crate::text::ShortText;
 
 /// So often others may change what is at a path between two looks.
 pub(crate) const ATTEMPTS: u32 = 100;
+
+/// How a socket file is to be made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FileOptions {
+    /// The exact permission bits; `None`: 0777 less the umask.
+    pub(crate) mode: Option<u32>,
+    /// `None`: as the system sets it.
+    pub(crate) user: Option<u32>,
+    pub(crate) group: Option<u32>,
+    /// Take the path over from a live server.
+    pub(crate) replace: bool,
+    /// Leave a dead server's file where it is.
+    pub(crate) no_reclaim: bool,
+    /// Leave the file where it is, in the end.
+    pub(crate) keep: bool,
+    /// Make the directories that are missing.
+    pub(crate) make_parents: bool,
+}
+
+impl FileOptions {
+    pub(crate) fn has_owner(&self) -> bool {
+        self.user.is_some() || self.group.is_some()
+    }
+}
 
 /// A socket and the place that it is to be bound to.
 pub(crate) struct Place<'a> {

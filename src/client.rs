@@ -3,10 +3,10 @@
 use std::ffi::CStr;
 
 use crate::address::Address;
+use crate::bound_path::FileOptions;
 use crate::error::{Error, Failure, Result};
 use crate::kind::Kind;
 use crate::socket::Socket;
-use crate::socket_file::FileOptions;
 use crate::sys::{self, Replacement};
 use crate::text::c_string;
 use crate::wait::{Readiness, Timeout, Wait};

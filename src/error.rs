@@ -4,13 +4,13 @@
 use std::collections::TryReserveError;
 use std::fmt;
 
-use crate::sys;
+use crate::words;
 
 /// An error as every call reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The system refused; errno says why.
-    #[error("{}", sys::errno_text(*.0).to_string_lossy())]
+    #[error("{}", words::errno_text(*.0).to_string_lossy())]
     System(i32),
     /// The peer sends no more.
     #[error("the end: the peer sends no more")]

@@ -16,7 +16,8 @@
 //! | `wait`, `spin`, `sleepers` | trying again, sleeping, and being woken |
 //! | `critical_section` | what no signal cuts in half |
 //! | `chain`, `handle_table`, `segments`, `sync`, `process_lock` | what threads share, and a forked child finds whole |
-//! | `sys`, `text`, `error` | system calls, C strings, and what can go wrong |
+//! | `sys`, `text` | system calls, and C strings |
+//! | `error`, `words` | what can go wrong, and what it is called |
 //!
 //! `unsafe` stands in `abi` (what callers hand in), in `sys` (what goes to the
 //! kernel) and in `handle_table`, and nowhere else.
@@ -65,3 +66,4 @@ mod unix_diag;
 mod user_namespace;
 mod wait;
 mod watchers;
+mod words;

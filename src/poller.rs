@@ -18,6 +18,7 @@ use crate::sys::{self, Ready};
 use crate::wait::Wait;
 
 mod input;
+mod items;
 mod kept;
 mod member;
 mod output;
@@ -26,10 +27,10 @@ mod round;
 mod sender;
 mod turns;
 
+pub(crate) use items::{Item, Items};
 use kept::Spare;
 pub(crate) use member::{Manner, Then};
 use member::{Member, Members, Role};
-pub(crate) use output::{Item, Items};
 pub(crate) use round::{Event, EventKind, Report, Round};
 use turns::Turns;
 

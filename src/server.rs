@@ -3,10 +3,10 @@
 use std::ffi::CStr;
 use std::os::fd::AsFd;
 
+use crate::bound_path::FileOptions;
 use crate::error::{Error, Failure, Result};
 use crate::kind::Kind;
 use crate::socket::Socket;
-use crate::socket_file::FileOptions;
 use crate::sys::{self, Credentials};
 use crate::wait::{Readiness, Wait};
 

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use crate::access::{Access, Place};
 use crate::address::{self, Address};
+use crate::bound_path::FileOptions;
 use crate::directory::Lock;
 use crate::error::{Error, Failure, LiveServer, Result};
 use crate::handle_table::InUse;
 use crate::kind::Kind;
 use crate::process_lock::ProcessLock;
 use crate::settings::{Pass, Settings};
-use crate::socket_file::{FileOptions, OwnFile, SocketFile};
+use crate::socket_file::{OwnFile, SocketFile};
 use crate::spin::Spin;
 use crate::sys::{self, OncePointer, Replaced, Replacement, Shared, SocketName};
 use crate::text::c_string;

@@ -22,7 +22,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::address::split;
-use crate::bound_path::{ATTEMPTS, MOUNTED, Made, PUBLISH, Place, check_replaceable};
+use crate::bound_path::{ATTEMPTS, FileOptions, MOUNTED, Made, PUBLISH, Place, check_replaceable};
 use crate::critical_section::CriticalSection;
 use crate::directory::{Directory, Lock};
 use crate::error::{Error, Failure, Result};
@@ -30,30 +30,6 @@ use crate::handle_table::{HandleTable, InUse};
 use crate::parents::{self, Parents};
 use crate::sys::{self, FileStatus};
 use crate::text::{ShortText, c_string};
-
-/// How a socket file is to be made.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct FileOptions {
-    /// The exact permission bits; `None`: 0777 less the umask.
-    pub(crate) mode: Option<u32>,
-    /// `None`: as the system sets it.
-    pub(crate) user: Option<u32>,
-    pub(crate) group: Option<u32>,
-    /// Take the path over from a live server.
-    pub(crate) replace: bool,
-    /// Leave a dead server's file where it is.
-    pub(crate) no_reclaim: bool,
-    /// Leave the file where it is, in the end.
-    pub(crate) keep: bool,
-    /// Make the directories that are missing.
-    pub(crate) make_parents: bool,
-}
-
-impl FileOptions {
-    pub(crate) fn has_owner(&self) -> bool {
-        self.user.is_some() || self.group.is_some()
-    }
-}
 
 /// Every file that a socket of this process made, and has not given up.
 static FILES: HandleTable<SocketFile> = HandleTable::new();

@@ -29,7 +29,6 @@ mod procfs;
 mod replaced;
 mod signals;
 mod thread;
-mod words;
 
 pub(crate) use accounts::{group_id, user_id};
 pub(crate) use ancillary::{Ancillary, MOST_DESCRIPTORS, Sender};
@@ -50,7 +49,6 @@ pub(crate) use procfs::*;
 pub(crate) use replaced::{Replaced, Replacement};
 pub(crate) use signals::*;
 pub(crate) use thread::*;
-pub(crate) use words::*;
 
 fn last_error() -> Error {
     Error::System(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO))

@@ -4,8 +4,9 @@ use std::ffi::c_char;
 
 use super::argument::{self, TextRoom};
 use super::basics::udsock_t;
+use super::codes::count;
 use super::error::{explain, udsock_error};
-use super::guard::{count, guard};
+use super::guard::guard;
 use crate::activation::activated;
 use crate::error::{Error, Failure};
 use crate::handles;

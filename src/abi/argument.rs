@@ -39,37 +39,6 @@ pub(super) fn incoming<'a>(data: *mut c_void, size: usize) -> Result<Buffer<'a>>
     if size == 0 { Err(Error::INVALID) } else { outgoing(data, size) }
 }
 
-/// As many parts as the kernel takes in one call (UIO_MAXIOV).
-const MOST_PARTS: usize = 1024;
-
-/// An array of parts whose sizes together are a length.
-pub(super) unsafe fn parts<'a>(
-    parts: *const super::transfer::udsock_part,
-    count: usize,
-) -> Result<&'a [Buffer<'a>]> {
-    if count == 0 {
-        return Ok(&[]);
-    }
-    if count > MOST_PARTS {
-        return Err(Error::MESSAGE_SIZE);
-    }
-    if parts.is_null() || !parts.is_aligned() {
-        return Err(Error::INVALID);
-    }
-    // SAFETY: the caller passes `count` parts, which are laid out as buffers are
-    // (asserted beside udsock_part), and leaves them alone during the call.
-    let buffers = unsafe { std::slice::from_raw_parts(parts.cast::<Buffer<'a>>(), count) };
-    let mut total = 0_isize;
-    for buffer in buffers {
-        if buffer.is_null() && buffer.size() != 0 {
-            return Err(Error::INVALID);
-        }
-        let size = isize::try_from(buffer.size()).map_err(|_| Error::INVALID)?;
-        total = total.checked_add(size).ok_or(Error::INVALID)?;
-    }
-    Ok(buffers)
-}
-
 /// A place for a result.
 pub(super) struct Output<T>(*mut T);
 
@@ -144,7 +113,7 @@ impl TextRoom {
             ptr::copy_nonoverlapping(text.as_ptr().cast(), self.buffer, text.len());
             self.buffer.add(text.len()).write(0);
         }
-        Ok(super::guard::count(text.len()))
+        Ok(super::codes::count(text.len()))
     }
 }
 

@@ -1,23 +1,14 @@
-//! Errors
+//! Errors in words
 
 use std::ffi::{CStr, c_char};
 use std::fmt::{self, Write};
 use std::mem::{offset_of, size_of};
 
 use super::argument;
-use super::guard::{caught, code_of, guard};
+use super::codes::code_of;
+use super::guard::{caught, guard};
 use crate::error::{Error, Failure, Result};
-use crate::sys;
-
-/// The end: the peer sends no more. It may still receive.
-pub const UDSOCK_EOF: i32 = -4097;
-
-/// The handle was closed by another thread while this call was waiting on it.
-pub const UDSOCK_CLOSED: i32 = -4098;
-
-/// An error inside the library. The call reports it instead of ending the program. Please
-/// report it to the project.
-pub const UDSOCK_PANIC: i32 = -4099;
+use crate::words;
 
 /// The size of the text in a udsock_error, its NUL included.
 pub const UDSOCK_MESSAGE_SIZE: usize = 256;
@@ -49,7 +40,7 @@ const FIRST_SIZE: usize = 264;
 pub extern "C" fn udsock_error_name(code: i64) -> *const c_char {
     guard(|| {
         Ok(words(code, c"OK", |error| match error {
-            Error::System(errno) => sys::errno_name(errno),
+            Error::System(errno) => words::errno_name(errno),
             Error::End => c"UDSOCK_EOF",
             Error::Closed => c"UDSOCK_CLOSED",
             Error::Panic => c"UDSOCK_PANIC",
@@ -64,7 +55,7 @@ pub extern "C" fn udsock_error_name(code: i64) -> *const c_char {
 pub extern "C" fn udsock_error_text(code: i64) -> *const c_char {
     guard(|| {
         Ok(words(code, c"Success", |error| match error {
-            Error::System(errno) => sys::errno_text(errno),
+            Error::System(errno) => words::errno_text(errno),
             Error::End => c"End of stream: the peer sends no more",
             Error::Closed => c"Closed by another thread while the call was waiting",
             Error::Panic => c"Error inside libudsock",

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::error::{UDSOCK_CLOSED, UDSOCK_EOF, UDSOCK_PANIC};
+use super::codes::code_of;
 use crate::error::{Error, Result};
 use crate::sys;
 
@@ -66,20 +66,6 @@ pub(super) fn caught<T, E: From<Error>>(body: impl FnOnce() -> Result<T, E>) -> 
         std::mem::forget(payload);
         Err(Error::Panic.into())
     })
-}
-
-pub(super) fn code_of(error: Error) -> i32 {
-    match error {
-        Error::System(errno) => -errno,
-        Error::End => UDSOCK_EOF,
-        Error::Closed => UDSOCK_CLOSED,
-        Error::Panic => UDSOCK_PANIC,
-    }
-}
-
-/// A count as C gets it.
-pub(super) fn count(count: usize) -> i64 {
-    i64::try_from(count).expect("counts are at most SSIZE_MAX")
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use std::ptr;
 
 use super::argument::{self, Sized32, TextRoom};
 use super::basics::{udsock_credentials, udsock_t};
-use super::guard::{code_of, count, guard};
+use super::codes::{code_of, count};
+use super::guard::guard;
 use crate::address::{self, NameText};
 use crate::batch::{Delivery, Inbox, Outbox, Outgoing};
 use crate::error::{Error, Result};

@@ -28,7 +28,8 @@
 //!
 //! The sections of this header, in their order:
 //!
-//!     Errors: codes, and what went wrong in words
+//!     Codes of this library's own
+//!     Errors in words
 //!     Handles, kinds, how to bind and how to connect
 //!     In one call: what most programs need (a server, a client, a datagram socket, a pair)
 //!     Step by step: POSIX's verbs (create, bind, listen, accept, connect, shutdown, close)
@@ -101,6 +102,8 @@
 mod argument;
 mod guard;
 mod open_options;
+
+pub mod codes;
 
 pub mod error;
 

@@ -7,10 +7,10 @@ use super::basics::{
     UDSOCK_DONT_WAIT, UDSOCK_FOREVER, UDSOCK_KEEP_FILE, UDSOCK_MAKE_PARENTS, UDSOCK_NO_RECLAIM,
     UDSOCK_REPLACE, UDSOCK_RETRY, udsock_bind_options, udsock_connect_options,
 };
+use crate::bound_path::FileOptions;
 use crate::client::ConnectOptions;
 use crate::error::{Failure, Result};
 use crate::owner;
-use crate::socket_file::FileOptions;
 use crate::wait::Timeout;
 
 // SAFETY: numbers and pointers: any bytes are a value.

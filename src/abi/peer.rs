@@ -5,8 +5,9 @@ use std::os::fd::IntoRawFd;
 
 use super::argument::{self, Output, TextRoom, required_text};
 use super::basics::{udsock_credentials, udsock_t};
+use super::codes::count;
 use super::error::code;
-use super::guard::{count, guard};
+use super::guard::guard;
 use crate::access::Rule;
 use crate::error::{Error, Result};
 use crate::handles;

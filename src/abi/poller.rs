@@ -27,7 +27,8 @@ use std::mem::size_of;
 
 use super::argument::{self, Sized32};
 use super::basics::udsock_t;
-use super::guard::{code_of, count, guard};
+use super::codes::{code_of, count};
+use super::guard::guard;
 use crate::address;
 use crate::error::{Error, Result};
 use crate::handles;

@@ -6,10 +6,11 @@ use std::mem::{offset_of, size_of};
 use super::address::UDSOCK_ADDRESS_SIZE;
 use super::argument::{self, TextRoom, required_text, with_progress};
 use super::basics::udsock_t;
+use super::codes::count;
 use super::error::code;
-use super::guard::{count, guard};
+use super::guard::guard;
 use crate::address::{self, Address};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::handles;
 use crate::sys::{Buffer, SocketName};
 use crate::wait::Wait;
@@ -24,7 +25,7 @@ pub struct udsock_part {
     pub size: usize,
 }
 
-// argument::parts passes an array of these on as it is.
+// `buffers` passes an array of these on as it is.
 const _: () = assert!(
     size_of::<udsock_part>() == size_of::<Buffer<'_>>()
         && size_of::<udsock_part>() == size_of::<libc::iovec>()
@@ -149,7 +150,7 @@ pub unsafe extern "C" fn udsock_sendv(
 ) -> i64 {
     guard(|| {
         // SAFETY: the caller passes `parts_count` parts.
-        let buffers = unsafe { argument::parts(parts, parts_count) }?;
+        let buffers = unsafe { buffers(parts, parts_count) }?;
         let mut wait = Wait::new(argument::timeout(timeout_ms)?);
         handles::get(s)?.send(buffers, None, &mut wait).map(count)
     })
@@ -170,7 +171,7 @@ pub unsafe extern "C" fn udsock_recvv(
 ) -> i64 {
     guard(|| {
         // SAFETY: the caller passes `parts_count` parts.
-        let buffers = unsafe { argument::parts(parts, parts_count) }?;
+        let buffers = unsafe { buffers(parts, parts_count) }?;
         if buffers.iter().all(|buffer| buffer.size() == 0) {
             return Err(Error::INVALID);
         }
@@ -252,3 +253,31 @@ pub unsafe extern "C" fn udsock_recv_from(
 }
 
 const _: () = assert!(address::NAME_TEXT_MAX < UDSOCK_ADDRESS_SIZE);
+
+/// As many parts as the kernel takes in one call (UIO_MAXIOV).
+const MOST_PARTS: usize = 1024;
+
+/// An array of parts whose sizes together are a length.
+unsafe fn buffers<'a>(parts: *const udsock_part, count: usize) -> Result<&'a [Buffer<'a>]> {
+    if count == 0 {
+        return Ok(&[]);
+    }
+    if count > MOST_PARTS {
+        return Err(Error::MESSAGE_SIZE);
+    }
+    if parts.is_null() || !parts.is_aligned() {
+        return Err(Error::INVALID);
+    }
+    // SAFETY: the caller passes `count` parts, which are laid out as buffers are
+    // (asserted beside it), and leaves them alone during the call.
+    let buffers = unsafe { std::slice::from_raw_parts(parts.cast::<Buffer<'a>>(), count) };
+    let mut total = 0_isize;
+    for buffer in buffers {
+        if buffer.is_null() && buffer.size() != 0 {
+            return Err(Error::INVALID);
+        }
+        let size = isize::try_from(buffer.size()).map_err(|_| Error::INVALID)?;
+        total = total.checked_add(size).ok_or(Error::INVALID)?;
+    }
+    Ok(buffers)
+}

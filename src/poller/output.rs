@@ -1,34 +1,15 @@
 //! What goes out: answers for many sockets, in as few system calls as they need.
 
 use super::input::STARVED_PAUSE;
+use super::items::{Items, Taken};
 use super::member::{Member, Role, Then};
 use super::sender::Sender;
-use super::turns::{Chain, Taken};
+use super::turns::Chain;
 use super::{Event, EventKind, Poller, Report, Round, State};
-use crate::address::Destination;
 use crate::error::Result;
 use crate::handles;
 use crate::kind::Kind;
 use crate::socket::{Side, Socket};
-use crate::sys::Buffer;
-
-/// What is to be sent through one socket.
-pub(crate) struct Item<'a> {
-    pub(crate) data: Buffer<'a>,
-    /// `None`: where the socket is connected to.
-    pub(crate) to: Option<Destination>,
-    pub(crate) then: Then,
-    /// Whether it is kept if it finds no room.
-    pub(crate) keeps: bool,
-}
-
-/// The caller's items.
-pub(crate) trait Items<'a> {
-    fn count(&self) -> usize;
-    fn socket(&self, index: usize) -> i64;
-    fn item(&self, index: usize) -> Result<Item<'a>>;
-    fn settle(&mut self, index: usize, result: Result<usize>);
-}
 
 impl Poller {
     /// Sends or keeps: how many items were taken.

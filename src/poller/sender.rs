@@ -1,10 +1,10 @@
 //! One socket's turn to send.
 
 use super::Limits;
+use super::items::{Item, Items, Taken};
 use super::kept::{Kept, Spare};
 use super::member::{Member, Role, Then};
-use super::output::{Item, Items};
-use super::turns::{Chain, Taken};
+use super::turns::Chain;
 use crate::error::{Error, Result};
 use crate::kind::Kind;
 use crate::socket::{Side, Socket};

@@ -19,6 +19,7 @@ pub use udsock::abi::activation::*;
 pub use udsock::abi::address::*;
 pub use udsock::abi::basics::*;
 pub use udsock::abi::cleanup::*;
+pub use udsock::abi::codes::*;
 pub use udsock::abi::descriptor::*;
 pub use udsock::abi::error::*;
 pub use udsock::abi::message::*;
