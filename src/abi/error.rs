@@ -185,6 +185,7 @@ pub(super) fn code(failure: Failure) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::codes::UDSOCK_PANIC;
 
     #[test]
     fn a_panic_is_told_too() {

@@ -71,6 +71,7 @@ pub(super) fn caught<T, E: From<Error>>(body: impl FnOnce() -> Result<T, E>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::codes::{UDSOCK_EOF, UDSOCK_PANIC};
 
     #[test]
     fn a_panic_becomes_a_code() {
