@@ -1,8 +1,6 @@
 //! The contract of the header: what holds for every call, and the calls that no other
 //! file is about.
 
-mod support;
-
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::{self, offset_of, size_of};
 use std::os::unix::fs::PermissionsExt;

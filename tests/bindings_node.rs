@@ -1,15 +1,10 @@
 //! The Node.js binding's own tests, by Node's runner, and its types, by the TypeScript compiler.
 
-#[path = "support/c_library.rs"]
-mod c_library;
-#[path = "support/node_binding.rs"]
-mod node_binding;
-mod support;
-
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
+use support::{c_library, node_binding};
 
 use node_binding::run;
 use support::has;

@@ -1,22 +1,14 @@
 //! The pages of docs/: every program, configuration and command on them, at work next to
 //! the programs that they speak of.
 
-mod support;
+use support::{bindings, c_library, node_binding, running};
 
-#[path = "support/bindings.rs"]
-mod bindings;
-#[path = "support/c_library.rs"]
-mod c_library;
 #[path = "docs/links.rs"]
 mod links;
-#[path = "support/node_binding.rs"]
-mod node_binding;
 #[path = "docs/node_descriptors.rs"]
 mod node_descriptors;
 #[path = "docs/page.rs"]
 mod page;
-#[path = "docs/running.rs"]
-mod running;
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};

@@ -4,11 +4,8 @@
 //! no live server is displaced that should not be. All errnos of every call, and not some of
 //! them, with UDSOCK_FAULTS_WHOLE=1.
 
-mod support;
+use support::c_library;
 use support::*;
-
-#[path = "support/c_library.rs"]
-mod c_library;
 
 #[path = "faults/cell.rs"]
 mod cell;

@@ -1,11 +1,8 @@
 //! The header: every compiler takes it, and it says what the library has. That programs which
 //! were compiled with an older one still fit is in abi_promise.rs.
 
-mod support;
+use support::c_library;
 use support::*;
-
-#[path = "support/c_library.rs"]
-mod c_library;
 
 use std::collections::BTreeSet;
 use std::process::Command;

@@ -2,12 +2,8 @@
 //! on a list here. Those that serve outlive rude clients, and serve the polite ones among them;
 //! then a signal ends them, whoever is connected, and their files go.
 
-mod support;
+use support::{bindings, c_library, running};
 
-#[path = "support/bindings.rs"]
-mod bindings;
-#[path = "support/c_library.rs"]
-mod c_library;
 #[path = "rude_clients/pages.rs"]
 mod pages;
 #[path = "rude_clients/polite.rs"]
@@ -15,9 +11,6 @@ mod polite;
 #[path = "rude_clients/rude.rs"]
 mod rude;
 #[allow(dead_code, reason = "its own test file uses the rest")]
-#[path = "docs/running.rs"]
-mod running;
-
 use std::path::Path;
 use std::process::Command;
 

@@ -8,7 +8,7 @@ use std::thread;
 
 use crate::process::{Mounted, in_child};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 fn mode_of(path: &str) -> u32 {
     fs::symlink_metadata(path).expect("it is there").mode() & 0o7777

@@ -11,7 +11,7 @@ use crate::beside::{ROOM, SCM_PIDFD, SO_PASSPIDFD, receive};
 use crate::calls::RECEIVES;
 use crate::process::{LONG, in_child, in_fork};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 #[test]
 fn row_92_a_second_bind_leaves_no_file_behind() {

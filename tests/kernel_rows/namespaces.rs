@@ -9,7 +9,7 @@ use crate::beside::{ROOM, SCM_PIDFD, SO_PASSPIDFD, receive};
 use crate::forked::Forked;
 use crate::process::{LONG, in_child, in_fork};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 use libc::SO_PEERGROUPS;
 use libc::SO_PEERPIDFD;

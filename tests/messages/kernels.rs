@@ -7,7 +7,7 @@ use udsock::abi::peer::udsock_peer_pidfd;
 use crate::calls::*;
 use crate::process::{in_child, in_fork};
 use crate::receivers::*;
-use crate::support::*;
+use support::*;
 
 /// From now on these system calls of this process fail so: those with this third argument, if
 /// one is given. Only in a fork.

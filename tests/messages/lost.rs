@@ -6,7 +6,7 @@ use crate::calls::*;
 use crate::pipes::Pipe;
 use crate::process::in_child;
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 type Plain = fn(&Sock) -> Vec<u8>;
 

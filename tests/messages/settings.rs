@@ -9,7 +9,7 @@ use crate::pipes::Pipe;
 use crate::process::{in_child, in_fork};
 use crate::raw;
 use crate::raw_messages::receive;
-use crate::support::*;
+use support::*;
 
 use libc::SO_PASSPIDFD;
 const SO_PASSRIGHTS: i32 = 83;

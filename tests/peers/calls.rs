@@ -8,7 +8,7 @@ use std::ptr;
 pub use udsock::abi::peer::*;
 
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 // Not in the libc crate.
 pub const SO_PEERSEC: c_int = 31;

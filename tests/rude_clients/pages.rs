@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::c_library;
 use crate::polite::Service;
-use crate::support::*;
+use support::*;
 
 /// What a program that is shown does.
 pub enum Shown {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::running::HANG;
-use crate::support::*;
+use support::*;
 
 #[derive(Clone, Copy, Debug)]
 pub enum Service {

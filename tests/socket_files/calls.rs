@@ -8,7 +8,7 @@ pub use udsock::abi::inspection::*;
 
 use crate::process::{in_child, is_root, without_rights};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// Runs the test in a process of its own, as this user; if this is root, then once more
 /// as a user without rights.

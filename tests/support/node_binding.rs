@@ -1,7 +1,5 @@
 //! The Node.js binding, with what npm installs beside it.
 
-#![allow(dead_code, reason = "each test file uses its part")]
-
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -9,7 +7,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::c_library;
-use crate::support::lacks;
+use crate::lacks;
 
 /// What is copied of the binding; npm installs the rest beside it.
 const PARTS: [&str; 10] = [
@@ -48,7 +46,7 @@ pub fn install_into(directory: &Path, test: &str) -> bool {
 
 fn install() -> Result<PathBuf, String> {
     let binding = c_library::source("bindings/node");
-    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bindings-node");
+    let copy = c_library::scratch().join("bindings-node");
     fs::create_dir_all(&copy).expect("the directory can be written");
     for part in PARTS {
         let to = copy.join(part);
