@@ -63,7 +63,10 @@
  *
  * Addresses are text. A path of up to 4095 bytes, however short sun_path is. "@name":
  * an abstract name, which has no file; behind the "@" the escapes \0, \\ and \xNN
- * stand for any byte. "@" alone: a name that the kernel picks. For a file whose name
+ * stand for any byte, and \z at the end for NULs up to the end of sun_path (108 bytes).
+ * Some programs bind these, and they are other names: "abns@name" of HAProxy and "\0name"
+ * of Node.js 20 are "@name\z", uWSGI's "@name" is "@name\0", and PostgreSQL's is
+ * "@name/.s.PGSQL.5432". "@" alone: a name that the kernel picks. For a file whose name
  * begins with "@" write "./@name". Nothing is ever cut to fit.
  *
  * Descriptors are close-on-exec from the first moment.
@@ -203,7 +206,8 @@ const char *udsock_error_text(int64_t code);
 /**
  * Connect flag: while there is no server (no file: ENOENT; nobody behind it:
  * ECONNREFUSED) try again, with pauses that grow from 50 microseconds to 20 ms, until
- * the timeout.
+ * the timeout. Many servers make their file first and open it to others afterwards: so who
+ * is refused (EACCES, EPERM) is tried again, too, for a second, and then told so.
  */
 #define UDSOCK_RETRY 1
 
@@ -394,9 +398,11 @@ udsock_t udsock_accept(udsock_t s,
  * -ENOENT: nothing is at the path; or it has more than 107 bytes, which takes /proc, and that
  * is not there.
  * -ECONNREFUSED: nobody is behind it: its server is gone or does not listen, it is no
- * socket, or the abstract name is not there; or it is a live server's file, seen through
- * another layer (see udsock_bind).
- * -EACCES: no write permission on the file, or no search permission on the way.
+ * socket, or the abstract name is not there (if one is that differs only in NULs at its end,
+ * or that goes on with a slash, the message says how to write it); or it is a live server's
+ * file, seen through another layer (see udsock_bind).
+ * -EACCES: no write permission on the file, or no search permission on the way; with
+ * UDSOCK_RETRY after a second.
  * -EPERM: a sandbox keeps this process from it (Landlock: abstract names beyond its scope), or
  * a datagram socket is there that is connected to another.
  * -EPROTOTYPE: a socket of another kind is there.

@@ -4,7 +4,8 @@
 use std::collections::TryReserveError;
 use std::fmt;
 
-use crate::sys;
+use crate::name_text::text_of;
+use crate::sys::{self, SocketName};
 
 /// An error as every call reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -116,6 +117,14 @@ pub enum Failure {
     /// The abstract name is taken.
     #[error("another socket of this kind has this name")]
     NameTaken,
+    /// Nobody has the abstract name, but somebody has one that is easily taken for it.
+    #[error("{}", Neighbour { told: *told, name })]
+    NotThatName {
+        /// The name that somebody has.
+        name: SocketName,
+        /// What the attempt said, or the last of several in the time that there was.
+        told: Told,
+    },
     /// Whether anybody has an abstract name only the kernel's list of sockets tells.
     #[error(
         "whether a socket has this name is not known: the kernel does not let its list of \
@@ -215,6 +224,33 @@ impl fmt::Display for NotKept {
     }
 }
 
+/// How often an attempt was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Once.
+    AtOnce,
+    /// Again and again, until time ran out.
+    AtTheEnd,
+}
+
+struct Neighbour<'a> {
+    told: Told,
+    name: &'a SocketName,
+}
+
+impl fmt::Display for Neighbour<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let last = Error::CONNECTION_REFUSED;
+        match self.told {
+            Told::AtOnce => write!(out, "{last}")?,
+            Told::AtTheEnd => write!(out, "{}", Failure::TimedOut { last })?,
+        }
+        let name = text_of(self.name);
+        let name = name.to_str().expect("only ASCII is written of abstract names");
+        write!(out, "; nobody has this name, but a socket named {name} is there: write that")
+    }
+}
+
 struct Locked(Option<u32>);
 
 impl fmt::Display for Locked {
@@ -235,6 +271,8 @@ impl Failure {
             Self::NotASocket(_) => Error::EXISTS,
             Self::Live(_) | Self::Stale | Self::NameTaken => Error::IN_USE,
             Self::Locked { .. } => Error::BUSY,
+            Self::NotThatName { told: Told::AtOnce, .. } => Error::CONNECTION_REFUSED,
+            Self::NotThatName { told: Told::AtTheEnd, .. } => Error::TIMED_OUT,
             Self::Untold(_) | Self::NotKept(_) => Error::NOT_SUPPORTED,
             Self::TimedOut { .. } => Error::TIMED_OUT,
             Self::Invalid(_) => Error::INVALID,

@@ -16,7 +16,7 @@
 //! | `wait`, `spin`, `sleepers` | trying again, sleeping, and being woken |
 //! | `critical_section` | what no signal cuts in half |
 //! | `chain`, `handle_table`, `segments`, `sync`, `process_lock` | what threads share, and a forked child finds whole |
-//! | `sys`, `text`, `error` | system calls, C strings, and what can go wrong |
+//! | `sys`, `text`, `name_text`, `error` | system calls, C strings, names as text, and what can go wrong |
 //!
 //! `unsafe` stands in `abi` (what callers hand in), in `sys` (what goes to the
 //! kernel) and in `handle_table`, and nowhere else.
@@ -43,6 +43,7 @@ mod handles;
 mod inspection;
 mod kind;
 mod look;
+mod name_text;
 mod option;
 mod owner;
 mod parents;

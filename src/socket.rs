@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::access::{Access, Place};
-use crate::address::{self, Address};
+use crate::address::Address;
 use crate::directory::Lock;
 use crate::error::{Error, Failure, LiveServer, Result};
 use crate::handle_table::InUse;
 use crate::kind::Kind;
+use crate::name_text;
 use crate::process_lock::ProcessLock;
 use crate::settings::{Pass, Settings};
 use crate::socket_file::{FileOptions, OwnFile, SocketFile};
@@ -307,7 +308,7 @@ impl Socket {
     pub(crate) fn local_address<T>(&self, show: impl FnOnce(&CStr) -> Result<T>) -> Result<T> {
         match self.local.get() {
             Some(text) => show(text),
-            None => show(&address::text_of(&sys::local_name(self.fd())?)),
+            None => show(&name_text::text_of(&sys::local_name(self.fd())?)),
         }
     }
 
@@ -316,7 +317,7 @@ impl Socket {
         let name = sys::remote_name(self.fd())?;
         self.remote.read(|text| match text {
             Some(text) => show(text),
-            None => show(&address::text_of(&name)),
+            None => show(&name_text::text_of(&name)),
         })
     }
 

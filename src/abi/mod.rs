@@ -62,7 +62,10 @@
 //!
 //! Addresses are text. A path of up to 4095 bytes, however short sun_path is. "@name":
 //! an abstract name, which has no file; behind the "@" the escapes \0, \\ and \xNN
-//! stand for any byte. "@" alone: a name that the kernel picks. For a file whose name
+//! stand for any byte, and \z at the end for NULs up to the end of sun_path (108 bytes).
+//! Some programs bind these, and they are other names: "abns@name" of HAProxy and "\0name"
+//! of Node.js 20 are "@name\z", uWSGI's "@name" is "@name\0", and PostgreSQL's is
+//! "@name/.s.PGSQL.5432". "@" alone: a name that the kernel picks. For a file whose name
 //! begins with "@" write "./@name". Nothing is ever cut to fit.
 //!
 //! Descriptors are close-on-exec from the first moment.

@@ -60,7 +60,7 @@ pub unsafe extern "C" fn udsock_open_client(
     guard(|| unsafe {
         explain(err, "open client", address, || {
             let kind = known_kind(kind)?;
-            let options = connect_options(options)?;
+            let options = connect_options(options, err)?;
             let address = required_address(address)?;
             cleanup::remove_at_exit()?;
             handles::open(|| Socket::open_client(kind, address, options))

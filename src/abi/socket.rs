@@ -65,7 +65,8 @@ pub const UDSOCK_MAKE_PARENTS: u32 = 8;
 
 /// Connect flag: while there is no server (no file: ENOENT; nobody behind it:
 /// ECONNREFUSED) try again, with pauses that grow from 50 microseconds to 20 ms, until
-/// the timeout.
+/// the timeout. Many servers make their file first and open it to others afterwards: so who
+/// is refused (EACCES, EPERM) is tried again, too, for a second, and then told so.
 pub const UDSOCK_RETRY: u32 = 1;
 
 /// Connect flag: if the server's queue is full return -EAGAIN instead of waiting.
@@ -280,9 +281,11 @@ pub unsafe extern "C" fn udsock_accept(
 /// -ENOENT: nothing is at the path; or it has more than 107 bytes, which takes /proc, and that
 /// is not there.
 /// -ECONNREFUSED: nobody is behind it: its server is gone or does not listen, it is no
-/// socket, or the abstract name is not there; or it is a live server's file, seen through
-/// another layer (see udsock_bind).
-/// -EACCES: no write permission on the file, or no search permission on the way.
+/// socket, or the abstract name is not there (if one is that differs only in NULs at its end,
+/// or that goes on with a slash, the message says how to write it); or it is a live server's
+/// file, seen through another layer (see udsock_bind).
+/// -EACCES: no write permission on the file, or no search permission on the way; with
+/// UDSOCK_RETRY after a second.
 /// -EPERM: a sandbox keeps this process from it (Landlock: abstract names beyond its scope), or
 /// a datagram socket is there that is connected to another.
 /// -EPROTOTYPE: a socket of another kind is there.
@@ -301,7 +304,7 @@ pub unsafe extern "C" fn udsock_connect(
     guard(|| unsafe {
         explain(err, "connect", address, || {
             let socket = handles::get(s)?;
-            let options = connect_options(options)?;
+            let options = connect_options(options, err)?;
             cleanup::remove_at_exit()?;
             socket.connect(required_address(address)?, options)?;
             Ok(0)
@@ -385,10 +388,17 @@ pub(super) unsafe fn bind_options(
 
 pub(super) unsafe fn connect_options<'a>(
     pointer: *const udsock_connect_options,
+    err: *const udsock_error,
 ) -> Result<ConnectOptions<'a>, Failure> {
+    let explains = !err.is_null();
     // SAFETY: the caller passes a struct with its size, or NULL.
     let Some(given) = unsafe { options(pointer) }.map_err(Failure::at(OPTIONS))? else {
-        return Ok(ConnectOptions { retry: false, timeout: Timeout::Forever, local_address: None });
+        return Ok(ConnectOptions {
+            retry: false,
+            timeout: Timeout::Forever,
+            local_address: None,
+            explains,
+        });
     };
     let flags = known_flags(given.flags, UDSOCK_RETRY | UDSOCK_DONT_WAIT)
         .map_err(|_| Failure::Invalid("the options have a flag that this version does not know"))?;
@@ -409,7 +419,7 @@ pub(super) unsafe fn connect_options<'a>(
     };
     // SAFETY: the caller passes a C string or NULL.
     let local_address = unsafe { argument::text(given.local_address) };
-    Ok(ConnectOptions { retry: flags & UDSOCK_RETRY != 0, timeout, local_address })
+    Ok(ConnectOptions { retry: flags & UDSOCK_RETRY != 0, timeout, local_address, explains })
 }
 
 /// For calls that have no room for the whole story.

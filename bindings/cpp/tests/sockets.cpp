@@ -110,6 +110,19 @@ TEST(one_step_each)
     FAILS(std::errc::bad_file_descriptor, udsock::socket().shutdown(udsock::side::both, err));
 }
 
+TEST(a_padded_name_is_told_to_who_asks_for_the_short_one)
+{
+    udsock::error err;
+    const std::string name = "@udsock-cpp-" + std::to_string(getpid());
+    udsock::stream_server server(name + "\\z", {}, err);
+    OK(void());
+    CHECK(server.local_address(err) == name + "\\z");
+    FAILS(std::errc::connection_refused, udsock::stream(name, {}, err));
+    CHECK(std::strstr(err.message(), (name + "\\z is there").c_str()) != nullptr);
+    udsock::stream client(name + "\\z", {}, err);
+    OK(void());
+}
+
 TEST(bind_options_arrive)
 {
     const test::directory dir;

@@ -27,6 +27,7 @@ module.exports = {
   FDS_LOST: 2,
   UNKNOWN: 2 ** 32 - 1,
   EOF: -4097,
+  EACCES: -errno.EACCES,
   EAGAIN: -errno.EAGAIN,
   EALREADY: -errno.EALREADY,
   ECANCELED: -errno.ECANCELED,
@@ -37,6 +38,7 @@ module.exports = {
   ENOBUFS: -errno.ENOBUFS,
   ENOENT: -errno.ENOENT,
   ENOTCONN: -errno.ENOTCONN,
+  EPERM: -errno.EPERM,
   EPIPE: -errno.EPIPE,
   ERANGE: -errno.ERANGE,
 };

@@ -129,6 +129,40 @@ test('retry: the server may come later', GUARD, async (t) => {
   assert.equal(await text(await connecting), 'here I am');
 });
 
+/** An owner without the right to write is not let in, but may give it to himself; root always is. */
+function withoutRights(t, directory) {
+  const before = process.cwd();
+  process.chdir(directory);
+  if (process.geteuid() === 0) {
+    fs.chownSync('.', 65534, 65534);
+    process.seteuid(65534);
+  }
+  t.after(() => {
+    process.seteuid(process.getuid());
+    process.chdir(before);
+  });
+}
+
+test('retry: the server may open its file to others later', GUARD, async (t) => {
+  fs.mkdirSync(at('closed'));
+  fs.chmodSync(at('.'), 0o755);
+  withoutRights(t, at('closed'));
+  const server = net.createServer((socket) => socket.end('open now')).listen('s');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  fs.chmodSync('s', 0);
+  await assert.rejects(promises.connect('s'), { code: 'EACCES' });
+  const connecting = promises.connect('s', { retry: true });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  fs.chmodSync('s', 0o600);
+  assert.equal(await text(await connecting), 'open now');
+
+  fs.chmodSync('s', 0);
+  const start = performance.now();
+  await assert.rejects(promises.connect('s', { retry: true }), { code: 'EACCES' });
+  assert.ok(performance.now() - start >= 1000);
+});
+
 test('a full queue is waited for, and nothing blocks meanwhile', GUARD, async (t) => {
   const server = using(t, createServer({ pauseOnConnect: true }));
   // Nothing is accepted before this turn of the loop is over.

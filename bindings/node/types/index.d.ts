@@ -4,7 +4,10 @@ import { EventEmitter } from 'node:events';
 import * as net from 'node:net';
 import { Duplex, DuplexOptions } from 'node:stream';
 
-/** A path, or an abstract name: "@name", with \0, \\ and \xNN for any byte. */
+/**
+ * A path, or an abstract name: "@name", with \0, \\ and \xNN for any byte, and \z at the end for
+ * NULs to the end of sun_path, as HAProxy's `abns@` and Node.js 20 bind them.
+ */
 export type Address = string;
 
 /** An open descriptor, or what has one: a FileHandle, a pidfd's number. */
@@ -84,7 +87,10 @@ export interface ConnectOptions extends SocketOptions {
   type?: 'stream';
   /** An address to bind to first, by which the server knows this client. */
   localAddress?: Address;
-  /** While there is no server try again; `signal` ends it. */
+  /**
+   * While there is no server try again; `signal` ends it. A file that lets nobody in is one that its
+   * server has not opened yet, for a second.
+   */
   retry?: boolean;
   /** As setTimeout. */
   timeout?: number;
