@@ -67,6 +67,20 @@ impl Directory {
         }
     }
 
+    /// Another name for this file, never over what is there. Whoever had taken its name meanwhile
+    /// has no other one afterwards.
+    pub(crate) fn link(&self, file: &FileStatus, name: &CStr, other: &CStr) -> Result<()> {
+        sys::link_at(self.fd(), name, other)?;
+        match self.has(file, other) {
+            Ok(true) => Ok(()),
+            // (On a file system that makes another file of a link, too.)
+            result => {
+                let _ = self.unlink(other);
+                result.and(Err(Error::NOT_SUPPORTED))
+            }
+        }
+    }
+
     pub(crate) fn rename_over(&self, from: &CStr, to: &CStr) -> Result<()> {
         sys::rename_at(self.fd(), from, to)
     }

@@ -45,7 +45,7 @@ pub(crate) trait Other: Any + Send + Sync {
     fn is_of_this_process(&self) -> bool;
 
     /// This socket is about to be closed, or given away.
-    fn forget(&self, socket: i64, fd: BorrowedFd<'_>);
+    fn forget(&self, handle: i64, socket: &Socket);
 }
 
 /// A socket in use.
@@ -223,7 +223,7 @@ pub(crate) fn release(handle: i64) -> Result<RawFd> {
 fn unwatch(handle: i64, socket: &Socket) {
     for watcher in socket.end_watching() {
         if let Ok(watcher) = get_other(watcher) {
-            watcher.other().forget(handle, socket.fd());
+            watcher.other().forget(handle, socket);
         }
     }
 }

@@ -10,7 +10,7 @@
 //! | `handles` | numbers that stand for sockets and pollers |
 //! | `server`, `client`, `transfer`, `batch`, `option`, `peer` | what sockets do, and who is at the other end |
 //! | `socket`, `look`, `settings`, `access`, `watchers` | what sockets are, what is changed of them, and who may connect |
-//! | `socket_file`, `bound_path`, `private_names` | the file of a socket |
+//! | `socket_file`, `bound_path`, `claim`, `private_names` | the file of a socket |
 //! | `inspection`, `unix_diag` | what is at an address, and who |
 //! | `directory`, `parents`, `owner`, `address`, `kind`, `user_namespace` | places, names and numbers |
 //! | `wait`, `spin`, `sleepers` | trying again, sleeping, and being woken |
@@ -31,6 +31,7 @@ mod address;
 mod batch;
 mod bound_path;
 mod chain;
+mod claim;
 mod cleanup;
 mod client;
 mod critical_section;

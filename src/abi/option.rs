@@ -58,7 +58,8 @@ pub const UDSOCK_OPTION_LISTENING: u32 = 9;
 pub const UDSOCK_OPTION_READABLE_BYTES: u32 = 10;
 
 /// Option, to read: 1 if the path that this socket was bound to still leads to its own
-/// file.
+/// file. A server with UDSOCK_RESTORE_FILE that has lost its path gets it back before it
+/// answers; 0 means that it could not, or was replaced, and never will.
 pub const UDSOCK_OPTION_OWNS_FILE: u32 = 11;
 
 /// Option: 1 if udsock_recv_message and udsock_recv_batch are to get a descriptor for the
@@ -67,6 +68,9 @@ pub const UDSOCK_OPTION_OWNS_FILE: u32 = 11;
 /// descriptor. The kernel gives a socket without a name one of its own, as
 /// with UDSOCK_OPTION_RECEIVE_CREDENTIALS. -ENOPROTOOPT: the kernel is older than Linux 6.5.
 pub const UDSOCK_OPTION_RECEIVE_PIDFD: u32 = 12;
+
+/// Option, to read: how often a server with UDSOCK_RESTORE_FILE has had its path back.
+pub const UDSOCK_OPTION_RESTORED: u32 = 13;
 
 /// Reads an option (UDSOCK_OPTION_...).
 ///
@@ -111,6 +115,7 @@ fn known(option: u32) -> Result<SocketOption> {
         UDSOCK_OPTION_READABLE_BYTES => Ok(SocketOption::ReadableBytes),
         UDSOCK_OPTION_SPIN_US => Ok(SocketOption::SpinMicroseconds),
         UDSOCK_OPTION_OWNS_FILE => Ok(SocketOption::OwnsFile),
+        UDSOCK_OPTION_RESTORED => Ok(SocketOption::Restored),
         _ => Err(Error::NO_SUCH_OPTION),
     }
 }

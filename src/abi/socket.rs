@@ -63,6 +63,25 @@ pub const UDSOCK_KEEP_FILE: u32 = 4;
 /// and has no sticky bit: -EPERM.
 pub const UDSOCK_MAKE_PARENTS: u32 = 8;
 
+/// Bind flag: the server gets its path back when it has lost it: when somebody removed the file
+/// (a program that removes its path when it ends, and was replaced; a clean-up of /tmp), or
+/// another program took the path, as many servers do. It is the same socket, with its queue and
+/// its connections. That happens at once while the server is waited for, by udsock_accept or in a
+/// poller (but not by the pollers of a forked child), and else when UDSOCK_OPTION_OWNS_FILE is
+/// asked for. UDSOCK_OPTION_RESTORED counts how often.
+///
+/// Whoever passes UDSOCK_REPLACE takes the path all the same, and keeps it: two servers of this
+/// library never take it from each other in turn. Another program, whose file this one replaces,
+/// runs on without a path. From who takes it more than 8 times in a minute it is not had back, nor
+/// where it can't be (no rights, something there that is no socket): then
+/// UDSOCK_OPTION_OWNS_FILE is 0.
+///
+/// For this the file has a second name beside the path, ".udsock-...-spare", as long as the
+/// server lives, and the process two descriptors more (inotify). A file system without links is
+/// -EOPNOTSUPP; a mode by which its owner, if that is not root, may not read the file is -EACCES.
+/// -EADDRINUSE: another server has this flag for this path. Not for datagrams: -EOPNOTSUPP.
+pub const UDSOCK_RESTORE_FILE: u32 = 16;
+
 /// Connect flag: while there is no server (no file: ENOENT; nobody behind it:
 /// ECONNREFUSED) try again, with pauses that grow from 50 microseconds to 20 ms, until
 /// the timeout. Many servers make their file first and open it to others afterwards: so who
@@ -93,7 +112,8 @@ pub struct udsock_credentials {
 pub struct udsock_bind_options {
     /// sizeof(udsock_bind_options).
     pub size: u32,
-    /// UDSOCK_REPLACE, UDSOCK_NO_RECLAIM, UDSOCK_KEEP_FILE, UDSOCK_MAKE_PARENTS, or 0.
+    /// UDSOCK_REPLACE, UDSOCK_NO_RECLAIM, UDSOCK_KEEP_FILE, UDSOCK_MAKE_PARENTS,
+    /// UDSOCK_RESTORE_FILE, or 0.
     pub flags: u32,
     /// The permission bits of the socket file, exactly these, whatever the umask; to
     /// connect takes the write bit. They hold from the first moment; where the umask
@@ -366,7 +386,11 @@ pub(super) unsafe fn bind_options(
     };
     let flags = known_flags(
         given.flags,
-        UDSOCK_REPLACE | UDSOCK_NO_RECLAIM | UDSOCK_KEEP_FILE | UDSOCK_MAKE_PARENTS,
+        UDSOCK_REPLACE
+            | UDSOCK_NO_RECLAIM
+            | UDSOCK_KEEP_FILE
+            | UDSOCK_MAKE_PARENTS
+            | UDSOCK_RESTORE_FILE,
     )
     .map_err(|_| Failure::Invalid("the options have a flag that this version does not know"))?;
     if given.mode > 0o7777 {
@@ -382,6 +406,7 @@ pub(super) unsafe fn bind_options(
         no_reclaim: flags & UDSOCK_NO_RECLAIM != 0,
         keep: flags & UDSOCK_KEEP_FILE != 0,
         make_parents: flags & UDSOCK_MAKE_PARENTS != 0,
+        restore: flags & UDSOCK_RESTORE_FILE != 0,
     };
     Ok((options, given.backlog))
 }

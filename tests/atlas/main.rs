@@ -4,6 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../poller/calls.rs"]
+#[allow(dead_code, reason = "its own test file uses the rest")]
+mod poller;
+
 #[path = "../kernel_rows/process.rs"]
 #[allow(dead_code, reason = "its own test file uses the rest")]
 mod process;
@@ -13,3 +17,4 @@ mod raw;
 
 mod names;
 mod starts;
+mod takers;
