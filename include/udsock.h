@@ -204,6 +204,27 @@ const char *udsock_error_text(int64_t code);
 #define UDSOCK_MAKE_PARENTS 8
 
 /**
+ * Bind flag: the server gets its path back when it has lost it: when somebody removed the file
+ * (a program that removes its path when it ends, and was replaced; a clean-up of /tmp), or
+ * another program took the path, as many servers do. It is the same socket, with its queue and
+ * its connections. That happens at once while the server is waited for, by udsock_accept or in a
+ * poller (but not by the pollers of a forked child), and else when UDSOCK_OPTION_OWNS_FILE is
+ * asked for. UDSOCK_OPTION_RESTORED counts how often.
+ *
+ * Whoever passes UDSOCK_REPLACE takes the path all the same, and keeps it: two servers of this
+ * library never take it from each other in turn. Another program, whose file this one replaces,
+ * runs on without a path. From who takes it more than 8 times in a minute it is not had back, nor
+ * where it can't be (no rights, something there that is no socket): then
+ * UDSOCK_OPTION_OWNS_FILE is 0.
+ *
+ * For this the file has a second name beside the path, ".udsock-...-spare", as long as the
+ * server lives, and the process two descriptors more (inotify). A file system without links is
+ * -EOPNOTSUPP; a mode by which its owner, if that is not root, may not read the file is -EACCES.
+ * -EADDRINUSE: another server has this flag for this path. Not for datagrams: -EOPNOTSUPP.
+ */
+#define UDSOCK_RESTORE_FILE 16
+
+/**
  * Connect flag: while there is no server (no file: ENOENT; nobody behind it:
  * ECONNREFUSED) try again, with pauses that grow from 50 microseconds to 20 ms, until
  * the timeout. Many servers make their file first and open it to others afterwards: so who
@@ -227,7 +248,10 @@ typedef int64_t udsock_t;
 typedef struct udsock_bind_options {
     /** sizeof(udsock_bind_options). */
     uint32_t size;
-    /** UDSOCK_REPLACE, UDSOCK_NO_RECLAIM, UDSOCK_KEEP_FILE, UDSOCK_MAKE_PARENTS, or 0. */
+    /**
+     * UDSOCK_REPLACE, UDSOCK_NO_RECLAIM, UDSOCK_KEEP_FILE, UDSOCK_MAKE_PARENTS,
+     * UDSOCK_RESTORE_FILE, or 0.
+     */
     uint32_t flags;
     /**
      * The permission bits of the socket file, exactly these, whatever the umask; to
@@ -1061,7 +1085,8 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
 
 /**
  * Option, to read: 1 if the path that this socket was bound to still leads to its own
- * file.
+ * file. A server with UDSOCK_RESTORE_FILE that has lost its path gets it back before it
+ * answers; 0 means that it could not, or was replaced, and never will.
  */
 #define UDSOCK_OPTION_OWNS_FILE 11
 
@@ -1073,6 +1098,9 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
  * with UDSOCK_OPTION_RECEIVE_CREDENTIALS. -ENOPROTOOPT: the kernel is older than Linux 6.5.
  */
 #define UDSOCK_OPTION_RECEIVE_PIDFD 12
+
+/** Option, to read: how often a server with UDSOCK_RESTORE_FILE has had its path back. */
+#define UDSOCK_OPTION_RESTORED 13
 
 /**
  * Reads an option (UDSOCK_OPTION_...).

@@ -28,9 +28,9 @@ pub(crate) struct Claim {
     /// The path is to be had back, if it is lost.
     is_held: AtomicBool,
     restored: AtomicU32,
-    /// Changed under the directory's lock only: how many times of late, and since which second
-    /// of the claim.
-    tries: AtomicU32,
+    /// Changed under the directory's lock only: how often of late, and since which second of the
+    /// claim.
+    of_late: AtomicU32,
     since: AtomicU64,
     began: Instant,
     watch: Watch,
@@ -44,7 +44,7 @@ pub(crate) struct Watch {
 }
 
 /// So often in so many seconds it is taken back. Who takes it more often means it.
-const MOST_TRIES: u32 = 8;
+const MOST: u32 = 8;
 const PERIOD: u64 = 60;
 
 impl Claim {
@@ -54,7 +54,7 @@ impl Claim {
             private,
             is_held: AtomicBool::new(true),
             restored: AtomicU32::new(0),
-            tries: AtomicU32::new(0),
+            of_late: AtomicU32::new(0),
             since: AtomicU64::new(0),
             began: Instant::now(),
             watch,
@@ -76,16 +76,18 @@ impl Claim {
     }
 
     /// Under the directory's lock: whether it may be taken back once more.
-    pub(crate) fn may_try(&self) -> bool {
+    pub(crate) fn is_patient(&self) -> bool {
         let now = self.began.elapsed().as_secs();
         if now - self.since.load(Ordering::Relaxed) >= PERIOD {
             self.since.store(now, Ordering::Relaxed);
-            self.tries.store(0, Ordering::Relaxed);
+            self.of_late.store(0, Ordering::Relaxed);
         }
-        self.tries.fetch_add(1, Ordering::Relaxed) < MOST_TRIES
+        self.of_late.load(Ordering::Relaxed) < MOST
     }
 
+    /// Under the same lock.
     pub(crate) fn note_restored(&self) {
+        self.of_late.fetch_add(1, Ordering::Relaxed);
         self.restored.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -250,44 +250,35 @@ impl SocketFile {
         }
     }
 
-    /// The path, if it was lost and is claimed still: whether it leads to this file again. It is
-    /// claimed no longer if who has it took it on purpose, or if it can't be had back.
-    pub(crate) fn restore(&self) -> Result<bool, Failure> {
-        let Some(claim) = self.claim() else { return Ok(false) };
+    /// Gets the path back, if it was lost and is claimed still. What fails now can succeed later.
+    pub(crate) fn restore(&self) -> Result<(), Failure> {
+        let Some(claim) = self.claim() else { return Ok(()) };
         if !claim.is_held() || !self.is_published() || self.is_ours() {
-            return Ok(false);
+            return Ok(());
         }
         let _section = CriticalSection::begin();
-        let restored = self.directory.lock().and_then(|lock| self.restore_under(claim, &lock));
-        match restored {
-            Ok(true) => claim.note_restored(),
-            Ok(false) => {}
-            Err(_) => {
-                claim.let_go();
-                let _ = self.directory.remove(&self.made, || &claim.spare, Lock::PATIENCE);
-            }
-        }
-        restored
-    }
-
-    fn restore_under(&self, claim: &Claim, lock: &Lock) -> Result<bool, Failure> {
+        let lock = self.directory.lock()?;
         // It may be about to be closed; or another thread was faster.
         if !claim.is_held() || self.directory.has(&self.made, &self.name)? {
-            return Ok(false);
+            return Ok(());
         }
+        // Who took it on purpose took the claim, too.
         if !self.directory.has(&self.made, &claim.spare)? {
             claim.let_go();
-            return Ok(false);
+            return Ok(());
         }
-        if !claim.may_try() {
-            return Err(Error::BUSY.into());
+        if !claim.is_patient() {
+            claim.let_go();
+            return Ok(self.directory.unlink(&claim.spare)?);
         }
+        check_replaceable(&self.directory, &self.name)?;
         let private =
-            private_names::link(&self.directory, &self.name, &self.made, &claim.spare, lock)?;
-        self.take_path(&private, lock).inspect_err(|_| {
+            private_names::link(&self.directory, &self.name, &self.made, &claim.spare, &lock)?;
+        self.take_path(&private, &lock).inspect_err(|_| {
             let _ = self.directory.unlink(&private);
         })?;
-        Ok(true)
+        claim.note_restored();
+        Ok(())
     }
 
     /// The claim to the path, if this process has made the file.
@@ -298,7 +289,7 @@ impl SocketFile {
     /// What a wait for clients does in between: gets the path back, if it was just lost.
     pub(crate) fn restore_if_told(&self) {
         if self.claim.as_ref().is_some_and(Claim::is_told) {
-            // What became of it UDSOCK_OPTION_OWNS_FILE tells.
+            // What became of it UDSOCK_OPTION_OWNS_FILE tells, which tries again.
             let _ = self.restore();
         }
     }

@@ -73,7 +73,7 @@ pub const UDSOCK_MAKE_PARENTS: u32 = 8;
 /// Whoever passes UDSOCK_REPLACE takes the path all the same, and keeps it: two servers of this
 /// library never take it from each other in turn. Another program, whose file this one replaces,
 /// runs on without a path. From who takes it more than 8 times in a minute it is not had back, nor
-/// where it can't be (no rights, something there that is no socket): then
+/// as long as it can't be (no rights, no descriptors, something there that is no socket): then
 /// UDSOCK_OPTION_OWNS_FILE is 0.
 ///
 /// For this the file has a second name beside the path, ".udsock-...-spare", as long as the

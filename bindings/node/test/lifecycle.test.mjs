@@ -129,6 +129,22 @@ test('retry: the server may come later', GUARD, async (t) => {
   assert.equal(await text(await connecting), 'here I am');
 });
 
+test('restoreFile: a path that was lost is had back', GUARD, async (t) => {
+  const server = using(t, createServer((socket) => socket.end('still here')));
+  server.listen({ path: at('restored'), restoreFile: true });
+  await once(server, 'listening');
+  assert.equal(server.restored, 0);
+  fs.unlinkSync(at('restored'));
+  assert.equal(await text(await promises.connect(at('restored'), { retry: true })), 'still here');
+  assert.equal(server.restored, 1);
+  assert.equal(server.ownsFile, true);
+  const next = using(t, await promises.listen(at('restored'), { replace: true }));
+  assert.equal(server.ownsFile, false);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  assert.equal(next.ownsFile, true);
+  await assert.rejects(promises.listen('@name', { restoreFile: true }), /restoreFile: true makes/);
+});
+
 /** An owner without the right to write is not let in, but may give it to himself; root always is. */
 function withoutRights(t, directory) {
   const before = process.cwd();

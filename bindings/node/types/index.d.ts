@@ -55,6 +55,11 @@ export interface BindOptions {
   keepFile?: boolean;
   /** Make the directories that are missing. */
   makeParents?: boolean;
+  /**
+   * Get the path back, with the clients that wait, when the file was removed or another program
+   * took the path: within 200 ms. Not from who says `replace`.
+   */
+  restoreFile?: boolean;
 }
 
 interface ReceiveOptions {
@@ -273,6 +278,8 @@ export class Server<T extends Socket | Connection = Socket> extends EventEmitter
   readonly refused: number;
   /** Whether the path still leads here: not after another server has replaced this one. */
   readonly ownsFile: boolean;
+  /** How often a server with `restoreFile` has had its path back. */
+  readonly restored: number;
   /** Gives its descriptor away, which is the caller's to close. The file stays. */
   release(): number;
   /** Leaves the file to a successor: this process will not remove it. */

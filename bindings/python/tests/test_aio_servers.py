@@ -59,6 +59,16 @@ def test_connecting_waits_for_a_server_if_asked_to(path: str, loop_kind: str) ->
 
 
 @every_loop
+def test_a_server_gets_its_path_back(path: str, loop_kind: str) -> None:
+    async def main() -> None:
+        async with await aio.start_server(echo, path, restore_file=True):
+            os.unlink(path)
+            assert await ask(await aio.open_connection(path, retry=True), b"x") == b"x"
+
+    run_clean(main, loop_kind)
+
+
+@every_loop
 def test_connecting_waits_until_the_file_is_open_to_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop_kind: str
 ) -> None:

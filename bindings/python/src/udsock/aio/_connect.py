@@ -64,6 +64,7 @@ class ServerOptions(TypedDict, total=False):
     reclaim: bool
     keep_file: bool
     make_parents: bool
+    restore_file: bool
 
 
 class ServingOptions(ServerOptions, TlsOptions, total=False):
