@@ -162,6 +162,8 @@ pub struct LiveServer {
     pub kind: Option<&'static str>,
     /// A process that has it open.
     pub pid: Option<u32>,
+    /// The process that this one was forked from has ended.
+    pub is_orphan: bool,
     /// Whose it is.
     pub uid: Option<u32>,
     /// Whether the one that it stands in the way of can take its place.
@@ -175,9 +177,13 @@ impl fmt::Display for LiveServer {
             Some(kind) => write!(out, "{kind} server is there")?,
             None => out.write_str("server is there")?,
         }
+        let orphan = match self.is_orphan {
+            true => "; its parent is gone, so it may be a worker that was left behind",
+            false => "",
+        };
         match (self.pid, self.uid) {
-            (Some(pid), Some(uid)) => write!(out, " (pid {pid}, uid {uid})")?,
-            (Some(pid), None) => write!(out, " (pid {pid})")?,
+            (Some(pid), Some(uid)) => write!(out, " (pid {pid}, uid {uid}{orphan})")?,
+            (Some(pid), None) => write!(out, " (pid {pid}{orphan})")?,
             (None, Some(uid)) => write!(out, " (uid {uid})")?,
             (None, None) => {}
         }

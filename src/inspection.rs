@@ -220,9 +220,11 @@ impl PinnedFile {
     /// Whoever serves there stands in the way. Not under a lock.
     pub(crate) fn obstacle(&self) -> Failure {
         let socket = self.socket();
+        let pid = socket.and_then(|socket| unix_diag::holder(&socket));
         Failure::Live(LiveServer {
             kind: socket.and_then(|socket| socket.kind()).map(Kind::name),
-            pid: socket.and_then(|socket| unix_diag::holder(&socket)),
+            pid,
+            is_orphan: pid.is_some_and(sys::is_orphan),
             uid: socket.and_then(|socket| socket.uid),
             replaceable: true,
         })

@@ -18,3 +18,4 @@ mod raw;
 mod names;
 mod starts;
 mod takers;
+mod workers;

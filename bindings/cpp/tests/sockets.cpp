@@ -116,7 +116,7 @@ TEST(a_path_that_was_lost_is_had_back)
     udsock::error err;
     udsock::bind_options options;
     options.restore_file = true;
-    const std::string path = dir.path("s");
+    const auto path = dir / "s";
     udsock::stream_server server(path, options, err);
     OK(void());
     CHECK(unlink(path.c_str()) == 0);

@@ -160,9 +160,9 @@ function withoutRights(t, directory) {
 }
 
 test('retry: the server may open its file to others later', GUARD, async (t) => {
-  fs.mkdirSync(at('closed'));
+  fs.mkdirSync(at('unopened'));
   fs.chmodSync(at('.'), 0o755);
-  withoutRights(t, at('closed'));
+  withoutRights(t, at('unopened'));
   const server = net.createServer((socket) => socket.end('open now')).listen('s');
   await once(server, 'listening');
   t.after(() => server.close());
