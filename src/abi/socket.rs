@@ -337,6 +337,11 @@ pub unsafe extern "C" fn udsock_connect(
 /// processes. A server that was shut down accepts no more, and can't be revived. A socket
 /// without a peer can be shut down, too: that side stays shut when it gets one.
 ///
+/// Not every peer answers who has shut his writing side: HTTP servers take it for a client that
+/// has gone, while the answer is being made, and close without one (Node.js, Bun, Deno, uvicorn,
+/// daphne, granian, nginx as a proxy); so does redis with a command that blocks. A client of HTTP
+/// says how long its request is, and shuts nothing down before it has the answer.
+///
 /// Returns 0.
 ///
 /// -EINVAL: `how` is something else.
