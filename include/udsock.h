@@ -91,9 +91,11 @@
  * is -E2BIG.
  *
  * Addresses are text. A path has up to 4095 bytes, however short sun_path is. "@name" is an
- * abstract name, which has no file; behind the "@" the escapes \0, \\ and \xNN stand for any byte.
- * "@" alone is a name that the kernel picks. For a file whose name begins with "@" write "./@name".
- * The library never cuts an address to fit.
+ * abstract name, which has no file; behind the "@" the escapes \0, \\ and \xNN stand for any byte,
+ * and \z at the end for NULs up to the end of sun_path (108 bytes). Some programs bind such names,
+ * which are others: "abns@name" of HAProxy and "\0name" of Node.js 20 are "@name\z", uWSGI's "@name"
+ * is "@name\0", and PostgreSQL's is "@name/.s.PGSQL.5432". "@" alone is a name that the kernel picks.
+ * For a file whose name begins with "@" write "./@name". The library never cuts an address to fit.
  *
  * Descriptors are close-on-exec from the first moment.
  */
@@ -234,9 +236,31 @@ const char *udsock_error_text(int64_t code);
 #define UDSOCK_MAKE_PARENTS 8
 
 /**
- * Connect flag: while there is no server (no file: ENOENT; nobody behind it:
- * ECONNREFUSED) try again, with pauses that grow from 50 microseconds to 20 ms, until
- * the timeout.
+ * Bind flag: the server gets its path back when it has lost it. A server loses its path when
+ * somebody removes the file (a program that was replaced and removes its path when it ends; a
+ * clean-up of /tmp), or when another program takes the path, as many servers do. It stays the
+ * same socket, with its queue and its connections. It gets the path back at once while
+ * udsock_accept or a poller waits for it (but not a forked child's poller), and else when the
+ * program reads UDSOCK_OPTION_OWNS_FILE. UDSOCK_OPTION_RESTORED counts how often.
+ *
+ * A server with UDSOCK_REPLACE takes the path all the same, and keeps it: two servers of this
+ * library never take it from each other in turn. Another program, whose file this server
+ * replaces, runs on without a path. The server does not get the path back from a program that
+ * takes it more than 8 times in a minute, nor while it can't (no rights, no descriptors,
+ * something there that is no socket): then UDSOCK_OPTION_OWNS_FILE is 0.
+ *
+ * For this the file has a second name beside the path, ".udsock-...-spare", as long as the
+ * server lives, and the process has two descriptors more (inotify). -EOPNOTSUPP: the file
+ * system has no links, or a datagram socket. -EACCES: the mode does not let the file's owner
+ * read it, and that is not root. -EADDRINUSE: another server has this flag for this path.
+ */
+#define UDSOCK_RESTORE_FILE 16
+
+/**
+ * Connect flag: while there is no server (no file: ENOENT; nobody behind it: ECONNREFUSED) try
+ * again until the timeout, with pauses that grow from 50 microseconds to 20 ms. Many servers
+ * make their file first and open it to others afterwards: so the call also tries again, for a
+ * second, after EACCES and EPERM.
  */
 #define UDSOCK_RETRY 1
 
@@ -256,7 +280,10 @@ typedef int64_t udsock_t;
 typedef struct udsock_bind_options {
     /** sizeof(udsock_bind_options). */
     uint32_t size;
-    /** UDSOCK_REPLACE, UDSOCK_NO_RECLAIM, UDSOCK_KEEP_FILE, UDSOCK_MAKE_PARENTS, or 0. */
+    /**
+     * UDSOCK_REPLACE, UDSOCK_NO_RECLAIM, UDSOCK_KEEP_FILE, UDSOCK_MAKE_PARENTS,
+     * UDSOCK_RESTORE_FILE, or 0.
+     */
     uint32_t flags;
     /**
      * The permission bits of the socket file, exactly these, whatever the umask is. A client
@@ -503,10 +530,11 @@ udsock_t udsock_accept(udsock_t s,
  * -ENOENT: nothing is at the path. Also: the path is longer than 107 bytes, and /proc is not
  * there.
  * -ECONNREFUSED: nobody is behind the address: the server is gone or does not listen, the file
- * is no socket, or nobody has the abstract name. Also: the file belongs to a live server, but
- * through another layer (see udsock_bind).
+ * is no socket, or nobody has the abstract name. (If a socket has one that differs only in NULs
+ * at its end, or that goes on with a slash, the message says how to write that.) Also: the file
+ * belongs to a live server, but through another layer (see udsock_bind).
  * -EACCES: no write permission on the file, or no search permission on a directory of the
- * path.
+ * path. With UDSOCK_RETRY this is told after a second.
  * -EPERM: a sandbox keeps this process from it (Landlock: abstract names beyond its scope), or
  * the datagram socket there is connected to another one.
  * -EPROTOTYPE: a socket of another kind is there.
@@ -525,6 +553,12 @@ int32_t udsock_connect(udsock_t s,
  * UDSOCK_WRITE, or both added. It acts on the socket itself, and so on its copies in other
  * processes. A server that was shut down accepts no more, and nothing revives it. A socket
  * without a peer can be shut down, too: that side stays shut when it gets a peer.
+ *
+ * Some peers do not answer a client that has shut its writing side. HTTP servers take it for a
+ * client that has gone, and close without an answer if they are still making that (Node.js,
+ * Bun, Deno, uvicorn, daphne, granian, nginx as a proxy); so does redis with a command that
+ * blocks. A client of HTTP should say how long its request is, and shut nothing down before it
+ * has the answer.
  *
  * Returns 0.
  *
@@ -1117,7 +1151,11 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
  */
 #define UDSOCK_OPTION_READABLE_BYTES 10
 
-/** Option, to read: 1 if the path that this socket was bound to still leads to its own file. */
+/**
+ * Option, to read: 1 if the path that this socket was bound to still leads to its own file. A
+ * server with UDSOCK_RESTORE_FILE that has lost its path gets it back before it answers; 0 means
+ * that it could not, or was replaced.
+ */
 #define UDSOCK_OPTION_OWNS_FILE 11
 
 /**
@@ -1128,6 +1166,9 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
  * UDSOCK_OPTION_RECEIVE_CREDENTIALS. -ENOPROTOOPT: the kernel is older than Linux 6.5.
  */
 #define UDSOCK_OPTION_RECEIVE_PIDFD 12
+
+/** Option, to read: how often a server with UDSOCK_RESTORE_FILE has had its path back. */
+#define UDSOCK_OPTION_RESTORED 13
 
 /**
  * Reads an option (UDSOCK_OPTION_...).

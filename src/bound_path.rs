@@ -5,6 +5,8 @@
 //! 3. *Reclaim.* Under the directory's lock, a dead server's file goes, and 1 again.
 //! 4. *Own.* Owner and mode; until then nobody may connect whom they would not let.
 //!
+//! 5. *Claim*, if the path is to be had back when it is lost.
+//!
 //! To replace a live server, 1 is to a private name beside the path, and so it is for a name
 //! that no address holds.
 
@@ -13,8 +15,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use crate::address::NO_PROC;
+use crate::claim::{Claim, Watch};
 use crate::directory::{Directory, Lock};
-use crate::error::{Error, Failure, NotKept, Result};
+use crate::error::{Error, Result};
+use crate::failure::{Failure, NotKept};
 use crate::inspection::{PinnedFile, SeenSocket, Sight, look, not_a_socket};
 use crate::private_names;
 use crate::sys::{self, FileStatus, SocketName};
@@ -39,6 +43,8 @@ pub(crate) struct FileOptions {
     pub(crate) keep: bool,
     /// Make the directories that are missing.
     pub(crate) make_parents: bool,
+    /// Get the path back when it is lost.
+    pub(crate) restore: bool,
 }
 
 impl FileOptions {
@@ -59,6 +65,14 @@ pub(crate) struct Made {
     /// The name under which it was bound, if that is not the place's.
     pub(crate) private: Option<ShortText>,
     pub(crate) file: FileStatus,
+    pub(crate) claim: Option<Claim>,
+}
+
+impl Made {
+    /// What the file is called, once it is made.
+    fn name<'a>(&'a self, name: &'a CStr, options: &FileOptions) -> &'a CStr {
+        self.private.as_deref().filter(|_| options.replace).unwrap_or(name)
+    }
 }
 
 /// Why there is none.
@@ -97,7 +111,7 @@ impl Place<'_> {
         let bound = private.as_deref().unwrap_or(self.name);
         // Without this the file could not be removed safely, so it is asked for twice.
         let file = self.directory.status(bound).or_else(|_| self.directory.status(bound))?;
-        let made = Made { private, file };
+        let mut made = Made { private, file, claim: None };
         self.own(&made, options)
             .map_err(Refusal::from)
             .and_then(|()| match &made.private {
@@ -108,6 +122,13 @@ impl Place<'_> {
                 let bound = made.private.as_deref().unwrap_or(self.name);
                 let _ = self.directory.remove(&made.file, || bound, Lock::PATIENCE);
             })?;
+        if options.restore {
+            let claim = self.claim(&made, options).inspect_err(|_| {
+                let bound = made.name(self.name, options);
+                let _ = self.directory.remove(&made.file, || bound, Lock::PATIENCE);
+            })?;
+            made.claim = Some(claim);
+        }
         Ok(made)
     }
 
@@ -265,6 +286,41 @@ impl Place<'_> {
         self.take(no_reclaim, Some(lock), place)
     }
 
+    /// A spare name for the file, which no other server has. Who is to replace one gets it with
+    /// the path, and a private name until then.
+    fn claim(&self, made: &Made, options: &FileOptions) -> Result<Claim, Refusal> {
+        let Self { socket, directory, name } = *self;
+        let bound = made.name(self.name, options);
+        let watch = Watch::new(socket, directory.pin(bound)?.as_fd())?;
+        let spare = private_names::spare(name);
+        let mut lock = directory.lock()?;
+        let private = if options.replace {
+            let private = private_names::link(directory, name, &made.file, bound, &lock);
+            Some(private.map_err(Failure::at(SECOND_NAME))?)
+        } else {
+            if directory.status(&spare).is_ok() {
+                let swept = private_names::sweep(directory, name, lock);
+                lock = swept.map_or_else(|| directory.lock(), Ok)?;
+            }
+            match directory.link(&made.file, bound, &spare) {
+                Ok(()) => None,
+                Err(Error::EXISTS) => return Err(self.look_at_spare(&spare)?),
+                Err(error) => return Err(Failure::Step { step: SECOND_NAME, error }.into()),
+            }
+        };
+        drop(lock);
+        Ok(Claim::new(watch, spare, private))
+    }
+
+    /// Somebody claims the path, and is about to get it back.
+    fn look_at_spare(&self, spare: &CStr) -> Result<Refusal, Failure> {
+        Ok(match look(self.directory, spare)? {
+            Sight::Socket(seen) => Refusal::Live(seen.into_file()),
+            Sight::NotASocket(file) => not_a_socket(&file).into(),
+            Sight::Nothing => Error::BUSY.into(),
+        })
+    }
+
     /// Takes a name that was found taken, by this attempt, from a dead server.
     ///
     /// Under the lock, and after an attempt that failed: the kernel makes a socket file first
@@ -331,7 +387,7 @@ impl Place<'_> {
             Err(error @ Error::BUSY) => return Err(Failure::Step { step: MOUNTED, error }),
             Err(error) => return Err(Failure::Step { step: "remove a dead server's file", error }),
         }
-        if private_names::first_is_taken(self.directory, self.name) {
+        if private_names::any_is_left(self.directory, self.name) {
             return Ok(private_names::sweep(self.directory, self.name, lock));
         }
         Ok(Some(lock))
@@ -346,6 +402,9 @@ pub(crate) fn check_replaceable(directory: &Directory, name: &CStr) -> Result<()
         Err(error) => Err(error.into()),
     }
 }
+
+const SECOND_NAME: &str = "give the file a second name, as UDSOCK_RESTORE_FILE takes (not every \
+                           file system can)";
 
 pub(crate) const PUBLISH: &str = "publish the file";
 

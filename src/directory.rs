@@ -12,7 +12,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 use std::{array, thread};
 
-use crate::error::{Error, Failure, Result};
+use crate::error::{Error, Result};
+use crate::failure::Failure;
 use crate::sys::{self, FileStatus, SocketName};
 use crate::text::ShortText;
 
@@ -64,6 +65,20 @@ impl Directory {
                 })
             }
             result => result,
+        }
+    }
+
+    /// Another name for this file, never over what is there. Whoever had taken its name meanwhile
+    /// has no other one afterwards.
+    pub(crate) fn link(&self, file: &FileStatus, name: &CStr, other: &CStr) -> Result<()> {
+        sys::link_at(self.fd(), name, other)?;
+        match self.has(file, other) {
+            Ok(true) => Ok(()),
+            // (On a file system that makes another file of a link, too.)
+            result => {
+                let _ = self.unlink(other);
+                result.and(Err(Error::NOT_SUPPORTED))
+            }
         }
     }
 

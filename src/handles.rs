@@ -5,7 +5,8 @@ use std::ops::Deref;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 use std::time::Duration;
 
-use crate::error::{Error, Failure, Result};
+use crate::error::{Error, Result};
+use crate::failure::Failure;
 use crate::handle_table::{HandleTable, InUse, Vacancy};
 use crate::process_lock::ProcessLock;
 use crate::socket::Socket;
@@ -45,7 +46,7 @@ pub(crate) trait Other: Any + Send + Sync {
     fn is_of_this_process(&self) -> bool;
 
     /// This socket is about to be closed, or given away.
-    fn forget(&self, socket: i64, fd: BorrowedFd<'_>);
+    fn forget(&self, handle: i64, socket: &Socket);
 }
 
 /// A socket in use.
@@ -223,7 +224,7 @@ pub(crate) fn release(handle: i64) -> Result<RawFd> {
 fn unwatch(handle: i64, socket: &Socket) {
     for watcher in socket.end_watching() {
         if let Ok(watcher) = get_other(watcher) {
-            watcher.other().forget(handle, socket.fd());
+            watcher.other().forget(handle, socket);
         }
     }
 }

@@ -5,7 +5,8 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use crate::address::{Address, NO_PROC, split};
 use crate::directory::{Directory, Lock};
-use crate::error::{Error, Failure, LiveServer, Result};
+use crate::error::{Error, Result};
+use crate::failure::{Failure, LiveServer};
 use crate::kind::Kind;
 use crate::sys::{self, FileStatus, SocketName};
 use crate::unix_diag::{self, OpenSocket};
@@ -220,9 +221,11 @@ impl PinnedFile {
     /// Whoever serves there stands in the way. Not under a lock.
     pub(crate) fn obstacle(&self) -> Failure {
         let socket = self.socket();
+        let pid = socket.and_then(|socket| unix_diag::holder(&socket));
         Failure::Live(LiveServer {
             kind: socket.and_then(|socket| socket.kind()).map(Kind::name),
-            pid: socket.and_then(|socket| unix_diag::holder(&socket)),
+            pid,
+            is_orphan: pid.is_some_and(sys::is_orphan),
             uid: socket.and_then(|socket| socket.uid),
             replaceable: true,
         })

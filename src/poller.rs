@@ -22,6 +22,7 @@ mod items;
 mod kept;
 mod member;
 mod output;
+mod paths;
 mod pauses;
 mod round;
 mod sender;
@@ -92,6 +93,8 @@ impl State {
 /// Handles are larger.
 const WAKE: u64 = 1;
 const CLOCK: u64 = 2;
+/// With a handle: not the server, but the names of its file. No handle has this bit.
+const PATH: u64 = 1 << 62;
 
 impl Poller {
     pub(crate) fn create(handle: i64, limits: Limits) -> Result<Self> {
@@ -148,8 +151,13 @@ impl Poller {
     /// Takes the member in, watched for what interests it. If that fails nobody watches it.
     fn watch(&self, state: &mut State, member: Member, socket: &Socket) -> Result<()> {
         let handle = member.socket;
-        let result =
-            state.members.insert(member).and_then(|member| self.follow(member, socket.fd()));
+        let is_server = member.role == Role::Server;
+        let result = state.members.insert(member).and_then(|member| {
+            if is_server {
+                self.watch_path(handle, socket)?;
+            }
+            self.follow(member, socket.fd())
+        });
         result.inspect_err(|_| {
             state.members.remove(handle);
             socket.stop_watching(self.handle);
@@ -175,6 +183,9 @@ impl Poller {
     fn unwatch(&self, member: &Member, socket: &Socket) {
         if member.watched != 0 {
             let _ = sys::unwatch(self.epoll(), socket.fd());
+        }
+        if member.role == Role::Server {
+            self.unwatch_path(socket);
         }
     }
 
@@ -219,6 +230,7 @@ impl Poller {
                 match number {
                     WAKE => woken |= self.take_wake(),
                     CLOCK => self.end_pauses(&mut state, round),
+                    number if number & PATH != 0 => paths::restore((number & !PATH) as i64),
                     handle => {
                         // Without memory the kernel tells again, if perhaps not first.
                         self.serve_or_leave(&mut state, handle as i64, events, round);
@@ -442,14 +454,14 @@ impl Other for Poller {
         self.process == sys::fork_generation()
     }
 
-    fn forget(&self, socket: i64, fd: BorrowedFd<'_>) {
+    fn forget(&self, handle: i64, socket: &Socket) {
         if !self.is_of_this_process() {
             return;
         }
         let mut state = self.locked();
         // Others may have the same open file: then closing alone would not end it.
-        if state.members.remove(socket).is_some_and(|member| member.watched != 0) {
-            let _ = sys::unwatch(self.epoll(), fd);
+        if let Some(member) = state.members.remove(handle) {
+            self.unwatch(&member, socket);
         }
         self.unlock(state);
     }

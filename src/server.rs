@@ -4,11 +4,13 @@ use std::ffi::CStr;
 use std::os::fd::AsFd;
 
 use crate::bound_path::FileOptions;
-use crate::error::{Error, Failure, Result};
+use crate::error::{Error, Result};
+use crate::failure::Failure;
 use crate::kind::Kind;
 use crate::socket::Socket;
+use crate::socket_file::SocketFile;
 use crate::sys::{self, Credentials};
-use crate::wait::{Readiness, Wait};
+use crate::wait::{self, Readiness, Wait};
 
 impl Socket {
     /// A socket that is bound and, if its kind has connections, listens.
@@ -107,11 +109,27 @@ impl Socket {
 
     /// `None`: one was refused.
     fn next_client(&self, wait: &mut Wait) -> Result<Option<Self>> {
+        if let Some(file) = self.claimed_file() {
+            return self.next_client_at_claim(wait, &file);
+        }
         self.wait_until(wait, Readiness::ReadableOrShut, |shut_down| {
             match self.accept_once() {
                 // Readable for ever, and nothing to accept: someone who shares this
                 // server shut it down. Blocked acceptors are told the same.
                 Err(Error::WOULD_BLOCK) if shut_down => Err(Error::INVALID),
+                result => result,
+            }
+        })
+    }
+
+    /// The same, of a server that gets its path back meanwhile.
+    #[cold]
+    fn next_client_at_claim(&self, wait: &mut Wait, file: &SocketFile) -> Result<Option<Self>> {
+        let Some(claim) = file.claim() else { return Err(Error::INVALID) };
+        self.wait_for(claim.either(), wait, Readiness::Readable, |_| {
+            file.restore_if_told();
+            match self.accept_once() {
+                Err(Error::WOULD_BLOCK) if wait::is_shut(self.fd())? => Err(Error::INVALID),
                 result => result,
             }
         })

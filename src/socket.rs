@@ -7,12 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::access::{Access, Place};
-use crate::address::{self, Address};
+use crate::address::Address;
 use crate::bound_path::FileOptions;
+use crate::claim::Claim;
 use crate::directory::Lock;
-use crate::error::{Error, Failure, LiveServer, Result};
+use crate::error::{Error, Result};
+use crate::failure::{Failure, LiveServer};
 use crate::handle_table::InUse;
 use crate::kind::Kind;
+use crate::name_text;
 use crate::process_lock::ProcessLock;
 use crate::settings::{Pass, Settings};
 use crate::socket_file::{OwnFile, SocketFile};
@@ -178,6 +181,12 @@ impl Socket {
                     error: Error::NOT_SUPPORTED,
                 });
             }
+            Address::Path(_) if options.restore && self.kind == Kind::Datagram => {
+                return Err(Failure::Step {
+                    step: "UDSOCK_RESTORE_FILE is for servers that accept connections",
+                    error: Error::NOT_SUPPORTED,
+                });
+            }
             Address::Path(path) => {
                 self.file.bind(self.fd(), path, options).map_err(|failure| self.advise(failure))?;
             }
@@ -299,16 +308,31 @@ impl Socket {
         }
     }
 
-    /// Whether the path still leads to this socket's own file.
+    /// Whether the path still leads to this socket's own file, or does again.
     pub(crate) fn owns_file(&self) -> bool {
-        self.file().is_some_and(|file| file.is_ours())
+        self.file().is_some_and(|file| {
+            // If it can't be had back, that is the answer.
+            let _ = file.restore();
+            file.is_ours()
+        })
+    }
+
+    /// Its file, if the path is to be had back when it is lost.
+    pub(crate) fn claimed_file(&self) -> Option<InUse<'static, SocketFile>> {
+        self.file.claimed()
+    }
+
+    /// How often the path was had back.
+    pub(crate) fn restored(&self) -> u32 {
+        let file = self.claimed_file();
+        file.as_ref().and_then(|file| file.claim()).map_or(0, Claim::restored)
     }
 
     /// Shows the address it is bound to, as it was given. Empty: none.
     pub(crate) fn local_address<T>(&self, show: impl FnOnce(&CStr) -> Result<T>) -> Result<T> {
         match self.local.get() {
             Some(text) => show(text),
-            None => show(&address::text_of(&sys::local_name(self.fd())?)),
+            None => show(&name_text::text_of(&sys::local_name(self.fd())?)),
         }
     }
 
@@ -317,7 +341,7 @@ impl Socket {
         let name = sys::remote_name(self.fd())?;
         self.remote.read(|text| match text {
             Some(text) => show(text),
-            None => show(&address::text_of(&name)),
+            None => show(&name_text::text_of(&name)),
         })
     }
 
@@ -338,6 +362,17 @@ impl Socket {
         attempt: impl FnMut(bool) -> Result<T>,
     ) -> Result<T> {
         wait.until(self.fd(), &self.interrupt, &self.spin, readiness, attempt)
+    }
+
+    /// The same, where something else is readable when there is reason for an attempt.
+    pub(crate) fn wait_for<T>(
+        &self,
+        readable: BorrowedFd<'_>,
+        wait: &mut Wait,
+        readiness: Readiness,
+        attempt: impl FnMut(bool) -> Result<T>,
+    ) -> Result<T> {
+        wait.until(readable, &self.interrupt, &self.spin, readiness, attempt)
     }
 
     /// How long its waits try before they sleep.
@@ -478,7 +513,7 @@ impl Socket {
 
 /// What needs a file to make sense.
 fn check_without_file(options: &FileOptions) -> Result<(), Failure> {
-    let FileOptions { mode, user, group, replace, make_parents, .. } = *options;
+    let FileOptions { mode, user, group, replace, make_parents, restore, .. } = *options;
     if mode.is_some() || user.is_some() || group.is_some() {
         return Err(Failure::Invalid(
             "an abstract name has no file, so no mode and no owner: everyone can connect",
@@ -487,6 +522,11 @@ fn check_without_file(options: &FileOptions) -> Result<(), Failure> {
     if replace || make_parents {
         return Err(Failure::Invalid(
             "an abstract name has no file: UDSOCK_REPLACE and UDSOCK_MAKE_PARENTS make no sense",
+        ));
+    }
+    if restore {
+        return Err(Failure::Invalid(
+            "an abstract name has no file: UDSOCK_RESTORE_FILE makes no sense",
         ));
     }
     Ok(())

@@ -10,7 +10,8 @@
 //! 2. *Bind* (`bound_path`), to the path or, to replace another, to a private name.
 //! 3. *Publish.* What has a private name takes the path over when the socket listens, in one
 //!    step.
-//! 4. *Remove.* Under the lock, if the path still leads to the file that was made.
+//! 4. *Restore*, if that was asked for and the path was lost (`claim`).
+//! 5. *Remove.* Under the lock, if the path still leads to the file that was made.
 //!
 //! Whatever makes, publishes or removes a file is a critical section, from whose end on the
 //! file is in the table, where the clean-up finds it.
@@ -23,11 +24,14 @@ use std::time::Duration;
 
 use crate::address::split;
 use crate::bound_path::{ATTEMPTS, FileOptions, MOUNTED, Made, PUBLISH, Place, check_replaceable};
+use crate::claim::Claim;
 use crate::critical_section::CriticalSection;
 use crate::directory::{Directory, Lock};
-use crate::error::{Error, Failure, Result};
+use crate::error::{Error, Result};
+use crate::failure::Failure;
 use crate::handle_table::{HandleTable, InUse};
 use crate::parents::{self, Parents};
+use crate::private_names;
 use crate::sys::{self, FileStatus};
 use crate::text::{ShortText, c_string};
 
@@ -42,7 +46,11 @@ pub(crate) fn all() -> impl Iterator<Item = InUse<'static, SocketFile>> {
 /// A socket's own file, once it has made one: its handle in the table. A socket that is dropped
 /// without being closed leaves none behind.
 #[derive(Default)]
-pub(crate) struct OwnFile(AtomicI64);
+pub(crate) struct OwnFile {
+    handle: AtomicI64,
+    /// What is asked before each wait for a client.
+    has_claim: AtomicBool,
+}
 
 impl OwnFile {
     /// Binds the socket to the path. If anything fails nothing is left. A name can't be taken
@@ -73,13 +81,15 @@ impl OwnFile {
         let section = CriticalSection::begin();
         let made = Place { socket, directory: &directory, name: &name }.make(options);
         match made {
-            Ok(Made { private, file }) => {
+            Ok(Made { private, file, claim }) => {
                 let is_published = private.is_none() || !options.replace;
                 let stays = is_published && options.keep;
                 let fate = if stays { Fate::Stays } else { Fate::Goes };
+                let has_claim = claim.is_some();
                 let file = SocketFile {
                     directory,
                     name,
+                    claim,
                     published: AtomicBool::new(is_published),
                     private,
                     made: file,
@@ -88,7 +98,8 @@ impl OwnFile {
                     process: sys::fork_generation(),
                     fate: AtomicU32::new(fate as u32),
                 };
-                self.0.store(vacancy.fill(file).get(), Ordering::Release);
+                self.handle.store(vacancy.fill(file).get(), Ordering::Release);
+                self.has_claim.store(has_claim, Ordering::Release);
                 Ok(())
             }
             Err(refusal) => {
@@ -100,7 +111,15 @@ impl OwnFile {
     }
 
     pub(crate) fn get(&self) -> Option<InUse<'static, SocketFile>> {
-        FILES.get(self.0.load(Ordering::Acquire))
+        FILES.get(self.handle.load(Ordering::Acquire))
+    }
+
+    /// The file, if its path is to be had back by this process.
+    pub(crate) fn claimed(&self) -> Option<InUse<'static, SocketFile>> {
+        if !self.has_claim.load(Ordering::Acquire) {
+            return None;
+        }
+        self.get().filter(|file| file.claim().is_some())
     }
 }
 
@@ -109,7 +128,7 @@ impl Drop for OwnFile {
         if let Some(file) = self.get() {
             // In the table until it is gone.
             let _ = file.remove(Lock::PATIENCE);
-            FILES.close(*self.0.get_mut());
+            FILES.close(*self.handle.get_mut());
         }
     }
 }
@@ -130,6 +149,7 @@ pub(crate) struct SocketFile {
     private: Option<ShortText>,
     published: AtomicBool,
     made: FileStatus,
+    claim: Option<Claim>,
     parents: Parents,
     /// Not to be removed once it is published.
     keep: bool,
@@ -157,24 +177,107 @@ impl SocketFile {
         }
         let _section = CriticalSection::begin();
         let lock = self.directory.lock()?;
+        self.take_path(private, &lock)?;
+        self.published.store(true, Ordering::Release);
+        self.take_spare();
+        if self.keep {
+            self.fate.store(Fate::Stays as u32, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// The path leads to what has the private name, which is gone then.
+    fn take_path(&self, private: &CStr, lock: &Lock) -> Result<(), Failure> {
         for _ in 0..ATTEMPTS {
-            match self.directory.rename_new(private, &self.name, &lock) {
+            match self.directory.rename_new(private, &self.name, lock) {
                 Err(Error::EXISTS) => {}
-                result => return self.note_published(result),
+                result => return result.map_err(at_publishing),
             }
             check_replaceable(&self.directory, &self.name)?;
             match self.directory.exchange(private, &self.name) {
                 Err(Error::NOT_FOUND) => continue,
                 // Here what is no socket and came after the look is lost.
                 Ok(false) => {
-                    return self.note_published(self.directory.rename_over(private, &self.name));
+                    let over = self.directory.rename_over(private, &self.name);
+                    return over.map_err(at_publishing);
                 }
                 result => result.map_err(at_publishing)?,
             };
-            self.drop_displaced(private)?;
-            return self.note_published(Ok(()));
+            return self.drop_displaced(private);
         }
         Err(Failure::Plain(Error::BUSY))
+    }
+
+    /// The path was taken over: who claimed it before does so no longer.
+    fn take_spare(&self) {
+        let of_others = private_names::spare(&self.name);
+        match self.claim.as_ref().and_then(|claim| Some((claim, claim.private.as_deref()?))) {
+            Some((claim, private)) => {
+                if self.directory.rename_over(private, &claim.spare).is_err() {
+                    claim.let_go();
+                    let _ = self.directory.unlink(private);
+                }
+            }
+            None if self.directory.status(&of_others).is_ok_and(|file| file.is_socket()) => {
+                let _ = self.directory.unlink(&of_others);
+            }
+            None => {}
+        }
+    }
+
+    /// Gets the path back, if it was lost and is claimed still. What fails now can succeed later.
+    pub(crate) fn restore(&self) -> Result<(), Failure> {
+        let Some(claim) = self.claim() else { return Ok(()) };
+        if !claim.is_held() || !self.is_published() || self.is_ours() {
+            return Ok(());
+        }
+        let _section = CriticalSection::begin();
+        let lock = self.directory.lock()?;
+        // It may be about to be closed; or another thread was faster.
+        if !claim.is_held() || self.directory.has(&self.made, &self.name)? {
+            return Ok(());
+        }
+        // Who took it on purpose took the claim, too.
+        if !self.directory.has(&self.made, &claim.spare)? {
+            claim.let_go();
+            return Ok(());
+        }
+        if !claim.is_patient() {
+            claim.let_go();
+            return Ok(self.directory.unlink(&claim.spare)?);
+        }
+        check_replaceable(&self.directory, &self.name)?;
+        let private =
+            private_names::link(&self.directory, &self.name, &self.made, &claim.spare, &lock)?;
+        self.take_path(&private, &lock).inspect_err(|_| {
+            let _ = self.directory.unlink(&private);
+        })?;
+        claim.note_restored();
+        Ok(())
+    }
+
+    /// The claim to the path, if this process has made the file.
+    pub(crate) fn claim(&self) -> Option<&Claim> {
+        self.claim.as_ref().filter(|_| self.process == sys::fork_generation())
+    }
+
+    /// What a wait for clients does in between: gets the path back, if it was just lost.
+    pub(crate) fn restore_if_told(&self) {
+        if self.claim.as_ref().is_some_and(Claim::is_told) {
+            // What became of it UDSOCK_OPTION_OWNS_FILE tells, which tries again.
+            let _ = self.restore();
+        }
+    }
+
+    /// Nothing is had back from now on, and the spare name goes.
+    fn drop_claim(&self, patience: Duration) {
+        if let Some(claim) = self.claim().filter(|claim| claim.let_go()) {
+            let spare = || match &claim.private {
+                Some(private) if !self.is_published() => &**private,
+                _ => &*claim.spare,
+            };
+            let _ = self.directory.remove(&self.made, spare, patience);
+        }
     }
 
     /// What was at the path has the private name now, and goes; or, if somebody put it
@@ -185,15 +288,6 @@ impl SocketFile {
         })?;
         // The path is taken over: if the old name can't go now, the next start sees to it.
         let _ = self.directory.unlink(private);
-        Ok(())
-    }
-
-    fn note_published(&self, result: Result<()>) -> Result<(), Failure> {
-        result.map_err(at_publishing)?;
-        self.published.store(true, Ordering::Release);
-        if self.keep {
-            self.disown();
-        }
         Ok(())
     }
 
@@ -220,7 +314,7 @@ impl SocketFile {
             return Ok(false);
         }
         self.wait_for_other_remover();
-        if self.fate() != Fate::Goes {
+        if self.fate() != Fate::Goes && !self.claim.as_ref().is_some_and(Claim::is_held) {
             return Ok(false);
         }
         let _section = CriticalSection::begin();
@@ -229,7 +323,11 @@ impl SocketFile {
 
     /// The same, for who keeps all others out. Async-signal-safe.
     pub(crate) fn remove_in_section(&self, patience: Duration) -> Result<bool> {
-        if self.process != sys::fork_generation() || !self.change_fate(Fate::Goes, Fate::IsGoing) {
+        if self.process != sys::fork_generation() {
+            return Ok(false);
+        }
+        self.drop_claim(patience);
+        if !self.change_fate(Fate::Goes, Fate::IsGoing) {
             return Ok(false);
         }
         let removed = self.remove_now(patience);
@@ -274,6 +372,10 @@ impl SocketFile {
     /// Leaves the file to somebody else.
     pub(crate) fn disown(&self) {
         self.fate.store(Fate::Stays as u32, Ordering::Release);
+        if self.claim().is_some_and(Claim::is_held) {
+            let _section = CriticalSection::begin();
+            self.drop_claim(Lock::PATIENCE);
+        }
     }
 }
 

@@ -2,10 +2,12 @@
 //! who has one open (/proc).
 
 use std::ffi::CStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
 use crate::kind::Kind;
-use crate::sys;
+use crate::name_text::without_padding;
+use crate::sys::{self, SocketName};
 use crate::text::ShortText;
 
 /// A socket that some process has open.
@@ -64,6 +66,36 @@ pub(crate) fn find(fits: impl Fn(&Entry<'_>) -> bool) -> Result<Option<OpenSocke
         })
     })?;
     Ok(found)
+}
+
+/// An abstract name of this kind that is easily taken for this one: with more or fewer NULs at its
+/// end or, if there is none, the shortest of those that go on with a slash.
+pub(crate) fn find_neighbour(kind: Kind, name: &[u8]) -> Option<SocketName> {
+    let name = without_padding(name);
+    // Where there is no such list the kernel looks for the module that has it, each time.
+    static IS_MISSING: AtomicBool = AtomicBool::new(false);
+    // Nor for what every name begins with.
+    if name.is_empty() || IS_MISSING.load(Ordering::Relaxed) {
+        return None;
+    }
+    let rank = |other: &SocketName| {
+        let rest = &other.bytes()[name.len()..];
+        (rest.starts_with(b"/"), rest.len())
+    };
+    let mut found: Option<SocketName> = None;
+    let listed = sys::unix_diag(|part| {
+        visit(part, |Entry { socket, name: other }| {
+            let rest = other.strip_prefix(name).filter(|_| socket.kind() == Some(kind));
+            let is_like = |rest: &[u8]| without_padding(rest).is_empty() || rest.starts_with(b"/");
+            if let Some(other) = rest.filter(|rest| is_like(rest)).and(SocketName::new(other)) {
+                if found.as_ref().is_none_or(|found| rank(&other) < rank(found)) {
+                    found = Some(other);
+                }
+            }
+        })
+    });
+    IS_MISSING.store(listed == Err(Error::NOT_FOUND), Ordering::Relaxed);
+    listed.ok().and(found)
 }
 
 const ERROR: u16 = 2;

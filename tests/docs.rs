@@ -120,7 +120,7 @@ fn let_in_one_group() {
 
 #[test]
 fn restart_without_losing_a_client() {
-    if !has_all("restart_without_losing_a_client", &[]) {
+    if !has_all("restart_without_losing_a_client", &["python3"]) {
         return;
     }
     let page = Page::open("restart-without-losing-a-client.md");
@@ -139,6 +139,17 @@ fn restart_without_losing_a_client() {
     assert_eq!(said, last_words, "{status}");
     old.stop();
     assert!(!exists(&page, "app.sock"));
+
+    let keeper = page.start("./keeper");
+    assert!(page.run("python3 -c"));
+    assert!(page.run("./knock /run/app/kept.sock"));
+    let shown = page.take("./service /run/app/kept.sock");
+    let mut service = page.spawn(&shown.command);
+    let (said, status) = keeper.finish();
+    assert_eq!(said, shown.says[..1], "{status}");
+    assert_eq!(service.line(), shown.says[1]);
+    service.stop();
+    assert!(!exists(&page, "kept.sock"));
     page.is_complete();
 }
 

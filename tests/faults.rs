@@ -140,6 +140,8 @@ fn openings() -> Vec<Scenario> {
         Scenario::new("pair"),
         Scenario::new("pair-seqpacket"),
         Scenario::new("close"),
+        Scenario::new("restore"),
+        Scenario::new("restored"),
     ]
 }
 
@@ -149,6 +151,7 @@ fn replacements() -> Vec<Scenario> {
         Scenario::occupied("replace"),
         Scenario::new("replace-stale"),
         Scenario::new("replace"),
+        Scenario::occupied("replace-restore"),
         Scenario::occupied("listen"),
         // Not every file system can exchange names.
         Scenario { given: Some(("RENAME_EXCHANGE", "EINVAL")), ..Scenario::occupied("listen") },

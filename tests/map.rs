@@ -25,7 +25,9 @@ fn modules() -> BTreeMap<String, String> {
         let path = file.strip_prefix(&top).unwrap().with_extension("");
         let path = path.to_str().expect("UTF-8").replace('/', "::");
         let text = fs::read_to_string(file).expect("a source");
-        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap().to_owned();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let is_code = |line: &&str| !line.trim_start().starts_with("//");
+        let code = code.lines().filter(is_code).collect::<Vec<_>>().join("\n");
         (path.trim_end_matches("::mod").to_owned(), code)
     };
     let mut modules: BTreeMap<_, _> = found.iter().map(module).collect();

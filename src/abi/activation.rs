@@ -8,7 +8,8 @@ use super::codes::count;
 use super::error::{explain, udsock_error};
 use super::guard::guard;
 use crate::activation::activated;
-use crate::error::{Error, Failure};
+use crate::error::Error;
+use crate::failure::Failure;
 use crate::handles;
 
 /// Handles for the Unix sockets that a service manager passed to this process: systemd, or a

@@ -51,9 +51,29 @@ pub const UDSOCK_KEEP_FILE: u32 = 4;
 /// and it has no sticky bit.
 pub const UDSOCK_MAKE_PARENTS: u32 = 8;
 
-/// Connect flag: while there is no server (no file: ENOENT; nobody behind it:
-/// ECONNREFUSED) try again, with pauses that grow from 50 microseconds to 20 ms, until
-/// the timeout.
+/// Bind flag: the server gets its path back when it has lost it. A server loses its path when
+/// somebody removes the file (a program that was replaced and removes its path when it ends; a
+/// clean-up of /tmp), or when another program takes the path, as many servers do. It stays the
+/// same socket, with its queue and its connections. It gets the path back at once while
+/// udsock_accept or a poller waits for it (but not a forked child's poller), and else when the
+/// program reads UDSOCK_OPTION_OWNS_FILE. UDSOCK_OPTION_RESTORED counts how often.
+///
+/// A server with UDSOCK_REPLACE takes the path all the same, and keeps it: two servers of this
+/// library never take it from each other in turn. Another program, whose file this server
+/// replaces, runs on without a path. The server does not get the path back from a program that
+/// takes it more than 8 times in a minute, nor while it can't (no rights, no descriptors,
+/// something there that is no socket): then UDSOCK_OPTION_OWNS_FILE is 0.
+///
+/// For this the file has a second name beside the path, ".udsock-...-spare", as long as the
+/// server lives, and the process has two descriptors more (inotify). -EOPNOTSUPP: the file
+/// system has no links, or a datagram socket. -EACCES: the mode does not let the file's owner
+/// read it, and that is not root. -EADDRINUSE: another server has this flag for this path.
+pub const UDSOCK_RESTORE_FILE: u32 = 16;
+
+/// Connect flag: while there is no server (no file: ENOENT; nobody behind it: ECONNREFUSED) try
+/// again until the timeout, with pauses that grow from 50 microseconds to 20 ms. Many servers
+/// make their file first and open it to others afterwards: so the call also tries again, for a
+/// second, after EACCES and EPERM.
 pub const UDSOCK_RETRY: u32 = 1;
 
 /// Connect flag: return -EAGAIN if the server's queue is full, instead of waiting.
@@ -66,7 +86,8 @@ pub const UDSOCK_DONT_WAIT: u32 = 2;
 pub struct udsock_bind_options {
     /// sizeof(udsock_bind_options).
     pub size: u32,
-    /// UDSOCK_REPLACE, UDSOCK_NO_RECLAIM, UDSOCK_KEEP_FILE, UDSOCK_MAKE_PARENTS, or 0.
+    /// UDSOCK_REPLACE, UDSOCK_NO_RECLAIM, UDSOCK_KEEP_FILE, UDSOCK_MAKE_PARENTS,
+    /// UDSOCK_RESTORE_FILE, or 0.
     pub flags: u32,
     /// The permission bits of the socket file, exactly these, whatever the umask is. A client
     /// needs the write bit to connect. They hold from the first moment: where the umask has to

@@ -3,7 +3,8 @@
 use super::basics::udsock_t;
 use super::error::{explain, udsock_error};
 use super::guard::guard;
-use crate::error::{Error, Failure};
+use crate::error::Error;
+use crate::failure::Failure;
 use crate::handles;
 use crate::sys;
 

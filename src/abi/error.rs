@@ -7,7 +7,8 @@ use std::mem::{offset_of, size_of};
 use super::argument;
 use super::codes::code_of;
 use super::guard::{caught, guard};
-use crate::error::{Error, Failure, Result};
+use crate::error::{Error, Result};
+use crate::failure::Failure;
 use crate::words;
 
 /// The size of the text in a udsock_error, its NUL included.

@@ -7,7 +7,7 @@ use super::argument::{self, Sized32};
 use super::error::{explain, udsock_error};
 use super::guard::guard;
 use super::open_options::required_address;
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::inspection::{Inspection, State, inspect};
 use crate::kind::Kind;
 use crate::user_namespace::{known_group, known_user};

@@ -9,10 +9,11 @@ use super::argument::{self, Sized32, TextRoom};
 use super::basics::{udsock_credentials, udsock_t};
 use super::codes::{code_of, count};
 use super::guard::guard;
-use crate::address::{self, NameText};
+use crate::address;
 use crate::batch::{Delivery, Inbox, Outbox, Outgoing};
 use crate::error::{Error, Result};
 use crate::handles;
+use crate::name_text::{self, NameText};
 use crate::socket::Socket;
 use crate::sys::{Ancillary, Buffer, Credentials, Sender, SocketName};
 use crate::user_namespace::known_of_sender;
@@ -256,12 +257,12 @@ impl Message {
     /// Whether the sender's address will fit, before the message is taken.
     fn check_address_room(&self, socket: &Socket, wait: &mut Wait) -> Result<()> {
         let capacity = self.content.address_capacity;
-        if !self.wants_address() || capacity > address::NAME_TEXT_MAX {
+        if !self.wants_address() || capacity > name_text::NAME_TEXT_MAX {
             return Ok(());
         }
         let mut from = SocketName::EMPTY;
         socket.next_sender(&mut from, wait)?;
-        let fits = address::text_of(&from).count_bytes() < capacity;
+        let fits = name_text::text_of(&from).count_bytes() < capacity;
         if fits { Ok(()) } else { Err(Error::OUT_OF_RANGE) }
     }
 
@@ -269,7 +270,7 @@ impl Message {
     fn deliver(&mut self, delivery: Delivery<'_>) -> Result<usize> {
         let Delivery { size, from, ancillary, with_descriptors } = delivery;
         let message = &mut self.content;
-        let from = from.map_or(NameText::Unnamed, address::text_of);
+        let from = from.map_or(NameText::Unnamed, name_text::text_of);
         let room = if with_descriptors { message.descriptors_capacity } else { 0 };
         let mut lost_descriptors = ancillary.is_cut();
         message.descriptors_count = 0;

@@ -90,9 +90,11 @@
 //! is -E2BIG.
 //!
 //! Addresses are text. A path has up to 4095 bytes, however short sun_path is. "@name" is an
-//! abstract name, which has no file; behind the "@" the escapes \0, \\ and \xNN stand for any byte.
-//! "@" alone is a name that the kernel picks. For a file whose name begins with "@" write "./@name".
-//! The library never cuts an address to fit.
+//! abstract name, which has no file; behind the "@" the escapes \0, \\ and \xNN stand for any byte,
+//! and \z at the end for NULs up to the end of sun_path (108 bytes). Some programs bind such names,
+//! which are others: "abns@name" of HAProxy and "\0name" of Node.js 20 are "@name\z", uWSGI's "@name"
+//! is "@name\0", and PostgreSQL's is "@name/.s.PGSQL.5432". "@" alone is a name that the kernel picks.
+//! For a file whose name begins with "@" write "./@name". The library never cuts an address to fit.
 //!
 //! Descriptors are close-on-exec from the first moment.
 

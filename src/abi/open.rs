@@ -8,7 +8,8 @@ use super::error::{explain, udsock_error};
 use super::guard::guard;
 use super::open_options::{bind_options, connect_options, required_address};
 use crate::cleanup;
-use crate::error::{Failure, Result};
+use crate::error::Result;
+use crate::failure::Failure;
 use crate::handles;
 use crate::kind::Kind;
 use crate::socket::Socket;
@@ -58,7 +59,7 @@ pub unsafe extern "C" fn udsock_open_client(
     guard(|| unsafe {
         explain(err, "open client", address, || {
             let kind = known_kind(kind)?;
-            let options = connect_options(options)?;
+            let options = connect_options(options, err)?;
             let address = required_address(address)?;
             cleanup::remove_at_exit()?;
             handles::open(|| Socket::open_client(kind, address, options))

@@ -5,11 +5,13 @@ use std::ffi::{CStr, c_char};
 use super::argument::{self, Sized32, known_flags, options, required_text};
 use super::basics::{
     UDSOCK_DONT_WAIT, UDSOCK_FOREVER, UDSOCK_KEEP_FILE, UDSOCK_MAKE_PARENTS, UDSOCK_NO_RECLAIM,
-    UDSOCK_REPLACE, UDSOCK_RETRY, udsock_bind_options, udsock_connect_options,
+    UDSOCK_REPLACE, UDSOCK_RESTORE_FILE, UDSOCK_RETRY, udsock_bind_options, udsock_connect_options,
 };
+use super::error::udsock_error;
 use crate::bound_path::FileOptions;
 use crate::client::ConnectOptions;
-use crate::error::{Failure, Result};
+use crate::error::Result;
+use crate::failure::Failure;
 use crate::owner;
 use crate::wait::Timeout;
 
@@ -34,7 +36,11 @@ pub(super) unsafe fn bind_options(
     };
     let flags = known_flags(
         given.flags,
-        UDSOCK_REPLACE | UDSOCK_NO_RECLAIM | UDSOCK_KEEP_FILE | UDSOCK_MAKE_PARENTS,
+        UDSOCK_REPLACE
+            | UDSOCK_NO_RECLAIM
+            | UDSOCK_KEEP_FILE
+            | UDSOCK_MAKE_PARENTS
+            | UDSOCK_RESTORE_FILE,
     )
     .map_err(|_| Failure::Invalid("the options have a flag that this version does not know"))?;
     if given.mode > 0o7777 {
@@ -50,16 +56,24 @@ pub(super) unsafe fn bind_options(
         no_reclaim: flags & UDSOCK_NO_RECLAIM != 0,
         keep: flags & UDSOCK_KEEP_FILE != 0,
         make_parents: flags & UDSOCK_MAKE_PARENTS != 0,
+        restore: flags & UDSOCK_RESTORE_FILE != 0,
     };
     Ok((options, given.backlog))
 }
 
 pub(super) unsafe fn connect_options<'a>(
     pointer: *const udsock_connect_options,
+    err: *const udsock_error,
 ) -> Result<ConnectOptions<'a>, Failure> {
+    let explains = !err.is_null();
     // SAFETY: the caller passes a struct with its size, or NULL.
     let Some(given) = unsafe { options(pointer) }.map_err(Failure::at(OPTIONS))? else {
-        return Ok(ConnectOptions { retry: false, timeout: Timeout::Forever, local_address: None });
+        return Ok(ConnectOptions {
+            retry: false,
+            timeout: Timeout::Forever,
+            local_address: None,
+            explains,
+        });
     };
     let flags = known_flags(given.flags, UDSOCK_RETRY | UDSOCK_DONT_WAIT)
         .map_err(|_| Failure::Invalid("the options have a flag that this version does not know"))?;
@@ -80,7 +94,7 @@ pub(super) unsafe fn connect_options<'a>(
     };
     // SAFETY: the caller passes a C string or NULL.
     let local_address = unsafe { argument::text(given.local_address) };
-    Ok(ConnectOptions { retry: flags & UDSOCK_RETRY != 0, timeout, local_address })
+    Ok(ConnectOptions { retry: flags & UDSOCK_RETRY != 0, timeout, local_address, explains })
 }
 
 const OPTIONS: &str = "the options' size, or what lies behind the fields of this version";

@@ -56,7 +56,9 @@ pub const UDSOCK_OPTION_LISTENING: u32 = 9;
 /// is never more than a receive gives: urgent bytes, which FIONREAD counts, do not count.
 pub const UDSOCK_OPTION_READABLE_BYTES: u32 = 10;
 
-/// Option, to read: 1 if the path that this socket was bound to still leads to its own file.
+/// Option, to read: 1 if the path that this socket was bound to still leads to its own file. A
+/// server with UDSOCK_RESTORE_FILE that has lost its path gets it back before it answers; 0 means
+/// that it could not, or was replaced.
 pub const UDSOCK_OPTION_OWNS_FILE: u32 = 11;
 
 /// Option: 1 if udsock_recv_message and udsock_recv_batch are to get a descriptor for the
@@ -65,6 +67,9 @@ pub const UDSOCK_OPTION_OWNS_FILE: u32 = 11;
 /// kernel gives a socket without a name one of its own, as with
 /// UDSOCK_OPTION_RECEIVE_CREDENTIALS. -ENOPROTOOPT: the kernel is older than Linux 6.5.
 pub const UDSOCK_OPTION_RECEIVE_PIDFD: u32 = 12;
+
+/// Option, to read: how often a server with UDSOCK_RESTORE_FILE has had its path back.
+pub const UDSOCK_OPTION_RESTORED: u32 = 13;
 
 /// Reads an option (UDSOCK_OPTION_...).
 ///
@@ -109,6 +114,7 @@ fn known(option: u32) -> Result<SocketOption> {
         UDSOCK_OPTION_READABLE_BYTES => Ok(SocketOption::ReadableBytes),
         UDSOCK_OPTION_SPIN_US => Ok(SocketOption::SpinMicroseconds),
         UDSOCK_OPTION_OWNS_FILE => Ok(SocketOption::OwnsFile),
+        UDSOCK_OPTION_RESTORED => Ok(SocketOption::Restored),
         _ => Err(Error::NO_SUCH_OPTION),
     }
 }

@@ -160,10 +160,11 @@ pub unsafe extern "C" fn udsock_accept(
 /// -ENOENT: nothing is at the path. Also: the path is longer than 107 bytes, and /proc is not
 /// there.
 /// -ECONNREFUSED: nobody is behind the address: the server is gone or does not listen, the file
-/// is no socket, or nobody has the abstract name. Also: the file belongs to a live server, but
-/// through another layer (see udsock_bind).
+/// is no socket, or nobody has the abstract name. (If a socket has one that differs only in NULs
+/// at its end, or that goes on with a slash, the message says how to write that.) Also: the file
+/// belongs to a live server, but through another layer (see udsock_bind).
 /// -EACCES: no write permission on the file, or no search permission on a directory of the
-/// path.
+/// path. With UDSOCK_RETRY this is told after a second.
 /// -EPERM: a sandbox keeps this process from it (Landlock: abstract names beyond its scope), or
 /// the datagram socket there is connected to another one.
 /// -EPROTOTYPE: a socket of another kind is there.
@@ -182,7 +183,7 @@ pub unsafe extern "C" fn udsock_connect(
     guard(|| unsafe {
         explain(err, "connect", address, || {
             let socket = handles::get(s)?;
-            let options = connect_options(options)?;
+            let options = connect_options(options, err)?;
             cleanup::remove_at_exit()?;
             socket.connect(required_address(address)?, options)?;
             Ok(0)
@@ -194,6 +195,12 @@ pub unsafe extern "C" fn udsock_connect(
 /// UDSOCK_WRITE, or both added. It acts on the socket itself, and so on its copies in other
 /// processes. A server that was shut down accepts no more, and nothing revives it. A socket
 /// without a peer can be shut down, too: that side stays shut when it gets a peer.
+///
+/// Some peers do not answer a client that has shut its writing side. HTTP servers take it for a
+/// client that has gone, and close without an answer if they are still making that (Node.js,
+/// Bun, Deno, uvicorn, daphne, granian, nginx as a proxy); so does redis with a command that
+/// blocks. A client of HTTP should say how long its request is, and shut nothing down before it
+/// has the answer.
 ///
 /// Returns 0.
 ///

@@ -9,9 +9,10 @@ use super::basics::udsock_t;
 use super::codes::count;
 use super::error::code;
 use super::guard::guard;
-use crate::address::{self, Address};
+use crate::address::Address;
 use crate::error::{Error, Result};
 use crate::handles;
+use crate::name_text;
 use crate::sys::{Buffer, SocketName};
 use crate::wait::Wait;
 
@@ -237,9 +238,9 @@ pub unsafe extern "C" fn udsock_recv_from(
             return socket.receive(&[buffer], &mut wait).map(count);
         };
         let mut from = SocketName::EMPTY;
-        if room.size() <= address::NAME_TEXT_MAX {
+        if room.size() <= name_text::NAME_TEXT_MAX {
             socket.next_sender(&mut from, &mut wait)?;
-            if address::text_of(&from).count_bytes() >= room.size() {
+            if name_text::text_of(&from).count_bytes() >= room.size() {
                 return Err(Error::OUT_OF_RANGE);
             }
         }
@@ -247,12 +248,12 @@ pub unsafe extern "C" fn udsock_recv_from(
         // Another thread may have taken the message that was looked at: this one came
         // instead, and must not be lost.
         // SAFETY: the caller passes room for `address_size` bytes.
-        unsafe { room.write_or_empty(&address::text_of(&from)) }?;
+        unsafe { room.write_or_empty(&name_text::text_of(&from)) }?;
         Ok(count(received))
     })
 }
 
-const _: () = assert!(address::NAME_TEXT_MAX < UDSOCK_ADDRESS_SIZE);
+const _: () = assert!(name_text::NAME_TEXT_MAX < UDSOCK_ADDRESS_SIZE);
 
 /// As many parts as the kernel takes in one call (UIO_MAXIOV).
 const MOST_PARTS: usize = 1024;

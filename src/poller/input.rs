@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::member::{Manner, Member, Role};
 use super::{Event, EventKind, Poller, Report, Round, State};
-use crate::address::{self, NameText};
 use crate::error::{Error, Result};
 use crate::handles;
 use crate::kind::Kind;
+use crate::name_text::{self, NameText};
 use crate::socket::Socket;
 use crate::sys::{self, SocketName};
 use crate::wait;
@@ -187,7 +187,7 @@ impl Poller {
         let mut from = SocketName::EMPTY;
         let wanted = (socket.kind() == Kind::Datagram).then_some(&mut from);
         let size = socket.receive_now(&[round.rest()], wanted, shut)?;
-        let address = address::text_of(&from);
+        let address = name_text::text_of(&from);
         let token = state.members.get_mut(handle).map_or(0, |member| member.token);
         let mut event = Event::new(EventKind::Received, handle, token);
         let fits = size.min(round.rest().size());
@@ -282,7 +282,7 @@ fn next_fits(
     }
     let mut from = SocketName::EMPTY;
     let size = socket.peek_now(is_datagram.then_some(&mut from), shut)?;
-    Ok(size + address::text_of(&from).room() <= room)
+    Ok(size + name_text::text_of(&from).room() <= room)
 }
 
 /// There is not enough of something at present.

@@ -1,8 +1,8 @@
 //! The poller: what the manual says of it, sentence by sentence, for each kind of socket.
 
+use support::poller as calls;
 use support::{c_library, message_calls, peer, pipes, process, processes, raw, traced, waiting};
 
-mod calls;
 mod threads;
 
 mod accepts;

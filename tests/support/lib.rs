@@ -18,6 +18,7 @@ pub mod message_calls;
 pub mod node_binding;
 pub mod peer;
 pub mod pipes;
+pub mod poller;
 pub mod poller_calls;
 pub mod process;
 pub mod processes;

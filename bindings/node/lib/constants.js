@@ -10,7 +10,7 @@ module.exports = {
   ADDRESS_SIZE: 4096,
   MAX_DESCRIPTORS: 253,
   MESSAGE_SIZE: 256,
-  BIND: { REPLACE: 1, NO_RECLAIM: 2, KEEP_FILE: 4, MAKE_PARENTS: 8 },
+  BIND: { REPLACE: 1, NO_RECLAIM: 2, KEEP_FILE: 4, MAKE_PARENTS: 8, RESTORE_FILE: 16 },
   OPTION: {
     KIND: 1,
     SEND_BUFFER: 2,
@@ -20,6 +20,7 @@ module.exports = {
     REFUSED: 7,
     MAX_PER_UID: 8,
     OWNS_FILE: 11,
+    RESTORED: 13,
   },
   EVENT: { ACCEPTED: 1, RECEIVED: 2, DRAINED: 3, ENDED: 4, FAILED: 5, READY: 6 },
   READINESS: 1,
@@ -27,6 +28,7 @@ module.exports = {
   FDS_LOST: 2,
   UNKNOWN: 2 ** 32 - 1,
   EOF: -4097,
+  EACCES: -errno.EACCES,
   EAGAIN: -errno.EAGAIN,
   EALREADY: -errno.EALREADY,
   ECANCELED: -errno.ECANCELED,
@@ -37,6 +39,7 @@ module.exports = {
   ENOBUFS: -errno.ENOBUFS,
   ENOENT: -errno.ENOENT,
   ENOTCONN: -errno.ENOTCONN,
+  EPERM: -errno.EPERM,
   EPIPE: -errno.EPIPE,
   ERANGE: -errno.ERANGE,
 };

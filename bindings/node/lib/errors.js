@@ -16,6 +16,7 @@ const JAVASCRIPT_NAMES = {
   UDSOCK_REPLACE: 'replace: true',
   UDSOCK_NO_RECLAIM: 'reclaim: false',
   UDSOCK_MAKE_PARENTS: 'makeParents: true',
+  UDSOCK_RESTORE_FILE: 'restoreFile: true',
   UDSOCK_RETRY: 'retry: true',
   UDSOCK_DONT_WAIT: 'timeout: 0',
   UDSOCK_STREAM: "'stream'",

@@ -280,6 +280,17 @@ test('abstract names, and names that the kernel picks', GUARD, async (t) => {
   }
 });
 
+test('a name that is padded, and advice for who asks for another', GUARD, async (t) => {
+  const name = `@udsock-node-padded-${process.pid}`;
+  const server = using(t, createServer((socket) => socket.end('padded')).listen(`${name}\\z`));
+  await once(server, 'listening');
+  assert.equal(server.address(), `${name}\\z`);
+  assert.equal(await text(connect(`${name}\\z`)), 'padded');
+  const [error] = await once(connect(name), 'error');
+  assert.equal(error.code, 'ECONNREFUSED');
+  assert.ok(error.message.endsWith(`a socket named ${name}\\z is there: write that`), error.message);
+});
+
 test('onread puts what comes into the program\'s own buffer', GUARD, async (t) => {
   const server = using(t, createServer((socket) => socket.end('0123456789')).listen(at('onread')));
   await once(server, 'listening');

@@ -4,7 +4,10 @@ import { EventEmitter } from 'node:events';
 import * as net from 'node:net';
 import { Duplex, DuplexOptions } from 'node:stream';
 
-/** A path, or an abstract name: "@name", with \0, \\ and \xNN for any byte. */
+/**
+ * A path, or an abstract name: "@name", with \0, \\ and \xNN for any byte, and \z at the end for
+ * NULs to the end of sun_path, as HAProxy's `abns@` and Node.js 20 bind them.
+ */
 export type Address = string;
 
 /** An open descriptor, or what has one: a FileHandle, a pidfd's number. */
@@ -52,6 +55,11 @@ export interface BindOptions {
   keepFile?: boolean;
   /** Make the directories that are missing. */
   makeParents?: boolean;
+  /**
+   * Get the path back, with the clients that wait, when the file was removed or another program
+   * took the path: within 200 ms. Not from who says `replace`.
+   */
+  restoreFile?: boolean;
 }
 
 interface ReceiveOptions {
@@ -84,7 +92,10 @@ export interface ConnectOptions extends SocketOptions {
   type?: 'stream';
   /** An address to bind to first, by which the server knows this client. */
   localAddress?: Address;
-  /** While there is no server try again; `signal` ends it. */
+  /**
+   * While there is no server try again; `signal` ends it. A file that lets nobody in is one that its
+   * server has not opened yet, for a second.
+   */
   retry?: boolean;
   /** As setTimeout. */
   timeout?: number;
@@ -267,6 +278,8 @@ export class Server<T extends Socket | Connection = Socket> extends EventEmitter
   readonly refused: number;
   /** Whether the path still leads here: not after another server has replaced this one. */
   readonly ownsFile: boolean;
+  /** How often a server with `restoreFile` has had its path back. */
+  readonly restored: number;
   /** Gives its descriptor away, which is the caller's to close. The file stays. */
   release(): number;
   /** Leaves the file to a successor: this process will not remove it. */

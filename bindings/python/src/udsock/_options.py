@@ -108,8 +108,16 @@ class Options(AncillaryData):
 
     @property
     def owns_file(self) -> bool:
-        """Whether the path that the socket was bound to still leads to its own file."""
+        """Whether the path that the socket was bound to still leads to its own file.
+
+        With `restore_file` it does again, if it can be had back.
+        """
         return bool(self._get(_library.OPTION_OWNS_FILE))
+
+    @property
+    def restored(self) -> int:
+        """How often a server with `restore_file` has had its path back."""
+        return self._get(_library.OPTION_RESTORED)
 
     # ---- As socket.socket
 
