@@ -49,6 +49,7 @@
 #include "udsock/poller.hpp"
 #include "udsock/inspection.hpp"
 #include "udsock/cleanup.hpp"
+#include "udsock/log.hpp"
 #include "udsock/version.hpp"
 
 #endif

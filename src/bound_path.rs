@@ -8,6 +8,7 @@
 //! To replace a live server, 1 is to a private name beside the path, and so it is for a name
 //! that no address holds.
 
+use std::cell::RefCell;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::address::NO_PROC;
 use crate::directory::{Directory, Lock};
 use crate::error::{Error, Failure, NotKept, Result};
 use crate::inspection::{PinnedFile, SeenSocket, Sight, look, not_a_socket};
+use crate::log::{BindNotes, Event, Note};
 use crate::private_names;
 use crate::socket_file::FileOptions;
 use crate::sys::{self, FileStatus, SocketName};
@@ -29,6 +31,8 @@ pub(crate) struct Place<'a> {
     pub(crate) socket: BorrowedFd<'a>,
     pub(crate) directory: &'a Directory,
     pub(crate) name: &'a CStr,
+    /// What happens on the way, which is told later.
+    pub(crate) notes: &'a RefCell<BindNotes>,
 }
 
 /// The file that was made.
@@ -83,7 +87,9 @@ impl Place<'_> {
             })
             .inspect_err(|_| {
                 let bound = made.private.as_deref().unwrap_or(self.name);
-                let _ = self.directory.remove(&made.file, || bound, Lock::PATIENCE);
+                if let Err(error) = self.directory.remove(&made.file, || bound, Lock::PATIENCE) {
+                    self.note(Note::failed(Event::NotRemoved, error));
+                }
             })?;
         Ok(made)
     }
@@ -143,7 +149,15 @@ impl Place<'_> {
     /// Nobody is waited for.
     fn sweep_if_free(&self) -> Option<Lock> {
         let lock = self.directory.lock_within(Duration::ZERO).ok()?;
-        private_names::sweep(self.directory, self.name, lock)
+        self.sweep(lock)
+    }
+
+    fn sweep(&self, lock: Lock) -> Option<Lock> {
+        private_names::sweep(self.directory, self.name, lock, &mut self.notes.borrow_mut())
+    }
+
+    fn note(&self, note: Note) {
+        self.notes.borrow_mut().push(note);
     }
 
     fn bind_to(&self, name: &SocketName) -> Result<(), Failure> {
@@ -304,12 +318,13 @@ impl Place<'_> {
     /// A dead server's file goes, and what its takeovers have left.
     fn reclaim(&self, lock: Lock) -> Result<Option<Lock>, Failure> {
         match self.directory.unlink(self.name) {
-            Ok(()) | Err(Error::NOT_FOUND) => {}
+            Ok(()) => self.note(Note::of(Event::Reclaimed)),
+            Err(Error::NOT_FOUND) => {}
             Err(error @ Error::BUSY) => return Err(Failure::Step { step: MOUNTED, error }),
             Err(error) => return Err(Failure::Step { step: "remove a dead server's file", error }),
         }
         if private_names::first_is_taken(self.directory, self.name) {
-            return Ok(private_names::sweep(self.directory, self.name, lock));
+            return Ok(self.sweep(lock));
         }
         Ok(Some(lock))
     }

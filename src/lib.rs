@@ -15,6 +15,7 @@
 //! | `directory`, `parents`, `owner`, `address`, `kind`, `user_namespace` | places, names and numbers |
 //! | `wait`, `spin`, `sleepers` | trying again, sleeping, and being woken |
 //! | `critical_section` | what no signal cuts in half |
+//! | `log` | what the library does by itself, told to whoever wants to know |
 //! | `chain`, `handle_table`, `segments`, `sync`, `process_lock` | what threads share, and a forked child finds whole |
 //! | `sys`, `text`, `error` | system calls, C strings, and what can go wrong |
 //!
@@ -42,6 +43,7 @@ mod handle_table_tests;
 mod handles;
 mod inspection;
 mod kind;
+mod log;
 mod look;
 mod option;
 mod owner;

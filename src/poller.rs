@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::handles::{self, Other};
+use crate::log::{self, Note, Notes};
 use crate::socket::Socket;
 use crate::sys::{self, Ready};
 use crate::wait::Wait;
@@ -57,6 +58,8 @@ pub(crate) struct Poller {
     state: Mutex<State>,
 }
 
+type PollerNotes = Notes<16>;
+
 #[derive(Default)]
 struct State {
     members: Members,
@@ -77,6 +80,8 @@ struct State {
     is_ringing: bool,
     /// To be closed once nothing is locked.
     closing: Vec<i64>,
+    /// To be told then.
+    notes: PollerNotes,
 }
 
 impl State {
@@ -85,6 +90,25 @@ impl State {
         left.iter().any(|(handle, _)| {
             members.get_mut(*handle).is_some_and(|member| member.is_due_to_fail())
         })
+    }
+}
+
+/// What is kept for a member that leaves is lost.
+fn note_unsent(member: &Member, notes: &mut PollerNotes) {
+    if let Some(kept) = &member.kept {
+        let (handle, count) = (member.socket, kept.data_size() as u64);
+        notes.push(Note { handle, count, ..Note::of(log::Event::UnsentDropped) });
+    }
+}
+
+/// Once nothing is locked.
+fn tell(notes: &PollerNotes) {
+    for note in notes.iter() {
+        // It may have been closed since.
+        match handles::get(note.handle) {
+            Ok(socket) => socket.tell(&note),
+            Err(_) => log::tell(&note, None),
+        }
     }
 }
 
@@ -125,6 +149,7 @@ impl Poller {
         let mut member = match state.members.remove(socket) {
             Some(member) if member.role == role => member,
             Some(member) => {
+                note_unsent(&member, &mut state.notes);
                 self.unwatch(&member, &found);
                 Member::new(socket, role)
             }
@@ -166,6 +191,7 @@ impl Poller {
     /// `None`: it was no member.
     fn leave(&self, state: &mut State, handle: i64, socket: &Socket) -> Option<()> {
         let member = state.members.remove(handle)?;
+        note_unsent(&member, &mut state.notes);
         self.unwatch(&member, socket);
         socket.stop_watching(self.handle);
         Some(())
@@ -391,11 +417,13 @@ impl Poller {
             state.is_ringing = rings;
             self.set_clock(&state);
         }
-        if state.closing.is_empty() {
+        if state.closing.is_empty() && state.notes.is_empty() {
             return;
         }
         let closing = std::mem::take(&mut state.closing);
+        let notes = std::mem::take(&mut state.notes);
         drop(state);
+        tell(&notes);
         for handle in closing {
             let _ = handles::close(handle);
         }
@@ -424,12 +452,20 @@ impl Other for Poller {
             return;
         }
         sys::raise(self.wake.as_fd());
-        let state = self.locked();
-        for handle in state.members.sockets() {
-            if let Ok(socket) = handles::get(handle) {
+        let mut state = self.locked();
+        for slot in 0..state.members.slots() {
+            let State { members, notes, .. } = &mut *state;
+            let Some(member) = members.get_mut(members.in_slot(slot)) else {
+                continue;
+            };
+            note_unsent(member, notes);
+            if let Ok(socket) = handles::get(member.socket) {
                 socket.stop_watching(self.handle);
             }
         }
+        let notes = std::mem::take(&mut state.notes);
+        drop(state);
+        tell(&notes);
     }
 
     fn take_away(&self) -> Result<()> {
@@ -447,8 +483,11 @@ impl Other for Poller {
         }
         let mut state = self.locked();
         // Others may have the same open file: then closing alone would not end it.
-        if state.members.remove(socket).is_some_and(|member| member.watched != 0) {
-            let _ = sys::unwatch(self.epoll(), fd);
+        if let Some(member) = state.members.remove(socket) {
+            note_unsent(&member, &mut state.notes);
+            if member.watched != 0 {
+                let _ = sys::unwatch(self.epoll(), fd);
+            }
         }
         self.unlock(state);
     }

@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 
 use crate::error::{Error, Failure, Result};
 use crate::kind::Kind;
+use crate::log::{Note, Refused};
 use crate::socket::Socket;
 use crate::socket_file::FileOptions;
 use crate::sys::{self, Credentials};
@@ -76,6 +77,8 @@ impl Socket {
                     return Ok((client, known));
                 }
                 self.make_access()?.count_refused();
+                let error = Error::NO_DATA;
+                self.tell(&Note::refused(Refused { pid: None, uid: None, error }));
             }
             // However many of them come.
             self.check_open()?;
@@ -90,19 +93,19 @@ impl Socket {
         unreachable!("the count goes on for ever")
     }
 
-    /// One attempt, for a server that never blocks. `None`: a client was refused.
-    pub(crate) fn accept_once(&self) -> Result<Option<Self>> {
+    /// One attempt, for a server that never blocks.
+    pub(crate) fn accept_once(&self) -> Result<Result<Self, Refused>> {
         let room = self.access().map(|access| access.reserve()).transpose()?;
         let client = sys::accept(self.fd())?;
         // What is asked now is what counts.
         let place = match self.access() {
             None => None,
             Some(access) => match access.admit(client.as_fd(), room) {
-                None => return Ok(None),
-                Some(place) => place,
+                Err(refused) => return Ok(Err(refused)),
+                Ok(place) => place,
             },
         };
-        self.accepted(client, place).map(Some)
+        self.accepted(client, place).map(Ok)
     }
 
     /// `None`: one was refused.
@@ -112,7 +115,11 @@ impl Socket {
                 // Readable for ever, and nothing to accept: someone who shares this
                 // server shut it down. Blocked acceptors are told the same.
                 Err(Error::WOULD_BLOCK) if shut_down => Err(Error::INVALID),
-                result => result,
+                Ok(Err(refused)) => {
+                    self.tell(&Note::refused(refused));
+                    Ok(None)
+                }
+                result => result.map(|client| client.ok()),
             }
         })
     }

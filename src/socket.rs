@@ -1,6 +1,7 @@
 //! A socket: a descriptor, what kind it is, and what the kernel doesn't remember
 //! about it (the addresses as they were given, its file, which side was shut).
 
+use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,10 +9,11 @@ use std::time::Duration;
 
 use crate::access::{Access, Place};
 use crate::address::{self, Address};
-use crate::directory::Lock;
+use crate::directory::{Lock, Removal};
 use crate::error::{Error, Failure, LiveServer, Result};
 use crate::handle_table::InUse;
 use crate::kind::Kind;
+use crate::log::{self, BindNotes, Note};
 use crate::process_lock::ProcessLock;
 use crate::settings::{Pass, Settings};
 use crate::socket_file::{FileOptions, OwnFile, SocketFile};
@@ -32,6 +34,8 @@ pub(crate) enum Side {
 }
 
 pub(crate) struct Socket {
+    /// Its own; 0: it has none yet.
+    handle: i64,
     /// Before the descriptor: fields are dropped in this order, and a file is only
     /// surely ours while its socket is open.
     file: OwnFile,
@@ -127,6 +131,7 @@ impl Socket {
         let is_lent = settings.is_adopted || !sys::count_forks();
         let process = sys::fork_generation();
         Self {
+            handle: 0,
             file: OwnFile::default(),
             fd,
             kind,
@@ -153,17 +158,33 @@ impl Socket {
     /// Without a name, and by one thread at a time: a bind that is refused for another reason
     /// than its address may leave a file (Linux 5.10), or have removed a dead server's.
     pub(crate) fn bind(&self, text: &CStr, options: &FileOptions) -> Result<(), Failure> {
-        let Some(_alone) = self.binding.hold_within(Duration::ZERO) else {
+        let Some(alone) = self.binding.hold_within(Duration::ZERO) else {
             return Err(Failure::Invalid("another thread is binding this socket"));
         };
-        match self.has_name()? {
-            false => self.bind_unnamed(text, options),
+        let notes = RefCell::default();
+        let bound = match self.has_name()? {
+            false => self.bind_noting(text, options, &notes),
             true => Err(Failure::Invalid(BOUND_ALREADY)),
-        }
+        };
+        drop(alone);
+        notes.into_inner().tell(self.handle, Some(text));
+        bound
     }
 
     /// The same, of a socket that has no name, and that nobody else knows.
     pub(crate) fn bind_unnamed(&self, text: &CStr, options: &FileOptions) -> Result<(), Failure> {
+        let notes = RefCell::default();
+        let bound = self.bind_noting(text, options, &notes);
+        notes.into_inner().tell(self.handle, Some(text));
+        bound
+    }
+
+    fn bind_noting(
+        &self,
+        text: &CStr,
+        options: &FileOptions,
+        notes: &RefCell<BindNotes>,
+    ) -> Result<(), Failure> {
         let address = Address::parse(text)?;
         if !matches!(address, Address::Path(_)) {
             check_without_file(options)?;
@@ -178,7 +199,8 @@ impl Socket {
                 });
             }
             Address::Path(path) => {
-                self.file.bind(self.fd(), path, options).map_err(|failure| self.advise(failure))?;
+                let bound = self.file.bind(self.fd(), path, options, notes);
+                bound.map_err(|failure| self.advise(failure))?;
             }
             Address::Abstract(name) => self.bind_name(&name)?,
             // Which name it became, only the kernel knows.
@@ -230,12 +252,15 @@ impl Socket {
     /// Removes the file and ends every wait. The descriptor itself is closed when
     /// the socket is dropped, by its last user.
     pub(crate) fn close(&self) -> Result<()> {
-        let removed = self.file().map_or(Ok(false), |file| file.remove(Lock::PATIENCE));
+        let removed = self.file().map_or(Ok(Removal::Stays), |file| file.remove(Lock::PATIENCE));
         if removed.is_err() {
             // Nor will it go when this is dropped, after another wait.
             self.disown();
         }
         self.end_waits();
+        if let Some(file) = self.file() {
+            file.tell_removal(self.handle, removed);
+        }
         removed.map(drop)
     }
 
@@ -281,7 +306,7 @@ impl Socket {
 
     /// The path that it is to take over becomes its own.
     pub(crate) fn publish_file(&self) -> Result<(), Failure> {
-        self.file().map_or(Ok(()), |file| file.publish())
+        self.file().map_or(Ok(()), |file| file.publish(self.handle))
     }
 
     /// For an opening that fails after its bind.
@@ -402,6 +427,25 @@ impl Socket {
 
     pub(crate) fn set_activation_name(&self, name: Box<CString>) {
         let _ = self.activation_name.set(name);
+    }
+
+    /// The one that it is about to have.
+    pub(crate) fn set_handle(&mut self, handle: i64) {
+        self.handle = handle;
+    }
+
+    /// Tells what has happened to it. Not while a lock is held.
+    pub(crate) fn tell(&self, note: &Note) {
+        if log::is_wanted(note.level()) {
+            let note = Note { handle: self.handle, ..*note };
+            let told = self.local_address(|text| {
+                log::tell(&note, Some(text));
+                Ok(())
+            });
+            if told.is_err() {
+                log::tell(&note, None);
+            }
+        }
     }
 
     pub(crate) fn kind(&self) -> Kind {

@@ -21,6 +21,7 @@ mod files;
 mod forks;
 mod identity;
 mod memory;
+mod missing;
 mod name;
 mod netlink;
 mod once;
@@ -28,6 +29,7 @@ mod process;
 mod procfs;
 mod replaced;
 mod signals;
+mod standard_error;
 mod thread;
 mod words;
 
@@ -41,6 +43,7 @@ pub(crate) use forks::*;
 pub(crate) use identity::*;
 pub use memory::Buffer;
 pub(crate) use memory::{LARGEST_MESSAGE, Room, Shared, boxed, room_for};
+pub(crate) use missing::*;
 pub use name::SocketName;
 use name::name_from;
 pub(crate) use netlink::unix_diag;
@@ -49,6 +52,7 @@ pub(crate) use process::*;
 pub(crate) use procfs::*;
 pub(crate) use replaced::{Replaced, Replacement};
 pub(crate) use signals::*;
+pub(crate) use standard_error::write_line;
 pub(crate) use thread::*;
 pub(crate) use words::*;
 
@@ -153,7 +157,10 @@ pub(crate) const SO_PASSRIGHTS: i32 = 83;
 /// The same; kernels before 6.16 always let them.
 pub(crate) fn pass_descriptors(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
     match set_option(fd, SO_PASSRIGHTS, on.into()) {
-        Err(Error::NO_SUCH_OPTION) => Ok(()),
+        Err(Error::NO_SUCH_OPTION) => {
+            note_missing(Missing::DescriptorRefusal);
+            Ok(())
+        }
         result => result,
     }
 }

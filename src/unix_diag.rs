@@ -5,7 +5,7 @@ use std::ffi::CStr;
 
 use crate::error::{Error, Result};
 use crate::kind::Kind;
-use crate::sys;
+use crate::sys::{self, Missing};
 use crate::text::ShortText;
 
 /// A socket that some process has open.
@@ -56,14 +56,17 @@ impl OpenSocket {
 /// A socket that fits; of a server and its connections, which have its name, the server.
 pub(crate) fn find(fits: impl Fn(&Entry<'_>) -> bool) -> Result<Option<OpenSocket>> {
     let mut found: Option<OpenSocket> = None;
-    sys::unix_diag(|part| {
+    let told = sys::unix_diag(|part| {
         visit(part, |entry| {
             if found.is_none_or(|found| found.is_connected()) && fits(&entry) {
                 found = Some(entry.socket);
             }
         })
-    })?;
-    Ok(found)
+    });
+    if told.is_err_and(|error| !error.is_scarcity()) {
+        sys::note_missing(Missing::SocketList);
+    }
+    told.map(|()| found)
 }
 
 const ERROR: u16 = 2;

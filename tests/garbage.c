@@ -18,6 +18,8 @@
 #include "garbage/pollers.h"
 #include "garbage/sockets.h"
 
+static char hear_data[1];
+
 static uint32_t any_option(thread *t) {
     return percent(t, 90) ? (uint32_t)below(t, 13) : any_bits(t);
 }
@@ -128,6 +130,27 @@ static void call_inspect(thread *t) {
     free(out);
 }
 
+/* It may be called on every thread, and says what makes sense. */
+static void hear(void *user_data, const udsock_log_record *record) {
+    if (user_data != hear_data) abort();
+    if (record->size != sizeof *record || record->level < UDSOCK_LOG_ERROR) abort();
+    if (record->level > UDSOCK_LOG_DEBUG || record->event > UDSOCK_LOGGED_NOT_NOTED) abort();
+    if (record->event < UDSOCK_LOGGED_RECLAIMED || strlen(record->text) >= 512) abort();
+    for (const char *c = record->text; *c != 0; c++) {
+        if ((unsigned char)*c < ' ' || *c == 127) abort();
+    }
+    if (record->path != NULL && strlen(record->path) > 4095) abort();
+}
+
+static void call_set_log(thread *t) {
+    begin(t, "set_log");
+    uint32_t level = percent(t, 80) ? (uint32_t)below(t, 6) : any_bits(t);
+    bool takes_off = percent(t, 20);
+    int64_t result = check(t, udsock_set_log(takes_off ? NULL : hear, hear_data, level));
+    bool is_level = level >= UDSOCK_LOG_ERROR && level <= UDSOCK_LOG_DEBUG;
+    if ((result == -EINVAL) != (!takes_off && !is_level)) fail(t, "level %u", level);
+}
+
 static void call_words(thread *t) {
     begin(t, "error_name");
     int64_t code = percent(t, 80) ? -(int64_t)below(t, 5000) : (int64_t)number(t);
@@ -171,7 +194,7 @@ static void (*const CALLS[])(thread *) = {
     call_cleanup_on_signal, call_activated, call_peer, call_allow, call_poller_create,
     call_poller_add, call_poller_add, call_poller_add, call_poller_remove, call_poller_wait,
     call_poller_wait, call_poller_wait, call_poller_send, call_poller_send, call_poller_wake,
-    call_poller_fd,
+    call_poller_fd, call_set_log,
 };
 
 /* ---- all of it */

@@ -98,4 +98,6 @@ pub mod cleanup;
 
 pub mod poller;
 
+pub mod log;
+
 pub mod version;

@@ -8,6 +8,7 @@ use crate::address::{self, NameText};
 use crate::error::{Error, Result};
 use crate::handles;
 use crate::kind::Kind;
+use crate::log::Note;
 use crate::socket::Socket;
 use crate::sys::{self, SocketName};
 use crate::wait;
@@ -36,8 +37,11 @@ impl Poller {
                 Ok(state.closing.try_reserve(1)?)
             };
             let result = match handles::accept_once(server, prepare) {
-                Ok(None) => continue,
-                Ok(Some(client)) => self.welcome(state, handle, client, round),
+                Ok(Err(refused)) => {
+                    state.notes.push(Note { handle, ..Note::refused(refused) });
+                    continue;
+                }
+                Ok(Ok(client)) => self.welcome(state, handle, client, round),
                 Err(error) => Err(error),
             };
             match result {
@@ -52,7 +56,7 @@ impl Poller {
                 }
                 // It is ready still.
                 Err(Error::INTERRUPTED) => break,
-                Err(error) if is_scarcity(error) => {
+                Err(error) if error.is_scarcity() => {
                     self.starve(state, server, handle, error, round);
                     break;
                 }
@@ -283,16 +287,4 @@ fn next_fits(
     let mut from = SocketName::EMPTY;
     let size = socket.peek_now(is_datagram.then_some(&mut from), shut)?;
     Ok(size + address::text_of(&from).room() <= room)
-}
-
-/// There is not enough of something at present.
-fn is_scarcity(error: Error) -> bool {
-    matches!(
-        error,
-        Error::TOO_MANY_HANDLES
-            | Error::TOO_MANY_FILES
-            | Error::NO_MEMORY
-            | Error::NO_BUFFERS
-            | Error::NO_SPACE
-    )
 }

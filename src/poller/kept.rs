@@ -35,6 +35,14 @@ struct Message {
     to: Option<Destination>,
 }
 
+/// What went nowhere.
+#[derive(Default)]
+pub(super) struct Dropped {
+    pub(super) count: u64,
+    /// Why the last one did.
+    pub(super) error: Option<Error>,
+}
+
 impl Message {
     fn name(&self) -> Option<&SocketName> {
         self.to.as_ref().map(AsRef::as_ref)
@@ -52,6 +60,14 @@ impl Kept {
 
     fn new(queue: Queue) -> Self {
         Self { queue, size: 0, is_starved: false, pause: FIRST_PAUSE, is_pausing: false }
+    }
+
+    /// How many bytes wait for their way out.
+    pub(super) fn data_size(&self) -> usize {
+        match &self.queue {
+            Queue::Bytes(bytes) => bytes.len(),
+            Queue::Messages(messages) => messages.iter().map(|message| message.bytes.len()).sum(),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -120,12 +136,17 @@ impl Kept {
     }
 
     /// Sends what can be sent. What fails can fail for all (a connection's), or for one
-    /// receiver, whose message is then dropped as if it had got there too late.
-    pub(super) fn flush(&mut self, fd: BorrowedFd<'_>, is_connection: bool) -> Result<()> {
+    /// receiver, whose message is then dropped as if it had got there too late, and counted.
+    pub(super) fn flush(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        is_connection: bool,
+        dropped: &mut Dropped,
+    ) -> Result<()> {
         let before = self.size;
         let result = match &mut self.queue {
             Queue::Bytes(bytes) => flush_bytes(bytes, fd),
-            Queue::Messages(messages) => flush_messages(messages, fd, is_connection),
+            Queue::Messages(messages) => flush_messages(messages, fd, is_connection, dropped),
         };
         self.size = match &self.queue {
             Queue::Bytes(bytes) => bytes.len(),
@@ -200,6 +221,7 @@ fn flush_messages(
     messages: &mut VecDeque<Message>,
     fd: BorrowedFd<'_>,
     is_connection: bool,
+    dropped: &mut Dropped,
 ) -> Result<()> {
     let mut full: Vec<SocketName> = Vec::new();
     let mut result = Ok(());
@@ -222,7 +244,12 @@ fn flush_messages(
                 (result, stopped) = (Err(error), true);
                 true
             }
-            _ => false,
+            Err(error) => {
+                dropped.count += 1;
+                dropped.error = Some(error);
+                false
+            }
+            Ok(_) => false,
         }
     });
     result

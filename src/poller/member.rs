@@ -174,9 +174,4 @@ impl Members {
     pub(super) fn in_slot(&self, slot: usize) -> i64 {
         self.0[slot].socket
     }
-
-    /// The handle of each.
-    pub(super) fn sockets(&self) -> impl Iterator<Item = i64> {
-        self.0.iter().map(|member| member.socket).filter(|&socket| socket != 0)
-    }
 }

@@ -1,6 +1,7 @@
 //! What goes out: answers for many sockets, in as few system calls as they need.
 
 use super::input::STARVED_PAUSE;
+use super::kept::Dropped;
 use super::member::{Member, Role, Then};
 use super::sender::Sender;
 use super::turns::{Chain, Taken};
@@ -9,6 +10,7 @@ use crate::address::Destination;
 use crate::error::Result;
 use crate::handles;
 use crate::kind::Kind;
+use crate::log::{Event as LogEvent, Note};
 use crate::socket::{Side, Socket};
 use crate::sys::Buffer;
 
@@ -140,7 +142,17 @@ impl Poller {
         let Some(kept) = &mut member.kept else {
             return;
         };
-        if kept.flush(socket.fd(), member.role == Role::Connection).is_err() {
+        let mut dropped = Dropped::default();
+        let flushed = kept.flush(socket.fd(), member.role == Role::Connection, &mut dropped);
+        if dropped.count > 0 {
+            let Dropped { count, error } = dropped;
+            let note = Note { handle, count, error, ..Note::of(LogEvent::DatagramDropped) };
+            state.notes.push(note);
+        }
+        if let Err(error) = flushed {
+            let count = kept.data_size() as u64;
+            let note = Note { handle, count, ..Note::failed(LogEvent::UnsentDropped, error) };
+            state.notes.push(note);
             member.kept = None;
             // If the program wants to know: what came before is told first, and then this, even
             // if the end has been.

@@ -20,6 +20,7 @@ pub use udsock::abi::address::*;
 pub use udsock::abi::cleanup::*;
 pub use udsock::abi::descriptor::*;
 pub use udsock::abi::error::*;
+pub use udsock::abi::log::*;
 pub use udsock::abi::message::*;
 pub use udsock::abi::open::*;
 pub use udsock::abi::option::*;

@@ -150,4 +150,13 @@ TEST(a_poller_throws)
     thrown(std::errc::bad_file_descriptor, [&] { poller.wait(events, arena); });
 }
 
+TEST(the_log_throws)
+{
+    auto ignore = [](const udsock::log_record &) noexcept {};
+    udsock::set_log(udsock::log_level::debug, ignore);
+    udsock::reset_log();
+    const auto no_level = static_cast<udsock::log_level>(0);
+    thrown(std::errc::invalid_argument, [&] { udsock::set_log(no_level, ignore); });
+}
+
 #endif
