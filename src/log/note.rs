@@ -111,16 +111,15 @@ impl fmt::Display for Note {
                     Some(Error::TOO_MANY_USERS) => {
                         out.write_str(": its user has as many connections as one user may have")
                     }
-                    _ => out.write_str(": who it is could not be known")
+                    _ => out
+                        .write_str(": who it is could not be known")
                         .and_then(|()| self.write_error(out)),
                 }
             }
-            Event::NoAlarm => {
-                out.write_str(
-                    "no descriptor or no memory is left for an alarm: a thread that sleeps looks up \
+            Event::NoAlarm => out.write_str(
+                "no descriptor or no memory is left for an alarm: a thread that sleeps looks up \
                      every 5 ms instead",
-                )
-            }
+            ),
             Event::TakenAway => out.write_str(
                 "closed while a thread was held up in a call; the socket was taken away from it",
             ),
@@ -138,7 +137,9 @@ impl fmt::Display for Note {
             Event::Missing => out.write_str(self.missing.map_or("", words)),
             // It has words of its own.
             Event::CallFailed => self.write_error(out),
-            Event::Panic => out.write_str("a bug in libudsock was caught in a call; please report it"),
+            Event::Panic => {
+                out.write_str("a bug in libudsock was caught in a call; please report it")
+            }
             Event::NotNoted => write!(out, "{count} more events could not be noted"),
         }
     }

@@ -43,7 +43,11 @@ fn printer(header: &Path) -> String {
             ["typedef", .., last] if line.contains("(*") && last.ends_with(");") => {
                 let (result, rest) = line.split_once("(*").expect("it is a function's");
                 let (alias, arguments) = rest.split_once(')').expect("it is a function's");
-                let of = format!("{}(*){}", &result["typedef ".len()..], &arguments[..arguments.len() - 1]);
+                let of = format!(
+                    "{}(*){}",
+                    &result["typedef ".len()..],
+                    &arguments[..arguments.len() - 1]
+                );
                 prints.push(format!("TYPE({alias}, \"{of}\")"));
             }
             ["typedef", .., alias] => {

@@ -80,7 +80,10 @@ fn kept_datagrams_that_reach_nobody_any_more() {
     }
     let told = of_handle(sender.0);
     assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!((told[0].event, told[0].level), (UDSOCK_LOGGED_DATAGRAM_DROPPED, UDSOCK_LOG_WARNING));
+    assert_eq!(
+        (told[0].event, told[0].level),
+        (UDSOCK_LOGGED_DATAGRAM_DROPPED, UDSOCK_LOG_WARNING)
+    );
     assert_eq!(told[0].code, no(libc::ENOENT));
     assert!(told[0].text.starts_with("3 kept datagrams"), "{told:?}");
 }
@@ -111,8 +114,7 @@ fn what_was_kept_for_a_socket_that_left() {
         assert_eq!(poller.close(), 0);
         // The peer had not read everything, which the kernel may tell first.
         let lost_by = [no(libc::EPIPE), no(libc::ECONNRESET)];
-        let reasons =
-            [(&removed, &[0][..]), (&closed, &[0]), (&lost, &lost_by), (&left, &[0])];
+        let reasons = [(&removed, &[0][..]), (&closed, &[0]), (&lost, &lost_by), (&left, &[0])];
         for (number, (socket, codes)) in reasons.into_iter().enumerate() {
             let told = of_handle(socket.0);
             assert_eq!(told.len(), 1, "{number}: {told:?}");

@@ -8,6 +8,7 @@ const { DatagramSocket, createSocket } = require('./dgram.js');
 const { check, invalidArgument } = require('./errors.js');
 const { own } = require('./handle.js');
 const { inspect } = require('./inspect.js');
+require('./log.js');
 const { Poller } = require('./poller.js');
 const promises = require('./promises.js');
 const { Server } = require('./server.js');

@@ -60,6 +60,7 @@ const table = {
   peer_credentials: () => [handle(), some()],
   peer_groups: () => [handle(), some()],
   peer_label: () => [handle(), some()],
+  log_take: () => [pick(odd)],
   poller_add: () => [handle(), handle(), random(2 ** 31), flags()],
   poller_create: () => [number(), number()],
   poller_fd: () => [handle()],

@@ -47,6 +47,11 @@ test('every constant has the value of the library', options, () => {
       }
     } else if (name === 'KIND_NAME') {
       for (const [number, kind] of Object.entries(value)) compare(kind.toUpperCase(), +number);
+    } else if (name === 'LEVEL_NAME' || name === 'EVENT_NAME') {
+      const before = name === 'LEVEL_NAME' ? 'LOG_' : 'LOGGED_';
+      for (const [number, what] of Object.entries(value)) {
+        compare(before + what.toUpperCase().replaceAll('-', '_'), +number);
+      }
     } else if (name === 'READINESS') {
       compare('POLLER_READINESS', value);
     } else if (name === 'EOF' || !(/^E[A-Z]+$/.test(name) || name === 'UNKNOWN')) {

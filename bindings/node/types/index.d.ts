@@ -389,6 +389,37 @@ export interface Inspection {
 /** Says what is at an address, without being noticed there. */
 export function inspect(path: Address): Promise<Inspection>;
 
+/** What is published to the diagnostics channel 'udsock:log': what the library does by itself. */
+export interface LogRecord {
+  level: 'error' | 'warning' | 'info' | 'debug';
+  /** A number: one of a later version of the library. */
+  event:
+    | 'reclaimed'
+    | 'swept'
+    | 'took-over'
+    | 'taken-over'
+    | 'file-gone'
+    | 'not-removed'
+    | 'refused'
+    | 'no-alarm'
+    | 'taken-away'
+    | 'datagram-dropped'
+    | 'unsent-dropped'
+    | 'missing'
+    | 'call-failed'
+    | 'panic'
+    | 'not-noted'
+    | number;
+  /** Why: the name of an error code. */
+  code?: string;
+  handle?: number;
+  pid?: number;
+  uid?: number;
+  path?: string;
+  /** All of this in words, in one line. */
+  text: string;
+}
+
 /** Removes this process's socket files now, as it does at its normal exit: how many. */
 export function cleanup(): number;
 

@@ -15,6 +15,7 @@ from ._address import Address, ReturnedAddress
 from ._errors import EndOfStream, PanicError, SocketClosed, error_name, error_text
 from ._inspection import Inspection, State, cleanup, cleanup_on_signal, inspect
 from ._library import library
+from ._log import Logged, LogRecord
 from ._messages import Credentials, Received
 from ._open import DGRAM, SEQPACKET, STREAM, activated, adopt, open_client, open_datagram
 from ._open import open_server, pair, socketpair
@@ -28,6 +29,8 @@ __all__ = [
     "EndOfStream",
     "Event",
     "Inspection",
+    "LogRecord",
+    "Logged",
     "PanicError",
     "Poller",
     "Received",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 from ctypes import (
+    CFUNCTYPE,
     POINTER,
     Structure,
     c_char,
@@ -95,6 +96,26 @@ EVENT_READY = 6
 THEN_SHUTDOWN = 1
 THEN_CLOSE = 2
 DONT_KEEP = 16
+
+LOG_ERROR = 1
+LOG_WARNING = 2
+LOG_INFO = 3
+LOG_DEBUG = 4
+LOGGED_RECLAIMED = 1
+LOGGED_SWEPT = 2
+LOGGED_TOOK_OVER = 3
+LOGGED_TAKEN_OVER = 4
+LOGGED_FILE_GONE = 5
+LOGGED_NOT_REMOVED = 6
+LOGGED_REFUSED = 7
+LOGGED_NO_ALARM = 8
+LOGGED_TAKEN_AWAY = 9
+LOGGED_DATAGRAM_DROPPED = 10
+LOGGED_UNSENT_DROPPED = 11
+LOGGED_MISSING = 12
+LOGGED_CALL_FAILED = 13
+LOGGED_PANIC = 14
+LOGGED_NOT_NOTED = 15
 
 Handle = c_int64
 """A `udsock_t`. Made once a socket: it is passed as it is, also without argtypes."""
@@ -209,6 +230,23 @@ class Outgoing(Structure):
     ]
 
 
+class LogRecord(Sized):
+    _fields_ = [
+        ("size", c_uint32),
+        ("level", c_uint32),
+        ("event", c_uint32),
+        ("code", c_int32),
+        ("handle", c_int64),
+        ("pid", c_int32),
+        ("uid", c_uint32),
+        ("path", c_char_p),
+        ("text", c_char_p),
+    ]
+
+
+LogCallback = CFUNCTYPE(None, c_void_p, POINTER(LogRecord))
+
+
 # What a call takes. None: nothing is declared, because ctypes then costs half as much a
 # call. Such a function is given a Handle, bytes or a ctypes object, and numbers below
 # 2^31, which a register takes as they are; `length` makes larger ones fit.
@@ -267,6 +305,7 @@ _FUNCTIONS: dict[str, tuple[Any, Optional[Sequence[Any]]]] = {
     "udsock_poller_send": (c_int64, None),
     "udsock_poller_wake": (c_int32, [Handle]),
     "udsock_poller_fd": (c_int32, [Handle]),
+    "udsock_set_log": (c_int32, [LogCallback, c_void_p, c_uint32]),
     "udsock_version": (c_uint32, []),
     "udsock_version_string": (c_char_p, []),
 }
