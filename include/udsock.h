@@ -1162,6 +1162,20 @@ typedef struct udsock_inspection {
     uint64_t device;
     /** See device. */
     uint64_t inode;
+    /**
+     * How many connections wait to be accepted. This and what follows is written only if size
+     * has room for it.
+     */
+    uint32_t queue;
+    /**
+     * How many may wait: the next client waits, or gets EAGAIN. 0: it is not known, or it is no
+     * server that listens.
+     */
+    uint32_t queue_limit;
+    /** How many processes have the socket open, of those that this process may look into. */
+    uint32_t processes;
+    /** 0. */
+    uint32_t reserved;
 } udsock_inspection;
 
 /**
@@ -1491,6 +1505,68 @@ int32_t udsock_poller_wake(udsock_t poller);
  * Returns the descriptor.
  */
 int32_t udsock_poller_fd(udsock_t poller);
+
+/* ------------------------------------------------------------------------
+ * Counters
+ */
+
+/**
+ * What udsock_get_counters finds: all that has been since the handle was made, but for
+ * kept_bytes. What went past the library, by calls on the descriptor, is not in it.
+ */
+typedef struct udsock_counters {
+    /** sizeof(udsock_counters). */
+    uint32_t size;
+    /** 0. */
+    uint32_t reserved;
+    /** What the kernel has taken. */
+    uint64_t sent_bytes;
+    /** In how many messages; of a stream, in how many system calls. */
+    uint64_t sent_messages;
+    /** What has come, with what found no room in the buffer and was cut. */
+    uint64_t received_bytes;
+    /** In how many messages; of a stream, in how many system calls. */
+    uint64_t received_messages;
+    /** How often a thread fell asleep in a wait. */
+    uint64_t sleeps;
+    /**
+     * How often trying again before a sleep has found what was waited for
+     * (UDSOCK_OPTION_SPIN_US).
+     */
+    uint64_t spins_paid;
+    /** How often it has not. */
+    uint64_t spins_lost;
+    /** Clients that a server has let in; of a poller, those of its servers. */
+    uint64_t accepted;
+    /**
+     * Clients that a server has refused, as in UDSOCK_OPTION_REFUSED; of a poller, those that
+     * it has refused for its servers.
+     */
+    uint64_t refused;
+    /**
+     * What a poller keeps now for a socket, since it found no room; of a poller, for all of
+     * its members.
+     */
+    uint64_t kept_bytes;
+    /** The most that kept_bytes has been. */
+    uint64_t kept_bytes_most;
+    /** Datagrams that a poller had kept and that could not be delivered. */
+    uint64_t dropped;
+} udsock_counters;
+
+/**
+ * Says what a socket, a server or a poller has done. Each count is right by itself; while other
+ * threads use the handle, two counts may be of two moments. A poller's are of what went through
+ * its own calls: a member's are in the member's own, too. `out`: its size is set by the
+ * caller; the rest is written. Set the struct to 0 first, as for udsock_inspect.
+ *
+ * Returns 0.
+ *
+ * -EBADF: `handle` is none, or a poller of the process that this one was forked from.
+ * -EINVAL: `out` is NULL, or its size less than 104, that of the first version.
+ * -E2BIG: its size is above 4096, or what this version does not know is not 0.
+ */
+int32_t udsock_get_counters(udsock_t handle, udsock_counters *out);
 
 /* ------------------------------------------------------------------------
  * What the library does by itself

@@ -113,9 +113,13 @@ pub(crate) fn open_pair(make: impl FnOnce() -> Result<[Socket; 2]>) -> Result<[i
     Ok([fill(first, one), fill(second, other)])
 }
 
-fn fill(place: Vacancy<'static, Object, 64>, mut socket: Socket) -> i64 {
-    socket.set_handle(place.handle());
-    place.fill(Object::Socket(socket)).get()
+#[inline(always)]
+fn fill(place: Vacancy<'static, Object, 64>, socket: Socket) -> i64 {
+    let mut object = Object::Socket(socket);
+    if let Object::Socket(socket) = &mut object {
+        socket.set_handle(place.handle());
+    }
+    place.fill(object).get()
 }
 
 /// Makes something else, which is told its handle.
@@ -148,14 +152,15 @@ pub(crate) fn accept_with_peer(server: i64, wait: &mut Wait) -> Result<(i64, Cre
 }
 
 /// One attempt to accept, prepared for the client's handle: once there is a client, nothing
-/// is lacking for it.
+/// is lacking for it. `None`: a client was refused.
 pub(crate) fn accept_once(
     server: &Socket,
     prepare: impl FnOnce(i64) -> Result<()>,
-) -> Result<Result<i64, Refused>> {
+    refused: &mut Option<Refused>,
+) -> Result<Option<i64>> {
     let place = vacancy()?;
     prepare(place.handle())?;
-    let client = server.accept_once()?;
+    let client = server.accept_once(refused)?;
     Ok(client.map(|client| fill(place, client)))
 }
 

@@ -40,9 +40,14 @@ impl Inspection {
         self.socket.and_then(|socket| socket.uid).and_then(known_user)
     }
 
-    /// A process that has the socket open. It may be a child that merely inherited it.
-    pub(crate) fn process(&self) -> Option<u32> {
-        self.socket.and_then(|socket| unix_diag::holder(&socket))
+    /// The processes that have the socket open: the one with the lowest number, and how many. They
+    /// may be children that merely inherited it.
+    pub(crate) fn processes(&self) -> Option<(u32, u32)> {
+        let processes = unix_diag::holders(self.socket.as_ref()?);
+        processes.fold(None, |all, pid| {
+            let (first, count) = all.unwrap_or((pid, 0));
+            Some((pid.min(first), count + 1))
+        })
     }
 }
 

@@ -14,6 +14,7 @@
 //! | `inspection`, `unix_diag` | what is at an address, and who |
 //! | `directory`, `parents`, `owner`, `address`, `kind`, `user_namespace` | places, names and numbers |
 //! | `wait`, `spin`, `sleepers` | trying again, sleeping, and being woken |
+//! | `counters` | how much of it all |
 //! | `critical_section` | what no signal cuts in half |
 //! | `log` | what the library does by itself, told to whoever wants to know |
 //! | `chain`, `handle_table`, `segments`, `sync`, `process_lock` | what threads share, and a forked child finds whole |
@@ -34,6 +35,7 @@ mod bound_path;
 mod chain;
 mod cleanup;
 mod client;
+mod counters;
 mod critical_section;
 mod directory;
 mod error;

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::counters::Counts;
 use crate::error::{Error, Result};
 use crate::handles::{self, Other};
 use crate::log::{self, Note, Notes};
@@ -82,6 +83,7 @@ struct State {
     closing: Vec<i64>,
     /// To be told then.
     notes: PollerNotes,
+    counts: Counts,
 }
 
 impl State {
@@ -94,9 +96,10 @@ impl State {
 }
 
 /// What is kept for a member that leaves is lost.
-fn note_unsent(member: &Member, notes: &mut PollerNotes) {
+fn note_unsent(member: &Member, notes: &mut PollerNotes, counts: &mut Counts) {
+    counts.kept.change(member.counted, 0);
     if let Some(kept) = &member.kept {
-        let (handle, count) = (member.socket, kept.data_size() as u64);
+        let (handle, count) = (member.socket, kept.bytes() as u64);
         notes.push(Note { handle, count, ..Note::of(log::Event::UnsentDropped) });
     }
 }
@@ -149,7 +152,8 @@ impl Poller {
         let mut member = match state.members.remove(socket) {
             Some(member) if member.role == role => member,
             Some(member) => {
-                note_unsent(&member, &mut state.notes);
+                let State { notes, counts, .. } = &mut *state;
+                note_unsent(&member, notes, counts);
                 self.unwatch(&member, &found);
                 Member::new(socket, role)
             }
@@ -191,7 +195,8 @@ impl Poller {
     /// `None`: it was no member.
     fn leave(&self, state: &mut State, handle: i64, socket: &Socket) -> Option<()> {
         let member = state.members.remove(handle)?;
-        note_unsent(&member, &mut state.notes);
+        note_unsent(&member, &mut state.notes, &mut state.counts);
+        socket.counters().set_kept(0);
         self.unwatch(&member, socket);
         socket.stop_watching(self.handle);
         Some(())
@@ -265,6 +270,7 @@ impl Poller {
             return Ok(());
         }
         let time = wait.time_left()?;
+        self.lock()?.counts.sleeps += 1;
         if self.shares_a_server()? {
             return ready.wait(self.epoll(), most, time);
         }
@@ -376,6 +382,10 @@ impl Poller {
         woken
     }
 
+    pub(crate) fn counts(&self) -> Result<Counts> {
+        Ok(self.lock()?.counts)
+    }
+
     /// Readable when a wait would find something.
     pub(crate) fn raw_fd(&self) -> Result<RawFd> {
         self.check()?;
@@ -454,11 +464,11 @@ impl Other for Poller {
         sys::raise(self.wake.as_fd());
         let mut state = self.locked();
         for slot in 0..state.members.slots() {
-            let State { members, notes, .. } = &mut *state;
+            let State { members, notes, counts, .. } = &mut *state;
             let Some(member) = members.get_mut(members.in_slot(slot)) else {
                 continue;
             };
-            note_unsent(member, notes);
+            note_unsent(member, notes, counts);
             if let Ok(socket) = handles::get(member.socket) {
                 socket.stop_watching(self.handle);
             }
@@ -484,7 +494,8 @@ impl Other for Poller {
         let mut state = self.locked();
         // Others may have the same open file: then closing alone would not end it.
         if let Some(member) = state.members.remove(socket) {
-            note_unsent(&member, &mut state.notes);
+            let State { notes, counts, .. } = &mut *state;
+            note_unsent(&member, notes, counts);
             if member.watched != 0 {
                 let _ = sys::unwatch(self.epoll(), fd);
             }

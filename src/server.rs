@@ -93,33 +93,38 @@ impl Socket {
         unreachable!("the count goes on for ever")
     }
 
-    /// One attempt, for a server that never blocks.
-    pub(crate) fn accept_once(&self) -> Result<Result<Self, Refused>> {
+    /// One attempt, for a server that never blocks. `None`: a client was refused.
+    pub(crate) fn accept_once(&self, refused: &mut Option<Refused>) -> Result<Option<Self>> {
         let room = self.access().map(|access| access.reserve()).transpose()?;
         let client = sys::accept(self.fd())?;
         // What is asked now is what counts.
         let place = match self.access() {
             None => None,
             Some(access) => match access.admit(client.as_fd(), room) {
-                Err(refused) => return Ok(Err(refused)),
+                Err(client) => {
+                    *refused = Some(client);
+                    return Ok(None);
+                }
                 Ok(place) => place,
             },
         };
-        self.accepted(client, place).map(Ok)
+        self.counters().count_accepted();
+        self.accepted(client, place).map(Some)
     }
 
     /// `None`: one was refused.
     fn next_client(&self, wait: &mut Wait) -> Result<Option<Self>> {
         self.wait_until(wait, Readiness::ReadableOrShut, |shut_down| {
-            match self.accept_once() {
+            let mut refused = None;
+            match self.accept_once(&mut refused) {
                 // Readable for ever, and nothing to accept: someone who shares this
                 // server shut it down. Blocked acceptors are told the same.
                 Err(Error::WOULD_BLOCK) if shut_down => Err(Error::INVALID),
-                Ok(Err(refused)) => {
-                    self.tell(&Note::refused(refused));
+                Ok(None) => {
+                    refused.map(|client| self.tell(&Note::refused(client)));
                     Ok(None)
                 }
-                result => result.map(|client| client.ok()),
+                result => result,
             }
         })
     }

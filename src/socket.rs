@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::access::{Access, Place};
 use crate::address::{self, Address};
+use crate::counters::{Counters, Counts};
 use crate::directory::{Lock, Removal};
 use crate::error::{Error, Failure, LiveServer, Result};
 use crate::handle_table::InUse;
@@ -54,6 +55,7 @@ pub(crate) struct Socket {
     binding: ProcessLock,
     interrupt: Interrupt,
     spin: Spin,
+    counters: Counters,
     /// Where it is bound, as it was given. The connections that a server accepts
     /// share its.
     local: OncePointer<Shared<CString>>,
@@ -84,6 +86,8 @@ impl Socket {
     }
 
     /// A connection that this server accepted.
+    // Inlined, as what makes it: it would be copied at each return.
+    #[inline(always)]
     pub(crate) fn accepted(&self, fd: OwnedFd, place: Option<Place>) -> Result<Self> {
         let mut connection = Self::own(fd, self.kind)?;
         connection.settings.inherit(connection.fd(), &self.settings)?;
@@ -118,6 +122,7 @@ impl Socket {
         Ok(socket)
     }
 
+    #[inline(always)]
     fn own(fd: OwnedFd, kind: Kind) -> Result<Self> {
         let settings = Settings::of_new();
         if kind == Kind::Seqpacket {
@@ -126,6 +131,7 @@ impl Socket {
         Ok(Self::new(fd, kind, settings))
     }
 
+    #[inline(always)]
     fn new(fd: OwnedFd, kind: Kind, settings: Settings) -> Self {
         // Where they can't be counted every socket may be shared.
         let is_lent = settings.is_adopted || !sys::count_forks();
@@ -143,6 +149,7 @@ impl Socket {
             binding: ProcessLock::new(),
             interrupt: Interrupt::default(),
             spin: Spin::default(),
+            counters: Counters::default(),
             local: OncePointer::new(),
             remote: Replaced::default(),
             access: OncePointer::new(),
@@ -367,6 +374,16 @@ impl Socket {
     /// How long its waits try before they sleep.
     pub(crate) fn spin(&self) -> &Spin {
         &self.spin
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let [sleeps, spins_paid, spins_lost] = self.spin.counts();
+        let refused = self.access().map_or(0, |access| access.refused()) as u64;
+        Counts { sleeps, spins_paid, spins_lost, refused, ..self.counters.counts() }
     }
 
     /// Fails once another thread has closed it.

@@ -19,6 +19,8 @@ pub(crate) struct OpenSocket {
     file: Option<[u32; 2]>,
     /// Who made it.
     pub(crate) uid: Option<u32>,
+    /// What waits in it, and how much may.
+    queue: Option<[u32; 2]>,
 }
 
 /// A socket as the visitor sees it: with its name.
@@ -45,6 +47,14 @@ impl Entry<'_> {
 impl OpenSocket {
     pub(crate) fn kind(&self) -> Option<Kind> {
         Kind::from_number(self.kind.into()).ok()
+    }
+
+    /// Of one that listens: how many connections wait, and how many may.
+    pub(crate) fn backlog(&self) -> Option<[u32; 2]> {
+        const LISTENING: u8 = 10;
+        let [waiting, most] = self.queue.filter(|_| self.state == LISTENING)?;
+        // The kernel refuses one when more than that wait already.
+        Some([waiting, most.saturating_add(1)])
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -98,6 +108,7 @@ fn visit(mut part: &[u8], mut with: impl FnMut(Entry<'_>)) -> Result<bool> {
 fn entry(message: &[u8]) -> Entry<'_> {
     const NAME: u16 = 0;
     const VFS: u16 = 1;
+    const QUEUE: u16 = 4;
     const UID: u16 = 7;
     let mut socket = OpenSocket {
         kind: message[1],
@@ -105,6 +116,7 @@ fn entry(message: &[u8]) -> Entry<'_> {
         inode: u32_at(message, 4),
         file: None,
         uid: None,
+        queue: None,
     };
     let mut name = &[][..];
     let mut rest = &message[MESSAGE..];
@@ -114,6 +126,9 @@ fn entry(message: &[u8]) -> Entry<'_> {
         match u16_at(rest, 2) {
             NAME => name = value,
             VFS if value.len() >= 8 => socket.file = Some([u32_at(value, 0), u32_at(value, 4)]),
+            QUEUE if value.len() >= 8 => {
+                socket.queue = Some([u32_at(value, 0), u32_at(value, 4)]);
+            }
             UID if value.len() >= 4 => socket.uid = Some(u32_at(value, 0)),
             _ => {}
         }
@@ -133,8 +148,14 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 /// A process that has the socket open, the oldest by its number. `None`: none that this
 /// process may look into.
 pub(crate) fn holder(socket: &OpenSocket) -> Option<u32> {
+    holders(socket).min()
+}
+
+/// Every process that has the socket open, and that this process may look into.
+pub(crate) fn holders(socket: &OpenSocket) -> impl Iterator<Item = u32> {
     let wanted = ShortText::new(format_args!("socket:[{}]", socket.inode));
-    sys::numbers_in(c"/proc").ok()?.filter(|pid| has_open(*pid, &wanted)).min()
+    let processes = sys::numbers_in(c"/proc").ok();
+    processes.into_iter().flatten().filter(move |pid| has_open(*pid, &wanted))
 }
 
 fn has_open(pid: u32, wanted: &CStr) -> bool {
@@ -167,6 +188,7 @@ mod tests {
         body.resize(MESSAGE, 0);
         body.extend([7, 0, 0, 0, 0, b'n', b'a', 0]);
         body.extend([12, 0, 1, 0, 1, 0, 0, 0, 2, 0, 0, 0]);
+        body.extend([12, 0, 4, 0, 4, 0, 0, 0, 5, 0, 0, 0]);
         body.extend([8, 0, 7, 0, 3, 0, 0, 0]);
         let whole = message(20, &body);
         let mut seen = None;
@@ -178,6 +200,7 @@ mod tests {
         let seen = seen.unwrap();
         assert_eq!((seen.kind, seen.state, seen.inode), (5, 10, 7));
         assert_eq!((seen.file, seen.uid), (Some([1, 2]), Some(3)));
+        assert_eq!((seen.queue, seen.backlog()), (Some([4, 5]), Some([4, 6])));
         for size in 0..whole.len() {
             let mut part = whole[..size].to_vec();
             let _ = visit(&part, |_| ());

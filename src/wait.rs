@@ -207,6 +207,7 @@ impl Wait {
             Readiness::Writable | Readiness::Unpollable => libc::POLLOUT,
         };
         let fd = (!pausing).then_some(fd);
+        spin.count_sleep();
         let revents = sleep(interrupt, before, fd, events, earlier(left, limit))?;
         match (pausing, revents) {
             // After a pause poll is asked again: perhaps it tells the truth now.

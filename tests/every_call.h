@@ -123,6 +123,9 @@ static void data(int number)
     CHECK(memcmp(in, out, sizeof out) == 0);
     MUST(-EAGAIN, udsock_recv, pair[0], in, sizeof in, 0);
     MUST(-ETIMEDOUT, udsock_recv, pair[0], in, sizeof in, 1);
+    udsock_counters counters = { .size = sizeof counters };
+    MUST(0, udsock_get_counters, pair[1], &counters);
+    CHECK(counters.sent_messages == 1 && counters.received_bytes == sizeof out);
     closed(pair[0]);
     MUST(-EBADF, udsock_recv, pair[0], in, sizeof in, SOON);
     closed(pair[1]);

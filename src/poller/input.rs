@@ -36,12 +36,15 @@ impl Poller {
                 state.members.make_room(client)?;
                 Ok(state.closing.try_reserve(1)?)
             };
-            let result = match handles::accept_once(server, prepare) {
-                Ok(Err(refused)) => {
-                    state.notes.push(Note { handle, ..Note::refused(refused) });
+            let mut refused = None;
+            let result = match handles::accept_once(server, prepare, &mut refused) {
+                Ok(None) => {
+                    state.counts.refused += 1;
+                    let note = refused.map(|client| Note { handle, ..Note::refused(client) });
+                    note.into_iter().for_each(|note| state.notes.push(note));
                     continue;
                 }
-                Ok(Ok(client)) => self.welcome(state, handle, client, round),
+                Ok(Some(client)) => self.welcome(state, handle, client, round),
                 Err(error) => Err(error),
             };
             match result {
@@ -89,7 +92,10 @@ impl Poller {
             self.watch(state, member, &socket)
         });
         match result {
-            Ok(()) => round.report(Event::new(EventKind::Accepted, client, token)),
+            Ok(()) => {
+                state.counts.accepted += 1;
+                round.report(Event::new(EventKind::Accepted, client, token));
+            }
             Err(_) => state.closing.push(client),
         }
         result
@@ -173,6 +179,7 @@ impl Poller {
     ) -> Result<()> {
         let room = round.rest().first(self.limits.receive);
         let size = socket.receive_now(&[room], None, false)?;
+        state.counts.received.add(1, size);
         let token = state.members.get_mut(handle).map_or(0, |member| member.token);
         let data = round.take(size);
         round.report(Event { data, ..Event::new(EventKind::Received, handle, token) });
@@ -191,6 +198,7 @@ impl Poller {
         let mut from = SocketName::EMPTY;
         let wanted = (socket.kind() == Kind::Datagram).then_some(&mut from);
         let size = socket.receive_now(&[round.rest()], wanted, shut)?;
+        state.counts.received.add(1, size);
         let address = address::text_of(&from);
         let token = state.members.get_mut(handle).map_or(0, |member| member.token);
         let mut event = Event::new(EventKind::Received, handle, token);

@@ -53,6 +53,8 @@ pub(super) struct Member {
     pub(super) token: u64,
     /// What has been taken for sending and is not out yet.
     pub(super) kept: Option<Box<Kept>>,
+    /// How many bytes of that the poller's count has.
+    pub(super) counted: usize,
     /// What the kernel has been asked to tell.
     pub(super) watched: u32,
     /// While items are sent: its turn's number, counted from 1.
@@ -77,6 +79,7 @@ impl Member {
         socket: 0,
         token: 0,
         kept: None,
+        counted: 0,
         watched: 0,
         turn: 0,
         role: Role::Connection,

@@ -18,6 +18,7 @@ pub use surroundings::IS_TIDY;
 pub use udsock::abi::activation::*;
 pub use udsock::abi::address::*;
 pub use udsock::abi::cleanup::*;
+pub use udsock::abi::counters::*;
 pub use udsock::abi::descriptor::*;
 pub use udsock::abi::error::*;
 pub use udsock::abi::log::*;

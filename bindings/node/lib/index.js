@@ -4,6 +4,7 @@
 const { calls } = require('./library.js');
 const { KIND } = require('./constants.js');
 const { Connection } = require('./connection.js');
+const { counters } = require('./counters.js');
 const { DatagramSocket, createSocket } = require('./dgram.js');
 const { check, invalidArgument } = require('./errors.js');
 const { own } = require('./handle.js');
@@ -64,6 +65,7 @@ module.exports = {
   cleanup,
   cleanupOnSignal,
   connect,
+  counters,
   createConnection: connect,
   createServer,
   createSocket,

@@ -49,6 +49,7 @@ const table = {
   duplicate: () => [pick([-1, 2 ** 20])],
   end_descriptor: () => [pick([-1, 2 ** 20])],
   fd: () => [handle()],
+  get_counters: () => [handle(), some()],
   get_option: () => [handle(), random(16)],
   is_nonblocking: () => [random(4)],
   listen: () => [handle(), number()],

@@ -384,7 +384,34 @@ export interface Inspection {
   processUid?: number;
   device: bigint;
   inode: bigint;
+  /** How many connections wait to be accepted, and how many may. */
+  queue: number;
+  queueLimit?: number;
+  /** How many have it open, of those that this process may look into. */
+  processes: number;
 }
+
+/** All that has been so far, but for `keptBytes`. */
+export interface Counters {
+  sentBytes: number;
+  sentMessages: number;
+  receivedBytes: number;
+  receivedMessages: number;
+  sleeps: number;
+  spinsPaid: number;
+  spinsLost: number;
+  accepted: number;
+  refused: number;
+  keptBytes: number;
+  keptBytesMost: number;
+  dropped: number;
+}
+
+/**
+ * What has gone through a server, a connection, a datagram socket or a poller, by calls of the
+ * library. (The bytes of a `Socket` are moved by Node itself.)
+ */
+export function counters(of: { readonly handle: number | undefined } | number): Counters;
 
 /** Says what is at an address, without being noticed there. */
 export function inspect(path: Address): Promise<Inspection>;

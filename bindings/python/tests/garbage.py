@@ -293,6 +293,9 @@ class Garbage(Arguments):
             "udsock_poller_send": g.poller_send,
             "udsock_poller_wake": lambda: lib.udsock_poller_wake(g.poller()),
             "udsock_poller_fd": lambda: lib.udsock_poller_fd(g.poller()),
+            "udsock_get_counters": lambda: lib.udsock_get_counters(
+                g.choice([g.handle(), g.poller()]), g.sized(_library.Counters())
+            ),
             "udsock_set_log": g.set_log,
             "udsock_error_name": lambda: -len(lib.udsock_error_name(g.number(c_int64))) and 0,
             "udsock_error_text": lambda: -len(lib.udsock_error_text(g.number(c_int64))) and 0,

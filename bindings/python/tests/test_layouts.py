@@ -27,6 +27,7 @@ STRUCTS: Dict[str, Any] = {
     "udsock_poller_options": _library.PollerOptions,
     "udsock_event": _library.Event,
     "udsock_outgoing": _library.Outgoing,
+    "udsock_counters": _library.Counters,
     "udsock_log_record": _library.LogRecord,
 }
 

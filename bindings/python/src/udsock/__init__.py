@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 
 from ._address import Address, ReturnedAddress
+from ._counters import Counters
 from ._errors import EndOfStream, PanicError, SocketClosed, error_name, error_text
 from ._inspection import Inspection, State, cleanup, cleanup_on_signal, inspect
 from ._library import library
@@ -24,6 +25,7 @@ from ._socket import Socket
 
 __all__ = [
     "Address",
+    "Counters",
     "Credentials",
     "DGRAM",
     "EndOfStream",

@@ -192,6 +192,10 @@ class Inspection(Sized):
         ("process_uid", c_uint32),
         ("device", c_uint64),
         ("inode", c_uint64),
+        ("queue", c_uint32),
+        ("queue_limit", c_uint32),
+        ("processes", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -227,6 +231,25 @@ class Outgoing(Structure):
         ("flags", c_uint32),
         ("reserved", c_uint32),
         ("result", c_int64),
+    ]
+
+
+class Counters(Sized):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("sent_bytes", c_uint64),
+        ("sent_messages", c_uint64),
+        ("received_bytes", c_uint64),
+        ("received_messages", c_uint64),
+        ("sleeps", c_uint64),
+        ("spins_paid", c_uint64),
+        ("spins_lost", c_uint64),
+        ("accepted", c_uint64),
+        ("refused", c_uint64),
+        ("kept_bytes", c_uint64),
+        ("kept_bytes_most", c_uint64),
+        ("dropped", c_uint64),
     ]
 
 
@@ -305,6 +328,7 @@ _FUNCTIONS: dict[str, tuple[Any, Optional[Sequence[Any]]]] = {
     "udsock_poller_send": (c_int64, None),
     "udsock_poller_wake": (c_int32, [Handle]),
     "udsock_poller_fd": (c_int32, [Handle]),
+    "udsock_get_counters": (c_int32, [Handle, POINTER(Counters)]),
     "udsock_set_log": (c_int32, [LogCallback, c_void_p, c_uint32]),
     "udsock_version": (c_uint32, []),
     "udsock_version_string": (c_char_p, []),
