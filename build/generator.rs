@@ -9,7 +9,7 @@ use crate::header::{BOTTOM, RULE};
 use crate::version::with_version;
 
 /// The sections, in the order in which a reader wants them.
-const SECTIONS: [&str; 16] = [
+const SECTIONS: [&str; 18] = [
     "codes",
     "error",
     "basics",
@@ -25,6 +25,8 @@ const SECTIONS: [&str; 16] = [
     "inspection",
     "cleanup",
     "poller",
+    "counters",
+    "log",
     "version",
 ];
 

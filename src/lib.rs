@@ -14,7 +14,9 @@
 //! | `inspection`, `unix_diag` | what is at an address, and who |
 //! | `directory`, `parents`, `owner`, `address`, `kind`, `user_namespace` | places, names and numbers |
 //! | `wait`, `spin`, `sleepers` | trying again, sleeping, and being woken |
+//! | `counters` | how much of it all |
 //! | `critical_section` | what no signal cuts in half |
+//! | `log` | what the library does by itself, told to whoever wants to know |
 //! | `chain`, `handle_table`, `segments`, `sync`, `process_lock` | what threads share, and a forked child finds whole |
 //! | `failure`, `name_text` | what went wrong in words, and names as text |
 //! | `sys`, `text` | system calls, and C strings |
@@ -36,6 +38,7 @@ mod chain;
 mod claim;
 mod cleanup;
 mod client;
+mod counters;
 mod critical_section;
 mod directory;
 mod error;
@@ -46,6 +49,7 @@ mod handle_table_tests;
 mod handles;
 mod inspection;
 mod kind;
+mod log;
 mod look;
 mod name_text;
 mod option;

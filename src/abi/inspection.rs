@@ -1,9 +1,6 @@
 //! What is at an address
 
-use std::ffi::c_char;
-use std::mem::size_of;
-
-use super::argument::{self, Sized32};
+use super::argument::{self, Sized32, SizedOutput};
 use super::error::{explain, udsock_error};
 use super::guard::guard;
 use super::open_options::required_address;
@@ -11,6 +8,7 @@ use crate::failure::Failure;
 use crate::inspection::{Inspection, State, inspect};
 use crate::kind::Kind;
 use crate::user_namespace::{known_group, known_user};
+use std::ffi::c_char;
 
 /// State: nothing has the address.
 pub const UDSOCK_ABSENT: u32 = 0;
@@ -52,10 +50,29 @@ pub struct udsock_inspection {
     pub device: u64,
     /// The file's inode. 0: there is no file.
     pub inode: u64,
+    /// How many connections wait to be accepted. This and what follows is written only if size
+    /// has room for it.
+    pub queue: u32,
+    /// How many may wait: the next client waits, or gets EAGAIN. 0: it is not known, or it is no
+    /// server that listens.
+    pub queue_limit: u32,
+    /// How many processes have the socket open, of those that this process may look into.
+    pub processes: u32,
+    /// 0.
+    pub reserved: u32,
 }
+
+/// The first version's, in bytes.
+const FIRST_SIZE: usize = 48;
 
 // SAFETY: numbers: any bytes are a value.
 unsafe impl Sized32 for udsock_inspection {}
+
+impl SizedOutput for udsock_inspection {
+    fn size(&self) -> u32 {
+        self.size
+    }
+}
 
 /// Tells what is at an address, and who. Nobody there notices it. What it tells may be over
 /// when it returns. Kind and process come from /proc and from the kernel's list of sockets,
@@ -88,10 +105,10 @@ pub unsafe extern "C" fn udsock_inspect(
         explain(err, "inspect", address, || {
             let given = argument::options(out)
                 .map_err(Failure::Plain)?
-                .filter(|given| given.size as usize >= size_of::<udsock_inspection>())
+                .filter(|given| given.size as usize >= FIRST_SIZE)
                 .ok_or(Failure::Invalid("out is NULL, or its size is not set"))?;
             let found = inspect(required_address(address)?)?;
-            out.write_unaligned(udsock_inspection { size: given.size, ..told(&found) });
+            argument::write_sized(out, &udsock_inspection { size: given.size, ..told(&found) });
             Ok(0)
         })
     })
@@ -105,6 +122,8 @@ fn told(found: &Inspection) -> udsock_inspection {
         State::Stale => UDSOCK_STALE,
         State::NotASocket => UDSOCK_NOT_A_SOCKET,
     };
+    let (pid, processes) = found.processes().unwrap_or_default();
+    let [queue, queue_limit] = found.socket.and_then(|it| it.backlog()).unwrap_or_default();
     let kind = found.socket.and_then(|socket| socket.kind()).map_or(0, Kind::number);
     udsock_inspection {
         size: 0,
@@ -113,9 +132,13 @@ fn told(found: &Inspection) -> udsock_inspection {
         mode: found.file.map_or(0, |file| file.permissions()),
         uid: found.file.and_then(|file| known_user(file.uid)).unwrap_or(UNKNOWN),
         gid: found.file.and_then(|file| known_group(file.gid)).unwrap_or(UNKNOWN),
-        pid: found.process().map_or(0, |pid| pid as i32),
+        pid: pid as i32,
         process_uid: found.user().unwrap_or(UNKNOWN),
         device: found.file.map_or(0, |file| file.device),
         inode: found.file.map_or(0, |file| file.inode),
+        queue,
+        queue_limit,
+        processes,
+        reserved: 0,
     }
 }

@@ -43,6 +43,8 @@
 //!     What is at an address
 //!     Clean-up
 //!     Many sockets, few calls: the poller
+//!     Counters
+//!     What the library does by itself: a log
 //!     Version
 //!
 //! Conventions, the same for every call:
@@ -134,5 +136,9 @@ pub mod inspection;
 pub mod cleanup;
 
 pub mod poller;
+
+pub mod counters;
+
+pub mod log;
 
 pub mod version;
