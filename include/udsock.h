@@ -1798,6 +1798,18 @@ int32_t udsock_get_counters(udsock_t handle, udsock_counters *out);
 #define UDSOCK_LOGGED_NOT_NOTED 15
 
 /**
+ * Event, of level WARNING: a server with UDSOCK_RESTORE_FILE had lost its path, and has it back. If
+ * another program had taken the path, UDSOCK_LOGGED_TOOK_OVER tells of that.
+ */
+#define UDSOCK_LOGGED_RESTORED 16
+
+/**
+ * Event, of level INFO: a socket was bound to a path of more than 96 bytes. Every client that uses
+ * this library can connect to it. Some other programs can't, or cut the path and go to another one.
+ */
+#define UDSOCK_LOGGED_LONG_PATH 17
+
+/**
  * Something that has happened. It is the library's: it, and what it points to, is gone when
  * the callback returns. A field that an event has no value for is 0, UINT32_MAX (uid) or NULL.
  */

@@ -48,6 +48,9 @@ pub(crate) fn all() -> impl Iterator<Item = InUse<'static, SocketFile>> {
     FILES.iter().map(|(_, file)| file)
 }
 
+/// A path of so many bytes every program can connect to that docs/atlas.md knows.
+const REACHED_BY_ALL: usize = 96;
+
 /// A socket's own file, once it has made one: its handle in the table. A socket that is dropped
 /// without being closed leaves none behind.
 #[derive(Default)]
@@ -104,6 +107,11 @@ impl OwnFile {
                     process: sys::fork_generation(),
                     fate: AtomicU32::new(fate as u32),
                 };
+                if path.count_bytes() > REACHED_BY_ALL {
+                    let long =
+                        Note { count: path.count_bytes() as u64, ..Note::of(Event::LongPath) };
+                    notes.borrow_mut().push(long);
+                }
                 self.handle.store(vacancy.fill(file).get(), Ordering::Release);
                 self.has_claim.store(has_claim, Ordering::Release);
                 Ok(())
@@ -264,30 +272,34 @@ impl SocketFile {
     /// Gets the path back, if it was lost and is claimed still. What fails now can succeed later.
     pub(crate) fn restore(&self) -> Result<(), Failure> {
         let mut displaced = None;
-        self.restore_over(&mut displaced)?;
-        self.tell_displaced(0, displaced);
+        if self.restore_over(&mut displaced)? {
+            self.tell_displaced(0, displaced);
+            self.tell(&Note::of(Event::Restored));
+        }
         Ok(())
     }
 
-    fn restore_over(&self, displaced: &mut Option<PinnedFile>) -> Result<(), Failure> {
-        let Some(claim) = self.claim() else { return Ok(()) };
+    /// Whether it has it back.
+    fn restore_over(&self, displaced: &mut Option<PinnedFile>) -> Result<bool, Failure> {
+        let Some(claim) = self.claim() else { return Ok(false) };
         if !claim.is_held() || !self.is_published() || self.is_ours() {
-            return Ok(());
+            return Ok(false);
         }
         let _section = CriticalSection::begin();
         let lock = self.directory.lock()?;
         // It may be about to be closed; or another thread was faster.
         if !claim.is_held() || self.directory.has(&self.made, &self.name)? {
-            return Ok(());
+            return Ok(false);
         }
         // Who took it on purpose took the claim, too.
         if !self.directory.has(&self.made, &claim.spare)? {
             claim.let_go();
-            return Ok(());
+            return Ok(false);
         }
         if !claim.is_patient() {
             claim.let_go();
-            return Ok(self.directory.unlink(&claim.spare)?);
+            self.directory.unlink(&claim.spare)?;
+            return Ok(false);
         }
         check_replaceable(&self.directory, &self.name)?;
         let private =
@@ -296,7 +308,7 @@ impl SocketFile {
             let _ = self.directory.unlink(&private);
         })?;
         claim.note_restored();
-        Ok(())
+        Ok(true)
     }
 
     /// The claim to the path, if this process has made the file.

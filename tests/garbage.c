@@ -134,7 +134,7 @@ static void call_inspect(thread *t) {
 static void hear(void *user_data, const udsock_log_record *record) {
     if (user_data != hear_data) abort();
     if (record->size != sizeof *record || record->level < UDSOCK_LOG_ERROR) abort();
-    if (record->level > UDSOCK_LOG_DEBUG || record->event > UDSOCK_LOGGED_NOT_NOTED) abort();
+    if (record->level > UDSOCK_LOG_DEBUG || record->event > UDSOCK_LOGGED_LONG_PATH) abort();
     if (record->event < UDSOCK_LOGGED_RECLAIMED || strlen(record->text) >= 512) abort();
     for (const char *c = record->text; *c != 0; c++) {
         if ((unsigned char)*c < ' ' || *c == 127) abort();

@@ -37,6 +37,8 @@ enum class logged : std::uint32_t {
     call_failed = UDSOCK_LOGGED_CALL_FAILED,
     panic = UDSOCK_LOGGED_PANIC,
     not_noted = UDSOCK_LOGGED_NOT_NOTED,
+    restored = UDSOCK_LOGGED_RESTORED,
+    long_path = UDSOCK_LOGGED_LONG_PATH,
 };
 
 /** Something that has happened: udsock_log_record. The views are of the library's memory, which

@@ -82,6 +82,14 @@ pub const UDSOCK_LOGGED_PANIC: u32 = 14;
 /// Event, of level WARNING: more has happened at once than a poller can note.
 pub const UDSOCK_LOGGED_NOT_NOTED: u32 = 15;
 
+/// Event, of level WARNING: a server with UDSOCK_RESTORE_FILE had lost its path, and has it back. If
+/// another program had taken the path, UDSOCK_LOGGED_TOOK_OVER tells of that.
+pub const UDSOCK_LOGGED_RESTORED: u32 = 16;
+
+/// Event, of level INFO: a socket was bound to a path of more than 96 bytes. Every client that uses
+/// this library can connect to it. Some other programs can't, or cut the path and go to another one.
+pub const UDSOCK_LOGGED_LONG_PATH: u32 = 17;
+
 /// Something that has happened. It is the library's: it, and what it points to, is gone when
 /// the callback returns. A field that an event has no value for is 0, UINT32_MAX (uid) or NULL.
 #[repr(C)]
@@ -211,5 +219,7 @@ fn number_of(event: Event) -> u32 {
         Event::CallFailed => UDSOCK_LOGGED_CALL_FAILED,
         Event::Panic => UDSOCK_LOGGED_PANIC,
         Event::NotNoted => UDSOCK_LOGGED_NOT_NOTED,
+        Event::Restored => UDSOCK_LOGGED_RESTORED,
+        Event::LongPath => UDSOCK_LOGGED_LONG_PATH,
     }
 }

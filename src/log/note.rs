@@ -25,6 +25,8 @@ pub(crate) enum Event {
     CallFailed,
     Panic,
     NotNoted,
+    Restored,
+    LongPath,
 }
 
 /// Something that has happened.
@@ -73,13 +75,15 @@ impl Note {
             | Event::NoAlarm
             | Event::TakenAway
             | Event::DatagramDropped
-            | Event::NotNoted => Level::Warning,
+            | Event::NotNoted
+            | Event::Restored => Level::Warning,
             Event::Reclaimed
             | Event::Swept
             | Event::TookOver
             | Event::TakenOver
             | Event::Refused
-            | Event::UnsentDropped => Level::Info,
+            | Event::UnsentDropped
+            | Event::LongPath => Level::Info,
             Event::Missing | Event::CallFailed => Level::Debug,
         }
     }
@@ -141,6 +145,12 @@ impl fmt::Display for Note {
                 out.write_str("a bug in libudsock was caught in a call; please report it")
             }
             Event::NotNoted => write!(out, "{count} more events could not be noted"),
+            Event::Restored => out.write_str("the path had been lost; the server has it back"),
+            Event::LongPath => write!(
+                out,
+                "the path has {count} bytes: some programs can't connect to more than 96, and some \
+                 that cut a path at 107 go to another"
+            ),
         }
     }
 }

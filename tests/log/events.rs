@@ -194,6 +194,36 @@ fn a_long_path_is_whole_and_its_text_is_short() {
     let server = open_server(UDSOCK_STREAM, &path);
     fs::remove_file(&path).unwrap();
     assert_eq!(server.close(), 0);
+    let told = of_path(&path);
+    let events: Vec<u32> = told.iter().map(|told| told.event).collect();
+    assert_eq!(events, [UDSOCK_LOGGED_LONG_PATH, UDSOCK_LOGGED_FILE_GONE]);
+    for told in told {
+        assert!(told.text.len() < 256 && told.text.contains("..."), "{told:?}");
+    }
+}
+
+#[test]
+fn a_path_that_was_lost_and_is_had_back() {
+    listen();
+    let dir = Dir::new();
+    let path = dir.path("lost");
+    let options = udsock_bind_options { flags: UDSOCK_RESTORE_FILE, ..bind_options() };
+    let server = try_open_server(UDSOCK_STREAM, &path, Some(&options)).unwrap();
+    fs::remove_file(&path).unwrap();
+    assert_eq!(server.option(UDSOCK_OPTION_OWNS_FILE), 1);
     let told = only(&path);
-    assert!(told.text.len() < 200 && told.text.contains("..."), "{told:?}");
+    assert_eq!((told.event, told.level), (UDSOCK_LOGGED_RESTORED, UDSOCK_LOG_WARNING));
+}
+
+#[test]
+fn a_path_that_not_everyone_can_connect_to() {
+    listen();
+    let dir = Dir::new();
+    let room = 96 - dir.path("").len();
+    let [reached, long] = [room, room + 1].map(|size| dir.path(&"n".repeat(size)));
+    let _servers = [&reached, &long].map(|path| open_server(UDSOCK_STREAM, path));
+    assert!(of_path(&reached).is_empty());
+    let told = only(&long);
+    assert_eq!((told.event, told.level), (UDSOCK_LOGGED_LONG_PATH, UDSOCK_LOG_INFO));
+    assert!(told.text.contains("the path has 97 bytes"), "{told:?}");
 }

@@ -40,6 +40,8 @@ module.exports = {
     13: 'call-failed',
     14: 'panic',
     15: 'not-noted',
+    16: 'restored',
+    17: 'long-path',
   },
   READINESS: 1,
   TRUNCATED: 1,

@@ -449,6 +449,8 @@ export interface LogRecord {
     | 'call-failed'
     | 'panic'
     | 'not-noted'
+    | 'restored'
+    | 'long-path'
     | number;
   /** Why: the name of an error code. */
   code?: string;

@@ -118,6 +118,8 @@ LOGGED_MISSING = 12
 LOGGED_CALL_FAILED = 13
 LOGGED_PANIC = 14
 LOGGED_NOT_NOTED = 15
+LOGGED_RESTORED = 16
+LOGGED_LONG_PATH = 17
 
 Handle = c_int64
 """A `udsock_t`. Made once a socket: it is passed as it is, also without argtypes."""

@@ -51,6 +51,10 @@ class Logged(IntEnum):
     """A bug in the library was caught in a call."""
     NOT_NOTED = _library.LOGGED_NOT_NOTED
     """More has happened at once than a poller can note."""
+    RESTORED = _library.LOGGED_RESTORED
+    """A server with `restore_file` had lost its path, and has it back."""
+    LONG_PATH = _library.LOGGED_LONG_PATH
+    """A socket was bound to a path that some other programs can't connect to."""
 
 
 class LogRecord(NamedTuple):
