@@ -4,10 +4,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import { test } from 'node:test';
 import { Poller, connect, createSocket, promises } from 'udsock';
-import { GUARD, closed, directory, text, using } from './support.mjs';
+import { GUARD, closed, directory, pause, text, using } from './support.mjs';
 
 const at = directory();
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 test('an echo server', GUARD, async () => {
   const poller = new Poller();
