@@ -6,6 +6,7 @@ const { errno } = require('node:os').constants;
 module.exports = {
   KIND: { stream: 1, dgram: 2, seqpacket: 5 },
   KIND_NAME: { 1: 'stream', 2: 'dgram', 5: 'seqpacket' },
+  READ: 1,
   WRITE: 2,
   ADDRESS_SIZE: 4096,
   MAX_DESCRIPTORS: 253,
@@ -43,7 +44,8 @@ module.exports = {
     16: 'restored',
     17: 'long-path',
   },
-  READINESS: 1,
+  MEMBER: { READINESS: 1, DUPLEX: 2, PAUSED: 4 },
+  THEN: { THEN_SHUTDOWN: 1, THEN_CLOSE: 2, DONT_KEEP: 16 },
   TRUNCATED: 1,
   FDS_LOST: 2,
   UNKNOWN: 2 ** 32 - 1,

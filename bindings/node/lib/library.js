@@ -4,23 +4,12 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { ofPlatform } = require('./platform.js');
 
 const SONAME = 'libudsock.so.0';
 /** As udsock_version() has it: 0.1.0. */
 const NEEDED_VERSION = 100;
 const CHECKOUT = path.join(__dirname, '../../..');
-
-/** A file of the package of this platform, which npm has chosen. */
-function ofPlatform(file) {
-  for (const libc of ['gnu', 'musl']) {
-    try {
-      return require.resolve(`@udsock/${process.platform}-${process.arch}-${libc}/${file}`);
-    } catch {
-      // Not this one.
-    }
-  }
-  return undefined;
-}
 
 /** The addon: that of the package, or in a checkout what is built there. */
 function findAddon() {

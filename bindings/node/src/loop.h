@@ -14,19 +14,19 @@ typedef struct {
     void *data;
 } uv_handle;
 
-enum { UV_POLL_HANDLE = 8, UV_PREPARE_HANDLE = 9 };
+enum { UV_CHECK_HANDLE = 2, UV_POLL_HANDLE = 8 };
 enum { UV_READABLE = 1, UV_WRITABLE = 2 };
 
 typedef void (*uv_poll_callback)(uv_handle *handle, int status, int events);
-typedef void (*uv_prepare_callback)(uv_handle *handle);
+typedef void (*uv_check_callback)(uv_handle *handle);
 
 __attribute__((weak)) size_t uv_handle_size(int type);
 __attribute__((weak)) int uv_poll_init(struct uv_loop_s *loop, uv_handle *handle, int fd);
 __attribute__((weak)) int uv_poll_start(uv_handle *handle, int events, uv_poll_callback callback);
 __attribute__((weak)) int uv_poll_stop(uv_handle *handle);
-__attribute__((weak)) int uv_prepare_init(struct uv_loop_s *loop, uv_handle *handle);
-__attribute__((weak)) int uv_prepare_start(uv_handle *handle, uv_prepare_callback callback);
-__attribute__((weak)) int uv_prepare_stop(uv_handle *handle);
+__attribute__((weak)) int uv_check_init(struct uv_loop_s *loop, uv_handle *handle);
+__attribute__((weak)) int uv_check_start(uv_handle *handle, uv_check_callback callback);
+__attribute__((weak)) int uv_check_stop(uv_handle *handle);
 __attribute__((weak)) void uv_close(uv_handle *handle, void (*callback)(uv_handle *handle));
 __attribute__((weak)) void uv_ref(uv_handle *handle);
 __attribute__((weak)) void uv_unref(uv_handle *handle);

@@ -34,7 +34,9 @@ function source(name) {
 
 test('every constant has the value of the library', options, () => {
   const constants = createRequire(import.meta.url)('../lib/constants.js');
-  const named = { KIND: '', BIND: '', CONNECT: '', OPTION: 'OPTION_', EVENT: 'EVENT_' };
+  const named = {
+    KIND: '', BIND: '', OPTION: 'OPTION_', EVENT: 'EVENT_', MEMBER: 'POLLER_', THEN: '',
+  };
   let compared = 0;
   const compare = (name, value) => {
     assert.equal(value, numbers.get(name), name);
@@ -52,8 +54,6 @@ test('every constant has the value of the library', options, () => {
       for (const [number, what] of Object.entries(value)) {
         compare(before + what.toUpperCase().replaceAll('-', '_'), +number);
       }
-    } else if (name === 'READINESS') {
-      compare('POLLER_READINESS', value);
     } else if (name === 'EOF' || !(/^E[A-Z]+$/.test(name) || name === 'UNKNOWN')) {
       // (The others are the errnos of the system, and its number for nobody.)
       compare(name, value);

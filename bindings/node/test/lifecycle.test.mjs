@@ -190,8 +190,9 @@ test('a full queue is waited for, and nothing blocks meanwhile', GUARD, async (t
 
 test('dispose closes, and waits for the end', GUARD, async () => {
   const server = await promises.listen(at('dispose'));
+  const accepted = once(server, 'connection');
   const client = await promises.connect(at('dispose'));
-  const [peer] = await Promise.all([once(server, 'connection')]).then(([[first]]) => [first]);
+  const [peer] = await accepted;
   await client[Symbol.asyncDispose]();
   assert.equal(client.closed, true);
   peer.resume();

@@ -246,10 +246,35 @@ test('a server drops what is beyond maxConnections', GUARD, async (t) => {
   first.destroy();
 });
 
+test('who learns that it has connected has been accepted, in the same process', GUARD, async () => {
+  let accepted = 0;
+  const server = createServer((socket) => {
+    accepted += 1;
+    socket.end('hello');
+  });
+  server.listen(at('accepted'));
+  const order = [];
+  setImmediate(() => order.push('immediate'));
+  const ends = await new Promise((resolve) => {
+    const first = connect(at('accepted'), () => {
+      order.push('connect');
+      assert.equal(accepted, 1);
+      // Also who connects from there; and the server may close then: nothing is reset.
+      const second = connect(at('accepted'), () => {
+        assert.equal(accepted, 2);
+        server.close();
+        resolve([first, second]);
+      });
+    });
+  });
+  assert.deepEqual(await Promise.all(ends.map(text)), ['hello', 'hello']);
+  assert.deepEqual(order, ['connect', 'immediate']);
+});
+
 test('addresses and who is at the other end', GUARD, async (t) => {
   const server = using(t, createServer().listen(at('who')));
   const client = connect({ path: at('who'), localAddress: at('me') });
-  const [peer] = await once(server, 'connection');
+  const [[peer]] = await Promise.all([once(server, 'connection'), once(client, 'connect')]);
   assert.equal(client.remoteAddress, at('who'));
   assert.equal(client.localAddress, at('me'));
   assert.equal(peer.remoteAddress, at('me'));

@@ -29,6 +29,8 @@ export async function text(stream) {
   return Buffer.concat(chunks).toString();
 }
 
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 export const closed = (emitter) => (emitter.closed ? undefined : once(emitter, 'close'));
 
 /** A server that sends back what comes. */

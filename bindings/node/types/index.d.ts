@@ -502,6 +502,15 @@ export interface PollerOptions {
   receiveSize?: number;
 }
 
+export interface MemberOptions {
+  /** It is only reported as READY, and the program receives or accepts. */
+  readiness?: boolean;
+  /** It is received from also while something is kept for it. */
+  duplex?: boolean;
+  /** Nothing is received (or accepted) for now; what is kept goes on its way. */
+  paused?: boolean;
+}
+
 /** The fast path: many events and many answers a call. Sockets are handles. */
 export class Poller {
   static readonly ACCEPTED: 1;
@@ -512,6 +521,10 @@ export class Poller {
   static readonly READY: 6;
   static readonly THEN_SHUTDOWN: 1;
   static readonly THEN_CLOSE: 2;
+  /** What finds no room is not kept; without data it asks a stream whether something is kept. */
+  static readonly DONT_KEEP: 16;
+  static readonly READ: 1;
+  static readonly WRITE: 2;
   /** `onRefused`: an item was not taken; `code` says why (-EAGAIN: wait for DRAINED). */
   constructor(options?: PollerOptions, onRefused?: (socket: number, code: number) => void);
   start(onBatch: (batch: Batch) => void): this;
@@ -523,6 +536,7 @@ export class Poller {
     options?: BindOptions & {
       type?: 'stream' | 'dgram' | 'seqpacket';
       token?: number;
+      duplex?: boolean;
       backlog?: number;
     },
   ): Promise<number>;
@@ -531,16 +545,22 @@ export class Poller {
     options?: {
       type?: 'stream' | 'dgram' | 'seqpacket';
       token?: number;
+      duplex?: boolean;
       localAddress?: Address;
     },
   ): number;
-  add(socket: number, token?: number, options?: { readiness?: boolean }): void;
+  /** Adds a socket; or gives one that is here another token, and these. */
+  add(socket: number, token?: number, options?: MemberOptions): void;
   remove(socket: number): void;
   /** Closes it, and removes its file. */
   closeSocket(socket: number): void;
+  /** Nothing more is received (Poller.READ), or sent (Poller.WRITE, at once); or both. */
+  shutdown(socket: number, how: number): void;
   /** Collected until the callback returns, or until `flush`. */
   send(socket: number, data: string | Uint8Array, flags?: number): void;
   sendTo(socket: number, data: string | Uint8Array, address: Address): void;
+  /** At once, behind what was collected: how many bytes were taken, or an error code. */
+  sendNow(socket: number, data: string | Uint8Array, flags?: number): number;
   /** Sends what event `i` brought, without a copy. */
   forward(batch: Batch, i: number, socket?: number, flags?: number): void;
   flush(): void;
