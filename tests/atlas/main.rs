@@ -16,6 +16,7 @@ mod process;
 mod raw;
 
 mod names;
+mod programs;
 mod starts;
 mod takers;
 mod workers;
