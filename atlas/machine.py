@@ -81,11 +81,6 @@ def behind(path: "Path | str") -> Optional[Bound]:
     return next((it for it in bound_sockets() if it.file == file & 0xFFFFFFFF), None)
 
 
-def leave_dead_file(path: "Path | str") -> None:
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(os.fspath(path))
-
-
 def until(condition: Callable[[], T], seconds: float) -> T:
     """What the condition says when it is true, or in the end."""
     end = time.monotonic() + seconds

@@ -1,6 +1,7 @@
 """docs/atlas.md, from what was measured."""
 
 import re
+import textwrap
 from typing import Any, Callable, Dict, Iterable, List
 
 Record = Dict[str, Any]
@@ -21,7 +22,7 @@ def text(records: List[Record]) -> str:
         _rest(of("peer name"), of("kept mode"), of("other")),
         _END,
     ]
-    return "\n\n".join(section.strip() for section in sections) + "\n"
+    return "\n\n".join(map(_filled, sections)) + "\n"
 
 
 # ---- words
@@ -42,8 +43,9 @@ def _code(said: str) -> str:
 
 
 def _table(head: List[str], rows: Iterable[List[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    lines = ["| " + " | ".join(cells) + " |" for cells in [head, *rows]]
+    lines.insert(1, "|" + "---|" * len(head))
+    return "\n".join(lines)
 
 
 def _list(records: Iterable[Record], key: str = "program") -> str:
@@ -56,6 +58,19 @@ def _list(records: Iterable[Record], key: str = "program") -> str:
             known.append(number)
     names = sorted(versions, key=str.lower)
     return ", ".join(f"{name} ({', '.join(versions[name])})" for name in names) + "."
+
+
+def _filled(section: str) -> str:
+    """Its lines as wide as the others of docs/; tables stay."""
+    paragraphs = section.strip().split("\n\n")
+    return "\n\n".join(
+        paragraph
+        if paragraph.startswith(("|", "#"))
+        else textwrap.fill(
+            " ".join(paragraph.split()), 100, break_long_words=False, break_on_hyphens=False
+        )
+        for paragraph in paragraphs
+    )
 
 
 def _count(records: List[Record], test: Callable[[Record], Any]) -> str:
@@ -232,9 +247,6 @@ And these bind *another*, shorter path, without a word:
 
 {_table(["program", "version", "from"],
         [[_code(it["program"]), _version(it), first_cut(it)] for it in cut])}
-
-`udsock_inspect` says of a path whether others can reach it: `UDSOCK_REACH_ALL` up to 97 bytes,
-`UDSOCK_REACH_MOST` up to 107, `UDSOCK_REACH_FEW` beyond.
 """
 
 

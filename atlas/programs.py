@@ -260,12 +260,14 @@ daemon off; pid DIRECTORY/pid; error_log stderr; user root;
 events {}
 http { access_log off; server { listen ADDRESS; return 200 ok; } }
 """
-_DNSMASQ = "port=0\nno-resolv\nno-daemon\nuser=root\npid-file=DIRECTORY/pid\n"
 _APACHE = """
 ServerRoot DIRECTORY
 PidFile DIRECTORY/pid
+DefaultRuntimeDir DIRECTORY
 ErrorLog /dev/stderr
 ServerName x
+User www-data
+Group www-data
 LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
 LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
 LoadModule cgid_module /usr/lib/apache2/modules/mod_cgid.so
@@ -326,7 +328,8 @@ PROGRAMS = [
                         "[supervisord]\nlogfile=DIRECTORY/l\npidfile=DIRECTORY/p\nuser=root\n"
                         "[unix_http_server]\nfile=ADDRESS\n"),
             names=[_AT_NAME]),
-    Program("Apache mod_cgid", of_debian("apache2-bin"), _apache, names=[("`ScriptSock @NAME`", "@{}")]),
+    Program("Apache mod_cgid", of_debian("apache2-bin"), _apache, path="",
+            names=[("`ScriptSock @NAME`", "@{}"), ("`ScriptSock NAME`", "{}")]),
     Program("tmux -S", of_debian("tmux"), _command("tmux", "-D", "-S", "{}", "-f", "/dev/null"),
             names=[_AT_NAME]),
     Program("ssh-agent", of_debian("openssh-client"), _command("ssh-agent", "-D", "-a", "{}"),
@@ -345,6 +348,9 @@ PROGRAMS = [
             _command("systemd-socket-activate", "-l", "{}", "cat"), names=[_AT_NAME]),
     Program("Xvfb", of_debian("xvfb"), _command("Xvfb", ":7391", "-nolisten", "tcp"), path="",
             names=[]),
+    Program("podman system service", of_debian("podman"),
+            _command("podman", "system", "service", "--time", "0", "{}"), path="unix://{}",
+            names=[("`unix:@NAME`", "unix:@{}")], seconds=20),
     Program("PipeWire", of_debian("pipewire-bin"), _command("pipewire"), file="pipewire-0",
             environment={"PIPEWIRE_RUNTIME_DIR": "{}"}),
     Program("QEMU -qmp", of_debian("qemu-system-x86"),

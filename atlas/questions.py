@@ -1,6 +1,7 @@
 """What a program is asked, by what it does. Each answer is a record, or several."""
 
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -50,13 +51,16 @@ class Stage:
         os.chmod(directory, 0o700 if self.program.name == "gpg-agent" else 0o755)
         shutil.chown(directory, self.program.user)
 
-    def start(self, address: Optional[str] = None, before: "tuple[str, ...]" = ()) -> Running:
-        """One more of them, at the path or at another address."""
+    def start(
+        self, address: Optional[str] = None, before: "tuple[str, ...]" = (), again: bool = False
+    ) -> Running:
+        """One more of them, or the last one again; at the path or at another address."""
         program = self.program
-        self._instances += 1
+        self._instances += not again
         own = self.directory / f"own{self._instances}"
-        own.mkdir()
-        self._give(own)
+        if not again:
+            own.mkdir()
+            self._give(own)
         if address is None:
             given = self.path if program.file == OWN_FILE else self.path.parent
             address = program.path.format(given)
@@ -66,7 +70,9 @@ class Stage:
 
     def listens(self, running: Running) -> Optional[Bound]:
         """Who is behind the path once the program listens, or has ended, or does neither."""
-        until(lambda: behind(self.path) or running.has_ended(), self.program.seconds)
+        if until(lambda: behind(self.path) or running.has_ended(), self.program.seconds):
+            # Until it has made its other files, and knows what to do at a signal.
+            time.sleep(1)
         return behind(self.path)
 
 
@@ -100,7 +106,8 @@ def _bound(running: Running, token: str, seconds: float) -> Record:
         return {"bound": what, "said": repr(ours[0].name)[2:-1] if ours else ""}
     record = {"kind": machine.KINDS[found.kind]}
     if not found.name.startswith(b"\0"):
-        return {**record, "bound": "file", "said": found.name.rstrip(b"\0").decode()}
+        name = os.path.basename(found.name.rstrip(b"\0").decode())
+        return {**record, "bound": "file", "said": re.sub(r"\.\d+$", ".PID", name)}
     rest = found.name[1 + len(wanted) :]
     kinds = {b"": "tight", b"\0": "one NUL more", bytes(SUN_PATH - 1 - len(wanted)): "padded"}
     bound = kinds.get(rest, "longer")
@@ -120,9 +127,13 @@ def file(program: Program) -> Iterator[Record]:
 
 def _over_dead(program: Program) -> Record:
     with Stage(program) as stage:
-        machine.leave_dead_file(stage.path)
-        shutil.chown(stage.path, program.user)
-        running = stage.start()
+        first = stage.start()
+        if not stage.listens(first):
+            return {"over_dead": "?", "said": first.last_words()}
+        machine.end_all()
+        if inode(stage.path) is None:
+            return {"over_dead": "no file was left"}
+        running = stage.start(again=True)
         if stage.listens(running):
             return {"over_dead": "works"}
         return {"over_dead": "fails" if running.has_ended() else "runs without it"}
@@ -158,7 +169,8 @@ def _stopped(program: Program) -> Record:
         running = stage.start()
         if not stage.listens(running):
             return {}
-        running.stop()
+        if not running.stop():
+            return {"stopped": "it runs on"}
         return {"stopped": "left" if inode(stage.path) else "removed"}
 
 
