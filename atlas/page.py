@@ -247,6 +247,10 @@ And these bind *another*, shorter path, without a word:
 
 {_table(["program", "version", "from"],
         [[_code(it["program"]), _version(it), first_cut(it)] for it in cut])}
+
+`udsock_inspect` says of a path whether others can reach it (its field `reach`): `UDSOCK_REACH_ALL` up
+to 97 bytes, `UDSOCK_REACH_MOST` up to 107, `UDSOCK_REACH_FEW` beyond; and so does the log when a
+server is opened there (`UDSOCK_LOGGED_LONG_PATH`).
 """
 
 

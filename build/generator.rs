@@ -9,7 +9,7 @@ use crate::header::{BOTTOM, RULE};
 use crate::version::with_version;
 
 /// The sections, in the order in which a reader wants them.
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 16] = [
     "error",
     "socket",
     "open",
@@ -23,6 +23,8 @@ const SECTIONS: [&str; 14] = [
     "inspection",
     "cleanup",
     "poller",
+    "counters",
+    "log",
     "version",
 ];
 

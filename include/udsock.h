@@ -214,7 +214,7 @@ const char *udsock_error_text(int64_t code);
  * Whoever passes UDSOCK_REPLACE takes the path all the same, and keeps it: two servers of this
  * library never take it from each other in turn. Another program, whose file this one replaces,
  * runs on without a path. From who takes it more than 8 times in a minute it is not had back, nor
- * where it can't be (no rights, something there that is no socket): then
+ * as long as it can't be (no rights, no descriptors, something there that is no socket): then
  * UDSOCK_OPTION_OWNS_FILE is 0.
  *
  * For this the file has a second name beside the path, ".udsock-...-spare", as long as the
@@ -446,11 +446,17 @@ int32_t udsock_connect(udsock_t s,
  * processes. A server that was shut down accepts no more, and can't be revived. A socket
  * without a peer can be shut down, too: that side stays shut when it gets one.
  *
+ * Not every peer answers who has shut his writing side: HTTP servers take it for a client that
+ * has gone, while the answer is being made, and close without one (Node.js, Bun, Deno, uvicorn,
+ * daphne, granian, nginx as a proxy); so does redis with a command that blocks. A client of HTTP
+ * says how long its request is, and shuts nothing down before it has the answer.
+ *
  * Returns 0.
  *
  * -EINVAL: `how` is something else.
  */
-int32_t udsock_shutdown(udsock_t s, uint32_t how);
+int32_t udsock_shutdown(udsock_t s,
+                        uint32_t how);
 
 /**
  * Closes a socket or a poller. A socket's file is removed if it is still the file that it
@@ -1086,7 +1092,7 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
 /**
  * Option, to read: 1 if the path that this socket was bound to still leads to its own
  * file. A server with UDSOCK_RESTORE_FILE that has lost its path gets it back before it
- * answers; 0 means that it could not, or was replaced, and never will.
+ * answers; 0 means that it could not, or was replaced.
  */
 #define UDSOCK_OPTION_OWNS_FILE 11
 
@@ -1168,6 +1174,24 @@ int64_t udsock_remote_address(udsock_t s, char *buffer, size_t size);
 /** State: something else is there. A symbolic link is, wherever it leads. */
 #define UDSOCK_NOT_A_SOCKET 3
 
+/**
+ * Reach: every program that knows Unix sockets: abstract names, and paths of up to 97 bytes as
+ * they were given.
+ */
+#define UDSOCK_REACH_ALL 0
+
+/**
+ * Reach: not all. The path has 98 to 107 bytes, and some append to it or have less room (HAProxy,
+ * dbus-daemon, supervisord, uWSGI, Java, mpv).
+ */
+#define UDSOCK_REACH_MOST 1
+
+/**
+ * Reach: few. The path has more than 107 bytes: most refuse it, and some (memcached, PHP, unbound)
+ * take its beginning for the whole.
+ */
+#define UDSOCK_REACH_FEW 2
+
 /** What udsock_inspect finds. */
 typedef struct udsock_inspection {
     /** sizeof(udsock_inspection). */
@@ -1196,6 +1220,23 @@ typedef struct udsock_inspection {
     uint64_t device;
     /** See device. */
     uint64_t inode;
+    /**
+     * How many connections wait to be accepted. This and what follows is written only if size
+     * has room for it.
+     */
+    uint32_t queue;
+    /**
+     * How many may wait: the next client waits, or gets EAGAIN. 0: it is not known, or it is no
+     * server that listens.
+     */
+    uint32_t queue_limit;
+    /** How many processes have the socket open, of those that this process may look into. */
+    uint32_t processes;
+    /**
+     * UDSOCK_REACH_ALL, UDSOCK_REACH_MOST or UDSOCK_REACH_FEW: which programs can connect to the
+     * address, or serve at it, as far as its length is concerned.
+     */
+    uint32_t reach;
 } udsock_inspection;
 
 /**
@@ -1525,6 +1566,254 @@ int32_t udsock_poller_wake(udsock_t poller);
  * Returns the descriptor.
  */
 int32_t udsock_poller_fd(udsock_t poller);
+
+/* ------------------------------------------------------------------------
+ * Counters
+ */
+
+/**
+ * What udsock_get_counters finds: all that has been since the handle was made, but for
+ * kept_bytes. What went past the library, by calls on the descriptor, is not in it.
+ */
+typedef struct udsock_counters {
+    /** sizeof(udsock_counters). */
+    uint32_t size;
+    /** 0. */
+    uint32_t reserved;
+    /** What the kernel has taken. */
+    uint64_t sent_bytes;
+    /** In how many messages; of a stream, in how many system calls. */
+    uint64_t sent_messages;
+    /** What has come, with what found no room in the buffer and was cut. */
+    uint64_t received_bytes;
+    /** In how many messages; of a stream, in how many system calls. */
+    uint64_t received_messages;
+    /** How often a thread fell asleep in a wait. */
+    uint64_t sleeps;
+    /**
+     * How often trying again before a sleep has found what was waited for
+     * (UDSOCK_OPTION_SPIN_US).
+     */
+    uint64_t spins_paid;
+    /** How often it has not. */
+    uint64_t spins_lost;
+    /** Clients that a server has let in; of a poller, those of its servers. */
+    uint64_t accepted;
+    /**
+     * Clients that a server has refused, as in UDSOCK_OPTION_REFUSED; of a poller, those that
+     * it has refused for its servers.
+     */
+    uint64_t refused;
+    /**
+     * What a poller keeps now for a socket, since it found no room; of a poller, for all of
+     * its members.
+     */
+    uint64_t kept_bytes;
+    /** The most that kept_bytes has been. */
+    uint64_t kept_bytes_most;
+    /** Datagrams that a poller had kept and that could not be delivered. */
+    uint64_t dropped;
+} udsock_counters;
+
+/**
+ * Says what a socket, a server or a poller has done. Each count is right by itself; while other
+ * threads use the handle, two counts may be of two moments. A poller's are of what went through
+ * its own calls: a member's are in the member's own, too. `out`: its size is set by the
+ * caller; the rest is written. Set the struct to 0 first, as for udsock_inspect.
+ *
+ * Returns 0.
+ *
+ * -EBADF: `handle` is none, or a poller of the process that this one was forked from.
+ * -EINVAL: `out` is NULL, or its size less than 104, that of the first version.
+ * -E2BIG: its size is above 4096, or what this version does not know is not 0.
+ */
+int32_t udsock_get_counters(udsock_t handle, udsock_counters *out);
+
+/* ------------------------------------------------------------------------
+ * What the library does by itself
+ */
+
+/** Level: a bug in the library. */
+#define UDSOCK_LOG_ERROR 1
+
+/** Level: something that the program or its administrator should know of. */
+#define UDSOCK_LOG_WARNING 2
+
+/** Level: what the library has done by itself, and is all right. */
+#define UDSOCK_LOG_INFO 3
+
+/** Level: what helps to find out why. */
+#define UDSOCK_LOG_DEBUG 4
+
+/**
+ * Event, of level INFO: the file of a server that has gone was removed, to bind or to
+ * publish another one.
+ */
+#define UDSOCK_LOGGED_RECLAIMED 1
+
+/**
+ * Event, of level INFO: private names (".udsock-...") that a killed takeover had left were
+ * removed.
+ */
+#define UDSOCK_LOGGED_SWEPT 2
+
+/**
+ * Event, of level INFO: the path was taken over from a live server; pid and uid are that
+ * one's.
+ */
+#define UDSOCK_LOGGED_TOOK_OVER 3
+
+/**
+ * Event, of level INFO: the socket's file was to be removed, and another file has the path
+ * now. It stays.
+ */
+#define UDSOCK_LOGGED_TAKEN_OVER 4
+
+/**
+ * Event, of level WARNING: the socket's file was to be removed, and somebody else had done
+ * so. Clients have not found the server since.
+ */
+#define UDSOCK_LOGGED_FILE_GONE 5
+
+/**
+ * Event, of level WARNING: a file that the library should have removed is still there; code
+ * says why.
+ */
+#define UDSOCK_LOGGED_NOT_REMOVED 6
+
+/**
+ * Event, of level INFO: a server has refused a client; pid and uid are the client's. The
+ * code is -EACCES if no rule lets it in (udsock_allow_uid), -EUSERS if its user has as many
+ * connections as UDSOCK_OPTION_MAX_PER_UID allows, else why it could not be known.
+ */
+#define UDSOCK_LOGGED_REFUSED 7
+
+/**
+ * Event, of level WARNING: there was no descriptor or no memory for what wakes a thread that
+ * sleeps, and so it looks up every 5 ms. It is told again when there has been one meanwhile.
+ */
+#define UDSOCK_LOGGED_NO_ALARM 8
+
+/**
+ * Event, of level WARNING: the handle was closed while a thread was held up in a call on it,
+ * by a debugger, say, and the socket was taken away from that thread.
+ */
+#define UDSOCK_LOGGED_TAKEN_AWAY 9
+
+/**
+ * Event, of level WARNING: datagrams that a poller had kept can't be delivered, and were
+ * dropped; code says why.
+ */
+#define UDSOCK_LOGGED_DATAGRAM_DROPPED 10
+
+/**
+ * Event, of level INFO: what a poller had kept for a socket was dropped. The code says why the
+ * socket failed; 0: it was closed or removed, or the poller was closed.
+ */
+#define UDSOCK_LOGGED_UNSENT_DROPPED 11
+
+/**
+ * Event, of level DEBUG: this system lacks something; the text says what, and what takes its
+ * place. Each is told once.
+ */
+#define UDSOCK_LOGGED_MISSING 12
+
+/**
+ * Event, of level DEBUG: a call has failed that takes a udsock_error; the text is what that
+ * says, and path the call's address.
+ */
+#define UDSOCK_LOGGED_CALL_FAILED 13
+
+/** Event, of level ERROR: a call has returned UDSOCK_PANIC. */
+#define UDSOCK_LOGGED_PANIC 14
+
+/** Event, of level WARNING: more has happened at once than a poller can note. */
+#define UDSOCK_LOGGED_NOT_NOTED 15
+
+/**
+ * Event, of level WARNING: a server with UDSOCK_RESTORE_FILE had lost its path, and has had it
+ * back; pid and uid are those of the server that had taken it, if one had.
+ */
+#define UDSOCK_LOGGED_RESTORED 16
+
+/**
+ * Event, of level INFO, and WARNING beyond 107 bytes: a socket was bound to a path that not every
+ * program can reach: see the field reach of udsock_inspection.
+ */
+#define UDSOCK_LOGGED_LONG_PATH 17
+
+/**
+ * Something that has happened. It is the library's: it, and what it points to, is gone when
+ * the callback returns. A field that an event has no value for is 0, UINT32_MAX (uid) or NULL.
+ */
+typedef struct udsock_log_record {
+    /**
+     * Its size in this version of the library. Fields of later versions than the program's
+     * lie behind what the program knows.
+     */
+    uint32_t size;
+    /** UDSOCK_LOG_ERROR, UDSOCK_LOG_WARNING, UDSOCK_LOG_INFO or UDSOCK_LOG_DEBUG. */
+    uint32_t level;
+    /** What has happened: UDSOCK_LOGGED_...; there may be others in later versions. */
+    uint32_t event;
+    /** Why, as an error code. */
+    int32_t code;
+    /** The socket or the poller that it happened to. 0: it has no handle yet, or any more. */
+    udsock_t handle;
+    /**
+     * Who else has to do with it: a client that was refused, the server of which the path was
+     * taken over.
+     */
+    int32_t pid;
+    /** Its user. */
+    uint32_t uid;
+    /** The address of the socket, whole and unchanged. It may hold any byte. */
+    const char *path;
+    /**
+     * All of this in words, in one line of UTF-8 without control characters, and without its
+     * level. A long path is shown by its two ends. The words may change.
+     */
+    const char *text;
+} udsock_log_record;
+
+/**
+ * A function that is told what happens. It may be called from every thread that makes a call,
+ * also from several at once, and at normal exit (udsock_cleanup). See udsock_set_log.
+ */
+typedef void (*udsock_log_callback)(void *user_data, const struct udsock_log_record *record);
+
+/**
+ * Tells what the library does by itself, and is silent about otherwise, to this function. The
+ * process has one; the next call of this takes its place, and `callback` NULL takes it off.
+ * `user_data` is handed to it, and a udsock_log_record, which says what has happened
+ * (UDSOCK_LOGGED_...). It is told what is of `level` (UDSOCK_LOG_...) or matters more.
+ *
+ * It may be set at any time, from every thread, also from within a callback. A forked child
+ * has its parent's. When this has returned no thread is in the former one, and none will be:
+ * what it used can be freed. (But for the calling thread, if it is in it.) If there is no
+ * callback, what the library could tell costs it one look at a variable.
+ *
+ * The callback is called within the call in which it has happened, on the same thread, with
+ * cancellation held off. No lock is held: it may make every call. What it does takes the time
+ * of that call. What would be told on the same thread meanwhile is dropped, so that it is
+ * never called from within itself; so is what would be told while 64 other threads are in it.
+ * It has to return: no exception, no longjmp, no pthread_exit. It should not close the handle
+ * that it is told of: that waits for the call, for a tenth of a second. No memory is allocated
+ * to call it. It is never called from a signal handler: what the handler of
+ * udsock_cleanup_on_signal does is not told.
+ *
+ * The environment variable UDSOCK_LOG needs no callback. It may be error, warning, info or
+ * debug: what is of this level or matters more is written to standard error, a line each. It
+ * is looked at once, when there is first something to tell. A program that has other rights
+ * than whoever has started it (set-user-ID) does not look at it.
+ *
+ * Returns 0.
+ *
+ * -EINVAL: no such level (with `callback` NULL none is needed).
+ * -EBUSY: it has been done; but some thread has not come back from the former callback for a
+ * second.
+ */
+int32_t udsock_set_log(udsock_log_callback callback, void *user_data, uint32_t level);
 
 /* ------------------------------------------------------------------------
  * Version

@@ -10,6 +10,7 @@
 //! To replace a live server, 1 is to a private name beside the path, and so it is for a name
 //! that no address holds.
 
+use std::cell::RefCell;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::claim::{Claim, Watch};
 use crate::directory::{Directory, Lock};
 use crate::error::{Error, Failure, NotKept, Result};
 use crate::inspection::{PinnedFile, SeenSocket, Sight, look, not_a_socket};
+use crate::log::{BindNotes, Event, Note};
 use crate::private_names;
 use crate::socket_file::FileOptions;
 use crate::sys::{self, FileStatus, SocketName};
@@ -32,6 +34,8 @@ pub(crate) struct Place<'a> {
     pub(crate) socket: BorrowedFd<'a>,
     pub(crate) directory: &'a Directory,
     pub(crate) name: &'a CStr,
+    /// What happens on the way, which is told later.
+    pub(crate) notes: &'a RefCell<BindNotes>,
 }
 
 /// The file that was made.
@@ -94,12 +98,16 @@ impl Place<'_> {
             })
             .inspect_err(|_| {
                 let bound = made.private.as_deref().unwrap_or(self.name);
-                let _ = self.directory.remove(&made.file, || bound, Lock::PATIENCE);
+                if let Err(error) = self.directory.remove(&made.file, || bound, Lock::PATIENCE) {
+                    self.note(Note::failed(Event::NotRemoved, error));
+                }
             })?;
         if options.restore {
             let claim = self.claim(&made, options).inspect_err(|_| {
                 let bound = made.name(self.name, options);
-                let _ = self.directory.remove(&made.file, || bound, Lock::PATIENCE);
+                if let Err(error) = self.directory.remove(&made.file, || bound, Lock::PATIENCE) {
+                    self.note(Note::failed(Event::NotRemoved, error));
+                }
             })?;
             made.claim = Some(claim);
         }
@@ -161,7 +169,15 @@ impl Place<'_> {
     /// Nobody is waited for.
     fn sweep_if_free(&self) -> Option<Lock> {
         let lock = self.directory.lock_within(Duration::ZERO).ok()?;
-        private_names::sweep(self.directory, self.name, lock)
+        self.sweep(lock)
+    }
+
+    fn sweep(&self, lock: Lock) -> Option<Lock> {
+        private_names::sweep(self.directory, self.name, lock, &mut self.notes.borrow_mut())
+    }
+
+    fn note(&self, note: Note) {
+        self.notes.borrow_mut().push(note);
     }
 
     fn bind_to(&self, name: &SocketName) -> Result<(), Failure> {
@@ -263,7 +279,7 @@ impl Place<'_> {
     /// A spare name for the file, which no other server has. Who is to replace one gets it with
     /// the path, and a private name until then.
     fn claim(&self, made: &Made, options: &FileOptions) -> Result<Claim, Refusal> {
-        let Self { socket, directory, name } = *self;
+        let Self { socket, directory, name, .. } = *self;
         let bound = made.name(self.name, options);
         let watch = Watch::new(socket, directory.pin(bound)?.as_fd())?;
         let spare = private_names::spare(name);
@@ -273,7 +289,7 @@ impl Place<'_> {
             Some(private.map_err(Failure::at(SECOND_NAME))?)
         } else {
             if directory.status(&spare).is_ok() {
-                let swept = private_names::sweep(directory, name, lock);
+                let swept = self.sweep(lock);
                 lock = swept.map_or_else(|| directory.lock(), Ok)?;
             }
             match directory.link(&made.file, bound, &spare) {
@@ -357,12 +373,13 @@ impl Place<'_> {
     /// A dead server's file goes, and what its takeovers have left.
     fn reclaim(&self, lock: Lock) -> Result<Option<Lock>, Failure> {
         match self.directory.unlink(self.name) {
-            Ok(()) | Err(Error::NOT_FOUND) => {}
+            Ok(()) => self.note(Note::of(Event::Reclaimed)),
+            Err(Error::NOT_FOUND) => {}
             Err(error @ Error::BUSY) => return Err(Failure::Step { step: MOUNTED, error }),
             Err(error) => return Err(Failure::Step { step: "remove a dead server's file", error }),
         }
         if private_names::any_is_left(self.directory, self.name) {
-            return Ok(private_names::sweep(self.directory, self.name, lock));
+            return Ok(self.sweep(lock));
         }
         Ok(Some(lock))
     }

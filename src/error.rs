@@ -68,9 +68,24 @@ system_errors! {
     TOO_BIG = E2BIG;
     TOO_MANY_FILES = ENFILE;
     TOO_MANY_HANDLES = EMFILE;
+    TOO_MANY_USERS = EUSERS;
     WOULD_BLOCK = EAGAIN;
     WRONG_FAMILY = EAFNOSUPPORT;
     WRONG_TYPE = EPROTOTYPE;
+}
+
+impl Error {
+    /// There is not enough of something at present.
+    pub(crate) fn is_scarcity(self) -> bool {
+        matches!(
+            self,
+            Self::TOO_MANY_HANDLES
+                | Self::TOO_MANY_FILES
+                | Self::NO_MEMORY
+                | Self::NO_BUFFERS
+                | Self::NO_SPACE
+        )
+    }
 }
 
 impl From<TryReserveError> for Error {

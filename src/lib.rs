@@ -14,7 +14,9 @@
 //! | `inspection`, `unix_diag` | what is at an address, and who |
 //! | `directory`, `parents`, `owner`, `address`, `kind`, `user_namespace` | places, names and numbers |
 //! | `wait`, `spin`, `sleepers` | trying again, sleeping, and being woken |
+//! | `counters` | how much of it all |
 //! | `critical_section` | what no signal cuts in half |
+//! | `log` | what the library does by itself, told to whoever wants to know |
 //! | `chain`, `handle_table`, `segments`, `sync`, `process_lock` | what threads share, and a forked child finds whole |
 //! | `sys`, `text`, `name_text`, `error` | system calls, C strings, names as text, and what can go wrong |
 //!
@@ -34,6 +36,7 @@ mod chain;
 mod claim;
 mod cleanup;
 mod client;
+mod counters;
 mod critical_section;
 mod directory;
 mod error;
@@ -43,6 +46,7 @@ mod handle_table_tests;
 mod handles;
 mod inspection;
 mod kind;
+mod log;
 mod look;
 mod name_text;
 mod option;

@@ -11,8 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::counters::Counts;
 use crate::error::{Error, Result};
 use crate::handles::{self, Other};
+use crate::log::{self, Note, Notes};
 use crate::socket::Socket;
 use crate::sys::{self, Ready};
 use crate::wait::Wait;
@@ -58,6 +60,8 @@ pub(crate) struct Poller {
     state: Mutex<State>,
 }
 
+type PollerNotes = Notes<16>;
+
 #[derive(Default)]
 struct State {
     members: Members,
@@ -78,6 +82,9 @@ struct State {
     is_ringing: bool,
     /// To be closed once nothing is locked.
     closing: Vec<i64>,
+    /// To be told then.
+    notes: PollerNotes,
+    counts: Counts,
 }
 
 impl State {
@@ -86,6 +93,26 @@ impl State {
         left.iter().any(|(handle, _)| {
             members.get_mut(*handle).is_some_and(|member| member.is_due_to_fail())
         })
+    }
+}
+
+/// What is kept for a member that leaves is lost.
+fn note_unsent(member: &Member, notes: &mut PollerNotes, counts: &mut Counts) {
+    counts.kept.change(member.counted, 0);
+    if let Some(kept) = &member.kept {
+        let (handle, count) = (member.socket, kept.bytes() as u64);
+        notes.push(Note { handle, count, ..Note::of(log::Event::UnsentDropped) });
+    }
+}
+
+/// Once nothing is locked.
+fn tell(notes: &PollerNotes) {
+    for note in notes.iter() {
+        // It may have been closed since.
+        match handles::get(note.handle) {
+            Ok(socket) => socket.tell(&note),
+            Err(_) => log::tell(&note, None),
+        }
     }
 }
 
@@ -128,6 +155,8 @@ impl Poller {
         let mut member = match state.members.remove(socket) {
             Some(member) if member.role == role => member,
             Some(member) => {
+                let State { notes, counts, .. } = &mut *state;
+                note_unsent(&member, notes, counts);
                 self.unwatch(&member, &found);
                 Member::new(socket, role)
             }
@@ -174,6 +203,8 @@ impl Poller {
     /// `None`: it was no member.
     fn leave(&self, state: &mut State, handle: i64, socket: &Socket) -> Option<()> {
         let member = state.members.remove(handle)?;
+        note_unsent(&member, &mut state.notes, &mut state.counts);
+        socket.counters().set_kept(0);
         self.unwatch(&member, socket);
         socket.stop_watching(self.handle);
         Some(())
@@ -229,7 +260,7 @@ impl Poller {
                 match number {
                     WAKE => woken |= self.take_wake(),
                     CLOCK => self.end_pauses(&mut state, round),
-                    number if number & PATH != 0 => paths::restore((number & !PATH) as i64),
+                    number if number & PATH != 0 => {}
                     handle => {
                         // Without memory the kernel tells again, if perhaps not first.
                         self.serve_or_leave(&mut state, handle as i64, events, round);
@@ -237,6 +268,9 @@ impl Poller {
                 }
             }
             self.unlock(state);
+            // What becomes of a path may be told, which is not done under a lock.
+            let paths = ready.iter().filter(|(number, _)| number & PATH != 0);
+            paths.for_each(|(number, _)| paths::restore((number & !PATH) as i64));
             if round.count() > 0 || woken || wait.is_none() {
                 return Ok(round.count());
             }
@@ -251,6 +285,7 @@ impl Poller {
             return Ok(());
         }
         let time = wait.time_left()?;
+        self.lock()?.counts.sleeps += 1;
         if self.shares_a_server()? {
             return ready.wait(self.epoll(), most, time);
         }
@@ -362,6 +397,10 @@ impl Poller {
         woken
     }
 
+    pub(crate) fn counts(&self) -> Result<Counts> {
+        Ok(self.lock()?.counts)
+    }
+
     /// Readable when a wait would find something.
     pub(crate) fn raw_fd(&self) -> Result<RawFd> {
         self.check()?;
@@ -403,11 +442,13 @@ impl Poller {
             state.is_ringing = rings;
             self.set_clock(&state);
         }
-        if state.closing.is_empty() {
+        if state.closing.is_empty() && state.notes.is_empty() {
             return;
         }
         let closing = std::mem::take(&mut state.closing);
+        let notes = std::mem::take(&mut state.notes);
         drop(state);
+        tell(&notes);
         for handle in closing {
             let _ = handles::close(handle);
         }
@@ -436,12 +477,20 @@ impl Other for Poller {
             return;
         }
         sys::raise(self.wake.as_fd());
-        let state = self.locked();
-        for handle in state.members.sockets() {
-            if let Ok(socket) = handles::get(handle) {
+        let mut state = self.locked();
+        for slot in 0..state.members.slots() {
+            let State { members, notes, counts, .. } = &mut *state;
+            let Some(member) = members.get_mut(members.in_slot(slot)) else {
+                continue;
+            };
+            note_unsent(member, notes, counts);
+            if let Ok(socket) = handles::get(member.socket) {
                 socket.stop_watching(self.handle);
             }
         }
+        let notes = std::mem::take(&mut state.notes);
+        drop(state);
+        tell(&notes);
     }
 
     fn take_away(&self) -> Result<()> {
@@ -460,6 +509,8 @@ impl Other for Poller {
         let mut state = self.locked();
         // Others may have the same open file: then closing alone would not end it.
         if let Some(member) = state.members.remove(handle) {
+            let State { notes, counts, .. } = &mut *state;
+            note_unsent(&member, notes, counts);
             self.unwatch(&member, socket);
         }
         self.unlock(state);

@@ -3,9 +3,10 @@
 
 use std::ffi::CStr;
 
-use crate::directory::{Directory, Lock};
+use crate::directory::{Directory, Lock, Removal};
 use crate::error::{Error, Result};
 use crate::inspection::{Sight, look};
+use crate::log::{BindNotes, Event, Note};
 use crate::sys::FileStatus;
 use crate::text::ShortText;
 
@@ -61,27 +62,40 @@ pub(crate) fn any_is_left(directory: &Directory, name: &CStr) -> bool {
 
 /// Removes private names that nobody has any more. What can't go now stays for the next. The
 /// lock, if it could be kept.
-pub(crate) fn sweep(directory: &Directory, name: &CStr, lock: Lock) -> Option<Lock> {
+pub(crate) fn sweep(
+    directory: &Directory,
+    name: &CStr,
+    lock: Lock,
+    notes: &mut BindNotes,
+) -> Option<Lock> {
+    let mut swept = 0;
+    let mut note = |removed: Result<bool>| match removed {
+        Ok(removed) => swept += u64::from(removed),
+        Err(error) => notes.push(Note::failed(Event::NotRemoved, error)),
+    };
     let mut hidden = [const { None }; PRIVATE_NAMES as usize + 1];
     for (private, hidden) in of(name).chain([spare(name)]).zip(&mut hidden) {
         match look(directory, &private) {
             Ok(Sight::Socket(seen)) if seen.is_dead() => {
-                let _ = directory.unlink(&private);
+                note(directory.unlink(&private).map(|()| true));
             }
             Ok(Sight::Socket(seen)) if seen.is_hidden() => *hidden = Some((private, seen)),
             _ => {}
         }
     }
-    if hidden.iter().all(Option::is_none) {
-        return Some(lock);
+    let mut lock = Some(lock);
+    if hidden.iter().any(Option::is_some) {
+        // To find out about these may take time. They were bound under the lock, so none of them
+        // is only about to be.
+        drop(lock.take());
     }
-    // To find out about these may take time. They were bound under the lock, so none of them
-    // is only about to be.
-    drop(lock);
     for (private, seen) in hidden.iter().flatten() {
         if seen.is_alive() == Ok(false) {
-            let _ = seen.remove(directory, private);
+            note(seen.remove(directory, private).map(|removal| removal == Removal::Done));
         }
     }
-    None
+    if swept > 0 {
+        notes.push(Note { count: swept, ..Note::of(Event::Swept) });
+    }
+    lock
 }

@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 
 use crate::error::{Error, Failure, Result};
 use crate::kind::Kind;
+use crate::log::{Note, Refused};
 use crate::socket::Socket;
 use crate::socket_file::{FileOptions, SocketFile};
 use crate::sys::{self, Credentials};
@@ -76,6 +77,8 @@ impl Socket {
                     return Ok((client, known));
                 }
                 self.make_access()?.count_refused();
+                let error = Error::NO_DATA;
+                self.tell(&Note::refused(Refused { pid: None, uid: None, error }));
             }
             // However many of them come.
             self.check_open()?;
@@ -91,17 +94,21 @@ impl Socket {
     }
 
     /// One attempt, for a server that never blocks. `None`: a client was refused.
-    pub(crate) fn accept_once(&self) -> Result<Option<Self>> {
+    pub(crate) fn accept_once(&self, refused: &mut Option<Refused>) -> Result<Option<Self>> {
         let room = self.access().map(|access| access.reserve()).transpose()?;
         let client = sys::accept(self.fd())?;
         // What is asked now is what counts.
         let place = match self.access() {
             None => None,
             Some(access) => match access.admit(client.as_fd(), room) {
-                None => return Ok(None),
-                Some(place) => place,
+                Err(client) => {
+                    *refused = Some(client);
+                    return Ok(None);
+                }
+                Ok(place) => place,
             },
         };
+        self.counters().count_accepted();
         self.accepted(client, place).map(Some)
     }
 
@@ -111,10 +118,15 @@ impl Socket {
             return self.next_client_at_claim(wait, &file);
         }
         self.wait_until(wait, Readiness::ReadableOrShut, |shut_down| {
-            match self.accept_once() {
+            let mut refused = None;
+            match self.accept_once(&mut refused) {
                 // Readable for ever, and nothing to accept: someone who shares this
                 // server shut it down. Blocked acceptors are told the same.
                 Err(Error::WOULD_BLOCK) if shut_down => Err(Error::INVALID),
+                Ok(None) => {
+                    refused.map(|client| self.tell(&Note::refused(client)));
+                    Ok(None)
+                }
                 result => result,
             }
         })
@@ -125,9 +137,14 @@ impl Socket {
     fn next_client_at_claim(&self, wait: &mut Wait, file: &SocketFile) -> Result<Option<Self>> {
         let Some(claim) = file.claim() else { return Err(Error::INVALID) };
         self.wait_for(claim.either(), wait, Readiness::Readable, |_| {
-            file.restore_if_told();
-            match self.accept_once() {
+            file.restore_if_told(self.handle());
+            let mut refused = None;
+            match self.accept_once(&mut refused) {
                 Err(Error::WOULD_BLOCK) if wait::is_shut(self.fd())? => Err(Error::INVALID),
+                Ok(None) => {
+                    refused.map(|client| self.tell(&Note::refused(client)));
+                    Ok(None)
+                }
                 result => result,
             }
         })

@@ -1,18 +1,21 @@
 //! A socket: a descriptor, what kind it is, and what the kernel doesn't remember
 //! about it (the addresses as they were given, its file, which side was shut).
 
+use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::access::{Access, Place};
-use crate::address::Address;
+use crate::address::{Address, Reach, reach};
 use crate::claim::Claim;
-use crate::directory::Lock;
+use crate::counters::{Counters, Counts};
+use crate::directory::{Lock, Removal};
 use crate::error::{Error, Failure, LiveServer, Result};
 use crate::handle_table::InUse;
 use crate::kind::Kind;
+use crate::log::{self, BindNotes, Event, Note};
 use crate::name_text;
 use crate::process_lock::ProcessLock;
 use crate::settings::{Pass, Settings};
@@ -34,6 +37,8 @@ pub(crate) enum Side {
 }
 
 pub(crate) struct Socket {
+    /// Its own; 0: it has none yet.
+    handle: i64,
     /// Before the descriptor: fields are dropped in this order, and a file is only
     /// surely ours while its socket is open.
     file: OwnFile,
@@ -52,6 +57,7 @@ pub(crate) struct Socket {
     binding: ProcessLock,
     interrupt: Interrupt,
     spin: Spin,
+    counters: Counters,
     /// Where it is bound, as it was given. The connections that a server accepts
     /// share its.
     local: OncePointer<Shared<CString>>,
@@ -82,6 +88,8 @@ impl Socket {
     }
 
     /// A connection that this server accepted.
+    // Inlined, as what makes it: it would be copied at each return.
+    #[inline(always)]
     pub(crate) fn accepted(&self, fd: OwnedFd, place: Option<Place>) -> Result<Self> {
         let mut connection = Self::own(fd, self.kind)?;
         connection.settings.inherit(connection.fd(), &self.settings)?;
@@ -116,6 +124,7 @@ impl Socket {
         Ok(socket)
     }
 
+    #[inline(always)]
     fn own(fd: OwnedFd, kind: Kind) -> Result<Self> {
         let settings = Settings::of_new();
         if kind == Kind::Seqpacket {
@@ -124,11 +133,13 @@ impl Socket {
         Ok(Self::new(fd, kind, settings))
     }
 
+    #[inline(always)]
     fn new(fd: OwnedFd, kind: Kind, settings: Settings) -> Self {
         // Where they can't be counted every socket may be shared.
         let is_lent = settings.is_adopted || !sys::count_forks();
         let process = sys::fork_generation();
         Self {
+            handle: 0,
             file: OwnFile::default(),
             fd,
             kind,
@@ -140,6 +151,7 @@ impl Socket {
             binding: ProcessLock::new(),
             interrupt: Interrupt::default(),
             spin: Spin::default(),
+            counters: Counters::default(),
             local: OncePointer::new(),
             remote: Replaced::default(),
             access: OncePointer::new(),
@@ -155,17 +167,33 @@ impl Socket {
     /// Without a name, and by one thread at a time: a bind that is refused for another reason
     /// than its address may leave a file (Linux 5.10), or have removed a dead server's.
     pub(crate) fn bind(&self, text: &CStr, options: &FileOptions) -> Result<(), Failure> {
-        let Some(_alone) = self.binding.hold_within(Duration::ZERO) else {
+        let Some(alone) = self.binding.hold_within(Duration::ZERO) else {
             return Err(Failure::Invalid("another thread is binding this socket"));
         };
-        match self.has_name()? {
-            false => self.bind_unnamed(text, options),
+        let notes = RefCell::default();
+        let bound = match self.has_name()? {
+            false => self.bind_noting(text, options, &notes),
             true => Err(Failure::Invalid(BOUND_ALREADY)),
-        }
+        };
+        drop(alone);
+        notes.into_inner().tell(self.handle, Some(text));
+        bound
     }
 
     /// The same, of a socket that has no name, and that nobody else knows.
     pub(crate) fn bind_unnamed(&self, text: &CStr, options: &FileOptions) -> Result<(), Failure> {
+        let notes = RefCell::default();
+        let bound = self.bind_noting(text, options, &notes);
+        notes.into_inner().tell(self.handle, Some(text));
+        bound
+    }
+
+    fn bind_noting(
+        &self,
+        text: &CStr,
+        options: &FileOptions,
+        notes: &RefCell<BindNotes>,
+    ) -> Result<(), Failure> {
         let address = Address::parse(text)?;
         if !matches!(address, Address::Path(_)) {
             check_without_file(options)?;
@@ -186,7 +214,12 @@ impl Socket {
                 });
             }
             Address::Path(path) => {
-                self.file.bind(self.fd(), path, options).map_err(|failure| self.advise(failure))?;
+                let bound = self.file.bind(self.fd(), path, options, notes);
+                bound.map_err(|failure| self.advise(failure))?;
+                if reach(text) != Reach::All {
+                    let count = path.count_bytes() as u64;
+                    notes.borrow_mut().push(Note { count, ..Note::of(Event::LongPath) });
+                }
             }
             Address::Abstract(name) => self.bind_name(&name)?,
             // Which name it became, only the kernel knows.
@@ -238,12 +271,15 @@ impl Socket {
     /// Removes the file and ends every wait. The descriptor itself is closed when
     /// the socket is dropped, by its last user.
     pub(crate) fn close(&self) -> Result<()> {
-        let removed = self.file().map_or(Ok(false), |file| file.remove(Lock::PATIENCE));
+        let removed = self.file().map_or(Ok(Removal::Stays), |file| file.remove(Lock::PATIENCE));
         if removed.is_err() {
             // Nor will it go when this is dropped, after another wait.
             self.disown();
         }
         self.end_waits();
+        if let Some(file) = self.file() {
+            file.tell_removal(self.handle, removed);
+        }
         removed.map(drop)
     }
 
@@ -289,7 +325,7 @@ impl Socket {
 
     /// The path that it is to take over becomes its own.
     pub(crate) fn publish_file(&self) -> Result<(), Failure> {
-        self.file().map_or(Ok(()), |file| file.publish())
+        self.file().map_or(Ok(()), |file| file.publish(self.handle))
     }
 
     /// For an opening that fails after its bind.
@@ -310,7 +346,7 @@ impl Socket {
     pub(crate) fn owns_file(&self) -> bool {
         self.file().is_some_and(|file| {
             // If it can't be had back, that is the answer.
-            let _ = file.restore();
+            let _ = file.restore(self.handle);
             file.is_ours()
         })
     }
@@ -378,6 +414,16 @@ impl Socket {
         &self.spin
     }
 
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let [sleeps, spins_paid, spins_lost] = self.spin.counts();
+        let refused = self.access().map_or(0, |access| access.refused()) as u64;
+        Counts { sleeps, spins_paid, spins_lost, refused, ..self.counters.counts() }
+    }
+
     /// Fails once another thread has closed it.
     pub(crate) fn check_open(&self) -> Result<()> {
         if self.interrupt.is_closed() { Err(Error::Closed) } else { Ok(()) }
@@ -436,6 +482,29 @@ impl Socket {
 
     pub(crate) fn set_activation_name(&self, name: Box<CString>) {
         let _ = self.activation_name.set(name);
+    }
+
+    /// The one that it is about to have.
+    pub(crate) fn set_handle(&mut self, handle: i64) {
+        self.handle = handle;
+    }
+
+    pub(crate) fn handle(&self) -> i64 {
+        self.handle
+    }
+
+    /// Tells what has happened to it. Not while a lock is held.
+    pub(crate) fn tell(&self, note: &Note) {
+        if log::is_wanted(note.level()) {
+            let note = Note { handle: self.handle, ..*note };
+            let told = self.local_address(|text| {
+                log::tell(&note, Some(text));
+                Ok(())
+            });
+            if told.is_err() {
+                log::tell(&note, None);
+            }
+        }
     }
 
     pub(crate) fn kind(&self) -> Kind {

@@ -16,6 +16,7 @@
 //! Whatever makes, publishes or removes a file is a critical section, from whose end on the
 //! file is in the table, where the clean-up finds it.
 
+use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
@@ -26,13 +27,17 @@ use crate::address::split;
 use crate::bound_path::{ATTEMPTS, MOUNTED, Made, PUBLISH, Place, check_replaceable};
 use crate::claim::Claim;
 use crate::critical_section::CriticalSection;
-use crate::directory::{Directory, Lock};
+use crate::directory::{Directory, Lock, PathRoom, Removal};
 use crate::error::{Error, Failure, Result};
 use crate::handle_table::{HandleTable, InUse};
+use crate::inspection::PinnedFile;
+use crate::log::{self, BindNotes, Event, Level, Note};
 use crate::parents::{self, Parents};
 use crate::private_names;
 use crate::sys::{self, FileStatus};
 use crate::text::{ShortText, c_string};
+use crate::unix_diag;
+use crate::user_namespace::known_user;
 
 /// How a socket file is to be made.
 #[derive(Clone, Copy, Debug, Default)]
@@ -85,6 +90,7 @@ impl OwnFile {
         socket: BorrowedFd<'_>,
         path: &CStr,
         options: &FileOptions,
+        notes: &RefCell<BindNotes>,
     ) -> Result<(), Failure> {
         let vacancy = FILES.vacancy().ok_or_else(|| match FILES.is_full() {
             true => Error::TOO_MANY_HANDLES,
@@ -104,7 +110,7 @@ impl OwnFile {
             }
         };
         let section = CriticalSection::begin();
-        let made = Place { socket, directory: &directory, name: &name }.make(options);
+        let made = Place { socket, directory: &directory, name: &name, notes }.make(options);
         match made {
             Ok(Made { private, file, claim }) => {
                 let is_published = private.is_none() || !options.replace;
@@ -152,7 +158,7 @@ impl Drop for OwnFile {
     fn drop(&mut self) {
         if let Some(file) = self.get() {
             // In the table until it is gone.
-            let _ = file.remove(Lock::PATIENCE);
+            file.tell_removal(0, file.remove(Lock::PATIENCE));
             FILES.close(*self.handle.get_mut());
         }
     }
@@ -189,20 +195,38 @@ impl SocketFile {
     /// that were made for it.
     pub(crate) fn undo(&self) {
         self.fate.store(Fate::Goes as u32, Ordering::Release);
-        let _ = self.remove(Lock::PATIENCE);
+        self.tell_removal(0, self.remove(Lock::PATIENCE));
         self.parents.remove();
     }
 
     /// Takes the path over, from whichever socket has it. What has connected to that one
     /// stays with it; who connects from now on comes here.
-    pub(crate) fn publish(&self) -> Result<(), Failure> {
+    pub(crate) fn publish(&self, handle: i64) -> Result<(), Failure> {
+        let mut displaced = None;
+        self.publish_over(&mut displaced)?;
+        if let Some(file) = displaced {
+            let note = match file.socket() {
+                Some(socket) => Note {
+                    pid: unix_diag::holder(&socket),
+                    uid: socket.uid.and_then(known_user),
+                    ..Note::of(Event::TookOver)
+                },
+                None => Note::of(Event::Reclaimed),
+            };
+            self.tell(&Note { handle, ..note });
+        }
+        Ok(())
+    }
+
+    /// The same. Whose file it was is to be told later: that takes time.
+    fn publish_over(&self, displaced: &mut Option<PinnedFile>) -> Result<(), Failure> {
         let Some(private) = &self.private else { return Ok(()) };
         if self.is_published() {
             return Ok(());
         }
         let _section = CriticalSection::begin();
         let lock = self.directory.lock()?;
-        self.take_path(private, &lock)?;
+        self.take_path(private, &lock, displaced)?;
         self.published.store(true, Ordering::Release);
         self.take_spare();
         if self.keep {
@@ -212,13 +236,21 @@ impl SocketFile {
     }
 
     /// The path leads to what has the private name, which is gone then.
-    fn take_path(&self, private: &CStr, lock: &Lock) -> Result<(), Failure> {
+    fn take_path(
+        &self,
+        private: &CStr,
+        lock: &Lock,
+        displaced: &mut Option<PinnedFile>,
+    ) -> Result<(), Failure> {
         for _ in 0..ATTEMPTS {
             match self.directory.rename_new(private, &self.name, lock) {
                 Err(Error::EXISTS) => {}
                 result => return result.map_err(at_publishing),
             }
             check_replaceable(&self.directory, &self.name)?;
+            if log::is_wanted(Level::Info) {
+                *displaced = PinnedFile::pin(&self.directory, &self.name).ok();
+            }
             match self.directory.exchange(private, &self.name) {
                 Err(Error::NOT_FOUND) => continue,
                 // Here what is no socket and came after the look is lost.
@@ -251,34 +283,54 @@ impl SocketFile {
     }
 
     /// Gets the path back, if it was lost and is claimed still. What fails now can succeed later.
-    pub(crate) fn restore(&self) -> Result<(), Failure> {
+    pub(crate) fn restore(&self, handle: i64) -> Result<(), Failure> {
         let Some(claim) = self.claim() else { return Ok(()) };
         if !claim.is_held() || !self.is_published() || self.is_ours() {
             return Ok(());
         }
+        let mut displaced = None;
+        if self.restore_over(claim, &mut displaced)? {
+            let socket = displaced.and_then(|file| file.socket());
+            self.tell(&Note {
+                handle,
+                pid: socket.and_then(|socket| unix_diag::holder(&socket)),
+                uid: socket.and_then(|socket| socket.uid).and_then(known_user),
+                ..Note::of(Event::Restored)
+            });
+        }
+        Ok(())
+    }
+
+    /// The same: whether it was. Whose file had the path is to be told later.
+    fn restore_over(
+        &self,
+        claim: &Claim,
+        displaced: &mut Option<PinnedFile>,
+    ) -> Result<bool, Failure> {
         let _section = CriticalSection::begin();
         let lock = self.directory.lock()?;
         // It may be about to be closed; or another thread was faster.
         if !claim.is_held() || self.directory.has(&self.made, &self.name)? {
-            return Ok(());
+            return Ok(false);
         }
         // Who took it on purpose took the claim, too.
         if !self.directory.has(&self.made, &claim.spare)? {
             claim.let_go();
-            return Ok(());
+            return Ok(false);
         }
         if !claim.is_patient() {
             claim.let_go();
-            return Ok(self.directory.unlink(&claim.spare)?);
+            self.directory.unlink(&claim.spare)?;
+            return Ok(false);
         }
         check_replaceable(&self.directory, &self.name)?;
         let private =
             private_names::link(&self.directory, &self.name, &self.made, &claim.spare, &lock)?;
-        self.take_path(&private, &lock).inspect_err(|_| {
+        self.take_path(&private, &lock, displaced).inspect_err(|_| {
             let _ = self.directory.unlink(&private);
         })?;
         claim.note_restored();
-        Ok(())
+        Ok(true)
     }
 
     /// The claim to the path, if this process has made the file.
@@ -287,10 +339,10 @@ impl SocketFile {
     }
 
     /// What a wait for clients does in between: gets the path back, if it was just lost.
-    pub(crate) fn restore_if_told(&self) {
+    pub(crate) fn restore_if_told(&self, handle: i64) {
         if self.claim.as_ref().is_some_and(Claim::is_told) {
             // What became of it UDSOCK_OPTION_OWNS_FILE tells, which tries again.
-            let _ = self.restore();
+            let _ = self.restore(handle);
         }
     }
 
@@ -332,28 +384,27 @@ impl SocketFile {
         self.directory.has(&self.made, &self.name).unwrap_or(false)
     }
 
-    /// Removes the file if it is still there, ours, and to be removed at all. Whether it
-    /// was; after an error it can be tried again. Only call this while the socket is open.
-    pub(crate) fn remove(&self, patience: Duration) -> Result<bool> {
+    /// Removes the file if it is still there, ours, and to be removed at all; after an error it can be tried again. Only call this while the socket is open.
+    pub(crate) fn remove(&self, patience: Duration) -> Result<Removal> {
         if self.process != sys::fork_generation() {
-            return Ok(false);
+            return Ok(Removal::Stays);
         }
         self.wait_for_other_remover();
         if self.fate() != Fate::Goes && !self.claim.as_ref().is_some_and(Claim::is_held) {
-            return Ok(false);
+            return Ok(Removal::Stays);
         }
         let _section = CriticalSection::begin();
         self.remove_in_section(patience)
     }
 
     /// The same, for who keeps all others out. Async-signal-safe.
-    pub(crate) fn remove_in_section(&self, patience: Duration) -> Result<bool> {
+    pub(crate) fn remove_in_section(&self, patience: Duration) -> Result<Removal> {
         if self.process != sys::fork_generation() {
-            return Ok(false);
+            return Ok(Removal::Stays);
         }
         self.drop_claim(patience);
         if !self.change_fate(Fate::Goes, Fate::IsGoing) {
-            return Ok(false);
+            return Ok(Removal::Stays);
         }
         let removed = self.remove_now(patience);
         // Unless somebody has it meanwhile.
@@ -362,12 +413,30 @@ impl SocketFile {
         removed
     }
 
-    fn remove_now(&self, patience: Duration) -> Result<bool> {
+    fn remove_now(&self, patience: Duration) -> Result<Removal> {
         // Where it is before that, only who holds the lock knows.
-        if self.is_published() && !self.directory.has(&self.made, &self.name)? {
-            return Ok(false);
+        if self.is_published() {
+            if let Some(why) = self.directory.has_lost(&self.made, &self.name)? {
+                return Ok(why);
+            }
         }
         self.directory.remove(&self.made, || self.current_name(), patience)
+    }
+
+    /// Tells what is worth to be told of what has become of it.
+    pub(crate) fn tell_removal(&self, handle: i64, removal: Result<Removal>) {
+        let note = match removal {
+            Ok(Removal::Done | Removal::Stays) => return,
+            Ok(Removal::WasGone) => Note::of(Event::FileGone),
+            Ok(Removal::IsAnothers) => Note::of(Event::TakenOver),
+            Err(error) => Note::failed(Event::NotRemoved, error),
+        };
+        self.tell(&Note { handle, ..note });
+    }
+
+    fn tell(&self, note: &Note) {
+        let mut room = [0; size_of::<PathRoom>()];
+        log::tell(note, Some(self.directory.path_of(&self.name, &mut room)));
     }
 
     /// Another thread may be removing it in udsock_cleanup. The socket is not to be closed

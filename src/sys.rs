@@ -22,6 +22,7 @@ mod forks;
 mod identity;
 mod inotify;
 mod memory;
+mod missing;
 mod name;
 mod netlink;
 mod once;
@@ -29,6 +30,7 @@ mod process;
 mod procfs;
 mod replaced;
 mod signals;
+mod standard_error;
 mod thread;
 mod words;
 
@@ -43,6 +45,7 @@ pub(crate) use identity::*;
 pub(crate) use inotify::*;
 pub use memory::Buffer;
 pub(crate) use memory::{LARGEST_MESSAGE, Room, Shared, boxed, room_for};
+pub(crate) use missing::*;
 pub use name::SocketName;
 use name::name_from;
 pub(crate) use netlink::unix_diag;
@@ -51,6 +54,7 @@ pub(crate) use process::*;
 pub(crate) use procfs::*;
 pub(crate) use replaced::{Replaced, Replacement};
 pub(crate) use signals::*;
+pub(crate) use standard_error::write_line;
 pub(crate) use thread::*;
 pub(crate) use words::*;
 
@@ -155,7 +159,10 @@ pub(crate) const SO_PASSRIGHTS: i32 = 83;
 /// The same; kernels before 6.16 always let them.
 pub(crate) fn pass_descriptors(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
     match set_option(fd, SO_PASSRIGHTS, on.into()) {
-        Err(Error::NO_SUCH_OPTION) => Ok(()),
+        Err(Error::NO_SUCH_OPTION) => {
+            note_missing(Missing::DescriptorRefusal);
+            Ok(())
+        }
         result => result,
     }
 }

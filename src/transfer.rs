@@ -22,7 +22,10 @@ impl Socket {
         wait: &mut Wait,
     ) -> Result<usize> {
         let readiness = self.readiness_to_send(to.is_some())?;
-        self.wait_until(wait, readiness, |_| self.sent(sys::send(self.fd(), buffers, to)))
+        let size =
+            self.wait_until(wait, readiness, |_| self.sent(sys::send(self.fd(), buffers, to)))?;
+        self.counters().sent.add(1, size);
+        Ok(size)
     }
 
     /// The result of a send. Older kernels (5.10) tell the sender of a seqpacket that meets the
@@ -148,7 +151,7 @@ impl Socket {
         from: Option<&mut SocketName>,
         shut_down: bool,
     ) -> Result<usize> {
-        match self.kind() {
+        let size = match self.kind() {
             Kind::Stream => match sys::receive(self.fd(), buffers, 0)? {
                 0 => Err(self.end()),
                 size => Ok(size),
@@ -169,7 +172,9 @@ impl Socket {
                 )?;
                 got.map(|got| got.size).ok_or_else(|| self.end())
             }
-        }
+        }?;
+        self.counters().received.add(1, size);
+        Ok(size)
     }
 
     /// Tells the end from an empty message, while no other holder of the socket has a say.

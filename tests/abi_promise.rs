@@ -178,6 +178,11 @@ fn messages_of_every_size() {
 }
 
 #[test]
+fn counters_of_every_size() {
+    check("counters_of_every_size", "tests/abi_promise/counters.c", &[]);
+}
+
+#[test]
 fn inspections_of_every_size() {
     check("inspections_of_every_size", "tests/abi_promise/inspection.c", &[]);
 }

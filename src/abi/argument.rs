@@ -195,6 +195,18 @@ unsafe fn read_sized<T: Sized32>(bytes: *const u8) -> Result<T> {
     }
 }
 
+/// Writes a struct, as far as the caller's goes: its size is in the value.
+pub(super) unsafe fn write_sized<T: SizedOutput>(pointer: *mut T, value: &T) {
+    let size = (value.size() as usize).min(size_of::<T>());
+    // SAFETY: the caller passes a struct of at least so many bytes, not necessarily aligned.
+    unsafe { ptr::copy_nonoverlapping(ptr::from_ref(value).cast::<u8>(), pointer.cast(), size) };
+}
+
+/// What the library writes.
+pub(super) trait SizedOutput: Sized32 {
+    fn size(&self) -> u32;
+}
+
 pub(super) fn known_flags(flags: u32, known: u32) -> Result<u32> {
     if flags & !known == 0 { Ok(flags) } else { Err(Error::INVALID) }
 }

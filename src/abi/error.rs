@@ -1,13 +1,14 @@
 //! Errors
 
 use std::ffi::{CStr, c_char};
-use std::fmt::{self, Write};
 use std::mem::{offset_of, size_of};
 
 use super::argument;
 use super::guard::{caught, code_of, guard};
 use crate::error::{Error, Failure, Result};
+use crate::log;
 use crate::sys;
+use crate::text::CutText;
 
 /// The end: the peer sends no more. It may still receive.
 pub const UDSOCK_EOF: i32 = -4097;
@@ -94,15 +95,18 @@ pub(super) unsafe fn explain<T>(
     address: *const c_char,
     body: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<T> {
-    caught(body).map_err(|failure| {
+    let result = caught(body).map_err(|failure| {
+        // SAFETY: the caller passed a C string or NULL.
+        let address = unsafe { argument::text(address) };
         if !place.is_null() {
-            // SAFETY: the caller passed a C string or NULL.
-            let address = unsafe { argument::text(address) };
             // SAFETY: the caller passed a udsock_error, or NULL.
             unsafe { write_error(place, call, address, &failure) };
         }
+        log::tell_failure(call, address, &failure);
         failure.error()
-    })
+    });
+    log::tell_missing();
+    result
 }
 
 unsafe fn write_error(
@@ -118,71 +122,16 @@ unsafe fn write_error(
     };
     let code_at = offset_of!(udsock_error, code);
     let message_at = offset_of!(udsock_error, message);
-    let mut message = Message::new(room.saturating_sub(message_at));
+    let mut message = CutText::<UDSOCK_MESSAGE_SIZE>::new(room.saturating_sub(message_at));
     // A message that is full is not an error.
-    let _ = match address {
-        Some(address) => write!(message, "{call} {}: {failure}", Shown(address)),
-        None => write!(message, "{call}: {failure}"),
-    };
+    let _ = log::write_failure(&mut message, call, address, failure);
     let code = code_of(failure.error()).to_ne_bytes();
-    for (offset, bytes) in [(code_at, &code[..]), (message_at, &message.bytes[..])] {
+    for (offset, bytes) in [(code_at, &code[..]), (message_at, &message.with_nuls()[..])] {
         let count = bytes.len().min(room.saturating_sub(offset));
         // SAFETY: offset + count is within the caller's struct.
         unsafe {
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), place.cast::<u8>().add(offset), count);
         }
-    }
-}
-
-/// Text in a fixed room, cut at a character's end. It needs no memory, so that an
-/// error can be told when there is none.
-struct Message {
-    /// Ends with a NUL at least.
-    bytes: [u8; UDSOCK_MESSAGE_SIZE],
-    length: usize,
-    room: usize,
-}
-
-impl Message {
-    fn new(room: usize) -> Self {
-        Self { bytes: [0; UDSOCK_MESSAGE_SIZE], length: 0, room: room.saturating_sub(1) }
-    }
-}
-
-impl Write for Message {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let left = self.room - self.length;
-        let fits = (0..=left.min(text.len())).rfind(|&end| text.is_char_boundary(end)).unwrap_or(0);
-        self.bytes[self.length..self.length + fits].copy_from_slice(&text.as_bytes()[..fits]);
-        self.length += fits;
-        if fits < text.len() { Err(fmt::Error) } else { Ok(()) }
-    }
-}
-
-/// An address in a message: its two ends if it is long, so that the reason fits too.
-struct Shown<'a>(&'a CStr);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LONG: usize = 110;
-        const END: usize = 50;
-        let bytes = self.0.to_bytes();
-        let part = |out: &mut fmt::Formatter<'_>, bytes: &[u8]| {
-            bytes.utf8_chunks().try_for_each(|chunk| {
-                // A message is one line, whatever the address holds.
-                chunk.valid().chars().try_for_each(|char| match char.is_control() {
-                    true => write!(out, "\\x{:02x}", u32::from(char)),
-                    false => out.write_char(char),
-                })?;
-                chunk.invalid().iter().try_for_each(|byte| write!(out, "\\x{byte:02x}"))
-            })
-        };
-        if bytes.len() <= LONG {
-            return part(out, bytes);
-        }
-        part(out, &bytes[..END])?;
-        out.write_str("...")?;
-        part(out, &bytes[bytes.len() - END..])
     }
 }
 

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::error::{UDSOCK_CLOSED, UDSOCK_EOF, UDSOCK_PANIC};
 use crate::error::{Error, Result};
+use crate::log::{self, Event, Note};
 use crate::sys;
 
 /// What an export returns, and how it says that something went wrong.
@@ -64,6 +65,7 @@ pub(super) fn caught<T, E: From<Error>>(body: impl FnOnce() -> Result<T, E>) -> 
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
         // Dropping it could panic again.
         std::mem::forget(payload);
+        log::tell(&Note::of(Event::Panic), None);
         Err(Error::Panic.into())
     })
 }

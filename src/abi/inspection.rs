@@ -1,16 +1,15 @@
 //! What is at an address
 
-use std::ffi::c_char;
-use std::mem::size_of;
-
-use super::argument::{self, Sized32};
+use super::argument::{self, Sized32, SizedOutput};
 use super::error::{explain, udsock_error};
 use super::guard::guard;
 use super::socket::required_address;
+use crate::address::{Reach, reach};
 use crate::error::Failure;
 use crate::inspection::{Inspection, State, inspect};
 use crate::kind::Kind;
 use crate::user_namespace::{known_group, known_user};
+use std::ffi::c_char;
 
 /// State: nothing has the address.
 pub const UDSOCK_ABSENT: u32 = 0;
@@ -23,6 +22,18 @@ pub const UDSOCK_STALE: u32 = 2;
 
 /// State: something else is there. A symbolic link is, wherever it leads.
 pub const UDSOCK_NOT_A_SOCKET: u32 = 3;
+
+/// Reach: every program that knows Unix sockets: abstract names, and paths of up to 97 bytes as
+/// they were given.
+pub const UDSOCK_REACH_ALL: u32 = 0;
+
+/// Reach: not all. The path has 98 to 107 bytes, and some append to it or have less room (HAProxy,
+/// dbus-daemon, supervisord, uWSGI, Java, mpv).
+pub const UDSOCK_REACH_MOST: u32 = 1;
+
+/// Reach: few. The path has more than 107 bytes: most refuse it, and some (memcached, PHP, unbound)
+/// take its beginning for the whole.
+pub const UDSOCK_REACH_FEW: u32 = 2;
 
 /// What udsock_inspect finds.
 #[repr(C)]
@@ -50,10 +61,30 @@ pub struct udsock_inspection {
     pub device: u64,
     /// See device.
     pub inode: u64,
+    /// How many connections wait to be accepted. This and what follows is written only if size
+    /// has room for it.
+    pub queue: u32,
+    /// How many may wait: the next client waits, or gets EAGAIN. 0: it is not known, or it is no
+    /// server that listens.
+    pub queue_limit: u32,
+    /// How many processes have the socket open, of those that this process may look into.
+    pub processes: u32,
+    /// UDSOCK_REACH_ALL, UDSOCK_REACH_MOST or UDSOCK_REACH_FEW: which programs can connect to the
+    /// address, or serve at it, as far as its length is concerned.
+    pub reach: u32,
 }
+
+/// The first version's, in bytes.
+const FIRST_SIZE: usize = 48;
 
 // SAFETY: numbers: any bytes are a value.
 unsafe impl Sized32 for udsock_inspection {}
+
+impl SizedOutput for udsock_inspection {
+    fn size(&self) -> u32 {
+        self.size
+    }
+}
 
 /// Says what is at an address, and who. It is not noticed there. What it says may be over
 /// when it returns. Kind and process come from the kernel's list of sockets, which is that
@@ -84,10 +115,17 @@ pub unsafe extern "C" fn udsock_inspect(
         explain(err, "inspect", address, || {
             let given = argument::options(out)
                 .map_err(Failure::Plain)?
-                .filter(|given| given.size as usize >= size_of::<udsock_inspection>())
+                .filter(|given| given.size as usize >= FIRST_SIZE)
                 .ok_or(Failure::Invalid("out is NULL, or its size is not set"))?;
-            let found = inspect(required_address(address)?)?;
-            out.write_unaligned(udsock_inspection { size: given.size, ..told(&found) });
+            let text = required_address(address)?;
+            let found = inspect(text)?;
+            let reach = match reach(text) {
+                Reach::All => UDSOCK_REACH_ALL,
+                Reach::Most => UDSOCK_REACH_MOST,
+                Reach::Few => UDSOCK_REACH_FEW,
+            };
+            let told = udsock_inspection { size: given.size, reach, ..told(&found) };
+            argument::write_sized(out, &told);
             Ok(0)
         })
     })
@@ -101,6 +139,8 @@ fn told(found: &Inspection) -> udsock_inspection {
         State::Stale => UDSOCK_STALE,
         State::NotASocket => UDSOCK_NOT_A_SOCKET,
     };
+    let (pid, processes) = found.processes().unwrap_or_default();
+    let [queue, queue_limit] = found.socket.and_then(|it| it.backlog()).unwrap_or_default();
     let kind = found.socket.and_then(|socket| socket.kind()).map_or(0, Kind::number);
     udsock_inspection {
         size: 0,
@@ -109,9 +149,13 @@ fn told(found: &Inspection) -> udsock_inspection {
         mode: found.file.map_or(0, |file| file.permissions()),
         uid: found.file.and_then(|file| known_user(file.uid)).unwrap_or(UNKNOWN),
         gid: found.file.and_then(|file| known_group(file.gid)).unwrap_or(UNKNOWN),
-        pid: found.process().map_or(0, |pid| pid as i32),
+        pid: pid as i32,
         process_uid: found.user().unwrap_or(UNKNOWN),
         device: found.file.map_or(0, |file| file.device),
         inode: found.file.map_or(0, |file| file.inode),
+        queue,
+        queue_limit,
+        processes,
+        reach: 0,
     }
 }

@@ -101,4 +101,8 @@ pub mod cleanup;
 
 pub mod poller;
 
+pub mod counters;
+
+pub mod log;
+
 pub mod version;

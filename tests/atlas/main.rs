@@ -15,6 +15,7 @@ mod process;
 #[allow(dead_code, reason = "its own test file uses the rest")]
 mod raw;
 
+mod lengths;
 mod names;
 mod programs;
 mod starts;

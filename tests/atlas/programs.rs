@@ -319,6 +319,8 @@ fn a_path_is_had_back_when_a_replaced_program_removes_it() {
             let path = dir.path("s");
             let mut program = Program::start(&mut start(&dir, &path), &dir);
             reached(&program, &path);
+            // Until it knows what to do at a signal.
+            sleep(Duration::from_millis(500));
             let options = with(UDSOCK_REPLACE | restore);
             let server = try_open_server(UDSOCK_STREAM, &path, Some(&options)).unwrap();
             answers(&server, &path);

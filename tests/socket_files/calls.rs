@@ -98,6 +98,10 @@ pub fn inspection() -> udsock_inspection {
         process_uid: 77,
         device: 77,
         inode: 77,
+        queue: 77,
+        queue_limit: 77,
+        processes: 77,
+        reach: 77,
     }
 }
 

@@ -10,6 +10,7 @@ export const {
   cleanup,
   cleanupOnSignal,
   connect,
+  counters,
   createConnection,
   createServer,
   createSocket,

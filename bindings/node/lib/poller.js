@@ -204,6 +204,10 @@ class Poller {
     for (const [socket, code] of refused) this.#onRefused(socket, code);
   }
 
+  get handle() {
+    return this.#handle;
+  }
+
   ref() {
     this.#watch?.ref();
     return this;

@@ -4,6 +4,7 @@
 
 #include "ahead.h"
 #include "calls.h"
+#include "log.h"
 #include "values.h"
 #include "watch.h"
 #include "work.h"
@@ -76,6 +77,7 @@ static napi_value load(napi_env env, napi_callback_info info) {
     define_functions(env, calls, functions, sizeof functions / sizeof *functions);
     define_ahead(env, calls);
     define_calls(env, calls);
+    define_log(env, calls);
     define_watches(env, calls);
     define_work(env, calls);
     return calls;

@@ -397,10 +397,72 @@ export interface Inspection {
   processUid?: number;
   device: bigint;
   inode: bigint;
+  /** How many connections wait to be accepted, and how many may. */
+  queue: number;
+  queueLimit?: number;
+  /** How many have it open, of those that this process may look into. */
+  processes: number;
+  /** Which programs can reach it, as far as its length is concerned. */
+  reach: 'all' | 'most' | 'few';
 }
+
+/** All that has been so far, but for `keptBytes`. */
+export interface Counters {
+  sentBytes: number;
+  sentMessages: number;
+  receivedBytes: number;
+  receivedMessages: number;
+  sleeps: number;
+  spinsPaid: number;
+  spinsLost: number;
+  accepted: number;
+  refused: number;
+  keptBytes: number;
+  keptBytesMost: number;
+  dropped: number;
+}
+
+/**
+ * What has gone through a server, a connection, a datagram socket or a poller, by calls of the
+ * library. (The bytes of a `Socket` are moved by Node itself.)
+ */
+export function counters(of: { readonly handle: number | undefined } | number): Counters;
 
 /** Says what is at an address, without being noticed there. */
 export function inspect(path: Address): Promise<Inspection>;
+
+/** What is published to the diagnostics channel 'udsock:log': what the library does by itself. */
+export interface LogRecord {
+  level: 'error' | 'warning' | 'info' | 'debug';
+  /** A number: one of a later version of the library. */
+  event:
+    | 'reclaimed'
+    | 'swept'
+    | 'took-over'
+    | 'taken-over'
+    | 'file-gone'
+    | 'not-removed'
+    | 'refused'
+    | 'no-alarm'
+    | 'taken-away'
+    | 'datagram-dropped'
+    | 'unsent-dropped'
+    | 'missing'
+    | 'call-failed'
+    | 'panic'
+    | 'not-noted'
+    | 'restored'
+    | 'long-path'
+    | number;
+  /** Why: the name of an error code. */
+  code?: string;
+  handle?: number;
+  pid?: number;
+  uid?: number;
+  path?: string;
+  /** All of this in words, in one line. */
+  text: string;
+}
 
 /** Removes this process's socket files now, as it does at its normal exit: how many. */
 export function cleanup(): number;

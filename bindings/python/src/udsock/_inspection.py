@@ -23,6 +23,16 @@ class State(IntEnum):
     NOT_A_SOCKET = _library.NOT_A_SOCKET
 
 
+class Reach(IntEnum):
+    """Which programs can connect to an address, or serve at it, by its length."""
+
+    ALL = _library.REACH_ALL
+    MOST = _library.REACH_MOST
+    """A path of 98 bytes or more."""
+    FEW = _library.REACH_FEW
+    """A path of 108 bytes or more."""
+
+
 class Inspection(NamedTuple):
     """What is at an address, and who. None: not known, or no file."""
 
@@ -39,6 +49,14 @@ class Inspection(NamedTuple):
     """The user who made the socket."""
     device: Optional[int]
     inode: Optional[int]
+    queue: int
+    """How many connections wait to be accepted."""
+    queue_limit: Optional[int]
+    """How many may wait; None: not known, or no server that listens."""
+    processes: int
+    """How many have the socket open, of those that this process may look into."""
+    reach: Reach
+    """Which programs can connect to it, as far as its length is concerned."""
 
 
 def inspect(address: Address) -> Inspection:
@@ -59,6 +77,10 @@ def inspect(address: Address) -> Inspection:
         _known(found.process_uid),
         found.device or None,
         found.inode or None,
+        found.queue,
+        found.queue_limit or None,
+        found.processes,
+        Reach(found.reach),
     )
 
 
