@@ -1238,6 +1238,24 @@ int64_t udsock_remote_address(udsock_t s, char *buffer, size_t size);
 /** State: something else is at the path. A symbolic link is something else, wherever it leads. */
 #define UDSOCK_NOT_A_SOCKET 3
 
+/**
+ * Reach: every program that knows Unix sockets: abstract names, and paths of up to 97 bytes as
+ * they were given.
+ */
+#define UDSOCK_REACH_ALL 0
+
+/**
+ * Reach: not all. The path has 98 to 107 bytes, and some append to it or have less room (HAProxy,
+ * dbus-daemon, supervisord, uWSGI, Java, mpv).
+ */
+#define UDSOCK_REACH_MOST 1
+
+/**
+ * Reach: few. The path has more than 107 bytes: most refuse it, and some (memcached, PHP, unbound)
+ * take its beginning for the whole.
+ */
+#define UDSOCK_REACH_FEW 2
+
 /** What udsock_inspect finds. */
 typedef struct udsock_inspection {
     /** sizeof(udsock_inspection). */
@@ -1282,8 +1300,11 @@ typedef struct udsock_inspection {
     uint32_t queue_limit;
     /** How many processes have the socket open, of those that this process may look into. */
     uint32_t processes;
-    /** 0. */
-    uint32_t reserved;
+    /**
+     * UDSOCK_REACH_ALL, UDSOCK_REACH_MOST or UDSOCK_REACH_FEW: which programs can connect to the
+     * address, or serve at it, as far as its length is concerned.
+     */
+    uint32_t reach;
 } udsock_inspection;
 
 /**
@@ -1798,14 +1819,14 @@ int32_t udsock_get_counters(udsock_t handle, udsock_counters *out);
 #define UDSOCK_LOGGED_NOT_NOTED 15
 
 /**
- * Event, of level WARNING: a server with UDSOCK_RESTORE_FILE had lost its path, and has it back. If
- * another program had taken the path, UDSOCK_LOGGED_TOOK_OVER tells of that.
+ * Event, of level WARNING: a server with UDSOCK_RESTORE_FILE had lost its path, and has it back; pid
+ * and uid are those of the server that had taken the path, if one had.
  */
 #define UDSOCK_LOGGED_RESTORED 16
 
 /**
- * Event, of level INFO: a socket was bound to a path of more than 96 bytes. Every client that uses
- * this library can connect to it. Some other programs can't, or cut the path and go to another one.
+ * Event, of level INFO, and WARNING beyond 107 bytes: a socket was bound to a path that not every
+ * program can reach: see the field reach of udsock_inspection.
  */
 #define UDSOCK_LOGGED_LONG_PATH 17
 

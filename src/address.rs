@@ -62,6 +62,27 @@ impl<'a> Address<'a> {
     }
 }
 
+/// Which programs can connect to an address, or serve at it, as far as that depends on its length.
+/// (docs/atlas.md has who can't.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    All,
+    /// Not those that append something to a path, or keep bytes of sun_path for themselves.
+    Most,
+    /// Those that get beyond sun_path. Some of the others take a part of the path for the whole.
+    Few,
+}
+
+/// Of an address as it is written.
+pub(crate) fn reach(text: &CStr) -> Reach {
+    const LONGEST_FOR_ALL: usize = 97;
+    match (text.to_bytes(), text.count_bytes()) {
+        ([b'@', ..], _) | (_, ..=LONGEST_FOR_ALL) => Reach::All,
+        (_, ..SocketName::MAX) => Reach::Most,
+        _ => Reach::Few,
+    }
+}
+
 /// What takes a path to what a descriptor holds.
 pub(crate) const NO_PROC: Failure = Failure::Step {
     step: "go by a descriptor's path in /proc, which is not mounted here (a path of up to 107 \
@@ -182,6 +203,15 @@ mod tests {
         assert!(Address::parse(&text(108, r"\z").unwrap()).is_err());
         let spelt = CString::new("@n".to_owned() + &r"\0".repeat(106)).unwrap();
         assert_eq!(&*text_of(&name(&spelt)), c"@n\\z");
+    }
+
+    #[test]
+    fn who_reaches_a_path_depends_on_its_length() {
+        let path = |length| CString::new("p".repeat(length)).unwrap();
+        let lengths = [1, 97, 98, 107, 108, 4095].map(|length| reach(&path(length)));
+        let [all, most, few] = [Reach::All, Reach::Most, Reach::Few];
+        assert_eq!(lengths, [all, all, most, most, few, few]);
+        assert_eq!(reach(&CString::new("@".to_owned() + &"n".repeat(107)).unwrap()), all);
     }
 
     #[test]

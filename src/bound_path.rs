@@ -131,7 +131,9 @@ impl Place<'_> {
         if options.restore {
             let claim = self.claim(&made, options).inspect_err(|_| {
                 let bound = made.name(self.name, options);
-                let _ = self.directory.remove(&made.file, || bound, Lock::PATIENCE);
+                if let Err(error) = self.directory.remove(&made.file, || bound, Lock::PATIENCE) {
+                    self.note(Note::failed(Event::NotRemoved, error));
+                }
             })?;
             made.claim = Some(claim);
         }

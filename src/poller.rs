@@ -261,7 +261,7 @@ impl Poller {
                 match number {
                     WAKE => woken |= self.take_wake(),
                     CLOCK => self.end_pauses(&mut state, round),
-                    number if number & PATH != 0 => paths::restore((number & !PATH) as i64),
+                    number if number & PATH != 0 => {}
                     handle => {
                         // Without memory the kernel tells again, if perhaps not first.
                         self.serve_or_leave(&mut state, handle as i64, events, round);
@@ -269,6 +269,9 @@ impl Poller {
                 }
             }
             self.unlock(state);
+            // What becomes of a path may be told, which is not done under a lock.
+            let paths = ready.iter().filter(|(number, _)| number & PATH != 0);
+            paths.for_each(|(number, _)| paths::restore((number & !PATH) as i64));
             if round.count() > 0 || woken || wait.is_none() {
                 return Ok(round.count());
             }

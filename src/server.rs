@@ -148,7 +148,7 @@ impl Socket {
     fn next_client_at_claim(&self, wait: &mut Wait, file: &SocketFile) -> Result<Option<Self>> {
         let Some(claim) = file.claim() else { return Err(Error::INVALID) };
         self.wait_for(claim.either(), wait, Readiness::Readable, |_| {
-            file.restore_if_told();
+            file.restore_if_told(self.handle());
             self.accept_and_tell(wait::is_shut)
         })
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::access::{Access, Place};
-use crate::address::Address;
+use crate::address::{Address, Reach, reach};
 use crate::bound_path::FileOptions;
 use crate::claim::Claim;
 use crate::counters::{Counters, Counts};
@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::failure::{Failure, LiveServer};
 use crate::handle_table::InUse;
 use crate::kind::Kind;
-use crate::log::{self, BindNotes, Note};
+use crate::log::{self, BindNotes, Event, Note};
 use crate::name_text;
 use crate::process_lock::ProcessLock;
 use crate::settings::{Pass, Settings};
@@ -218,6 +218,10 @@ impl Socket {
             Address::Path(path) => {
                 let bound = self.file.bind(self.fd(), path, options, notes);
                 bound.map_err(|failure| self.advise(failure))?;
+                if reach(text) != Reach::All {
+                    let count = path.count_bytes() as u64;
+                    notes.borrow_mut().push(Note { count, ..Note::of(Event::LongPath) });
+                }
             }
             Address::Abstract(name) => self.bind_name(&name)?,
             // Which name it became, only the kernel knows.
@@ -344,7 +348,7 @@ impl Socket {
     pub(crate) fn owns_file(&self) -> bool {
         self.file().is_some_and(|file| {
             // If it can't be had back, that is the answer.
-            let _ = file.restore();
+            let _ = file.restore(self.handle);
             file.is_ours()
         })
     }
@@ -485,6 +489,10 @@ impl Socket {
     /// The one that it is about to have.
     pub(crate) fn set_handle(&mut self, handle: i64) {
         self.handle = handle;
+    }
+
+    pub(crate) fn handle(&self) -> i64 {
+        self.handle
     }
 
     /// Tells what has happened to it. Not while a lock is held.

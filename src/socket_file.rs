@@ -48,9 +48,6 @@ pub(crate) fn all() -> impl Iterator<Item = InUse<'static, SocketFile>> {
     FILES.iter().map(|(_, file)| file)
 }
 
-/// A path of so many bytes every program can connect to that docs/atlas.md knows.
-const REACHED_BY_ALL: usize = 96;
-
 /// A socket's own file, once it has made one: its handle in the table. A socket that is dropped
 /// without being closed leaves none behind.
 #[derive(Default)]
@@ -107,11 +104,6 @@ impl OwnFile {
                     process: sys::fork_generation(),
                     fate: AtomicU32::new(fate as u32),
                 };
-                if path.count_bytes() > REACHED_BY_ALL {
-                    let long =
-                        Note { count: path.count_bytes() as u64, ..Note::of(Event::LongPath) };
-                    notes.borrow_mut().push(long);
-                }
                 self.handle.store(vacancy.fill(file).get(), Ordering::Release);
                 self.has_claim.store(has_claim, Ordering::Release);
                 Ok(())
@@ -187,22 +179,18 @@ impl SocketFile {
     pub(crate) fn publish(&self, handle: i64) -> Result<(), Failure> {
         let mut displaced = None;
         self.publish_over(&mut displaced)?;
-        self.tell_displaced(handle, displaced);
+        if let Some(file) = displaced {
+            let note = match file.socket() {
+                Some(socket) => Note {
+                    pid: unix_diag::holder(&socket),
+                    uid: socket.uid.and_then(known_user),
+                    ..Note::of(Event::TookOver)
+                },
+                None => Note::of(Event::Reclaimed),
+            };
+            self.tell(&Note { handle, ..note });
+        }
         Ok(())
-    }
-
-    /// Tells whose file the path has led to.
-    fn tell_displaced(&self, handle: i64, displaced: Option<PinnedFile>) {
-        let Some(file) = displaced else { return };
-        let note = match file.socket() {
-            Some(socket) => Note {
-                pid: unix_diag::holder(&socket),
-                uid: socket.uid.and_then(known_user),
-                ..Note::of(Event::TookOver)
-            },
-            None => Note::of(Event::Reclaimed),
-        };
-        self.tell(&Note { handle, ..note });
     }
 
     /// The same. Whose file it was is to be told later: that takes time.
@@ -270,21 +258,30 @@ impl SocketFile {
     }
 
     /// Gets the path back, if it was lost and is claimed still. What fails now can succeed later.
-    pub(crate) fn restore(&self) -> Result<(), Failure> {
+    pub(crate) fn restore(&self, handle: i64) -> Result<(), Failure> {
+        let Some(claim) = self.claim() else { return Ok(()) };
+        if !claim.is_held() || !self.is_published() || self.is_ours() {
+            return Ok(());
+        }
         let mut displaced = None;
-        if self.restore_over(&mut displaced)? {
-            self.tell_displaced(0, displaced);
-            self.tell(&Note::of(Event::Restored));
+        if self.restore_over(claim, &mut displaced)? {
+            let socket = displaced.and_then(|file| file.socket());
+            self.tell(&Note {
+                handle,
+                pid: socket.and_then(|socket| unix_diag::holder(&socket)),
+                uid: socket.and_then(|socket| socket.uid).and_then(known_user),
+                ..Note::of(Event::Restored)
+            });
         }
         Ok(())
     }
 
-    /// Whether it has it back.
-    fn restore_over(&self, displaced: &mut Option<PinnedFile>) -> Result<bool, Failure> {
-        let Some(claim) = self.claim() else { return Ok(false) };
-        if !claim.is_held() || !self.is_published() || self.is_ours() {
-            return Ok(false);
-        }
+    /// The same: whether it was. Whose file had the path is to be told later.
+    fn restore_over(
+        &self,
+        claim: &Claim,
+        displaced: &mut Option<PinnedFile>,
+    ) -> Result<bool, Failure> {
         let _section = CriticalSection::begin();
         let lock = self.directory.lock()?;
         // It may be about to be closed; or another thread was faster.
@@ -317,10 +314,10 @@ impl SocketFile {
     }
 
     /// What a wait for clients does in between: gets the path back, if it was just lost.
-    pub(crate) fn restore_if_told(&self) {
+    pub(crate) fn restore_if_told(&self, handle: i64) {
         if self.claim.as_ref().is_some_and(Claim::is_told) {
             // What became of it UDSOCK_OPTION_OWNS_FILE tells, which tries again.
-            let _ = self.restore();
+            let _ = self.restore(handle);
         }
     }
 

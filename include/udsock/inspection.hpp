@@ -19,6 +19,13 @@ enum class state : std::uint32_t {
     not_a_socket = UDSOCK_NOT_A_SOCKET,
 };
 
+/** Which programs can reach an address, as far as its length is concerned. */
+enum class reach : std::uint32_t {
+    all = UDSOCK_REACH_ALL,
+    most = UDSOCK_REACH_MOST,
+    few = UDSOCK_REACH_FEW,
+};
+
 /** What inspect finds: udsock_inspection. */
 struct inspection {
     udsock::state state = udsock::state::absent;
@@ -33,6 +40,7 @@ struct inspection {
     std::uint32_t queue = 0;
     std::uint32_t queue_limit = 0;
     std::uint32_t processes = 0;
+    udsock::reach reach = udsock::reach::all;
 };
 
 inline inspection inspect(std::string_view address, error &err) noexcept
@@ -50,7 +58,8 @@ inline inspection inspect(std::string_view address, error &err) noexcept
     }
     return {static_cast<state>(found.state), static_cast<kind>(found.kind), found.mode, found.uid,
             found.gid, found.pid, found.process_uid, found.device, found.inode,
-            found.queue, found.queue_limit, found.processes};
+            found.queue, found.queue_limit, found.processes,
+            static_cast<reach>(found.reach)};
 }
 
 #ifdef __cpp_exceptions

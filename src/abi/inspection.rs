@@ -4,6 +4,7 @@ use super::argument::{self, Sized32, SizedOutput};
 use super::error::{explain, udsock_error};
 use super::guard::guard;
 use super::open_options::required_address;
+use crate::address::{Reach, reach};
 use crate::failure::Failure;
 use crate::inspection::{Inspection, State, inspect};
 use crate::kind::Kind;
@@ -21,6 +22,18 @@ pub const UDSOCK_STALE: u32 = 2;
 
 /// State: something else is at the path. A symbolic link is something else, wherever it leads.
 pub const UDSOCK_NOT_A_SOCKET: u32 = 3;
+
+/// Reach: every program that knows Unix sockets: abstract names, and paths of up to 97 bytes as
+/// they were given.
+pub const UDSOCK_REACH_ALL: u32 = 0;
+
+/// Reach: not all. The path has 98 to 107 bytes, and some append to it or have less room (HAProxy,
+/// dbus-daemon, supervisord, uWSGI, Java, mpv).
+pub const UDSOCK_REACH_MOST: u32 = 1;
+
+/// Reach: few. The path has more than 107 bytes: most refuse it, and some (memcached, PHP, unbound)
+/// take its beginning for the whole.
+pub const UDSOCK_REACH_FEW: u32 = 2;
 
 /// What udsock_inspect finds.
 #[repr(C)]
@@ -58,8 +71,9 @@ pub struct udsock_inspection {
     pub queue_limit: u32,
     /// How many processes have the socket open, of those that this process may look into.
     pub processes: u32,
-    /// 0.
-    pub reserved: u32,
+    /// UDSOCK_REACH_ALL, UDSOCK_REACH_MOST or UDSOCK_REACH_FEW: which programs can connect to the
+    /// address, or serve at it, as far as its length is concerned.
+    pub reach: u32,
 }
 
 /// The first version's, in bytes.
@@ -107,8 +121,15 @@ pub unsafe extern "C" fn udsock_inspect(
                 .map_err(Failure::Plain)?
                 .filter(|given| given.size as usize >= FIRST_SIZE)
                 .ok_or(Failure::Invalid("out is NULL, or its size is not set"))?;
-            let found = inspect(required_address(address)?)?;
-            argument::write_sized(out, &udsock_inspection { size: given.size, ..told(&found) });
+            let text = required_address(address)?;
+            let found = inspect(text)?;
+            let reach = match reach(text) {
+                Reach::All => UDSOCK_REACH_ALL,
+                Reach::Most => UDSOCK_REACH_MOST,
+                Reach::Few => UDSOCK_REACH_FEW,
+            };
+            let told = udsock_inspection { size: given.size, reach, ..told(&found) };
+            argument::write_sized(out, &told);
             Ok(0)
         })
     })
@@ -139,6 +160,6 @@ fn told(found: &Inspection) -> udsock_inspection {
         queue,
         queue_limit,
         processes,
-        reserved: 0,
+        reach: 0,
     }
 }

@@ -82,12 +82,12 @@ pub const UDSOCK_LOGGED_PANIC: u32 = 14;
 /// Event, of level WARNING: more has happened at once than a poller can note.
 pub const UDSOCK_LOGGED_NOT_NOTED: u32 = 15;
 
-/// Event, of level WARNING: a server with UDSOCK_RESTORE_FILE had lost its path, and has it back. If
-/// another program had taken the path, UDSOCK_LOGGED_TOOK_OVER tells of that.
+/// Event, of level WARNING: a server with UDSOCK_RESTORE_FILE had lost its path, and has it back; pid
+/// and uid are those of the server that had taken the path, if one had.
 pub const UDSOCK_LOGGED_RESTORED: u32 = 16;
 
-/// Event, of level INFO: a socket was bound to a path of more than 96 bytes. Every client that uses
-/// this library can connect to it. Some other programs can't, or cut the path and go to another one.
+/// Event, of level INFO, and WARNING beyond 107 bytes: a socket was bound to a path that not every
+/// program can reach: see the field reach of udsock_inspection.
 pub const UDSOCK_LOGGED_LONG_PATH: u32 = 17;
 
 /// Something that has happened. It is the library's: it, and what it points to, is gone when

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{Level, tell};
 use crate::error::Error;
-use crate::sys::Missing;
+use crate::sys::{Missing, SocketName};
 
 /// What can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,9 @@ impl Note {
 
     pub(crate) fn level(&self) -> Level {
         match self.event {
+            // Some programs take a part of it for the whole.
+            Event::LongPath if self.is_beyond_names() => Level::Warning,
+            Event::LongPath => Level::Info,
             Event::Panic => Level::Error,
             Event::FileGone
             | Event::NotRemoved
@@ -82,10 +85,16 @@ impl Note {
             | Event::TookOver
             | Event::TakenOver
             | Event::Refused
-            | Event::UnsentDropped
-            | Event::LongPath => Level::Info,
+            | Event::UnsentDropped => Level::Info,
             Event::Missing | Event::CallFailed => Level::Debug,
         }
+    }
+}
+
+impl Note {
+    /// Of a path: whether it does not fit into sun_path, with its NUL.
+    fn is_beyond_names(&self) -> bool {
+        self.count >= SocketName::MAX as u64
     }
 }
 
@@ -144,13 +153,15 @@ impl fmt::Display for Note {
             Event::Panic => {
                 out.write_str("a bug in libudsock was caught in a call; please report it")
             }
+            Event::Restored => {
+                out.write_str("the path was lost, and is had back")?;
+                self.write_who(out)
+            }
+            Event::LongPath => {
+                let who = if self.is_beyond_names() { "few programs" } else { "not every program" };
+                write!(out, "{who} can reach a path of {count} bytes")
+            }
             Event::NotNoted => write!(out, "{count} more events could not be noted"),
-            Event::Restored => out.write_str("the path had been lost; the server has it back"),
-            Event::LongPath => write!(
-                out,
-                "the path has {count} bytes: some programs can't connect to more than 96, and some \
-                 that cut a path at 107 go to another"
-            ),
         }
     }
 }

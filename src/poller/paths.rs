@@ -28,6 +28,6 @@ impl Poller {
 
 pub(super) fn restore(handle: i64) {
     if let Some(file) = handles::get(handle).ok().and_then(|server| server.claimed_file()) {
-        file.restore_if_told();
+        file.restore_if_told(handle);
     }
 }

@@ -32,7 +32,7 @@ int main(void)
             CHECK(found.state == UDSOCK_LIVE && found.kind == UDSOCK_SEQPACKET);
             CHECK(found.inode != 0 && found.device != 0);
             CHECK(size < known || (found.queue == 1 && found.queue_limit > 1));
-            CHECK(size < known || (found.processes == 1 && found.reserved == 0));
+            CHECK(size < known || (found.processes == 1 && found.reach == UDSOCK_REACH_ALL));
         }
     }
     const udsock_inspection none = {.size = sizeof none};

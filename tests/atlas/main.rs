@@ -3,7 +3,9 @@
 
 use support::{poller, process, raw};
 
+mod lengths;
 mod names;
+mod programs;
 mod starts;
 mod takers;
 mod workers;

@@ -124,7 +124,7 @@ fn who_asks_for_a_padded_name_is_told_the_tight_one() {
     assert!(refusal.message.ends_with(&advice), "{refusal:?}");
 }
 
-fn inspect(address: &str) -> udsock_inspection {
+pub fn inspect(address: &str) -> udsock_inspection {
     // SAFETY: numbers.
     let mut found: udsock_inspection = unsafe { std::mem::zeroed() };
     found.size = size_of::<udsock_inspection>() as u32;

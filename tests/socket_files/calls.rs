@@ -101,7 +101,7 @@ pub fn inspection() -> udsock_inspection {
         queue: 77,
         queue_limit: 77,
         processes: 77,
-        reserved: 0,
+        reach: 77,
     }
 }
 

@@ -26,7 +26,7 @@ TEST(a_poller_counts)
     udsock::error err;
     udsock::poller poller({}, err);
     auto [a, b] = udsock::open_pair<udsock::seqpacket>(err);
-    OK(poller.add(a, 0, err));
+    OK(poller.add(a, 0, udsock::interest::data, err));
     OK(b.send("hello", udsock::no_wait, err));
     udsock::event events[4];
     char arena[64];

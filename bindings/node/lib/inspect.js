@@ -7,6 +7,7 @@ const { KIND_NAME, UNKNOWN } = require('./constants.js');
 const { check, checkAddress, newErrorBuffer } = require('./errors.js');
 
 const SIZE = 64;
+const REACH = ['all', 'most', 'few'];
 const STATES = ['absent', 'live', 'stale', 'not a socket'];
 
 async function inspect(path) {
@@ -28,6 +29,7 @@ async function inspect(path) {
     queue: out.readUInt32LE(48),
     queueLimit: known(out.readUInt32LE(52), 0),
     processes: out.readUInt32LE(56),
+    reach: REACH[out.readUInt32LE(60)],
   };
 }
 

@@ -402,6 +402,8 @@ export interface Inspection {
   queueLimit?: number;
   /** How many have it open, of those that this process may look into. */
   processes: number;
+  /** Which programs can reach it, as far as its length is concerned. */
+  reach: 'all' | 'most' | 'few';
 }
 
 /** All that has been so far, but for `keptBytes`. */

@@ -14,7 +14,7 @@ import atexit
 from ._address import Address, ReturnedAddress
 from ._counters import Counters
 from ._errors import EndOfStream, PanicError, SocketClosed, error_name, error_text
-from ._inspection import Inspection, State, cleanup, cleanup_on_signal, inspect
+from ._inspection import Inspection, Reach, State, cleanup, cleanup_on_signal, inspect
 from ._library import library
 from ._log import Logged, LogRecord
 from ._messages import Credentials, Received
@@ -35,6 +35,7 @@ __all__ = [
     "Logged",
     "PanicError",
     "Poller",
+    "Reach",
     "Received",
     "ReturnedAddress",
     "SEQPACKET",

@@ -23,6 +23,16 @@ class State(IntEnum):
     NOT_A_SOCKET = _library.NOT_A_SOCKET
 
 
+class Reach(IntEnum):
+    """Which programs can connect to an address, or serve at it, by its length."""
+
+    ALL = _library.REACH_ALL
+    MOST = _library.REACH_MOST
+    """A path of 98 bytes or more."""
+    FEW = _library.REACH_FEW
+    """A path of 108 bytes or more."""
+
+
 class Inspection(NamedTuple):
     """What is at an address, and who. None: not known, or no file."""
 
@@ -45,6 +55,8 @@ class Inspection(NamedTuple):
     """How many may wait; None: not known, or no server that listens."""
     processes: int
     """How many have the socket open, of those that this process may look into."""
+    reach: Reach
+    """Which programs can connect to it, as far as its length is concerned."""
 
 
 def inspect(address: Address) -> Inspection:
@@ -68,6 +80,7 @@ def inspect(address: Address) -> Inspection:
         found.queue,
         found.queue_limit or None,
         found.processes,
+        Reach(found.reach),
     )
 
 

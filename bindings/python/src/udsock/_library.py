@@ -85,6 +85,9 @@ ABSENT = 0
 LIVE = 1
 STALE = 2
 NOT_A_SOCKET = 3
+REACH_ALL = 0
+REACH_MOST = 1
+REACH_FEW = 2
 
 POLLER_READINESS = 1
 POLLER_DUPLEX = 2
@@ -199,7 +202,7 @@ class Inspection(Sized):
         ("queue", c_uint32),
         ("queue_limit", c_uint32),
         ("processes", c_uint32),
-        ("reserved", c_uint32),
+        ("reach", c_uint32),
     ]
 
 

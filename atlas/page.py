@@ -1,0 +1,299 @@
+"""docs/atlas.md, from what was measured."""
+
+import re
+import textwrap
+from typing import Any, Callable, Dict, Iterable, List
+
+Record = Dict[str, Any]
+
+
+def text(records: List[Record]) -> str:
+    def of(question: str) -> List[Record]:
+        return [record for record in records if record["question"] == question]
+
+    days = sorted({record["measured"] for record in records})
+    sections = [
+        _INTRODUCTION.replace("DAYS", " to ".join(days[:: max(1, len(days) - 1)])),
+        _names(of("name"), of("client")),
+        _file(of("file")),
+        _starts(of("opening"), of("unheard")),
+        _lengths(of("length")),
+        _ends(of("half"), of("orphan")),
+        _rest(of("peer name"), of("kept mode"), of("other")),
+        _END,
+    ]
+    return "\n\n".join(map(_filled, sections)) + "\n"
+
+
+# ---- words
+
+def _version(record: Record) -> str:
+    """Where it is from, and the number: "Debian 12: 7.0.15"."""
+    version = record["version"]
+    found = re.search(r"(?:\d+:)?v?(?:go)?(\d+(?:\.\d+)+|\d+)", re.sub(r"\d+:", "", version))
+    number = found[1] if found else version
+    for start, source in (("Debian sid", "sid"), ("Debian", "Debian 12")):
+        if version.startswith(start):
+            return f"{source}: {number}"
+    return number
+
+
+def _code(said: str) -> str:
+    return said.replace("|", "\\|")
+
+
+def _table(head: List[str], rows: Iterable[List[str]]) -> str:
+    lines = ["| " + " | ".join(cells) + " |" for cells in [head, *rows]]
+    lines.insert(1, "|" + "---|" * len(head))
+    return "\n".join(lines)
+
+
+def _list(records: Iterable[Record], key: str = "program") -> str:
+    """Names, each once, with the versions behind it."""
+    versions: Dict[str, List[str]] = {}
+    for record in records:
+        number = _version(record).split(": ")[-1]
+        known = versions.setdefault(record[key], [])
+        if number not in known:
+            known.append(number)
+    names = sorted(versions, key=str.lower)
+    return ", ".join(f"{name} ({', '.join(versions[name])})" for name in names) + "."
+
+
+def _filled(section: str) -> str:
+    """Its lines as wide as the others of docs/; tables stay."""
+    paragraphs = section.strip().split("\n\n")
+    return "\n\n".join(
+        paragraph
+        if paragraph.startswith(("|", "#"))
+        else textwrap.fill(
+            " ".join(paragraph.split()), 100, break_long_words=False, break_on_hyphens=False
+        )
+        for paragraph in paragraphs
+    )
+
+
+def _count(records: List[Record], test: Callable[[Record], Any]) -> str:
+    return str(sum(bool(test(record)) for record in records))
+
+
+# ---- sections
+
+_INTRODUCTION = """
+# The atlas
+
+What other programs do with Unix sockets: what name they bind, what becomes of the file, how long a
+path may be, when they can be reached, and what they make of an end. All of it was measured, DAYS, on
+Linux 6.18 as root with umask 022, one program after the other; names to the byte, by sock_diag(7).
+Debian 12 and sid are its packages; a number without either is PyPI's, npm's or the language's own.
+What is not here was not tried.
+
+`python3 atlas/atlas.py measure` asks the programs again that are installed
+([how](../atlas/README.md)), and says what it leaves out;
+`atlas/results.json` has every answer, with the whole version and what the program said.
+
+| you look for | |
+|---|---|
+| a client can't reach an abstract name | [Abstract names](#abstract-names) |
+| a path was taken, or its file removed | [The file](#the-file) |
+| a client is refused at a server's start | [Starts](#starts) |
+| a long path | [Long paths](#long-paths) |
+| no answer, or one from a server that was killed | [Ends](#ends) |
+| seqpacket, peers' names, modes | [The rest](#the-rest) |
+"""
+
+_WRITE = {
+    "padded": ("NULs behind it, to 108 bytes", "`@NAME\\z`"),
+    "one NUL more": ("one NUL behind it", "`@NAME\\0`"),
+}
+
+
+def _names(names: List[Record], clients: List[Record]) -> str:
+    def bound(*what: str) -> List[Record]:
+        return [record for record in names if record["bound"] in what]
+
+    rows = []
+    for record in bound("padded", "one NUL more", "longer"):
+        has, write = _WRITE.get(record["bound"], ("", ""))
+        if record["bound"] == "longer":
+            name = re.search(r"\\0(NAME[^`\s]*)", record["said"])
+            has, write = "a longer name", f"`@{name[1]}`" if name else ""
+        kind = "" if record.get("kind") == "stream" else f" ({record.get('kind')})"
+        rows.append([_code(record["asked"]), _version(record), has + kind, write])
+    others = [
+        [_code(record["asked"]), _version(record), _code(record["said"])]
+        for record in bound("another", "nothing")
+    ]
+    reach = [[_code(it["asked"]), _version(it), _code(it["reaches"])] for it in clients]
+    return f"""
+## Abstract names
+
+The length of an abstract name counts: `\\0NAME`, `\\0NAME\\0` and `\\0NAME` with NULs to 108 bytes are
+three names. Of {len(names)} ways to ask, {len(bound('tight'))} bind the tight one, which is our
+`@NAME`. The last column is what a client of ours writes; who writes `@NAME` all the same is told so:
+`nobody has this name, but a socket named @NAME\\z is there: write that`.
+
+{_table(["as asked", "version", "bound", "write"], rows)}
+
+`@NAME` on a command line is more often a file of that name; to us that is `./@NAME`:
+{_list(bound("file"), "asked")}
+
+The tight name: {_list(bound("tight"), "asked")}
+
+Refused: {_list(bound("refused"), "asked")}
+
+Something else:
+
+{_table(["as asked", "version", "bound"], others)}
+
+Clients, between three listeners that have the tight name, one with a NUL more, and the padded one:
+
+{_table(["client", "version", "reaches"], reach)}
+"""
+
+
+def _file(files: List[Record]) -> str:
+    def those(key: str, part: str) -> List[Record]:
+        return [record for record in files if part in record.get(key, "")]
+
+    asked = [record for record in files if record.get("replaced", "").startswith(("its", "ours", "takes"))]
+    removers = [record for record in asked if "removes ours" in record["replaced"]]
+    kept = [record for record in files if record.get("kept")]
+    taken = those("beside_ours", "takes ours")
+    rows = [
+        [
+            _code(record["program"]),
+            _version(record),
+            record.get("over_dead", ""),
+            record.get("beside", ""),
+            record.get("then", "").replace("first's SIGTERM", "the first one"),
+            record.get("mode", "").split(";")[0],
+            record.get("stopped", "").split(" (")[0],
+            record.get("replaced", "").replace("takes it; its", "its"),
+            record.get("beside_ours", "").split(";")[0],
+        ]
+        for record in files
+    ]
+    head = ["program", "version", "over a dead file", "beside a live one", "then", "mode",
+            "file after SIGTERM", "replaced by ours", "beside ours"]
+    return f"""
+## The file
+
+A socket's file outlives its server, and each program deals with that in its own way. Of {len(files)}
+rows {_count(files, lambda it: it.get("over_dead") == "works")} start over the file of a server that
+has gone; {len(those("beside", "takes it"))} take the path of one that is alive, {_count(files, lambda it: "removes the second" in it.get("then", ""))} of which lose it
+again when the first one is stopped.
+
+libudsock reclaims the file of each of them once it is dead, and refuses while it is alive. With
+`UDSOCK_REPLACE` it takes the path from each ({len(asked)} that have connections), and **{len(removers)} of them
+remove it when they are stopped**, though it is not theirs by then; {len(taken)} take the path of a
+live server of ours when they are started. With `UDSOCK_RESTORE_FILE` it was had back in
+{_count(kept, lambda it: it["kept"] == "yes")} of the {len(kept)} that were asked: see
+[restart without losing a client](restart-without-losing-a-client.md#when-the-others-are-not-ours).
+
+Do not start over a dead file: {_list(those("over_dead", "fails") + those("over_dead", "runs without"))}
+
+Remove our path when they are stopped: {_list(removers)}
+
+Take our path when they are started: {_list(taken)}
+
+The mode is under umask 022. "replaced by ours": `UDSOCK_REPLACE` over it, then its SIGTERM.
+
+{_table(head, rows)}
+"""
+
+
+def _starts(opening: List[Record], unheard: List[Record]) -> str:
+    closed = [record for record in opening if record["closed_first"]]
+    late = sorted((it for it in unheard if it["ms"] >= 20), key=lambda it: -it["ms"])
+    return f"""
+## Starts
+
+Many servers bind first and open their file to others by chmod(2) afterwards. Who of another user comes
+in between is refused (`EACCES`), in a gap of 0 to 400 microseconds; it was seen with the chmod held up.
+A client of ours with `UDSOCK_RETRY` tries again for a second.
+
+{_table(["closed to others first", "version", "mode in the end"],
+        [[_code(it["program"]), _version(it), it["mode"]] for it in closed])}
+
+Some make the file long before anybody listens (`ECONNREFUSED`). `UDSOCK_RETRY` waits, within its timeout:
+
+{_table(["program", "version", "ms"], [[_code(it["program"]), _version(it), str(it["ms"])] for it in late])}
+"""
+
+
+def _lengths(lengths: List[Record]) -> str:
+    def longest(record: Record) -> int:
+        found = re.search(r"longest that works: (\d+)", record["said"])
+        return record.get("longest") or (int(found[1]) if found else 0)
+
+    short = sorted((it for it in lengths if longest(it)), key=longest)
+    cut = [it for it in lengths if "cut to" in it["said"]]
+
+    def first_cut(record: Record) -> str:
+        return re.search(r"(10\d): cut to (\d+)", record["said"])[1]
+
+    return f"""
+## Long paths
+
+sun_path has 108 bytes. libudsock takes paths of up to 4095, and most others up to 107: who serves at a
+longer path serves clients that get there by other means (through a descriptor's path in /proc, say).
+These don't even come so far, most because they append something:
+
+{_table(["program", "version", "longest path"],
+        [[_code(it["program"]), _version(it), str(longest(it))] for it in short])}
+
+And these bind *another*, shorter path, without a word:
+
+{_table(["program", "version", "from"],
+        [[_code(it["program"]), _version(it), first_cut(it)] for it in cut])}
+
+`udsock_inspect` says of a path whether others can reach it (its field `reach`): `UDSOCK_REACH_ALL` up
+to 97 bytes, `UDSOCK_REACH_MOST` up to 107, `UDSOCK_REACH_FEW` beyond; and so does the log when a
+server is opened there (`UDSOCK_LOGGED_LONG_PATH`).
+"""
+
+
+def _ends(half: List[Record], orphans: List[Record]) -> str:
+    rows = [[_code(it["program"]), _version(it), it["half"]] for it in half]
+    left = [it for it in orphans if "live stream server" in it["said"]]
+    return f"""
+## Ends
+
+"Send the request, shut down, read the answer": who is told of the end while the answer is still being
+made takes the client for gone. (The answers of the HTTP servers took 0.4 s.)
+
+{_table(["server", "version", "a client that has shut its side"], rows)}
+
+A main process that is killed by SIGKILL is not a dead server: its workers may go on listening, for
+ever. So these: {_list(left)} A server of ours that is to start there says `a live stream server
+is there (pid 4243, uid 0; its parent is gone, so it may be a worker that was left behind)`.
+"""
+
+
+def _rest(peers: List[Record], modes: List[Record], others: List[Record]) -> str:
+    return f"""
+## The rest
+
+What getpeername(2) tells of a server whose file was bound under another name and renamed (ours:
+`.udsock-...`, for who took a path over; `udsock_remote_address` gives what was connected to):
+
+{_table(["program", "version", "name"], [[_code(it["program"]), _version(it), _code(it["said"])] for it in peers])}
+
+The mode of a file that is made over a dead one of mode 0600:
+
+{_table(["program", "version", "mode"], [[_code(it["program"]), _version(it), it["mode"]] for it in modes])}
+
+Kinds, limits and protocols:
+
+{_table(["question", "version", "seen"], [[_code(it["asked"]), _version(it), _code(it["said"])] for it in others])}
+"""
+
+
+_END = """
+## What is not here
+
+gVisor, Envoy, containerd's ttrpc, Kubernetes' device plug-ins, .NET, Wayland's compositors but weston,
+and whatever a desktop brings: no packages of them were at hand. The rows of sid are older than the rest
+where its root was not at hand for a second run.
+"""

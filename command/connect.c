@@ -1,0 +1,128 @@
+/* udsock connect: a client for any kind. */
+
+#define _GNU_SOURCE
+#include "talk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static options chosen;
+static atomic_bool input_has_ended;
+static udsock_t client;
+
+/* The kind of who is there, unless one was given. */
+static void look_for_kind(void)
+{
+    udsock_inspection found = { .size = sizeof found };
+    if (chosen.is_kind_given || udsock_inspect(chosen.address, &found, NULL) < 0) return;
+    if (found.state == UDSOCK_LIVE && found.kind != 0) chosen.kind = found.kind;
+}
+
+static int64_t open_client(udsock_error *err)
+{
+    const udsock_connect_options how = {
+        .size = sizeof how,
+        .flags = chosen.retries ? UDSOCK_RETRY : 0,
+        .timeout_ms = chosen.timeout_ms,
+        .local_address = chosen.local != NULL ? chosen.local
+                         : chosen.kind == UDSOCK_DGRAM ? "@" : NULL,
+    };
+    return udsock_open_client(chosen.kind, chosen.address, &how, err);
+}
+
+/* Everything that comes, until the end; of datagrams until nothing has come for a while after the
+ * last was sent. */
+static void *show_all(void *unused)
+{
+    static received came;
+    (void)unused;
+    for (;;) {
+        int64_t size = receive(client, UDSOCK_FOREVER, &came);
+        if (size >= 0) {
+            show(&chosen, &came);
+        } else if (size != -EINTR) {
+            if (size != UDSOCK_EOF && size != UDSOCK_CLOSED) {
+                complain("connect", udsock_error_text(size));
+                exit(FAILED);
+            }
+            /* What is read from now on may still be sent. */
+            if (size == UDSOCK_EOF && !input_has_ended) {
+                fprintf(stderr, "* the other end sends no more\n");
+            }
+            return NULL;
+        }
+    }
+}
+
+/* With a descriptor, if one is still to be sent. */
+static int64_t send_one(const char *data, size_t size, int *descriptor)
+{
+    int32_t descriptors[] = { *descriptor };
+    udsock_message message = {
+        .size = sizeof message,
+        .data = (void *)data,
+        .data_size = size,
+        .descriptors = descriptors,
+        .descriptors_count = *descriptor >= 0 && (size > 0 || chosen.kind != UDSOCK_STREAM),
+    };
+    if (message.descriptors_count == 0) return udsock_send_all(client, data, size, -1, NULL);
+    int64_t sent = udsock_send_message(client, &message, UDSOCK_FOREVER);
+    if (sent < 0) return sent;
+    close(*descriptor);
+    *descriptor = -1;
+    if ((size_t)sent == size) return sent;
+    return udsock_send_all(client, data + sent, size - (size_t)sent, UDSOCK_FOREVER, NULL);
+}
+
+static int send_all(int descriptor)
+{
+    static char buffer[MOST_BYTES];
+    int64_t size;
+    while ((size = next_input(&chosen, buffer, sizeof buffer)) >= 0) {
+        int64_t sent = send_one(buffer, (size_t)size, &descriptor);
+        if (sent < 0) return complain("connect", udsock_error_text(sent));
+    }
+    if (descriptor >= 0) complain("connect", "nothing was sent that the descriptor could go with");
+    return YES;
+}
+
+int connect_command(int argc, char **argv)
+{
+    udsock_error err = UDSOCK_ERROR_INIT;
+    pthread_t reader;
+    int result = read_options("connect", "krcdltyh", argc, argv, &chosen);
+    if (result >= 0) return result;
+    int descriptor = -1;
+    if (chosen.file != NULL && (descriptor = open(chosen.file, O_RDONLY | O_CLOEXEC)) < 0) {
+        fprintf(stderr, "udsock connect: %s: %s\n", chosen.file, strerror(errno));
+        return FAILED;
+    }
+    look_for_kind();
+    client = open_client(&err);
+    if (client < 0) {
+        fprintf(stderr, "udsock: %s\n", err.message);
+        return client == -ENOENT || client == -ECONNREFUSED ? NO : FAILED;
+    }
+    udsock_set_option(client, UDSOCK_OPTION_RECEIVE_FDS, 1);
+    if (chosen.shows_credentials) {
+        udsock_set_option(client, UDSOCK_OPTION_RECEIVE_CREDENTIALS, 1);
+    }
+    if (pthread_create(&reader, NULL, show_all, NULL) != 0) return complain("connect", "no thread");
+    result = send_all(descriptor);
+    input_has_ended = true;
+    if (chosen.kind == UDSOCK_DGRAM) {
+        /* There is no end: what is answered until then is answered. */
+        usleep((useconds_t)chosen.timeout_ms * 1000);
+        udsock_close(client);
+    } else {
+        udsock_shutdown(client, UDSOCK_WRITE);
+    }
+    pthread_join(reader, NULL);
+    udsock_close(client);
+    return result;
+}

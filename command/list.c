@@ -1,0 +1,272 @@
+/* udsock list: every Unix socket of this network namespace, as the kernel lists them (sock_diag(7)),
+ * with the processes that have them open (/proc). */
+
+#define _GNU_SOURCE
+#include "command.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+typedef struct entry {
+    uint32_t inode, peer, queue, limit;
+    uint8_t kind, state;
+    /* Of a process that has it open, the lowest number. */
+    int32_t pid;
+    char name[sizeof "" + 108];
+    size_t name_size;
+} entry;
+
+static entry *entries;
+static size_t count;
+
+enum { ESTABLISHED = 1, LISTENING = 10 };
+
+static entry *new_entry(void)
+{
+    static size_t capacity;
+    if (count == capacity) {
+        capacity = capacity == 0 ? 256 : 2 * capacity;
+        entry *more = realloc(entries, capacity * sizeof *more);
+        if (more == NULL) return NULL;
+        entries = more;
+    }
+    memset(&entries[count], 0, sizeof entries[count]);
+    return &entries[count++];
+}
+
+static void read_attribute(entry *it, const struct nlattr *attribute)
+{
+    const void *value = (const char *)attribute + NLA_HDRLEN;
+    size_t size = attribute->nla_len - (size_t)NLA_HDRLEN;
+    switch (attribute->nla_type) {
+    case UNIX_DIAG_NAME:
+        it->name_size = size < sizeof it->name ? size : sizeof it->name;
+        memcpy(it->name, value, it->name_size);
+        break;
+    case UNIX_DIAG_PEER:
+        if (size >= 4) memcpy(&it->peer, value, 4);
+        break;
+    case UNIX_DIAG_RQLEN:
+        if (size >= 8) {
+            memcpy(&it->queue, value, 4);
+            memcpy(&it->limit, (const char *)value + 4, 4);
+        }
+        break;
+    }
+}
+
+static bool read_message(const struct nlmsghdr *header)
+{
+    const struct unix_diag_msg *message = NLMSG_DATA(header);
+    if (header->nlmsg_len < NLMSG_LENGTH(sizeof *message)) return true;
+    entry *it = new_entry();
+    if (it == NULL) return false;
+    it->inode = message->udiag_ino;
+    it->kind = message->udiag_type;
+    it->state = message->udiag_state;
+    size_t left = header->nlmsg_len - NLMSG_LENGTH(sizeof *message);
+    const char *at = (const char *)(message + 1);
+    while (left >= NLA_HDRLEN) {
+        const struct nlattr *attribute = (const void *)at;
+        size_t size = NLA_ALIGN(attribute->nla_len);
+        if (attribute->nla_len < NLA_HDRLEN || attribute->nla_len > left) break;
+        read_attribute(it, attribute);
+        at += size;
+        left -= size < left ? size : left;
+    }
+    return true;
+}
+
+/* 0, or an errno. */
+static int ask_kernel(void)
+{
+    struct {
+        struct nlmsghdr header;
+        struct unix_diag_req request;
+    } ask = {
+        .header = { .nlmsg_len = sizeof ask, .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+        .request = { .sdiag_family = AF_UNIX, .udiag_states = UINT32_MAX,
+                     .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN },
+    };
+    static char buffer[32768] __attribute__((aligned(8)));
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (fd < 0) return errno;
+    int error = send(fd, &ask, sizeof ask, MSG_NOSIGNAL) < 0 ? errno : 0;
+    for (bool more = true; more && error == 0;) {
+        ssize_t size = recv(fd, buffer, sizeof buffer, 0);
+        if (size < 0) {
+            if (errno != EINTR) error = errno;
+            continue;
+        }
+        size_t left = (size_t)size;
+        const struct nlmsghdr *header = (const void *)buffer;
+        for (; more && error == 0 && NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
+            if (header->nlmsg_type == NLMSG_DONE) more = false;
+            else if (header->nlmsg_type == NLMSG_ERROR)
+                error = -((const struct nlmsgerr *)NLMSG_DATA(header))->error;
+            else if (!read_message(header)) error = ENOMEM;
+        }
+    }
+    close(fd);
+    return error;
+}
+
+static int by_inode(const void *one, const void *other)
+{
+    uint32_t a = ((const entry *)one)->inode, b = ((const entry *)other)->inode;
+    return a < b ? -1 : a > b;
+}
+
+static entry *find(uint32_t inode)
+{
+    entry wanted = { .inode = inode };
+    return inode == 0 ? NULL : bsearch(&wanted, entries, count, sizeof *entries, by_inode);
+}
+
+static void look_into(int32_t pid)
+{
+    char path[300], target[64];
+    snprintf(path, sizeof path, "/proc/%d/fd", pid);
+    DIR *directory = opendir(path);
+    if (directory == NULL) return;
+    for (struct dirent *each; (each = readdir(directory)) != NULL;) {
+        ssize_t length = readlinkat(dirfd(directory), each->d_name, target, sizeof target - 1);
+        unsigned inode;
+        if (length < 0) continue;
+        target[length] = 0;
+        entry *it = sscanf(target, "socket:[%u]", &inode) == 1 ? find(inode) : NULL;
+        if (it != NULL && (it->pid == 0 || pid < it->pid)) it->pid = pid;
+    }
+    closedir(directory);
+}
+
+static void look_for_processes(void)
+{
+    DIR *directory = opendir("/proc");
+    if (directory == NULL) return;
+    for (struct dirent *each; (each = readdir(directory)) != NULL;) {
+        int32_t pid = (int32_t)strtol(each->d_name, NULL, 10);
+        if (pid > 0) look_into(pid);
+    }
+    closedir(directory);
+}
+
+/* The address in the text that reaches it. */
+static void print_address(const entry *it)
+{
+    if (it->name_size == 0) return;
+    if (it->name[0] != 0) {
+        size_t size = strnlen(it->name, it->name_size);
+        if (it->name[0] == '@') printf("./");
+        for (size_t i = 0; i < size; i++) {
+            unsigned char byte = (unsigned char)it->name[i];
+            if (byte >= ' ' && byte != 127) putchar(byte);
+            else printf("\\x%02x", byte);
+        }
+        return;
+    }
+    putchar('@');
+    for (size_t i = 1; i < it->name_size; i++) {
+        unsigned char byte = (unsigned char)it->name[i];
+        if (byte == '\\') printf("\\\\");
+        else if (byte == 0) printf("\\0");
+        else if (byte > ' ' && byte < 127) putchar(byte);
+        else printf("\\x%02x", byte);
+    }
+}
+
+static void print_who(const entry *it)
+{
+    if (it->pid == 0) {
+        printf("%-22s", "-");
+        return;
+    }
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL) return;
+    fprintf(out, "%d", it->pid);
+    print_process(out, it->pid);
+    fclose(out);
+    printf("%-22s", text == NULL ? "-" : text);
+    free(text);
+}
+
+static const char *state_of(const entry *it)
+{
+    if (it->state == LISTENING) return "listens";
+    if (it->peer != 0 || it->state == ESTABLISHED) return "connected";
+    return it->name_size > 0 ? "bound" : "-";
+}
+
+static void print_entry(const entry *it)
+{
+    char queue[32] = "-";
+    const entry *peer = find(it->peer);
+    if (it->state == LISTENING) {
+        snprintf(queue, sizeof queue, "%u/%u", it->queue, it->limit + 1);
+    }
+    printf("%-9s %-9s %-9s ", kind_name(it->kind), state_of(it), queue);
+    print_who(it);
+    putchar(' ');
+    if (peer != NULL) print_who(peer);
+    else printf("%-22s", "-");
+    putchar(' ');
+    /* A client has none, as a rule; that of its server says where it leads to. */
+    if (it->name_size == 0 && peer != NULL && peer->name_size > 0) {
+        printf("-> ");
+        print_address(peer);
+    } else if (it->name_size > 0) {
+        print_address(it);
+    } else {
+        putchar('-');
+    }
+    putchar('\n');
+}
+
+static int help(void)
+{
+    printf("usage: udsock list [--listening]\n\n"
+           "Lists the Unix sockets of this network namespace: kind, state, how many clients wait and\n"
+           "how many may, a process that has it open, the process at the other end, and the address\n"
+           "in the text that reaches it (of a client \"->\" and its server's). \"-\": there is none, or\n"
+           "this user may not look into that process.\n\n"
+           "  -l, --listening   servers only\n\n"
+           "Exit status: 0; 2: wrong arguments; 3: the kernel does not let its list be read.\n");
+    return YES;
+}
+
+int list_command(int argc, char **argv)
+{
+    bool listening = false;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) return help();
+        if (strcmp(argv[i], "--listening") != 0 && strcmp(argv[i], "-l") != 0) {
+            return misused("list", "it takes no argument but --listening");
+        }
+        listening = true;
+    }
+    int error = ask_kernel();
+    if (error != 0) {
+        fprintf(stderr, "udsock list: the kernel's list of sockets (sock_diag): %s\n",
+                strerror(error));
+        return FAILED;
+    }
+    qsort(entries, count, sizeof *entries, by_inode);
+    look_for_processes();
+    printf("%-9s %-9s %-9s %-22s %-22s %s\n", "KIND", "STATE", "QUEUE", "PROCESS", "PEER",
+           "ADDRESS");
+    for (size_t i = 0; i < count; i++) {
+        if (!listening || entries[i].state == LISTENING) print_entry(&entries[i]);
+    }
+    free(entries);
+    return YES;
+}

@@ -1,0 +1,60 @@
+/* udsock: looks at Unix domain sockets, and talks through them. */
+
+#include "command.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *arguments, *summary;
+} COMMANDS[] = {
+    { "inspect", inspect_command, "ADDRESS...", "who is there, without being noticed" },
+    { "list", list_command, "[--listening]", "every Unix socket, with its process and its peer" },
+    { "connect", connect_command, "[OPTIONS] ADDRESS", "sends what it reads, shows what comes" },
+    { "serve", serve_command, "[OPTIONS] ADDRESS", "the same as a server, for many clients" },
+    { "selftest", selftest_command, "[DIRECTORY]", "what this system can do of what is promised" },
+};
+
+enum { COUNT = sizeof COMMANDS / sizeof COMMANDS[0] };
+
+static int help(void)
+{
+    printf("usage: udsock COMMAND [ARGUMENTS]\n\n");
+    for (int i = 0; i < COUNT; i++) {
+        printf("  udsock %-8s %-18s  %s\n", COMMANDS[i].name, COMMANDS[i].arguments,
+               COMMANDS[i].summary);
+    }
+    printf("\n"
+           "An ADDRESS is a path, \"@name\" for an abstract name (escapes: \\0, \\\\, \\xNN), or \"@\"\n"
+           "for a name that the kernel picks. `udsock COMMAND --help` tells more.\n"
+           "UDSOCK_LOG=debug in the environment shows what the library does by itself.\n\n"
+           "Exit status: 0; 1: the answer is no; 2: wrong arguments; 3: an error.\n");
+    return YES;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    int result = -1;
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) result = help();
+    if (strcmp(name, "--version") == 0) {
+        printf("udsock %s\n", udsock_version_string());
+        result = YES;
+    }
+    for (int i = 0; result < 0 && i < COUNT; i++) {
+        if (strcmp(name, COMMANDS[i].name) == 0) result = COMMANDS[i].run(argc - 1, argv + 1);
+    }
+    if (result < 0) {
+        fprintf(stderr, "udsock: %s%s; udsock --help tells what there is\n",
+                argc > 1 ? "no command " : "a command is missing", name);
+        return USAGE;
+    }
+    /* What could not be written was not said. */
+    if (fflush(stdout) != 0 && errno != EPIPE) {
+        perror("udsock: standard output");
+        return FAILED;
+    }
+    return result;
+}

@@ -1,0 +1,165 @@
+#define _GNU_SOURCE
+#include "talk.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct option LONG[] = {
+    { "kind", required_argument, NULL, 'k' },    { "raw", no_argument, NULL, 'r' },
+    { "echo", no_argument, NULL, 'e' },          { "replace", no_argument, NULL, 'R' },
+    { "retry", no_argument, NULL, 'y' },         { "credentials", no_argument, NULL, 'c' },
+    { "timeout", required_argument, NULL, 't' }, { "mode", required_argument, NULL, 'm' },
+    { "local", required_argument, NULL, 'l' },   { "send-fd", required_argument, NULL, 'd' },
+    { "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
+};
+
+static void help(const char *command)
+{
+    bool serves = strcmp(command, "serve") == 0;
+    printf("usage: udsock %s [OPTIONS] ADDRESS\n\n", command);
+    if (serves) {
+        printf("A server for many clients. What they send goes to standard output; who comes and goes,\n"
+               "descriptors and credentials to standard error. A line of standard input is sent to the\n"
+               "client that has spoken last, or come; a datagram to its sender.\n\n");
+    } else {
+        printf("Sends what comes on standard input, and shows what the other end sends, until both have\n"
+               "ended. Descriptors that come are shown on standard error, and closed.\n\n");
+    }
+    printf("Of seqpacket and dgram each line is a message, an empty one too, and each message is shown\n"
+           "as a line. A stream's bytes are what they are.\n\n");
+    printf("  -k, --kind KIND     stream, seqpacket or dgram (%s)\n",
+           serves ? "default: stream" : "default: as the server is");
+    printf("  -r, --raw           messages as they are: no lines, no escapes\n"
+           "  -c, --credentials   who has sent each message\n");
+    if (serves) {
+        printf("  -e, --echo          sends back what comes\n"
+               "  -m, --mode MODE     of the socket's file, in octal\n"
+               "  -R, --replace       takes the path over from a live server\n");
+    } else {
+        printf("  -d, --send-fd FILE  opens the file, and sends its descriptor with the first message\n"
+               "  -l, --local ADDRESS of one's own, for answers (default for dgram: \"@\")\n"
+               "  -t, --timeout MS    to connect; of dgram, how long to wait for answers at the end\n"
+               "                      (default: 1000)\n"
+               "  -y, --retry         waits for a server that is not there yet\n");
+    }
+    printf("\nExit status: 0; %s2: wrong arguments; 3: an error.\n",
+           serves ? "" : "1: nobody is there; ");
+}
+
+static int read_option(const char *command, int letter, options *to)
+{
+    char *end;
+    switch (letter) {
+    case 'k':
+        to->kind = kind_named(optarg);
+        to->is_kind_given = true;
+        return to->kind != 0 ? -1 : misused(command, "a kind is stream, seqpacket or dgram");
+    case 'm':
+        to->mode = (uint32_t)strtoul(optarg, &end, 8);
+        return *end == 0 && end != optarg && to->mode != 0 && to->mode <= 0777
+                   ? -1
+                   : misused(command, "a mode is 1 to 777, in octal");
+    case 't':
+        to->timeout_ms = milliseconds_of(optarg);
+        return to->timeout_ms >= 0 ? -1 : misused(command, "a timeout is in milliseconds");
+    case 'r': to->raw = true; break;
+    case 'e': to->echoes = true; break;
+    case 'R': to->replaces = true; break;
+    case 'y': to->retries = true; break;
+    case 'c': to->shows_credentials = true; break;
+    case 'l': to->local = optarg; break;
+    case 'd': to->file = optarg; break;
+    case 'h': help(command); return YES;
+    default: return misused(command, "an option is wrong, or lacks its value");
+    }
+    return -1;
+}
+
+int read_options(const char *command, const char *letters, int argc, char **argv, options *to)
+{
+    int letter;
+    *to = (options){ .kind = UDSOCK_STREAM, .timeout_ms = 1000 };
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, "k:m:t:reRycl:d:h", LONG, NULL)) >= 0) {
+        if (letter != '?' && strchr(letters, letter) == NULL) letter = '?';
+        int result = read_option(command, letter, to);
+        if (result >= 0) return result;
+    }
+    if (optind != argc - 1) return misused(command, "it takes one address");
+    to->address = argv[optind];
+    return -1;
+}
+
+int64_t receive(udsock_t s, int32_t timeout_ms, received *to)
+{
+    udsock_message message = {
+        .size = sizeof message,
+        .data = to->data,
+        .data_capacity = sizeof to->data,
+        .descriptors = to->descriptors,
+        .descriptors_capacity = MOST_DESCRIPTORS,
+        .address = to->address,
+        .address_capacity = sizeof to->address,
+    };
+    to->address[0] = 0;
+    int64_t result = udsock_recv_message(s, &message, timeout_ms);
+    if (result < 0) return result;
+    to->size = message.data_size;
+    to->flags = message.flags;
+    to->descriptors_count = message.descriptors_count;
+    to->credentials = message.credentials;
+    return result;
+}
+
+static void show_descriptor(int fd)
+{
+    char path[64], target[4096];
+    struct stat file;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(path, target, sizeof target - 1);
+    fprintf(stderr, "* a descriptor: ");
+    if (length >= 0) print_shown(stderr, target, (size_t)length);
+    else fprintf(stderr, "of a file that is not known");
+    if (fstat(fd, &file) == 0) fprintf(stderr, ", mode %06o", (unsigned)file.st_mode);
+    fputc('\n', stderr);
+    close(fd);
+}
+
+void show(const options *options, const received *it)
+{
+    if (options->shows_credentials) {
+        fprintf(stderr, "* from ");
+        print_credentials(stderr, &it->credentials);
+        fputc('\n', stderr);
+    }
+    for (size_t i = 0; i < it->descriptors_count; i++) show_descriptor(it->descriptors[i]);
+    if (it->flags & UDSOCK_FDS_LOST) fprintf(stderr, "* descriptors came that could not be taken\n");
+    if (it->flags & UDSOCK_TRUNCATED) fprintf(stderr, "* the rest of this message is cut:\n");
+    if (options->kind == UDSOCK_STREAM || options->raw) {
+        fwrite(it->data, 1, it->size, stdout);
+    } else {
+        print_shown(stdout, it->data, it->size);
+        putchar('\n');
+    }
+    fflush(stdout);
+}
+
+int64_t next_input(const options *options, char *buffer, size_t size)
+{
+    /* Past stdio: what it had read already, poll would not know of. */
+    size_t length = 0;
+    while (length < size) {
+        bool one_by_one = options->kind != UDSOCK_STREAM && !options->raw;
+        ssize_t came = read(STDIN_FILENO, buffer + length, one_by_one ? 1 : size - length);
+        if (came < 0 && errno == EINTR) continue;
+        if (came <= 0) return length > 0 ? (int64_t)length : -1;
+        if (!one_by_one) return came;
+        if (buffer[length] == '\n') return (int64_t)length;
+        length += 1;
+    }
+    return (int64_t)length;
+}

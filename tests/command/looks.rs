@@ -1,0 +1,117 @@
+//! inspect and list.
+
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use crate::built::run;
+use support::*;
+
+fn me() -> u32 {
+    std::process::id()
+}
+
+#[test]
+fn inspect_says_who_is_there() {
+    let dir = Dir::new();
+    let path = dir.path("live");
+    let options = udsock_bind_options { mode: 0o640, backlog: 2, ..bind_options() };
+    let _server = try_open_server(UDSOCK_SEQPACKET, &path, Some(&options)).unwrap();
+    let _client = open_client(UDSOCK_SEQPACKET, &path);
+    let said = run(&["inspect", &path]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    let lines: Vec<_> = said.out.lines().collect();
+    assert_eq!(lines[0], format!("{path}: live, seqpacket"));
+    assert!(lines[1].starts_with("  file: mode 0640, uid "), "{said:?}");
+    assert!(lines[2].starts_with(&format!("  process: {} (", me())), "{said:?}");
+    assert!(lines[3].starts_with("  made by: uid "), "{said:?}");
+    assert_eq!(lines[4], "  queue: 1 of 3");
+    assert_eq!(lines.len(), 5, "{said:?}");
+}
+
+#[test]
+fn inspect_says_what_is_there_instead() {
+    let dir = Dir::new();
+    let [dead, none, file] = ["dead", "none", "file"].map(|name| dir.path(name));
+    drop(UnixListener::bind(&dead).unwrap());
+    std::fs::write(&file, "").unwrap();
+    let said = run(&["inspect", &dead, &none, &file]);
+    assert_eq!(said.code, Some(1), "nobody is there");
+    let firsts: Vec<_> = said.out.lines().filter(|line| !line.starts_with(' ')).collect();
+    assert_eq!(
+        firsts,
+        [
+            format!("{dead}: dead: the file of a server that has gone"),
+            format!("{none}: nothing"),
+            format!("{file}: no socket, but another file"),
+        ]
+    );
+    let said = run(&["inspect", "@"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(3), ""));
+    assert!(said.err.starts_with("udsock: inspect @: "), "{said:?}");
+}
+
+#[test]
+fn inspect_reaches_abstract_names() {
+    let name = format!("@udsock-command-{}-\\0\\xff", me());
+    let _server = open_server(UDSOCK_STREAM, &name);
+    let said = run(&["inspect", &name]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.out.starts_with(&format!("{name}: live, stream\n")), "{said:?}");
+}
+
+/// The line with an address; it ends with that.
+fn line<'a>(out: &'a str, address: &str) -> Vec<&'a str> {
+    let lines = out.lines().filter(|line| line.split_whitespace().last() == Some(address));
+    let lines: Vec<_> = lines.collect();
+    assert!(!lines.is_empty(), "{address}: {out}");
+    lines
+}
+
+#[test]
+fn list_shows_every_socket_with_its_process_and_its_peer() {
+    let dir = Dir::new();
+    let path = dir.path("listed");
+    let name = format!("@udsock-list-{}-\\0\\\\\\x0a", me());
+    let server = open_server(UDSOCK_STREAM, &path);
+    let _abstract = open_server(UDSOCK_SEQPACKET, &name);
+    let _datagram = open_datagram(Some(&dir.path("dgram")));
+    let _waiting = open_client(UDSOCK_STREAM, &path);
+    let _other = UnixStream::connect(&path).unwrap();
+    let _peer = server.accept(FOREVER).unwrap();
+
+    let said = run(&["list"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    let who = format!("{} (", me());
+    let lines = line(&said.out, &path);
+    let words = |line: &str| line.split_whitespace().take(3).map(str::to_owned).collect::<Vec<_>>();
+    assert!(lines.iter().any(|line| words(line) == ["stream", "listens", "1/4097"]), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("->") && line.matches(&who).count() == 2));
+    assert!(lines.iter().all(|line| line.contains(&who)), "{lines:?}");
+    assert_eq!(words(line(&said.out, &name)[0])[..2], ["seqpacket", "listens"]);
+    assert_eq!(words(line(&said.out, &dir.path("dgram"))[0])[..2], ["dgram", "bound"]);
+
+    let said = run(&["list", "--listening"]);
+    assert_eq!(line(&said.out, &path).len(), 1);
+    assert!(!said.out.contains(" connected "), "{}", said.out);
+}
+
+#[test]
+fn the_address_that_list_shows_reaches_the_socket() {
+    let name = format!("@udsock-reach-{}-\\0\\\\\\xff\\x20", me());
+    let _server = open_server(UDSOCK_STREAM, &name);
+    let said = run(&["list", "-l"]);
+    let shown = line(&said.out, &name)[0].split_whitespace().last().unwrap();
+    let _client = open_client(UDSOCK_STREAM, shown);
+}
+
+#[test]
+fn a_name_of_a_stranger_s_does_nothing_to_a_terminal() {
+    let name = format!("@udsock-rude-{}-\x1b[31m\x07", me());
+    let _server = open_server(UDSOCK_STREAM, &name);
+    let dir = Dir::new();
+    let path = dir.path("rude\x1b[31m");
+    let _other = open_server(UDSOCK_STREAM, &path);
+    for said in [run(&["list"]), run(&["inspect", &path, &name])] {
+        assert!(!said.out.contains('\x1b') && !said.out.contains('\x07'), "{:?}", said.out);
+        assert!(said.out.contains("\\x1b[31m"), "{:?}", said.out);
+    }
+}

@@ -1,0 +1,68 @@
+//! selftest: what it says where all is well, and where something is missing.
+
+use std::fs;
+use std::process::Command;
+
+use crate::built::{Said, run, udsock};
+use support::*;
+
+#[test]
+fn all_that_is_promised_holds_here() {
+    let dir = Dir::new();
+    let said = run(&["selftest", &dir.path("")]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{}", said.out);
+    let lines: Vec<_> = said.out.lines().collect();
+    assert_eq!(lines[0], format!("library     udsock {}", env!("CARGO_PKG_VERSION")));
+    assert!(lines[1].starts_with("kernel      Linux "), "{}", said.out);
+    let hold = lines.iter().filter(|line| line.starts_with("ok      ")).count();
+    assert!(hold > 15, "{}", said.out);
+    assert!(lines.last().unwrap().starts_with(&format!("{hold} hold, ")), "{}", said.out);
+    assert!(lines.last().unwrap().ends_with(", 0 are broken"), "{}", said.out);
+    assert_eq!(dir.list(), [""; 0], "nothing is left");
+}
+
+fn traced(inject: &str, directory: &str) -> Said {
+    let said = Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", inject])
+        .arg(udsock())
+        .args(["selftest", directory])
+        .output();
+    said.expect("it runs").into()
+}
+
+#[test]
+fn what_is_missing_is_named_with_what_takes_its_place() {
+    const TEST: &str = "what_is_missing_is_named_with_what_takes_its_place";
+    if !has(TEST, "strace") {
+        return;
+    }
+    let dir = Dir::new();
+    let said = traced("inject=renameat2:error=ENOSYS", &dir.path(""));
+    assert_eq!(said.code, Some(0), "{}", said.out);
+    assert!(said.out.contains("\nok      a path is taken over\n"), "{}", said.out);
+    assert!(said.out.contains("\nlacks   renames know no flags here"), "{}", said.out);
+}
+
+#[test]
+fn what_is_broken_is_told_and_ends_it_with_1() {
+    const TEST: &str = "what_is_broken_is_told_and_ends_it_with_1";
+    if !has(TEST, "strace") {
+        return;
+    }
+    let dir = Dir::new();
+    let said = traced("inject=listen:error=EPERM", &dir.path(""));
+    assert_eq!(said.code, Some(1), "{}", said.out);
+    let broken = "\nBROKEN  stream sockets at a path: open server ";
+    assert!(said.out.contains(broken), "{}", said.out);
+    assert!(said.out.contains("\nok      datagrams, and answers to them\n"), "{}", said.out);
+    assert_eq!(dir.list(), [""; 0], "nothing is left");
+}
+
+#[test]
+fn a_directory_that_can_t_be_used_is_3() {
+    let dir = Dir::new();
+    fs::write(dir.path("file"), "").unwrap();
+    let said = run(&["selftest", &dir.path("file")]);
+    assert_eq!((said.code, said.out.as_str()), (Some(3), ""));
+    assert!(said.err.contains("Not a directory"), "{said:?}");
+}

@@ -1,0 +1,224 @@
+//! connect and serve, with each other and with the library.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::built::{command, run, run_with};
+use support::*;
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// One that runs, with its lines as they come. It ends with its owner.
+struct Running {
+    child: Child,
+    input: ChildStdin,
+    out: Receiver<String>,
+    err: Receiver<String>,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let input = child.stdin.take().unwrap();
+        let out = lines(child.stdout.take().unwrap());
+        let err = lines(child.stderr.take().unwrap());
+        Self { child, input, out, err }
+    }
+
+    fn serve(options: &[&str], address: &str) -> Self {
+        let server = Self::start(&[&["serve"], options, &[address]].concat());
+        assert!(server.says().starts_with("* serving at "));
+        server
+    }
+
+    fn write(&mut self, text: &str) {
+        self.input.write_all(text.as_bytes()).unwrap();
+        self.input.flush().unwrap();
+    }
+
+    /// The next line of standard output.
+    fn shows(&self) -> String {
+        self.out.recv_timeout(LONG).expect("a line")
+    }
+
+    /// The next line of standard error.
+    fn says(&self) -> String {
+        self.err.recv_timeout(LONG).expect("a line")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // (timeout(1) hands it on, and would not be able to with SIGKILL.)
+        // SAFETY: a child of ours, which nobody has waited for.
+        unsafe { libc::kill(self.child.id() as i32, libc::SIGTERM) };
+        let _ = self.child.wait();
+    }
+}
+
+fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            let _ = sender.send(line);
+        }
+    });
+    receiver
+}
+
+#[test]
+fn of_messages_each_is_a_line_and_empty_ones_too() {
+    let dir = Dir::new();
+    let path = dir.path("s");
+    let server = Running::serve(&["--kind", "seqpacket", "--echo"], &path);
+    let said = run_with(&["connect", &path], "hello\n\nworld\n");
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "hello\n\nworld\n"), "{}", said.err);
+    assert_eq!([server.shows(), server.shows(), server.shows()], ["hello", "", "world"]);
+    assert!(server.says().starts_with("* client 1: pid "));
+    assert_eq!(server.says(), "* client 1 has ended");
+}
+
+#[test]
+fn a_stream_s_bytes_are_what_they_are() {
+    let dir = Dir::new();
+    let path = dir.path("s");
+    let _server = Running::serve(&["-e"], &path);
+    let much: String = (0..60_000).map(|number| format!("{number}\n")).collect();
+    let said = run_with(&["connect", &path], &much);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.out == much, "{} bytes of {}", said.out.len(), much.len());
+}
+
+#[test]
+fn datagrams_are_answered() {
+    let dir = Dir::new();
+    let path = dir.path("s");
+    let server = Running::serve(&["-k", "dgram", "-e"], &path);
+    let said = run_with(&["connect", "-t", "300", &path], "ask\n\n");
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "ask\n\n"), "{}", said.err);
+    assert_eq!([server.shows(), server.shows()], ["ask", ""]);
+    assert!(server.says().starts_with("* from "));
+}
+
+#[test]
+fn who_serves_can_answer_by_hand() {
+    let dir = Dir::new();
+    for (kind, name) in [(UDSOCK_STREAM, "stream"), (UDSOCK_SEQPACKET, "seqpacket")] {
+        let path = dir.path(name);
+        let mut server = Running::serve(&["-k", name], &path);
+        let client = open_client(kind, &path);
+        assert_eq!(client.send(b"question\n", 0), 9);
+        assert!(server.shows().starts_with("question"));
+        server.write("answer\n");
+        let answer = client.recv(20_000).unwrap();
+        let expected: &[u8] = if kind == UDSOCK_STREAM { b"answer\n" } else { b"answer" };
+        assert_eq!(answer, expected);
+    }
+    let path = dir.path("dgram");
+    let mut server = Running::serve(&["-k", "dgram"], &path);
+    let asks = open_datagram(Some("@"));
+    assert_eq!(asks.send_to(b"question", &path, 0), 8);
+    assert_eq!(server.shows(), "question");
+    server.write("answer\n");
+    assert_eq!(asks.recv(20_000).unwrap(), b"answer");
+}
+
+#[test]
+fn descriptors_and_credentials_are_shown() {
+    let dir = Dir::new();
+    let path = dir.path("s");
+    std::fs::write(dir.path("file"), "").unwrap();
+    let server = Running::serve(&["-k", "seqpacket", "-c"], &path);
+    let said = run_with(&["connect", "--send-fd", &dir.path("file"), &path], "here\nmore\n");
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(server.says().starts_with("* client 1: pid "));
+    assert!(server.says().starts_with("* from pid "));
+    let shown = server.says();
+    assert!(
+        shown.starts_with(&format!("* a descriptor: {}, mode 100", dir.path("file"))),
+        "{shown}"
+    );
+    assert!(server.says().starts_with("* from pid "));
+    assert_eq!([server.shows(), server.shows()], ["here", "more"]);
+    assert_eq!(server.says(), "* client 1 has ended");
+}
+
+#[test]
+fn what_is_no_text_is_escaped_unless_it_is_to_be_raw() {
+    let dir = Dir::new();
+    let path = dir.path("s");
+    let server = Running::serve(&["-k", "seqpacket"], &path);
+    let client = open_client(UDSOCK_SEQPACKET, &path);
+    assert_eq!(client.send(b"\x1b[31m\\\n\0", 0), 8);
+    assert_eq!(server.shows(), "\\x1b[31m\\\\\\x0a\\x00");
+    drop(server);
+    let server = Running::serve(&["-k", "seqpacket", "--raw"], &path);
+    let client = open_client(UDSOCK_SEQPACKET, &path);
+    assert_eq!((client.send(b"a\\b", 0), client.send(b"c\n", 0)), (3, 2));
+    assert_eq!(server.shows(), "a\\bc");
+}
+
+#[test]
+fn nobody_there_is_1_and_a_server_that_is_in_the_way_3() {
+    let dir = Dir::new();
+    let path = dir.path("s");
+    let said = run(&["connect", &path]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("No such file or directory"), "{said:?}");
+    let first = Running::serve(&[], &path);
+    let said = run(&["serve", &path]);
+    assert_eq!(said.code, Some(3));
+    assert!(said.err.contains("a live stream server is there"), "{said:?}");
+    let _second = Running::serve(&["--replace"], &path);
+    drop(first);
+    assert_eq!(run(&["inspect", &path]).code, Some(0));
+}
+
+#[test]
+fn a_signal_leaves_no_file_and_a_mode_is_what_was_asked_for() {
+    let dir = Dir::new();
+    let path = dir.path("s");
+    let server = Running::serve(&["--mode", "600"], &path);
+    let said = run(&["inspect", &path]);
+    assert!(said.out.contains("mode 0600"), "{said:?}");
+    drop(server);
+    assert_eq!(dir.list(), [""; 0]);
+}
+
+#[test]
+fn a_client_waits_for_a_server_that_comes_later() {
+    let dir = Dir::new();
+    let path = dir.path("later");
+    let client = {
+        let path = path.clone();
+        thread::spawn(move || run_with(&["connect", "--retry", "-t", "30000", &path], "hello\n"))
+    };
+    thread::sleep(Duration::from_millis(200));
+    let _server = Running::serve(&["--echo"], &path);
+    let said = client.join().unwrap();
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "hello\n"), "{}", said.err);
+}
+
+/// Who sends and does not read holds up nobody else.
+#[test]
+fn a_rude_client_does_not_stop_the_others() {
+    let dir = Dir::new();
+    let path = dir.path("s");
+    let _server = Running::serve(&["--echo"], &path);
+    let rude = open_client(UDSOCK_STREAM, &path);
+    for _ in 0..64 {
+        if rude.send(&[b'x'; 65_536], 100) < 0 {
+            break;
+        }
+    }
+    let said = run_with(&["connect", &path], "hello\n");
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "hello\n"), "{}", said.err);
+}
