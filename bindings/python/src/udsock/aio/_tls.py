@@ -34,7 +34,7 @@ def tls_of(
                 raise ValueError(f"{name} is only meaningful with ssl")
         return None
     if server_side and not isinstance(context, ssl.SSLContext):
-        raise TypeError("ssl of a server is an SSLContext")
+        raise TypeError(f"ssl argument must be an SSLContext or None, not {context!r}")
     if not server_side and server_hostname is None:
         raise ValueError("you have to pass server_hostname when using ssl")
     given = {name: value for name, value in options.items() if value is not None}
