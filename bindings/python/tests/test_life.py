@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import gc
 import os
@@ -16,6 +17,7 @@ from typing import Any, Callable
 import pytest
 import udsock
 
+from aio_support import every_loop, run_clean
 from conftest import CONNECTED, KINDS
 
 
@@ -347,6 +349,22 @@ def test_a_standard_socket_waits_for_its_files(path: str) -> None:
         server.close()
         assert os.path.exists(path)
     assert not os.path.exists(path)
+
+
+@every_loop
+def test_a_loop_s_server_at_a_standard_socket_removes_the_file(path: str, loop_kind: str) -> None:
+    async def main() -> None:
+        standard = udsock.open_server(path).as_socket()
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, sock=standard)
+        udsock.open_client(path).close()
+        assert os.path.exists(path)
+        # As uvicorn does it: uvloop has taken the descriptor out by then.
+        server.close()
+        standard.close()
+        assert not os.path.exists(path)
+        await server.wait_closed()
+
+    run_clean(main, loop_kind)
 
 
 def test_a_standard_socket_whose_descriptor_is_taken_leaves_its_file(path: str) -> None:

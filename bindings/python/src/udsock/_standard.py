@@ -30,8 +30,11 @@ class StandardSocket(socket.socket):
 
     def detach(self) -> int:
         """Gives the descriptor away; the file stays."""
+        # uvloop holds the socket (as makefile() does) whose descriptor it serves at, and takes it
+        # out when the server closes, since libuv closes it: that is the end, and no gift.
+        is_end = self._io_refs > 0  # type: ignore[attr-defined]
         fd = super().detach()
-        if self._owner is not None:
+        if self._owner is not None and not is_end:
             self._owner.disown()
         self._close_owner()
         return fd
