@@ -179,14 +179,14 @@ private:
     /** Connects those who wait, as many as can be. Who can't be is shown out. */
     void connect_waiting()
     {
+        udsock::connect_options at_once;
+        at_once.timeout = udsock::no_wait;
+        udsock::error err;
+        if (!next_) {
+            next_ = udsock::create<udsock::stream>(err);
+        }
         while (!waiting_.empty()) {
-            udsock::error err;
-            if (!next_) {
-                next_ = udsock::create<udsock::stream>(err);
-            }
-            if (next_) {
-                udsock::connect_options at_once;
-                at_once.timeout = udsock::no_wait;
+            if (next_) { // Else err says why not.
                 next_.connect(target_, at_once, err);
             }
             if (err.code() == std::errc::resource_unavailable_try_again
@@ -210,7 +210,6 @@ private:
                 end(*of);
             }
         }
-        udsock::error err;
         poller_.add(server_, 0, is_busy() ? udsock::interest::paused : udsock::interest::data, err);
     }
 
