@@ -10,7 +10,8 @@ import asyncio
 import faulthandler
 import sys
 import unittest
-from typing import Any, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Iterable, Iterator, Mapping
 
 import udsock
 from udsock import aio
@@ -53,6 +54,12 @@ class Result(unittest.TextTestResult):
         super().addSuccess(test)
 
 
+def unlisted(names: Iterable[str]) -> list[str]:
+    """Those that README.md does not name."""
+    readme = (Path(__file__).resolve().parents[1] / "README.md").read_text()
+    return [name for name in names if f"`{name.rpartition('.')[2]}`" not in readme]
+
+
 def run(
     title: str,
     tests: Iterator[unittest.TestCase],
@@ -83,8 +90,10 @@ def run(
         f"{len(unexpected)} of them unexpected"
     )
     # (A class that is skipped as a whole does not count as run.)
+    for name in unlisted(expected):
+        print(f"UNEXPECTED: {name} is not in README.md")
     has_run = result.testsRun + len(result.skipped) >= total > 0
-    return len(unexpected) + len(agreed) + (not has_run)
+    return len(unexpected) + len(agreed) + len(unlisted(expected)) + (not has_run)
 
 
 # ---- asyncio's methods for Unix sockets, as ours

@@ -11,6 +11,7 @@ from .. import _library
 from .._socket import Socket
 from ._connection import Connection, MessageConnection, StreamConnection
 from ._hub import Hub, hub_of
+from ._tls import program_s_end
 from ._transport import CLOSE_TIMEOUT, Owner
 
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
@@ -172,7 +173,7 @@ class Server(asyncio.AbstractServer):
         """Closes all connections. For what was written to them there is `close_timeout`."""
         connections = list(self._connections)
         for connection in connections:
-            connection.close()
+            program_s_end(connection).close()
         self._limit(connections)
 
     def abort_clients(self) -> None:

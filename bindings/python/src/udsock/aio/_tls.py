@@ -10,7 +10,7 @@ from socket import SOCK_STREAM
 from typing import Any, Callable, Optional, TypedDict, Union
 
 from .._socket import Socket
-from ._connection import StreamConnection
+from ._connection import Connection, StreamConnection
 
 TlsContext = Union[ssl.SSLContext, bool, None]
 
@@ -57,6 +57,15 @@ def _secured(
 def check_for_tls(sock: Socket) -> None:
     if sock.type != SOCK_STREAM:
         raise ValueError("TLS goes over streams")
+
+
+def program_s_end(connection: Connection) -> asyncio.Transport:
+    """What a program writes to: over TLS the end of that, which may still keep something."""
+    protocol = connection.get_protocol()
+    if isinstance(protocol, SSLProtocol) and protocol._app_transport is not None:
+        secured: asyncio.Transport = protocol._app_transport
+        return secured
+    return connection
 
 
 async def start_tls(
