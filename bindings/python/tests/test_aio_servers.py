@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, List
 
 import pytest
-from aio_support import Streams, ask, echo, every_loop, run, run_clean, until
+from aio_support import Recorder, Streams, ask, echo, every_loop, run, run_clean, until
 
 import udsock
 from udsock import aio
@@ -339,3 +339,22 @@ def test_a_loop_s_poller_goes_with_it(path: str, loop_kind: str) -> None:
     for _ in range(10):
         run_clean(main, loop_kind)
     assert descriptors() <= before
+
+
+@every_loop
+def test_a_factory_may_close_its_server(path: str, loop_kind: str) -> None:
+    async def main() -> None:
+        def factory() -> asyncio.Protocol:
+            server.close()
+            made.append(Recorder())
+            return made[0]
+
+        made: List[Recorder] = []
+        server = await aio.create_server(factory, path, close_timeout=0.1)
+        with udsock.open_client(path) as client:
+            client.send(b"hello")
+            await until(lambda: bool(made) and made[0].data == b"hello")
+            await server.wait_closed()
+            assert client.recv(1) == b""
+
+    run_clean(main, loop_kind)

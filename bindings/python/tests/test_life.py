@@ -18,7 +18,7 @@ import pytest
 import udsock
 
 from aio_support import every_loop, run_clean
-from conftest import CONNECTED, KINDS
+from conftest import CONNECTED, KINDS, run
 
 
 @pytest.mark.parametrize("kind", CONNECTED)
@@ -393,6 +393,28 @@ def test_a_standard_socket_in_a_child_leaves_the_file(path: str) -> None:
         assert os.waitpid(child, 0)[1] == 0
         assert os.path.exists(path)
     assert not os.path.exists(path)
+
+
+def test_a_standard_socket_goes_to_another_process(path: str) -> None:
+    """As uvicorn gives its own to its workers."""
+    program = """
+        import multiprocessing, operator, os, sys
+        import udsock
+
+        with udsock.open_server(sys.argv[1]).as_socket() as standard:
+            worker = multiprocessing.get_context("spawn").Process(
+                target=operator.methodcaller("accept"), args=(standard,)
+            )
+            with udsock.open_client(sys.argv[1], timeout=30) as client:
+                worker.start()
+                assert client.recv(1) == b""
+            worker.join()
+            assert worker.exitcode == 0
+            assert os.path.exists(sys.argv[1])
+        assert not os.path.exists(sys.argv[1])
+    """
+    ran = run(program, path)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_without_a_file_it_is_a_plain_one() -> None:

@@ -24,6 +24,12 @@ class StandardSocket(socket.socket):
         made.setblocking(True)
         return made
 
+    def __reduce_ex__(self, _: object) -> Any:
+        """For multiprocessing: the other process has the descriptor, the file stays this one's."""
+        from multiprocessing.reduction import DupFd
+
+        return _rebuilt, (DupFd(self.fileno()), self.family, self.type)
+
     def _real_close(self, *arguments: Any) -> None:
         super()._real_close(*arguments)  # type: ignore[misc]
         self._close_owner()
@@ -43,3 +49,7 @@ class StandardSocket(socket.socket):
         owner, self._owner = getattr(self, "_owner", None), None
         if owner is not None:
             owner.close()
+
+
+def _rebuilt(fd: Any, family: int, kind: int) -> socket.socket:
+    return socket.socket(family, kind, 0, fileno=fd.detach())
