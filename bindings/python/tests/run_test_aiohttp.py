@@ -16,14 +16,15 @@ import socket
 import sys
 from typing import Any, Dict, Iterator, List, Optional, Set
 
+import aiohttp.connector
 import borrowed
 import pytest
-from aiohttp import connector
 
 import udsock
 from udsock import aio
 from udsock.aio import _connect, _transport
 
+connector: Any = aiohttp.connector
 LOOP: Any = asyncio.SelectorEventLoop
 _create_server, _create_connection = LOOP.create_server, LOOP.create_connection
 

@@ -180,14 +180,15 @@ def test_a_client_of_http(name: str, path: str, start: Start) -> None:
         thread.join()
 
 
-def postgres() -> Path:
+def postgres() -> str:
     """The directory of PostgreSQL's programs, which Debian does not put where others are."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [shutil.which("initdb")]
-    if found[-1] is None:
+    found = sorted(str(path) for path in Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    program = found[-1] if found else shutil.which("initdb")
+    if program is None:
         if os.environ.get("UDSOCK_REQUIRE_PEERS"):
             pytest.fail("PostgreSQL is not installed")
         pytest.skip("PostgreSQL is not installed")
-    return Path(found[-1]).parent
+    return os.path.dirname(program)
 
 
 def test_a_client_of_postgresql(start: Start) -> None:
@@ -201,9 +202,9 @@ def test_a_client_of_postgresql(start: Start) -> None:
         else:
             user = []
         data = f"{directory}/data"
-        create = [programs / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-N"]
+        create = [f"{programs}/initdb", "-D", data, "-A", "trust", "-U", "postgres", "-N"]
         subprocess.run(user + create, check=True, stdout=subprocess.DEVNULL, cwd=directory)
-        command = [programs / "postgres", "-D", data, "-k", directory, "-h", "", "-F"]
+        command = [f"{programs}/postgres", "-D", data, "-k", directory, "-h", "", "-F"]
         with subprocess.Popen(user + command, stderr=subprocess.DEVNULL, cwd=directory) as server:
             try:
                 path = f"{directory}/.s.PGSQL.5432"
