@@ -100,5 +100,7 @@ async def start_tls(
     except BaseException:
         transport.close()
         raise
-    upgraded: asyncio.Transport = tls._app_transport
+    upgraded: Optional[asyncio.Transport] = tls._app_transport
+    if upgraded is None:
+        raise ConnectionAbortedError("the connection was closed during the handshake")
     return upgraded
