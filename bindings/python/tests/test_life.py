@@ -395,6 +395,15 @@ def test_a_standard_socket_in_a_child_leaves_the_file(path: str) -> None:
     assert not os.path.exists(path)
 
 
+def test_a_copy_of_a_standard_socket_has_no_file(path: str) -> None:
+    with udsock.open_server(path).as_socket() as standard:
+        with standard.dup() as copy:
+            os.close(copy.detach())
+        standard.dup().close()
+        assert os.path.exists(path)
+    assert not os.path.exists(path)
+
+
 def test_a_standard_socket_goes_to_another_process(path: str) -> None:
     """As uvicorn gives its own to its workers."""
     program = """

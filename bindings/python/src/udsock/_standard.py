@@ -12,9 +12,8 @@ if TYPE_CHECKING:
 class StandardSocket(socket.socket):
     """Its file goes when it closes."""
 
-    __slots__ = ("_owner",)
-
-    _owner: Optional[Socket]
+    _owner: Optional[Socket] = None
+    """A copy (dup) has none."""
 
     @classmethod
     def _of(cls, owner: Socket) -> StandardSocket:
@@ -46,7 +45,7 @@ class StandardSocket(socket.socket):
         return fd
 
     def _close_owner(self) -> None:
-        owner, self._owner = getattr(self, "_owner", None), None
+        owner, self._owner = self._owner, None
         if owner is not None:
             owner.close()
 
