@@ -1,4 +1,5 @@
-"""aiohttp's own tests, with udsock.aio in the place of TCP: all that make a connection, but for benchmarks.
+"""aiohttp's own tests, with udsock.aio in the place of TCP: all that make a connection, but for
+benchmarks.
 
 aiohttp does not install its tests: they are in its source, whose directory is the argument.
 
