@@ -40,7 +40,7 @@ installed() {
 system_with() {
     local root=$place/debian-$1 suite mirror
     if [[ ! -d $root ]]; then
-        packages mmdebstrap
+        packages mmdebstrap >&2
         mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources 2>/dev/null |
             sed -n 's/^URIs: *//p; s/^deb \(\[.*\] \)\?\([^ ]*\) .*/\2/p' | head -1 || true)
         for suite in trixie sid; do

@@ -146,7 +146,10 @@ def test_clients_that_are_closed_over_tls_get_all_and_the_end(path: str, loop_ki
     served: List[bool] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(MUCH * 3)
+        writer.write(MUCH * 2)
+        await asyncio.sleep(0)
+        # This TLS keeps, as long as the transport below is full.
+        writer.write(MUCH)
         served.append(True)
         await reader.read()
 
