@@ -8,7 +8,7 @@
 # Debian's (of trixie or sid, which have 3.13 and 3.14), in a system of its own below
 # target/platforms. PATH: that of an interpreter.
 #
-# Takes 5 minutes a version. Fetches pytest from PyPI, and for a system mmdebstrap and 80 MB of
+# Takes 5 minutes a version, and longer on a busy machine. Fetches pytest from PyPI, and for a system mmdebstrap and 80 MB of
 # packages from Debian, for which it needs root.
 source "$(dirname "$0")/common.sh"
 (($#)) || set -- 3.12 3.13 3.14
