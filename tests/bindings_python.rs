@@ -203,6 +203,58 @@ fn the_standard_librarys_tests_of_asyncio_pass_over_it() {
     said.lines().filter(|line| line.starts_with("test_asyncio")).for_each(report);
 }
 
+/// The tests of a package, which it does not install: they are in its source. The directory, and
+/// a Python that has the package.
+fn tests_of(test: &str, name: &str) -> Option<(PathBuf, PathBuf)> {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let python = python_with(test, "borrowed", &PYTHON)?;
+    let wanted = fs::read_to_string(package().join("tests/borrowed.txt")).unwrap();
+    let version = wanted.lines().find(|line| line.starts_with(&format!("{name}==")));
+    let version = version.expect("it is among the requirements");
+    let place = in_target(&format!("tests-of-{version}"));
+    if place.join("tests").is_dir() {
+        return Some((place, python));
+    }
+    let download = in_target(&format!("source-of-{version}"));
+    fs::create_dir_all(&download).expect("the target directory can be written");
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", name, "--dest"]);
+    if let Err(reason) = run(pip.arg(&download).arg(version)) {
+        lacks(test, &reason);
+        return None;
+    }
+    let archive = fs::read_dir(&download).unwrap().next().expect("it came").unwrap().path();
+    let unpacked = in_target(&format!("unpacked-{version}"));
+    let _ = fs::remove_dir_all(&unpacked);
+    fs::create_dir_all(&unpacked).expect("the target directory can be written");
+    let mut tar = Command::new("tar");
+    // (Some look at the README beside them.) The package itself is as it is installed.
+    tar.args(["--strip-components=1", "--wildcards", "-xf"]).arg(archive).arg("-C").arg(&unpacked);
+    run(tar.args(["*/tests", "*/README.rst"])).unwrap_or_else(|complaint| panic!("{complaint}"));
+    fs::rename(&unpacked, &place).expect("both are in the target directory");
+    Some((place, python))
+}
+
+/// Runs these tests over the package, and says the lines that begin so.
+fn run_tests_of(test: &str, name: &str) {
+    let Some((tests, python)) = tests_of(test, name) else { return };
+    let program = package().join(format!("tests/run_test_{name}.py"));
+    let said = run(over_checkout(&python).arg(program).arg(tests))
+        .unwrap_or_else(|complaint| panic!("{complaint}"));
+    let counts = format!("{name}'s test");
+    said.lines().filter(|line| line.starts_with(&counts)).for_each(report);
+}
+
+#[test]
+fn uvloops_tests_pass_over_it() {
+    run_tests_of("uvloops_tests_pass_over_it", "uvloop");
+}
+
+#[test]
+fn aiohttps_tests_pass_over_it() {
+    run_tests_of("aiohttps_tests_pass_over_it", "aiohttp");
+}
+
 #[test]
 fn the_wheel_needs_no_checkout() {
     const TEST: &str = "the_wheel_needs_no_checkout";

@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from typing import Any, Awaitable, Callable, List
 
+import ends
 import pytest
 from aio_support import every_loop, run, run_clean, until
 from conftest import CONNECTED
@@ -286,3 +288,17 @@ def test_a_signal_ends_a_program(path: str, number: int) -> None:
         finally:
             server.kill()
     assert not os.path.exists(path)
+
+
+def test_asyncio_s_own_ends_are_those_of_the_page() -> None:
+    page = Path(__file__).resolve().parents[3] / "docs/asyncio.md"
+    if not page.exists():
+        pytest.skip("not in a checkout, which alone has docs/")
+    rows = [line.split("|")[1:-1] for line in page.read_text().splitlines() if line[:1] == "|"]
+    head, _, *shown = [[cell.strip() for cell in row] for row in rows]
+    minor = sys.version_info[1]
+    column = "3.9 to 3.11" if minor <= 11 else f"3.{minor}"
+    if column not in head:
+        pytest.skip(f"the page knows nothing of Python 3.{minor}")
+    said = [[row[0], row[head.index(column)], row[-1]] for row in shown]
+    assert ends.table() == said

@@ -244,10 +244,53 @@ def test_factories_and_first_calls_that_fail(path: str, loop_kind: str) -> None:
 def test_what_is_no_protocol() -> None:
     async def main() -> None:
         left, right = udsock.pair()
-        with pytest.raises(AttributeError):
-            await aio.create_connection(asyncio.BaseProtocol, sock=left)
+        with pytest.raises(AttributeError, match="connection_made"):
+            await aio.create_connection(object, sock=left)  # type: ignore[type-var]
+        await asyncio.sleep(0.01)
         assert left.fileno() == -1
         right.close()
+
+    [context] = run(main)
+    assert isinstance(context["exception"], AttributeError)
+
+
+@every_loop
+def test_a_protocol_that_takes_no_data_is_one_until_some_comes(loop_kind: str) -> None:
+    class Silent(asyncio.BaseProtocol):
+        lost = False
+
+        def connection_lost(self, exc: Any) -> None:
+            self.lost = True
+
+    async def main() -> None:
+        left, right = udsock.pair()
+        transport, protocol = await aio.create_connection(Silent, sock=left)
+        transport.write(b"hello")
+        await asyncio.sleep(0.01)
+        assert right.recv(9) == b"hello" and not protocol.lost
+        right.send(b"x")
+        await until(lambda: protocol.lost)
+        right.close()
+
+    [context] = run(main, loop_kind)
+    assert isinstance(context["exception"], AttributeError)
+
+
+def test_sockets_of_other_kinds_are_refused(path: str) -> None:
+    async def main() -> None:
+        with udsock.Socket(type=socket.SOCK_DGRAM) as datagrams, socket.socket() as standard:
+            refused: Any = (datagrams, ValueError), (standard, TypeError), (5, TypeError)
+            for sock, error in refused:
+                for serve in (aio.create_server, aio.create_connection):
+                    with pytest.raises(error, match="Stream or Seqpacket|udsock.adopt"):
+                        await serve(asyncio.Protocol, sock=sock)
+            with pytest.raises(TypeError, match="udsock.adopt"):
+                await aio.create_datagram_endpoint(asyncio.DatagramProtocol, sock=refused[1][0])
+            # They are still whose they were.
+            assert datagrams.fileno() >= 0 and standard.fileno() >= 0
+        with udsock.Socket() as stream:
+            with pytest.raises(ValueError, match="datagram socket"):
+                await aio.create_datagram_endpoint(asyncio.DatagramProtocol, sock=stream)
 
     run_clean(main)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, List
 
 import pytest
-from aio_support import Streams, ask, echo, every_loop, run, run_clean, until
+from aio_support import Recorder, Streams, ask, echo, every_loop, run, run_clean, until
 
 import udsock
 from udsock import aio
@@ -38,9 +38,9 @@ def test_errors_of_connecting(path: str) -> None:
                 await aio.start_server(echo, path)
             assert taken.value.errno == errno.EADDRINUSE
             assert taken.value.filename == path
-        with pytest.raises(ValueError, match="path or sock"):
+        with pytest.raises(ValueError, match="no sock"):
             await aio.open_connection()
-        with pytest.raises(ValueError, match="path or sock"):
+        with pytest.raises(ValueError, match="no sock"):
             await aio.start_server(echo)
 
     run_clean(main)
@@ -381,3 +381,22 @@ def test_a_loop_s_poller_goes_with_it(path: str, loop_kind: str) -> None:
     for _ in range(10):
         run_clean(main, loop_kind)
     assert descriptors() <= before
+
+
+@every_loop
+def test_a_factory_may_close_its_server(path: str, loop_kind: str) -> None:
+    async def main() -> None:
+        def factory() -> asyncio.Protocol:
+            server.close()
+            made.append(Recorder())
+            return made[0]
+
+        made: List[Recorder] = []
+        server = await aio.create_server(factory, path, close_timeout=0.1)
+        with udsock.open_client(path) as client:
+            client.send(b"hello")
+            await until(lambda: bool(made) and made[0].data == b"hello")
+            await server.wait_closed()
+            assert client.recv(1) == b""
+
+    run_clean(main, loop_kind)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, List
 
 import pytest
-from aio_support import connected, echo, every_loop, run_clean
+from aio_support import connected, echo, every_loop, run_clean, until
 
 import udsock
 from udsock import aio
@@ -123,6 +124,82 @@ def test_a_server_with_tls_ends_whoever_is_connected(path: str) -> None:
                     raise ZeroDivisionError
         writer.transport.abort()
         await asyncio.sleep(0)
+
+    run_clean(main)
+
+
+@every_loop
+def test_clients_that_are_closed_over_tls_get_all_and_the_end(path: str, loop_kind: str) -> None:
+    """Without its close_notify an end looks like one that somebody in between has made."""
+
+    def read_all() -> bytes:
+        with socket.socket(socket.AF_UNIX) as plain:
+            plain.connect(path)
+            with client_context().wrap_socket(
+                plain, server_hostname="localhost", suppress_ragged_eofs=False
+            ) as client:
+                got = b""
+                while data := client.recv(65536):
+                    got += data
+                return got
+
+    served: List[bool] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(MUCH * 2)
+        await asyncio.sleep(0)
+        # This TLS keeps, as long as the transport below is full.
+        writer.write(MUCH)
+        served.append(True)
+        await reader.read()
+
+    async def main() -> None:
+        server = await aio.start_server(serve, path, ssl=server_context(), close_timeout=20)
+        reading = asyncio.get_running_loop().run_in_executor(None, read_all)
+        await until(lambda: bool(served))
+        server.close()
+        server.close_clients()
+        assert await reading == MUCH * 3
+        await server.wait_closed()
+
+    run_clean(main, loop_kind)
+
+
+@pytest.mark.parametrize("says", [b"", b"\x16\x03\x01", b"\x16\x03\x01\x02\x00" + b"x" * 100])
+def test_a_handshake_that_is_not_finished_does_not_keep_a_server(path: str, says: bytes) -> None:
+    async def main() -> None:
+        server = await aio.start_server(answer, path, ssl=server_context(), close_timeout=0.1)
+        with udsock.open_client(path) as rude:
+            rude.send(says)
+            await asyncio.sleep(0.02)
+            async with server:
+                server.close_clients()
+
+    run_clean(main)
+
+
+def test_who_does_not_read_while_its_connection_is_upgraded_does_not_keep_a_server(
+    path: str,
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with pytest.raises(ConnectionAbortedError):
+            await aio.start_tls(
+                writer.transport,
+                writer.transport.get_protocol(),
+                server_context(),
+                server_side=True,
+            )
+        told.append(True)
+
+    told: List[bool] = []
+
+    async def main() -> None:
+        server = await aio.start_server(serve, path, close_timeout=0.1)
+        with udsock.open_client(path):
+            await asyncio.sleep(0.02)
+            async with server:
+                pass
+            await until(lambda: bool(told))
 
     run_clean(main)
 

@@ -7,14 +7,18 @@ them all (frameworks.txt).
 from __future__ import annotations
 
 import http.client
+import http.server
 import importlib.util
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
@@ -32,16 +36,20 @@ PROGRAMS: Dict[str, str] = {
 }
 
 STREAMS = ["trio_server.py", "anyio_server.py"]
+GRPC = ["grpclib_server.py", "grpc_server.py"]
 SERVERS = [name for name in PROGRAMS if name.endswith("_server.py")]
 CLIENTS = [name for name in PROGRAMS if name.endswith("_client.py")]
+CLIENTS_OF_HTTP = ["httpx_client.py", "aiohttp_client.py", "requests_client.py", "docker_client.py"]
+OTHER_CLIENTS = ["redis_client.py", "asyncpg_client.py", "grpc_client.py"]
 
 Start = Callable[[str, str], "subprocess.Popen[str]"]
 
 
 def test_no_program_is_forgotten() -> None:
     assert len(PROGRAMS) == PAGE.read_text().count("```python")
-    assert len(SERVERS) >= 10 and len(CLIENTS) >= 3
+    assert len(SERVERS) >= 12
     assert sorted(SERVERS + CLIENTS) == sorted(PROGRAMS)
+    assert sorted(CLIENTS_OF_HTTP + OTHER_CLIENTS) == sorted(CLIENTS)
 
 
 def needs(name: str) -> None:
@@ -99,8 +107,10 @@ def get(path: str, target: str = "/") -> bytes:
         connection.close()
 
 
-def is_served(name: str, path: str) -> None:
-    if name in STREAMS:
+def is_served(name: str, path: str, start: Start) -> None:
+    if name in GRPC:
+        assert start("grpc_client.py", path).communicate(timeout=60)[0] == "hello\n"
+    elif name in STREAMS:
         with udsock.open_client(path, timeout=30, retry=True) as client:
             client.sendall(b"hello")
             assert client.recv_exact(5) == b"hello"
@@ -117,36 +127,91 @@ def test_a_server(name: str, path: str, start: Start) -> None:
     dead.close()
     server = start(name, path)
     for _ in range(3):
-        is_served(name, path)
+        is_served(name, path, start)
     assert os.stat(path).st_mode & 0o777 == 0o660
     if name == "aiohttp_server.py":
         assert get(path, "/source").decode() == PROGRAMS[name]
     # One that hangs up, and one that stays.
     udsock.open_client(path).close()
     with udsock.open_client(path):
-        is_served(name, path)
+        is_served(name, path, start)
     server.send_signal(signal.SIGTERM)
     server.wait(30)
     assert not os.path.exists(path)
 
 
-@pytest.mark.parametrize("name", [name for name in CLIENTS if name != "redis_client.py"])
+class Api(http.server.BaseHTTPRequestHandler):
+    """Says hello, and as much of Docker's API as asks for the version."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        is_version = self.path in ("/version", "/v1.44/version")
+        body = b'{"ApiVersion": "1.44", "Version": "hello"}' if is_version else b"hello"
+        self.send_response(200 if is_version or self.path == "/" else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize("name", CLIENTS_OF_HTTP)
 def test_a_client_of_http(name: str, path: str, start: Start) -> None:
     needs(name)
 
-    def serve() -> None:
-        with server.accept()[0] as client:
-            asked = b""
-            while b"\r\n\r\n" not in asked:
-                asked += client.recv(4096)
-            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+    def handle(client: Any) -> None:
+        with client:
+            Api(client, "", server)  # type: ignore[arg-type]
 
+    def serve() -> None:
+        with suppress(udsock.SocketClosed):
+            while True:
+                handling.append(threading.Thread(target=handle, args=(server.accept()[0],)))
+                handling[-1].start()
+
+    handling: List[threading.Thread] = []
     with udsock.open_server(path) as server:
-        server.settimeout(30)
         serving = threading.Thread(target=serve)
         serving.start()
-        assert start(name, path).communicate(timeout=30)[0] == "hello\n"
-        serving.join()
+        assert start(name, path).communicate(timeout=60)[0] == "hello\n"
+    for thread in [serving, *handling]:
+        thread.join()
+
+
+def postgres() -> str:
+    """The directory of PostgreSQL's programs, which Debian does not put where others are."""
+    found = sorted(str(path) for path in Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    program = found[-1] if found else shutil.which("initdb")
+    if program is None:
+        if os.environ.get("UDSOCK_REQUIRE_PEERS"):
+            pytest.fail("PostgreSQL is not installed")
+        pytest.skip("PostgreSQL is not installed")
+    return os.path.dirname(program)
+
+
+def test_a_client_of_postgresql(start: Start) -> None:
+    needs("asyncpg_client.py")
+    programs = postgres()
+    # PostgreSQL does not run as root.
+    user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+    with tempfile.TemporaryDirectory() as directory:
+        if os.getuid() == 0:
+            shutil.chown(directory, "nobody", "nogroup")
+        else:
+            user = []
+        data = f"{directory}/data"
+        create = [f"{programs}/initdb", "-D", data, "-A", "trust", "-U", "postgres", "-N"]
+        subprocess.run(user + create, check=True, stdout=subprocess.DEVNULL, cwd=directory)
+        command = [f"{programs}/postgres", "-D", data, "-k", directory, "-h", "", "-F"]
+        with subprocess.Popen(user + command, stderr=subprocess.DEVNULL, cwd=directory) as server:
+            try:
+                path = f"{directory}/.s.PGSQL.5432"
+                udsock.open_client(path, timeout=60, retry=True).close()
+                assert start("asyncpg_client.py", path).communicate(timeout=60)[0] == "hello\n"
+            finally:
+                server.send_signal(signal.SIGINT)
 
 
 def test_a_client_of_redis(path: str, start: Start) -> None:

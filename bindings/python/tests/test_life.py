@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import gc
 import os
@@ -16,7 +17,8 @@ from typing import Any, Callable
 import pytest
 import udsock
 
-from conftest import CONNECTED, KINDS
+from aio_support import every_loop, run_clean
+from conftest import CONNECTED, KINDS, run
 
 
 @pytest.mark.parametrize("kind", CONNECTED)
@@ -386,6 +388,22 @@ def test_a_standard_socket_waits_for_its_files(path: str) -> None:
     assert not os.path.exists(path)
 
 
+@every_loop
+def test_a_loop_s_server_at_a_standard_socket_removes_the_file(path: str, loop_kind: str) -> None:
+    async def main() -> None:
+        standard = udsock.open_server(path).as_socket()
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, sock=standard)
+        udsock.open_client(path).close()
+        assert os.path.exists(path)
+        # As uvicorn does it: uvloop has taken the descriptor out by then.
+        server.close()
+        standard.close()
+        assert not os.path.exists(path)
+        await server.wait_closed()
+
+    run_clean(main, loop_kind)
+
+
 def test_a_standard_socket_whose_descriptor_is_taken_leaves_its_file(path: str) -> None:
     standard = udsock.open_server(path).as_socket()
     fd = standard.detach()
@@ -412,6 +430,37 @@ def test_a_standard_socket_in_a_child_leaves_the_file(path: str) -> None:
         assert os.waitpid(child, 0)[1] == 0
         assert os.path.exists(path)
     assert not os.path.exists(path)
+
+
+def test_a_copy_of_a_standard_socket_has_no_file(path: str) -> None:
+    with udsock.open_server(path).as_socket() as standard:
+        with standard.dup() as copy:
+            os.close(copy.detach())
+        standard.dup().close()
+        assert os.path.exists(path)
+    assert not os.path.exists(path)
+
+
+def test_a_standard_socket_goes_to_another_process(path: str) -> None:
+    """As uvicorn gives its own to its workers."""
+    program = """
+        import multiprocessing, operator, os, sys
+        import udsock
+
+        with udsock.open_server(sys.argv[1]).as_socket() as standard:
+            worker = multiprocessing.get_context("spawn").Process(
+                target=operator.methodcaller("accept"), args=(standard,)
+            )
+            with udsock.open_client(sys.argv[1], timeout=30) as client:
+                worker.start()
+                assert client.recv(1) == b""
+            worker.join()
+            assert worker.exitcode == 0
+            assert os.path.exists(sys.argv[1])
+        assert not os.path.exists(sys.argv[1])
+    """
+    ran = run(program, path)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_without_a_file_it_is_a_plain_one() -> None:

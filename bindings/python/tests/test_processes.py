@@ -144,3 +144,42 @@ def test_multiprocessing(path: str, tmp_path: Any) -> None:
     ran = run(MULTIPROCESSING, path)
     assert (ran.returncode, ran.stderr, ran.stdout) == (0, "", "cannot pickle 'Socket' object\n")
     assert not os.path.exists(path)
+
+
+def test_a_child_has_a_loop_of_its_own_whatever_the_threads_of_its_parent_do() -> None:
+    program = """
+        import asyncio, os, signal, threading
+        import udsock
+        from udsock import aio
+
+        async def connect():
+            left, right = udsock.pair()
+            transport, _ = await aio.create_connection(asyncio.Protocol, sock=left)
+            transport.abort()
+            right.close()
+
+        def make_loops():
+            while not done:
+                asyncio.run(connect())
+
+        done = []
+        threads = [threading.Thread(target=make_loops) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        statuses = []
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                signal.alarm(20)
+                asyncio.run(connect())
+                os._exit(0)
+            statuses.append(os.waitpid(child, 0)[1])
+            if statuses[-1]:
+                break
+        done.append(True)
+        for thread in threads:
+            thread.join()
+        assert not any(statuses), statuses
+    """
+    ran = run(program)
+    assert ran.returncode == 0, ran.stderr

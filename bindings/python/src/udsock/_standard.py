@@ -12,9 +12,8 @@ if TYPE_CHECKING:
 class StandardSocket(socket.socket):
     """Its file goes when it closes."""
 
-    __slots__ = ("_owner",)
-
-    _owner: Optional[Socket]
+    _owner: Optional[Socket] = None
+    """A copy (dup) has none."""
 
     @classmethod
     def _of(cls, owner: Socket) -> StandardSocket:
@@ -24,19 +23,32 @@ class StandardSocket(socket.socket):
         made.setblocking(True)
         return made
 
+    def __reduce_ex__(self, _: object) -> Any:
+        """For multiprocessing: the other process has the descriptor, the file stays this one's."""
+        from multiprocessing.reduction import DupFd
+
+        return _rebuilt, (DupFd(self.fileno()), self.family, self.type)
+
     def _real_close(self, *arguments: Any) -> None:
         super()._real_close(*arguments)  # type: ignore[misc]
         self._close_owner()
 
     def detach(self) -> int:
         """Gives the descriptor away; the file stays."""
+        # uvloop holds the socket (as makefile() does) whose descriptor it serves at, and takes it
+        # out when the server closes, since libuv closes it: that is the end, and no gift.
+        is_end = self._io_refs > 0  # type: ignore[attr-defined]
         fd = super().detach()
-        if self._owner is not None:
+        if self._owner is not None and not is_end:
             self._owner.disown()
         self._close_owner()
         return fd
 
     def _close_owner(self) -> None:
-        owner, self._owner = getattr(self, "_owner", None), None
+        owner, self._owner = self._owner, None
         if owner is not None:
             owner.close()
+
+
+def _rebuilt(fd: Any, family: int, kind: int) -> socket.socket:
+    return socket.socket(family, kind, 0, fileno=fd.detach())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import time
-from socket import SOCK_STREAM
+from socket import SOCK_DGRAM, SOCK_STREAM
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Callable, Optional, TypedDict, TypeVar, Union
 
@@ -17,7 +17,7 @@ from .._socket import Socket
 from ._hub import hub_of
 from ._server import ProtocolFactory, Server, connection_of
 from ._tls import TlsContext, TlsOptions, check_for_tls, tls_of
-from ._transport import CLOSE_TIMEOUT
+from ._transport import CLOSE_TIMEOUT, check_socket
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -89,8 +89,13 @@ class ConnectingOptions(ClientOptions, TlsOptions, total=False):
 def check_place(path: Optional[Address], sock: Optional[Socket]) -> None:
     if path is not None and sock is not None:
         raise ValueError("path and sock can not be specified at the same time")
-    if path is None and sock is None:
-        raise ValueError("either path or sock has to be given")
+    if sock is None:
+        if path is None:
+            raise ValueError("path was not specified, and no sock specified")
+        return
+    check_socket(sock)
+    if sock.type == SOCK_DGRAM:
+        raise ValueError(f"A UNIX Domain Stream or Seqpacket Socket was expected, got {sock!r}")
 
 
 async def connected(

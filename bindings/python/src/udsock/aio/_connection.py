@@ -53,7 +53,7 @@ class Connection(SocketTransport, _FlowControlMixin):
             self.deliver = self._deliver_buffered
         else:
             # There is no shorter way from the poller to the protocol.
-            self.deliver = self._protocol.data_received
+            self.deliver = getattr(self._protocol, "data_received", self._deliver_late)
 
     # ---- Receiving
 
@@ -112,6 +112,10 @@ class Connection(SocketTransport, _FlowControlMixin):
             change(self._handle.value)
         except OSError as error:
             self._lose(error)
+
+    def _deliver_late(self, data: bytes) -> None:
+        """To a protocol that has no such method: it is an error only when something comes."""
+        self._protocol.data_received(data)
 
     def _deliver_buffered(self, data: bytes) -> None:
         rest = memoryview(data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections import deque
+from socket import SOCK_DGRAM
 from typing import TYPE_CHECKING, Any, Callable, Optional, TypedDict, TypeVar, Union
 
 from .. import _library
@@ -14,7 +15,7 @@ from .._library import library
 from .._open import open_datagram
 from .._socket import Socket
 from ._hub import hub_of
-from ._transport import CLOSE_TIMEOUT, SocketTransport
+from ._transport import CLOSE_TIMEOUT, SocketTransport, check_socket
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -212,6 +213,10 @@ async def create_datagram_endpoint(
         sock = open_datagram(local_addr, **options)
     elif local_addr is not None or remote_addr is not None:
         raise ValueError("either addresses or sock, not both")
+    else:
+        check_socket(sock)
+        if sock.type != SOCK_DGRAM:
+            raise ValueError(f"A datagram socket was expected, got {sock!r}")
     try:
         if remote_addr is not None:
             sock.connect(remote_addr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import weakref
 from typing import Any, Callable, Iterator, Optional, Protocol, Union
@@ -161,6 +162,15 @@ class Hub:
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[Hub]] = WeakKeyDictionary()
 _lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    """In a forked child: a thread that only the parent has may have had it."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def hub_of(loop: asyncio.AbstractEventLoop) -> Hub:

@@ -11,6 +11,7 @@ from .. import _library
 from .._socket import Socket
 from ._connection import Connection, MessageConnection, StreamConnection
 from ._hub import Hub, hub_of
+from ._tls import program_s_end
 from ._transport import CLOSE_TIMEOUT, Owner
 
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
@@ -109,18 +110,20 @@ class Server(asyncio.AbstractServer):
 
     def accepted(self, handle: int) -> None:
         sock = Socket._from_handle(handle, self._kind)
-        if self._hub is None:
+        # (The factory may close the server.)
+        hub = self._hub
+        if hub is None:
             sock.close()
             return
         try:
             protocol = self._protocol_factory()
             if self._tls is not None:
                 protocol = self._tls(self._loop, protocol, None)
+            connection = connection_of(self._loop, hub, sock, protocol, self)
         except BaseException:
             sock.close()
             raise
-        connection = connection_of(self._loop, self._hub, sock, protocol, self)
-        self._hub.join(handle, connection)
+        hub.join(handle, connection)
         try:
             protocol.connection_made(connection)
         except (SystemExit, KeyboardInterrupt):
@@ -172,7 +175,7 @@ class Server(asyncio.AbstractServer):
         """Closes all connections. For what was written to them there is `close_timeout`."""
         connections = list(self._connections)
         for connection in connections:
-            connection.close()
+            program_s_end(connection).close()
         self._limit(connections)
 
     def abort_clients(self) -> None:

@@ -10,7 +10,7 @@ from socket import SOCK_STREAM
 from typing import Any, Callable, Optional, TypedDict, Union
 
 from .._socket import Socket
-from ._connection import StreamConnection
+from ._connection import Connection, StreamConnection
 
 TlsContext = Union[ssl.SSLContext, bool, None]
 
@@ -34,7 +34,7 @@ def tls_of(
                 raise ValueError(f"{name} is only meaningful with ssl")
         return None
     if server_side and not isinstance(context, ssl.SSLContext):
-        raise TypeError("ssl of a server is an SSLContext")
+        raise TypeError(f"ssl argument must be an SSLContext or None, not {context!r}")
     if not server_side and server_hostname is None:
         raise ValueError("you have to pass server_hostname when using ssl")
     given = {name: value for name, value in options.items() if value is not None}
@@ -57,6 +57,15 @@ def _secured(
 def check_for_tls(sock: Socket) -> None:
     if sock.type != SOCK_STREAM:
         raise ValueError("TLS goes over streams")
+
+
+def program_s_end(connection: Connection) -> asyncio.Transport:
+    """What a program writes to: over TLS the end of that, which may still keep something."""
+    protocol = connection.get_protocol()
+    if isinstance(protocol, SSLProtocol) and protocol._app_transport is not None:
+        secured: asyncio.Transport = protocol._app_transport
+        return secured
+    return connection
 
 
 async def start_tls(
@@ -91,5 +100,7 @@ async def start_tls(
     except BaseException:
         transport.close()
         raise
-    upgraded: asyncio.Transport = tls._app_transport
+    upgraded: Optional[asyncio.Transport] = tls._app_transport
+    if upgraded is None:
+        raise ConnectionAbortedError("the connection was closed during the handshake")
     return upgraded

@@ -25,6 +25,13 @@ _EXTRA: dict[str, Callable[[Socket], Any]] = {
 _logger = logging.getLogger("asyncio")
 
 
+def check_socket(sock: Any) -> None:
+    if not isinstance(sock, Socket):
+        raise TypeError(
+            f"sock is a udsock.Socket, not {sock!r}; udsock.adopt(sock.detach()) makes one of it"
+        )
+
+
 class Owner(Protocol):
     """The server that a connection belongs to."""
 
