@@ -14,15 +14,22 @@ const { Socket } = require('./socket.js');
 const handles = require('./handle.js');
 const pipes = require('./pipe.js');
 
+/** Whether connections need the library's handle beside Node's, or instead of it. */
+function keepsHandles(type, { receiveDescriptors, receiveCredentials, maxPerUid }) {
+  if (type === 'seqpacket' || maxPerUid !== undefined) return true;
+  return Boolean(receiveDescriptors || receiveCredentials);
+}
+
 /** A listening socket of the library's: `listen()` with these options, of the server and its. */
 function openSocket({ type, settings, options }) {
   const { fd, path, backlog = 0 } = options;
   if (fd !== undefined) {
     const handle = handles.adopt(fd, type);
-    return prepared(handle, settings, () => check(calls.listen(handle, backlog), 'listen'));
+    const listen = () => check(calls.listen(handle, backlog), 'listen');
+    return prepared(handle, type, settings, listen);
   }
   const handle = handles.own(check(calls.create(KIND[type]), 'listen', path));
-  return prepared(handle, settings, () => {
+  return prepared(handle, type, settings, () => {
     const details = errorBuffer();
     check(handles.bind(handle, path, options, details), 'listen', path, details);
     check(calls.listen(handle, backlog), 'listen', path);
@@ -30,10 +37,12 @@ function openSocket({ type, settings, options }) {
 }
 
 /** With what its connections inherit, and what must hold before the first. */
-function prepared(handle, settings, open) {
+function prepared(handle, type, settings, open) {
   const { receiveDescriptors, receiveCredentials, maxPerUid } = settings;
+  // Who gets a connection's descriptor gets it as accept(2) makes it. So each is made.
+  const isOrdinary = !keepsHandles(type, settings);
   try {
-    if (receiveDescriptors) handles.setOption(handle, OPTION.RECEIVE_FDS, 1);
+    if (receiveDescriptors || isOrdinary) handles.setOption(handle, OPTION.RECEIVE_FDS, 1);
     if (receiveCredentials) handles.setOption(handle, OPTION.RECEIVE_CREDENTIALS, 1);
     if (maxPerUid) handles.setOption(handle, OPTION.MAX_PER_UID, maxPerUid);
     allow(handle, settings.allow ?? {});
@@ -50,6 +59,7 @@ const Listening = (Base) =>
   class extends over(Base) {
     #type;
     #settings;
+    #keepsHandles;
     /** What listen() was called with, as long as it runs. */
     #options;
     /** The listening socket, which accepts and has the file. */
@@ -67,6 +77,7 @@ const Listening = (Base) =>
       super(options, listener);
       this.#type = type;
       this.#settings = options;
+      this.#keepsHandles = keepsHandles(type, options);
     }
 
     // ---- opening
@@ -110,7 +121,8 @@ const Listening = (Base) =>
       this.#socket = socket;
       pipe.listen = () => {
         const onConnection = (connection) => this.#onConnection(connection);
-        acceptor = new Acceptor(handle, onConnection, (code) => this.#onFailed(code));
+        const onFailed = (code) => this.#onFailed(code);
+        acceptor = new Acceptor(handle, !this.#keepsHandles, onConnection, onFailed);
         return 0;
       };
       pipe.ref = () => acceptor.setRef(true);
@@ -126,15 +138,19 @@ const Listening = (Base) =>
 
     // ---- connections
 
-    #onConnection(handle) {
+    /** Of a handle, or of a descriptor. */
+    #onConnection(accepted) {
+      const keepsHandle = this.#keepsHandles;
+      if (keepsHandle) handles.own(accepted);
       if (this.maxConnections != null && this._connections >= this.maxConnections) {
-        handles.close(handle);
+        if (keepsHandle) handles.close(accepted);
+        else calls.close_descriptor(accepted);
         this.emit('drop', { localAddress: this.address() ?? undefined });
         return;
       }
       let connection;
       try {
-        connection = this.#connectionOf(handle);
+        connection = keepsHandle ? this.#connectionOf(accepted) : this.#streamOf(accepted);
       } catch {
         // There was a descriptor for it, and none to keep it by.
         this.emit('drop', { localAddress: this.address() ?? undefined });
@@ -144,6 +160,16 @@ const Listening = (Base) =>
       connection._server = this;
       this._connections += 1;
       this.emit('connection', connection);
+    }
+
+    #streamOf(fd) {
+      return new Socket({
+        handle: pipes.ofConnection(fd),
+        allowHalfOpen: this.allowHalfOpen,
+        pauseOnCreate: this.pauseOnConnect,
+        localAddress: this.#socket.address ?? undefined,
+        highWaterMark: this.highWaterMark,
+      });
     }
 
     #connectionOf(handle) {
