@@ -2,15 +2,13 @@
 // Servers: Node's own, which listen on what the library has opened, and get what it accepts.
 
 const net = require('node:net');
-const { allow, allowLater } = require('./access.js');
 const { Acceptor } = require('./accepting.js');
 const { listenArguments } = require('./address.js');
 const { callable, over } = require('./callable.js');
 const { calls } = require('./library.js');
 const { KIND, OPTION } = require('./constants.js');
 const { check, coded, errorBuffer, failure, invalidArgument } = require('./errors.js');
-const { Connection } = require('./connection.js');
-const { Socket } = require('./socket.js');
+const { loadParts, newSocket } = require('./socket.js');
 const handles = require('./handle.js');
 const pipes = require('./pipe.js');
 
@@ -45,7 +43,7 @@ function prepared(handle, type, settings, open) {
     if (receiveDescriptors || isOrdinary) handles.setOption(handle, OPTION.RECEIVE_FDS, 1);
     if (receiveCredentials) handles.setOption(handle, OPTION.RECEIVE_CREDENTIALS, 1);
     if (maxPerUid) handles.setOption(handle, OPTION.MAX_PER_UID, maxPerUid);
-    allow(handle, settings.allow ?? {});
+    if (settings.allow) require('./access.js').allow(handle, settings.allow);
     open();
     return handle;
   } catch (error) {
@@ -60,6 +58,8 @@ const Listening = (Base) =>
     #type;
     #settings;
     #keepsHandles;
+    /** The class of its connections, if they are not streams. */
+    #Connection;
     /** What listen() was called with, as long as it runs. */
     #options;
     /** The listening socket, which accepts and has the file. */
@@ -78,6 +78,9 @@ const Listening = (Base) =>
       this.#type = type;
       this.#settings = options;
       this.#keepsHandles = keepsHandles(type, options);
+      // Now: at the first connection there may be no descriptor left to read them by.
+      if (type === 'seqpacket') this.#Connection = require('./connection.js').Connection;
+      else if (this.#keepsHandles) loadParts();
     }
 
     // ---- opening
@@ -163,7 +166,7 @@ const Listening = (Base) =>
     }
 
     #streamOf(fd) {
-      return new Socket({
+      return newSocket({
         handle: pipes.ofConnection(fd),
         allowHalfOpen: this.allowHalfOpen,
         pauseOnCreate: this.pauseOnConnect,
@@ -182,9 +185,9 @@ const Listening = (Base) =>
         receiveCredentials,
       };
       if (this.#type === 'seqpacket') {
-        return new Connection({ ...options, highWaterMark: this.#settings.highWaterMark });
+        return new this.#Connection({ ...options, highWaterMark: this.#settings.highWaterMark });
       }
-      return new Socket({
+      return newSocket({
         ...options,
         keepHandle: maxPerUid !== undefined,
         localAddress: this.#socket.address ?? undefined,
@@ -235,7 +238,7 @@ const Listening = (Base) =>
 
     /** Lets these clients in, too. The first rule closes the door to everyone else. */
     async allow(rules) {
-      await allowLater(this.#checkOpen(), rules);
+      await require('./access.js').allowLater(this.#checkOpen(), rules);
     }
 
     /** How many clients the rules have kept out. */
