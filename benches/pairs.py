@@ -16,8 +16,8 @@ from typing import Callable, Optional
 
 from harness import (BENCHES, CORES, ONE_CORE, ROOT, TWO_CORES, Process, Row, Sample,
                      Unavailable, busy_loops, compile_c, compile_go, compile_libuv,
-                     compile_ours, compile_rust, cores_of, library, node_with_koffi,
-                     placements, python_with_uvloop, tool)
+                     compile_ours, compile_rust, cores_of, library, placements,
+                     python_with_uvloop, tool)
 
 SOURCES = BENCHES / "pairs"
 EVERY_KIND = frozenset({"stream", "seqpacket", "dgram"})
@@ -26,12 +26,6 @@ EVERY_KIND = frozenset({"stream", "seqpacket", "dgram"})
 def over_ours(python: object, *words: object) -> list:
     variables = [f"PYTHONPATH={ROOT / 'bindings/python/src'}", f"UDSOCK_LIBRARY={library()}"]
     return [tool("env"), *variables, python, *words]
-
-
-def node_over_ours() -> list:
-    variables = [f"PAIR_NET={ROOT / 'bindings/node/lib/index.mjs'}",
-                 f"NODE_PATH={BENCHES / 'node_modules'}", f"UDSOCK_LIBRARY={library()}"]
-    return [tool("env"), *variables, node_with_koffi(), SOURCES / "pair.mjs"]
 
 
 ASYNCIO = SOURCES / "pair_asyncio.py"
@@ -68,7 +62,6 @@ PROGRAMS = {
     "uvloop over ours": Program(lambda: over_ours(python_with_uvloop(), ASYNCIO, "ours on uvloop"),
                                 works=LOOP_WORKS),
     "Node": Program(lambda: [tool("node"), SOURCES / "pair.mjs"], first_count=2000),
-    "Node over ours": Program(node_over_ours, first_count=2000),
 }
 
 

@@ -1,0 +1,152 @@
+"""The binding for Node.js beside Node's own net, and beside the packages that have the other kinds
+of socket: streams, messages, and what it takes to load them. (Echo servers are in echo.py.)
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from functools import lru_cache
+from pathlib import Path
+from typing import Callable
+
+from harness import (BENCHES, CORES, ROOT, Process, Row, Sample, Unavailable, library, node_with,
+                     placements, program, tool)
+from pairs import SOURCES as PAIRS
+from pairs import Pair, name_of_size
+
+SOURCES = BENCHES / "node"
+PEERS = {"node-unix-socket": ("dgram", "seqpacket"), "unix-dgram": ("dgram",)}
+FIRST_COUNT = 2000  # Fewer say nothing: V8 compiles.
+
+
+def available(contenders: dict[str, Callable[[], object]]) -> tuple[dict, dict[str, str]]:
+    """What these make, by name, and why the others can't be had."""
+    made, missing = {}, {}
+    for name, make in contenders.items():
+        try:
+            made[name] = make()
+        except Unavailable as reason:
+            missing[name] = str(reason)
+    return made, missing
+
+
+def over_ours() -> list:
+    variables = [f"PAIR_NET={ROOT / 'bindings/node/lib/index.mjs'}", f"UDSOCK_LIBRARY={library()}"]
+    return [tool("env"), *variables, tool("node"), PAIRS / "pair.mjs"]
+
+
+def streams(seconds: float) -> list[Row]:
+    works = (("round trip", "round_trip", 64, 1e-3, "us"),
+             ("writes", "transfer", 65536, 1e3 / 65536, "us/MB"),
+             ("writes", "transfer", 1 << 20, 1e3 / (1 << 20), "us/MB"),
+             ("connect cycle", "connect", 5, 1e-3, "us"))
+    commands, missing = available({"net": lambda: [tool("node"), PAIRS / "pair.mjs"],
+                                   "udsock": over_ours})
+    rows = []
+    for name, work, size, scale, unit in works:
+        for placement in placements():
+            contenders = {who: Pair(command, FIRST_COUNT, work, "stream", size, placement,
+                                    seconds, scale=scale)
+                          for who, command in commands.items()}
+            rows.append(Row("streams in Node.js", f"{name}, {name_of_size(size)}, {placement}",
+                            unit, contenders, yardstick="net", goals={"udsock": 1.05},
+                            missing=missing, note="Of 64 KiB and more the receiver answers the "
+                                                  "last with a byte."))
+    return rows
+
+
+class Cpu:
+    """The same contender, whose figure is the CPU time of both parties."""
+
+    def __init__(self, pair: Pair):
+        self.pair = pair
+
+    def __call__(self) -> float:
+        return self.pair().cpu
+
+
+def messages(seconds: float) -> list[Row]:
+    def command(name: str) -> list:
+        node = tool("node") if name == "udsock" else node_with(name)
+        variables = [f"UDSOCK_LIBRARY={library()}", f"NODE_PATH={BENCHES / 'node_modules'}"]
+        return [tool("env"), *variables, node, SOURCES / "messages.cjs", name]
+
+    makers = {name: (lambda name=name: command(name)) for name in ("udsock", *PEERS)}
+    commands, missing = available(makers)
+    rows = []
+    for kind in ("dgram", "seqpacket"):
+        for size in (64, 4096):
+            for placement in placements():
+                contenders = {
+                    name: Cpu(Pair(words, FIRST_COUNT, "round_trip", kind, size, placement,
+                                   seconds))
+                    for name, words in commands.items() if kind in PEERS.get(name, (kind,))}
+                if "node-unix-socket" not in contenders:
+                    contenders = {}
+                rows.append(Row(
+                    "messages in Node.js: CPU time",
+                    f"round trip, {kind} {name_of_size(size)}, {placement}", "us", contenders,
+                    yardstick="node-unix-socket", goals={"udsock": 1.0}, missing=missing,
+                    note="The CPU time of both parties."))
+    return rows
+
+
+@lru_cache(maxsize=None)
+def installed() -> Path:
+    """The binding as npm installs it: without what a checkout is built by."""
+    binding = ROOT / "bindings/node"
+    place = program("installed") / "node_modules"
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(binding / "lib", place / "udsock/lib")
+    shutil.copy(binding / "package.json", place / "udsock")
+    # The addon is built when the binding is first loaded in the checkout.
+    with Process([tool("env"), f"UDSOCK_LIBRARY={library()}", tool("node"), binding / "lib"],
+                 CORES) as process:
+        process.output()
+    libc = "musl" if platform.libc_ver()[0] != "glibc" else "gnu"
+    architecture = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine())
+    name = f"linux-{architecture}-{libc}"
+    shutil.copytree(binding / "npm" / name, place / "@udsock" / name)
+    shutil.copy(library(), place / "@udsock" / name / "libudsock.so")
+    return place
+
+
+class Loading:
+    """A contender: what loading a module takes. A process of its own for each."""
+
+    def __init__(self, module: object, figure: str):
+        self.module, self.figure = module, figure
+
+    def __call__(self) -> float:
+        command = [tool("env"), f"NODE_PATH={BENCHES / 'node_modules'}", tool("node"),
+                   SOURCES / "require.cjs", self.module]
+        with Process(command, [CORES[0]]) as process:
+            return process.figures()[self.figure]
+
+
+def package(name: str) -> str:
+    node_with(name)
+    return name
+
+
+def loading() -> list[Row]:
+    modules, missing = available({
+        "net": lambda: "net",
+        "udsock": lambda: installed() / "udsock/lib/index.js",
+        "udsock/http": lambda: installed() / "udsock/lib/http.js",
+        "http": lambda: "http",
+        **{name: (lambda name=name: package(name)) for name in (*PEERS, "koffi")},
+    })
+    note = ("By require, in a process that has loaded nothing else: CPU time of all its threads, "
+            "and memory that is not read from files. udsock has net in it.")
+    return [Row("loading in Node.js", case, unit,
+                {name: Loading(module, figure) for name, module in modules.items()},
+                yardstick="net", missing=missing, note=note)
+            for case, unit, figure in (("CPU time", "ms", "cpu_ms"),
+                                       ("memory", "KiB", "memory_kib"))]
+
+
+def rows(quick: bool) -> list[Row]:
+    seconds = 0.03 if quick else 0.2
+    return [*streams(seconds), *messages(seconds), *loading()]
