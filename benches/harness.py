@@ -87,7 +87,7 @@ class Result:
     def ratios(self, name: str, base: Optional[str] = None) -> list[float]:
         """Of the yardstick, round by round, from low to high: what disturbed both cancels."""
         pairs = zip(self.samples[name], self.samples[base or self.row.yardstick])
-        return sorted(sample.figure / base.figure for sample, base in pairs)
+        return sorted(sample.figure / other.figure for sample, other in pairs)
 
     def ratio(self, name: str, base: Optional[str] = None) -> float:
         return statistics.median(self.ratios(name, base))

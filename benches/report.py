@@ -186,7 +186,8 @@ def sections_of(results: list[Result], remarks: list[str]) -> dict[str, str]:
 def with_sections(report: str, results: list[Result], rounds: int) -> str:
     """The report of a whole run, with what a later run of some workloads found in its place."""
     remark = (f"These are of a run of their own, {date.today()}: {rounds} rounds. The load average "
-              f"was {os.getloadavg()[1]:.1f}, so other work was going on beside it.")
+              f"was {os.getloadavg()[1]:.1f}; the run itself makes up to 2 of that, other work on "
+              "the machine the rest.")
     head, *parts = report.rstrip("\n").split("\n## ")
     sections = {title: text for title, text in (part.split("\n\n", 1) for part in parts)}
     for title, text in sections_of(results, [remark]).items():
