@@ -75,14 +75,15 @@ class Pair:
     """A contender: how long an operation takes two processes, in microseconds."""
 
     def __init__(self, command: list, first_count: int, work: str, kind: str, size: int,
-                 placement: str, seconds: float, scale: float = 1e-3, busy: bool = False):
+                 placement: str, seconds: float, scale: float = 1e-3, busy: bool = False,
+                 count: Optional[int] = None):
         self.command, self.work, self.kind, self.size = command, work, kind, size
         self.cores = cores_of(placement)
         self.seconds = seconds
         self.scale = scale  # From nanoseconds an operation to the row's unit.
         self.busy = busy
         self.first_count = first_count
-        self.count: Optional[int] = None
+        self.count = count  # None: as many as take the time.
 
     def __call__(self) -> Sample:
         with busy_loops() if self.busy else nullcontext():
