@@ -22,6 +22,7 @@ SOURCES = BENCHES / "echo"
 CONNECTIONS = [1000, 8000]
 BUSY = 64
 SPARE_DESCRIPTORS = 100  # What a server needs beside its connections.
+NOTE = f"The server's CPU time a request of 64 bytes; {BUSY} are on the way at a time."
 
 
 def python_binding(program: str) -> list:
@@ -38,8 +39,6 @@ SERVERS: dict[str, Callable[[], list]] = {
     "Poller in Python": lambda: python_binding("udsock_poller.py"),
     "asyncio over ours": lambda: python_binding("udsock_asyncio.py"),
     "ours from Node": lambda: [node_with("koffi"), SOURCES / "server.mjs", library()],
-    "Poller in Node": lambda: [tool("node"), SOURCES / "udsock_poller.cjs", library()],
-    "Node over ours": lambda: [tool("node"), SOURCES / "udsock_node.cjs", library()],
     "libuv": lambda: [compile_libuv(SOURCES / "uv.c", "echo_uv")],
     "Go": lambda: [compile_go(SOURCES / "server.go", "echo_go")],
     "Node": lambda: [tool("node"), SOURCES / "node_net.mjs"],
@@ -96,8 +95,6 @@ def rows(quick: bool) -> list[Row]:
         result.append(Row(
             "echo server", f"{connections:,} connections", "us", contenders, missing=missing,
             goal=1.05, goals={"ours from Python": 1.2, "Poller in Python": 1.2,
-                               "asyncio over ours": 2.0, "ours from Node": 1.2,
-                               "Poller in Node": 1.5, "Node over ours": 1.0},
-            beside={"Node over ours": "Node"}, chart=True,
-            note=f"The server's CPU time a request of 64 bytes; {BUSY} are on the way at a time."))
+                               "asyncio over ours": 2.0, "ours from Node": 1.2},
+            chart=True, note=NOTE))
     return result

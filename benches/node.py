@@ -1,16 +1,17 @@
 """The binding for Node.js beside Node's own net, and beside the packages that have the other kinds
-of socket: streams, messages, and what it takes to load them. (Echo servers are in echo.py.)
+of socket: streams, messages, echo servers, and what it takes to load them.
 """
 
 from __future__ import annotations
 
 import platform
 import shutil
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Callable
 
-from harness import (BENCHES, CORES, ROOT, Process, Row, Sample, Unavailable, library, node_with,
+import echo
+from harness import (BENCHES, CORES, ROOT, Process, Row, Unavailable, compile_c, library, node_with,
                      placements, program, tool)
 from pairs import SOURCES as PAIRS
 from pairs import Pair, name_of_size
@@ -101,6 +102,31 @@ def messages(quick: bool) -> list[Row]:
     return rows
 
 
+def echo_servers(quick: bool) -> list[Row]:
+    def ours(file: str) -> list:
+        return [tool("node"), echo.SOURCES / file, library()]
+
+    load = compile_c(echo.SOURCES / "load.c", "echo_load")
+    commands, missing = available({
+        "raw": echo.SERVERS["raw"],
+        "Poller": lambda: ours("udsock_poller.cjs"),
+        "createServer": lambda: ours("udsock_node.cjs"),
+        "net": echo.SERVERS["Node"],
+    })
+    rows = []
+    for connections in echo.CONNECTIONS:
+        contenders = {}
+        if echo.allow_descriptors(connections + echo.SPARE_DESCRIPTORS):
+            contenders = {
+                name: partial(echo.sample, load, command, connections, 100 if quick else 500)
+                for name, command in commands.items()}
+        rows.append(Row("echo server in Node.js", f"{connections:,} connections", "us", contenders,
+                        goals={"Poller": 1.5, "createServer": 1.0},
+                        beside={"createServer": "net"}, missing=missing,
+                        note=f"{echo.NOTE} raw is C over epoll."))
+    return rows
+
+
 @lru_cache(maxsize=None)
 def installed() -> Path:
     """The binding as npm installs it: without what a checkout is built by."""
@@ -157,4 +183,4 @@ def loading() -> list[Row]:
 
 
 def rows(quick: bool) -> list[Row]:
-    return [*streams(quick), *messages(quick), *loading()]
+    return [*streams(quick), *messages(quick), *echo_servers(quick), *loading()]
