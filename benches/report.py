@@ -81,7 +81,8 @@ def goals_table(results: list[Result]) -> list[list[str]]:
             ratio = result.ratio(name, base)
             low, high = result.spread(name, base)
             missed = f"no, {ratio / goal:.2f} of the goal"
-            rows.append([f"{result.row.workload}, {result.row.case}", name, f"{goal:.2f} of {base}" if base else f"{goal:.2f}",
+            rows.append([f"{result.row.workload}, {result.row.case}", name,
+                         f"{goal:.2f} of {base}" if base else f"{goal:.2f}",
                          f"{ratio:.2f}", f"{low:.2f} to {high:.2f}",
                          "yes" if is_reached(ratio, goal) else missed])
     head = ["", "who", "goal", "median", "middle half of the rounds", "reached"]

@@ -23,11 +23,12 @@ function openSocket({ type, settings, options }) {
   const { fd, path, backlog = 0 } = options;
   if (fd !== undefined) {
     const handle = handles.adopt(fd, type);
-    const listen = () => check(calls.listen(handle, backlog), 'listen');
-    return prepared(handle, type, settings, listen);
+    return prepared(handle, settings, () => check(calls.listen(handle, backlog), 'listen'));
   }
   const handle = handles.own(check(calls.create(KIND[type]), 'listen', path));
-  return prepared(handle, type, settings, () => {
+  return prepared(handle, settings, () => {
+    // Who gets a connection's descriptor gets it as accept(2) makes it: so each is made.
+    if (!keepsHandles(type, settings)) handles.setOption(handle, OPTION.RECEIVE_FDS, 1);
     const details = errorBuffer();
     check(handles.bind(handle, path, options, details), 'listen', path, details);
     check(calls.listen(handle, backlog), 'listen', path);
@@ -35,12 +36,10 @@ function openSocket({ type, settings, options }) {
 }
 
 /** With what its connections inherit, and what must hold before the first. */
-function prepared(handle, type, settings, open) {
+function prepared(handle, settings, open) {
   const { receiveDescriptors, receiveCredentials, maxPerUid } = settings;
-  // Who gets a connection's descriptor gets it as accept(2) makes it. So each is made.
-  const isOrdinary = !keepsHandles(type, settings);
   try {
-    if (receiveDescriptors || isOrdinary) handles.setOption(handle, OPTION.RECEIVE_FDS, 1);
+    if (receiveDescriptors) handles.setOption(handle, OPTION.RECEIVE_FDS, 1);
     if (receiveCredentials) handles.setOption(handle, OPTION.RECEIVE_CREDENTIALS, 1);
     if (maxPerUid) handles.setOption(handle, OPTION.MAX_PER_UID, maxPerUid);
     if (settings.allow) require('./access.js').allow(handle, settings.allow);

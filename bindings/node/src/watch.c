@@ -176,8 +176,8 @@ static bool add_to_loop(napi_env env, struct watch *watch, int fd) {
 }
 
 /**
- * (descriptor or -1, callback[, server[, whether it is told descriptors]]): an object for the functions below; undefined: it can't be
- * had.
+ * (descriptor or -1, callback[, server[, whether it is told descriptors]]): an object for the
+ * functions below; undefined: it can't be had.
  */
 static napi_value call_watch_open(napi_env env, napi_callback_info info) {
     napi_value a[4], external = NULL;
