@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from harness import (BENCHES, CORES, Process, Row, Unavailable, compile_ours, library,
-                     node_with_koffi)
+from harness import BENCHES, CORES, Process, Row, Unavailable, compile_ours, library, node_with
 
 SOURCES = BENCHES / "calls"
 
@@ -21,7 +20,7 @@ def rows(quick: bool) -> list[Row]:
     c = partial(sample, compile_ours(SOURCES / "calls.c", "calls"))
     python = partial(sample, sys.executable, SOURCES / "calls.py", library())
     try:
-        node = partial(sample, node_with_koffi(), SOURCES / "calls.mjs", library())
+        node = partial(sample, node_with("koffi"), SOURCES / "calls.mjs", library())
         missing = {}
     except Unavailable as reason:
         node = None

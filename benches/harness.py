@@ -62,6 +62,7 @@ class Row:
     yardstick: str = "raw"
     goal: Optional[float] = None  # What "ours" must reach, of the yardstick.
     goals: dict[str, float] = field(default_factory=dict)  # The same for other contenders.
+    beside: dict[str, str] = field(default_factory=dict)  # Whose goal is not of the yardstick.
     missing: dict[str, str] = field(default_factory=dict)  # Who is not measured, and why.
     chart: bool = False  # Whether the picture shows it.
     note: str = ""  # Printed below the table.
@@ -83,17 +84,17 @@ class Result:
     def figure(self, name: str) -> float:
         return statistics.median(sample.figure for sample in self.samples[name])
 
-    def ratios(self, name: str) -> list[float]:
+    def ratios(self, name: str, base: Optional[str] = None) -> list[float]:
         """Of the yardstick, round by round, from low to high: what disturbed both cancels."""
-        pairs = zip(self.samples[name], self.samples[self.row.yardstick])
-        return sorted(sample.figure / base.figure for sample, base in pairs)
+        pairs = zip(self.samples[name], self.samples[base or self.row.yardstick])
+        return sorted(sample.figure / other.figure for sample, other in pairs)
 
-    def ratio(self, name: str) -> float:
-        return statistics.median(self.ratios(name))
+    def ratio(self, name: str, base: Optional[str] = None) -> float:
+        return statistics.median(self.ratios(name, base))
 
-    def spread(self, name: str) -> tuple[float, float]:
+    def spread(self, name: str, base: Optional[str] = None) -> tuple[float, float]:
         """Between which ratios the middle half of the rounds lies."""
-        ratios = self.ratios(name)
+        ratios = self.ratios(name, base)
         return ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
 
     def cpu(self, name: str) -> Optional[float]:
@@ -232,14 +233,16 @@ def compile_go(source: Path, name: str) -> Path:
 
 
 @lru_cache(maxsize=None)
-def node_with_koffi() -> str:
-    """Node, with the koffi of package.json beside this file; npm gets it at first use."""
-    node = tool("node")
-    if not (BENCHES / "node_modules" / "koffi").is_dir():
+def node_with(package: str) -> str:
+    """Node, with a package of package.json beside this file; npm gets them at first use."""
+    node, place = tool("node"), BENCHES / "node_modules" / package
+    if not place.is_dir():
         try:
             build([tool("npm"), "ci", "--no-audit", "--no-fund"], cwd=BENCHES)
         except Failure:
-            raise Unavailable("npm can't install koffi") from None
+            pass
+    if not place.is_dir():
+        raise Unavailable(f"npm can't install {package}")
     return node
 
 

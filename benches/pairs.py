@@ -16,8 +16,8 @@ from typing import Callable, Optional
 
 from harness import (BENCHES, CORES, ONE_CORE, ROOT, TWO_CORES, Process, Row, Sample,
                      Unavailable, busy_loops, compile_c, compile_go, compile_libuv,
-                     compile_ours, compile_rust, cores_of, library, node_with_koffi,
-                     placements, python_with_uvloop, tool)
+                     compile_ours, compile_rust, cores_of, library, placements,
+                     python_with_uvloop, tool)
 
 SOURCES = BENCHES / "pairs"
 EVERY_KIND = frozenset({"stream", "seqpacket", "dgram"})
@@ -26,12 +26,6 @@ EVERY_KIND = frozenset({"stream", "seqpacket", "dgram"})
 def over_ours(python: object, *words: object) -> list:
     variables = [f"PYTHONPATH={ROOT / 'bindings/python/src'}", f"UDSOCK_LIBRARY={library()}"]
     return [tool("env"), *variables, python, *words]
-
-
-def node_over_ours() -> list:
-    variables = [f"PAIR_NET={ROOT / 'bindings/node/lib/index.mjs'}",
-                 f"NODE_PATH={BENCHES / 'node_modules'}", f"UDSOCK_LIBRARY={library()}"]
-    return [tool("env"), *variables, node_with_koffi(), SOURCES / "pair.mjs"]
 
 
 ASYNCIO = SOURCES / "pair_asyncio.py"
@@ -68,7 +62,6 @@ PROGRAMS = {
     "uvloop over ours": Program(lambda: over_ours(python_with_uvloop(), ASYNCIO, "ours on uvloop"),
                                 works=LOOP_WORKS),
     "Node": Program(lambda: [tool("node"), SOURCES / "pair.mjs"], first_count=2000),
-    "Node over ours": Program(node_over_ours, first_count=2000),
 }
 
 
@@ -82,14 +75,15 @@ class Pair:
     """A contender: how long an operation takes two processes, in microseconds."""
 
     def __init__(self, command: list, first_count: int, work: str, kind: str, size: int,
-                 placement: str, seconds: float, scale: float = 1e-3, busy: bool = False):
+                 placement: str, seconds: float, scale: float = 1e-3, busy: bool = False,
+                 count: Optional[int] = None):
         self.command, self.work, self.kind, self.size = command, work, kind, size
         self.cores = cores_of(placement)
         self.seconds = seconds
         self.scale = scale  # From nanoseconds an operation to the row's unit.
         self.busy = busy
         self.first_count = first_count
-        self.count: Optional[int] = None
+        self.count = count  # None: as many as take the time.
 
     def __call__(self) -> Sample:
         with busy_loops() if self.busy else nullcontext():

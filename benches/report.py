@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import platform
 import subprocess
 from datetime import date
@@ -74,10 +75,14 @@ def goals_table(results: list[Result]) -> list[list[str]]:
             goal = result.row.goal_of(name)
             if goal is None:
                 continue
-            ratio = result.ratio(name)
-            low, high = result.spread(name)
+            base = result.row.beside.get(name)
+            if base is not None and base not in result.samples:
+                continue
+            ratio = result.ratio(name, base)
+            low, high = result.spread(name, base)
             missed = f"no, {ratio / goal:.2f} of the goal"
-            rows.append([f"{result.row.workload}, {result.row.case}", name, f"{goal:.2f}",
+            rows.append([f"{result.row.workload}, {result.row.case}", name,
+                         f"{goal:.2f} of {base}" if base else f"{goal:.2f}",
                          f"{ratio:.2f}", f"{low:.2f} to {high:.2f}",
                          "yes" if is_reached(ratio, goal) else missed])
     head = ["", "who", "goal", "median", "middle half of the rounds", "reached"]
@@ -165,20 +170,47 @@ time is that of both parties.
 """
 
 
+def sections_of(results: list[Result], remarks: list[str]) -> dict[str, str]:
+    """Each workload's tables and notes, by its heading."""
+    sections = {}
+    for workload, group in in_workloads(results):
+        parts = [as_markdown(times_table(group))]
+        if cpu_table(group):
+            parts += ["", as_markdown(cpu_table(group))]
+        notes = [*feet(group), *remarks]
+        if notes:
+            parts += ["", "\n".join(f"- {note}" for note in notes)]
+        sections[workload[0].upper() + workload[1:]] = "\n".join(parts)
+    return sections
+
+
+def with_sections(report: str, results: list[Result], rounds: int) -> str:
+    """The report of a whole run, with what a later run of some workloads found in its place."""
+    remark = (f"These are of a run of their own, {date.today()}: {rounds} rounds. The load average "
+              f"was {os.getloadavg()[1]:.1f}; the run itself makes up to 2 of that, other work on "
+              "the machine the rest.")
+    head, *parts = report.rstrip("\n").split("\n## ")
+    sections = {title: text for title, text in (part.split("\n\n", 1) for part in parts)}
+    for title, text in sections_of(results, [remark]).items():
+        sections[title] = text
+    goals = goals_table(results)[1:]
+    if goals:
+        names = {result.row.workload for result in results}
+        rows = [line for line in sections.get("The goals", "").splitlines()
+                if not any(line.startswith(f"| {name}, ") for name in names)]
+        sections["The goals"] = "\n".join([*rows, *as_markdown([[], *goals]).splitlines()[2:]])
+    return "\n\n## ".join([head.rstrip("\n"), *(f"{title}\n\n{text.rstrip()}"
+                                              for title, text in sections.items())]) + "\n"
+
+
 def markdown_of(results: list[Result], rounds: int, remarks: list[str]) -> str:
     parts = [HEAD.format(rounds=rounds)]
     parts.append("\n".join(f"- {line}" for line in [*machine(), f"{date.today()}", *remarks]))
     goals = goals_table(results)
     if goals:
         parts += ["\n## The goals\n", as_markdown(goals)]
-    for workload, group in in_workloads(results):
-        parts.append(f"\n## {workload[0].upper()}{workload[1:]}\n")
-        parts += [as_markdown(times_table(group))]
-        if cpu_table(group):
-            parts += ["", as_markdown(cpu_table(group))]
-        notes = feet(group)
-        if notes:
-            parts += ["", "\n".join(f"- {note}" for note in notes)]
+    for title, text in sections_of(results, []).items():
+        parts.append(f"\n## {title}\n\n{text}")
     return "\n".join(parts) + "\n"
 
 

@@ -8,6 +8,7 @@ there and fails makes the exit status 1.
     python3 benches/run.py                        everything
     python3 benches/run.py --quick                everything once, to see that it works
     python3 benches/run.py "round trip" connect   the workloads whose names contain these
+    python3 benches/run.py --write "in node"      these, in their places in RESULTS.md
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import time
 
 import calls
 import echo
+import node
 import pairs
 import report
 import spin
@@ -37,7 +39,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one round of short samples")
     parser.add_argument("--list", action="store_true", help="names the workloads, runs none")
     parser.add_argument("--write", action="store_true",
-                        help="write RESULTS.md and results.svg whatever was run")
+                        help="write RESULTS.md also after --quick, or the parts that were run")
     return parser.parse_args()
 
 
@@ -68,7 +70,7 @@ class Progress:
 
 
 def wanted_rows(names: list[str], quick: bool) -> list[Row]:
-    rows = [row for module in (pairs, spin, echo, calls) for row in module.rows(quick)]
+    rows = [row for module in (pairs, spin, echo, calls, node) for row in module.rows(quick)]
     wanted = [row for row in rows
               if not names or any(name.lower() in row.workload.lower() for name in names)]
     if not wanted:
@@ -120,6 +122,12 @@ def failures_of(results: list[Result]) -> list[str]:
             for result in results for name in result.failed]
 
 
+def write_parts(results: list[Result], rounds: int) -> None:
+    """The picture is of whole runs only."""
+    whole = BENCHES / "RESULTS.md"
+    whole.write_text(report.with_sections(whole.read_text(), results, rounds))
+
+
 def write_down(results: list[Result], rounds: int, remarks: list[str],
                instructions: list[list[str]]) -> None:
     text = report.markdown_of(results, rounds, remarks)
@@ -144,7 +152,7 @@ def main() -> None:
     remarks = [] if len(CORES) > 1 else ["One CPU only: nothing is measured on two cores."]
     failures = failures_of(results)
     instructions = []
-    if arguments.write or not arguments.names:
+    if not arguments.names:
         try:
             instructions = instructions_table()
         except Unavailable as reason:
@@ -154,7 +162,9 @@ def main() -> None:
     for table in filter(None, (report.goals_table(results), instructions)):
         print("", report.as_text(table), sep="\n")
     print("", *remarks, sep="\n")
-    if arguments.write or not (arguments.names or arguments.quick):
+    if arguments.names and arguments.write:
+        write_parts(results, rounds)
+    elif arguments.write or not (arguments.names or arguments.quick):
         write_down(results, rounds, remarks, instructions)
     if failures:
         sys.exit("\n".join(["These failed:", *failures]))

@@ -5,7 +5,6 @@
 const { errno } = require('node:os').constants;
 const { calls } = require('./library.js');
 const { READABLE, Watch } = require('./watch.js');
-const handles = require('./handle.js');
 
 const SHORTAGES = ['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'ENOSPC'].map((name) => -errno[name]);
 const PAUSE = 20;
@@ -17,18 +16,20 @@ class Acceptor {
   #onConnection;
   #onFailed;
 
-  /** `onConnection(handle)`; `onFailed(code)`: it is over. */
-  constructor(server, onConnection, onFailed) {
+  /**
+   * `onConnection` gets the handle of each, or with `releases` the descriptor; `onFailed(code)`: it
+   * is over.
+   */
+  constructor(server, releases, onConnection, onFailed) {
     this.#onConnection = onConnection;
     this.#onFailed = onFailed;
     const onResult = (result) => this.#onResult(result);
-    this.#watch = new Watch(calls.fd(server), onResult, server).listen(READABLE);
+    this.#watch = new Watch(calls.fd(server), onResult, server, releases).listen(READABLE);
   }
 
   #onResult(result) {
-    if (result < 0) return this.#onCode(result);
-    handles.own(result);
-    this.#onConnection(result);
+    if (result < 0) this.#onCode(result);
+    else this.#onConnection(result);
   }
 
   #onCode(code) {

@@ -5,16 +5,25 @@
 /** The objects that stand behind a `new.target`: there already, and made into what is constructed. */
 const objects = new WeakMap();
 
-/** A class to extend where `Base` is a function, which is called on an object that is there. */
+/**
+ * A class to extend where `Base` is a function, which is called on an object that is there.
+ * (A class as well: a function would make an object first, of another shape than what Base makes,
+ * and while the two take turns each object has a shape of its own, which makes all of it slow.)
+ */
 function over(Base) {
-  function Over(...args) {
-    const object = objects.get(new.target);
-    if (object === undefined) return Reflect.construct(Base, args, new.target);
-    Base.apply(object, args);
-    return object;
+  class Over extends Base {
+    constructor(...args) {
+      const object = objects.get(new.target);
+      if (object === undefined) {
+        super(...args);
+        return;
+      }
+      Base.apply(object, args);
+      return object;
+    }
   }
-  Over.prototype = Base.prototype;
-  return Object.setPrototypeOf(Over, Base);
+  delete Over.prototype.constructor;
+  return Over;
 }
 
 /** The class, which extends `over(...)`, as programs get it. */
@@ -25,6 +34,10 @@ function callable(Class) {
       const target = function () {};
       objects.set(target, object);
       return Reflect.construct(Class, args, target);
+    },
+    // (By way of a Proxy each object would have a shape of its own, which makes all of it slow.)
+    construct(_, args, target) {
+      return Reflect.construct(Class, args, target === Callable ? Class : target);
     },
   });
   Object.defineProperty(Class.prototype, 'constructor', { value: Callable });

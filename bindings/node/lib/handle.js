@@ -1,11 +1,11 @@
 'use strict';
 // What every kind of socket can be asked and told.
 
-const { isMainThread } = require('node:worker_threads');
 const { calls } = require('./library.js');
 const { ADDRESS_SIZE, BIND, ERANGE, KIND_NAME, OPTION } = require('./constants.js');
 const { check, checkText, coded, errorBuffer } = require('./errors.js');
 
+const isMainThread = calls.is_main_thread() !== 0;
 const scratch = Buffer.alloc(ADDRESS_SIZE);
 
 function textOf(call, handle, name) {

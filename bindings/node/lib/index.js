@@ -3,17 +3,22 @@
 
 const { calls } = require('./library.js');
 const { KIND } = require('./constants.js');
-const { Connection } = require('./connection.js');
-const { counters } = require('./counters.js');
-const { DatagramSocket, createSocket } = require('./dgram.js');
 const { check, invalidArgument } = require('./errors.js');
 const { own } = require('./handle.js');
-const { inspect } = require('./inspect.js');
 require('./log.js');
-const { Poller } = require('./poller.js');
-const promises = require('./promises.js');
 const { Server } = require('./server.js');
-const { Socket } = require('./socket.js');
+const { Socket, newSocket } = require('./socket.js');
+
+/** What most programs don't use: it is loaded when it is first asked for. */
+const parts = {
+  Connection: () => require('./connection.js').Connection,
+  DatagramSocket: () => require('./dgram.js').DatagramSocket,
+  Poller: () => require('./poller.js').Poller,
+  counters: () => require('./counters.js').counters,
+  createSocket: () => require('./dgram.js').createSocket,
+  inspect: () => require('./inspect.js').inspect,
+  promises: () => require('./promises.js'),
+};
 
 function createServer(options, listener) {
   return new Server(options, listener);
@@ -21,8 +26,11 @@ function createServer(options, listener) {
 
 function connect(...args) {
   const options = typeof args[0] === 'object' && args[0] !== null ? args[0] : {};
-  const Kind = options.type === 'seqpacket' ? Connection : Socket;
-  return new Kind(options).connect(...args);
+  return newOf(options.type, options).connect(...args);
+}
+
+function newOf(type, options) {
+  return type === 'seqpacket' ? new exported.Connection(options) : newSocket(options);
 }
 
 /** Two sockets that are connected with each other. */
@@ -33,8 +41,7 @@ function pair(options = {}) {
   }
   const both = new BigInt64Array(2);
   check(calls.open_pair(KIND[type], both), 'socketpair');
-  const Kind = type === 'seqpacket' ? Connection : Socket;
-  return Array.from(both, (handle) => new Kind({ ...options, handle: own(Number(handle)) }));
+  return Array.from(both, (handle) => newOf(type, { ...options, handle: own(Number(handle)) }));
 }
 
 /** Removes this process's socket files now, as it does at its normal exit: how many. */
@@ -56,21 +63,26 @@ function cleanupOnSignal(signal) {
   process.on(signal, onSignal);
 }
 
-module.exports = {
-  Connection,
-  DatagramSocket,
-  Poller,
+const exported = {
   Server,
   Socket,
   cleanup,
   cleanupOnSignal,
   connect,
-  counters,
   createConnection: connect,
   createServer,
-  createSocket,
-  inspect,
   pair,
-  promises,
   version: calls.version_string(),
 };
+
+for (const [name, load] of Object.entries(parts)) {
+  const how = { enumerable: true, configurable: true };
+  const get = () => {
+    const value = load();
+    Object.defineProperty(exported, name, { ...how, value, writable: true });
+    return value;
+  };
+  Object.defineProperty(exported, name, { ...how, get });
+}
+
+module.exports = exported;

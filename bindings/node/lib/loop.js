@@ -17,9 +17,6 @@ const HIGH = 2 ** 32;
 // The largest message that the kernel takes, and an address: none is ever cut.
 const ARENA_SIZE = 4352 * 1024;
 
-// Small messages of a round share a copy: as large as what small Buffers of Node's own share.
-const SHARED = Buffer.poolSize;
-
 /**
  * Calls back for a member, in the asynchronous context that it was made in. What it throws is said
  * where Node looks for it, and the others go on.
@@ -40,8 +37,6 @@ class Loop {
   #watch;
   #events = new Uint32Array(EVENTS * EVENT_WORDS);
   #arena = Buffer.allocUnsafeSlow(ARENA_SIZE);
-  /** A copy of the arena's beginning, for the messages there. */
-  #shared;
   /** By token. */
   #members = [];
   #freeTokens = [];
@@ -93,7 +88,6 @@ class Loop {
   #dispatch() {
     const count = calls.poller_wait(this.#poller, this.#events, this.#arena, ARENA_SIZE);
     check(count, 'poller_wait');
-    this.#shared = undefined;
     for (let at = 0; at < count * EVENT_WORDS; at += EVENT_WORDS) {
       const member = this.#members[this.#events[at + 2]];
       guarded(member, this.#deliver, at, member);
@@ -119,9 +113,9 @@ class Loop {
   /** The next round overwrites the arena. */
   #data(at) {
     const [offset, size] = [this.#events[at + 6], this.#events[at + 7]];
-    if (offset + size > SHARED) return Buffer.from(this.#arena.subarray(offset, offset + size));
-    this.#shared ??= this.#arena.buffer.slice(0, SHARED);
-    return Buffer.from(this.#shared, offset, size);
+    const data = Buffer.allocUnsafe(size);
+    this.#arena.copy(data, 0, offset, offset + size);
+    return data;
   }
 
   #address(at) {

@@ -2,20 +2,24 @@
 // Servers: Node's own, which listen on what the library has opened, and get what it accepts.
 
 const net = require('node:net');
-const { allow, allowLater } = require('./access.js');
 const { Acceptor } = require('./accepting.js');
 const { listenArguments } = require('./address.js');
 const { callable, over } = require('./callable.js');
 const { calls } = require('./library.js');
 const { KIND, OPTION } = require('./constants.js');
 const { check, coded, errorBuffer, failure, invalidArgument } = require('./errors.js');
-const { Connection } = require('./connection.js');
-const { Socket } = require('./socket.js');
+const { loadParts, newSocket } = require('./socket.js');
 const handles = require('./handle.js');
 const pipes = require('./pipe.js');
 
 /** So often, in milliseconds, a server with `restoreFile` looks whether it has lost its path. */
 const LOOK_UP = 200;
+
+/** Whether connections need the library's handle beside Node's, or instead of it. */
+function keepsHandles(type, { receiveDescriptors, receiveCredentials, maxPerUid }) {
+  if (type === 'seqpacket' || maxPerUid !== undefined) return true;
+  return Boolean(receiveDescriptors || receiveCredentials);
+}
 
 /** A listening socket of the library's: `listen()` with these options, of the server and its. */
 function openSocket({ type, settings, options }) {
@@ -26,6 +30,8 @@ function openSocket({ type, settings, options }) {
   }
   const handle = handles.own(check(calls.create(KIND[type]), 'listen', path));
   return prepared(handle, settings, () => {
+    // Who gets a connection's descriptor gets it as accept(2) makes it: so each is made.
+    if (!keepsHandles(type, settings)) handles.setOption(handle, OPTION.RECEIVE_FDS, 1);
     const details = errorBuffer();
     check(handles.bind(handle, path, options, details), 'listen', path, details);
     check(calls.listen(handle, backlog), 'listen', path);
@@ -39,7 +45,7 @@ function prepared(handle, settings, open) {
     if (receiveDescriptors) handles.setOption(handle, OPTION.RECEIVE_FDS, 1);
     if (receiveCredentials) handles.setOption(handle, OPTION.RECEIVE_CREDENTIALS, 1);
     if (maxPerUid) handles.setOption(handle, OPTION.MAX_PER_UID, maxPerUid);
-    allow(handle, settings.allow ?? {});
+    if (settings.allow) require('./access.js').allow(handle, settings.allow);
     open();
     return handle;
   } catch (error) {
@@ -53,6 +59,9 @@ const Listening = (Base) =>
   class extends over(Base) {
     #type;
     #settings;
+    #keepsHandles;
+    /** The class of its connections, if they are not streams. */
+    #Connection;
     /** What listen() was called with, as long as it runs. */
     #options;
     /** The listening socket, which accepts and has the file. */
@@ -70,6 +79,10 @@ const Listening = (Base) =>
       super(options, listener);
       this.#type = type;
       this.#settings = options;
+      this.#keepsHandles = keepsHandles(type, options);
+      // Now: at the first connection there may be no descriptor left to read them by.
+      if (type === 'seqpacket') this.#Connection = require('./connection.js').Connection;
+      else if (this.#keepsHandles) loadParts();
     }
 
     // ---- opening
@@ -114,7 +127,8 @@ const Listening = (Base) =>
       this.#socket = socket;
       pipe.listen = () => {
         const onConnection = (connection) => this.#onConnection(connection);
-        acceptor = new Acceptor(handle, onConnection, (code) => this.#onFailed(code));
+        const onFailed = (code) => this.#onFailed(code);
+        acceptor = new Acceptor(handle, !this.#keepsHandles, onConnection, onFailed);
         if (how.options.restoreFile) {
           // Who asks gets it back.
           lookUp = setInterval(() => calls.get_option(handle, OPTION.OWNS_FILE), LOOK_UP).unref();
@@ -135,15 +149,19 @@ const Listening = (Base) =>
 
     // ---- connections
 
-    #onConnection(handle) {
+    /** Of a handle, or of a descriptor. */
+    #onConnection(accepted) {
+      const keepsHandle = this.#keepsHandles;
+      if (keepsHandle) handles.own(accepted);
       if (this.maxConnections != null && this._connections >= this.maxConnections) {
-        handles.close(handle);
+        if (keepsHandle) handles.close(accepted);
+        else calls.close_descriptor(accepted);
         this.emit('drop', { localAddress: this.address() ?? undefined });
         return;
       }
       let connection;
       try {
-        connection = this.#connectionOf(handle);
+        connection = keepsHandle ? this.#connectionOf(accepted) : this.#streamOf(accepted);
       } catch {
         // There was a descriptor for it, and none to keep it by.
         this.emit('drop', { localAddress: this.address() ?? undefined });
@@ -153,6 +171,16 @@ const Listening = (Base) =>
       connection._server = this;
       this._connections += 1;
       this.emit('connection', connection);
+    }
+
+    #streamOf(fd) {
+      return newSocket({
+        handle: pipes.ofConnection(fd),
+        allowHalfOpen: this.allowHalfOpen,
+        pauseOnCreate: this.pauseOnConnect,
+        localAddress: this.#socket.address ?? undefined,
+        highWaterMark: this.highWaterMark,
+      });
     }
 
     #connectionOf(handle) {
@@ -165,9 +193,9 @@ const Listening = (Base) =>
         receiveCredentials,
       };
       if (this.#type === 'seqpacket') {
-        return new Connection({ ...options, highWaterMark: this.#settings.highWaterMark });
+        return new this.#Connection({ ...options, highWaterMark: this.#settings.highWaterMark });
       }
-      return new Socket({
+      return newSocket({
         ...options,
         keepHandle: maxPerUid !== undefined,
         localAddress: this.#socket.address ?? undefined,
@@ -218,7 +246,7 @@ const Listening = (Base) =>
 
     /** Lets these clients in, too. The first rule closes the door to everyone else. */
     async allow(rules) {
-      await allowLater(this.#checkOpen(), rules);
+      await require('./access.js').allowLater(this.#checkOpen(), rules);
     }
 
     /** How many clients the rules have kept out. */

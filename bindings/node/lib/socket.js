@@ -10,11 +10,21 @@ const { EALREADY, ECANCELED, ENOTCONN } = require('./constants.js');
 const { check, checkDescriptor, failure, invalidArgument } = require('./errors.js');
 const { connectHandle } = require('./connecting.js');
 const { leaveAhead } = require('./ahead.js');
-const { Arrivals } = require('./arrivals.js');
-const { Kept } = require('./kept.js');
-const { Passing } = require('./message.js');
 const handles = require('./handle.js');
 const pipes = require('./pipe.js');
+
+/** For descriptors in the stream, and what else needs a handle: loaded when it is first needed. */
+const parts = {
+  get Arrivals() {
+    return require('./arrivals.js').Arrivals;
+  },
+  get Kept() {
+    return require('./kept.js').Kept;
+  },
+  get Passing() {
+    return require('./message.js').Passing;
+  },
+};
 
 /** The socket whose connect() runs, and how it connects. */
 let starting;
@@ -47,22 +57,30 @@ class Socket extends over(net.Socket) {
    */
   constructor(options = {}) {
     if (typeof options === 'number') options = { fd: options };
-    const { receiveDescriptors, receiveCredentials } = options;
+    const { fd, receiveDescriptors, receiveCredentials } = options;
     const receives = Boolean(receiveDescriptors || receiveCredentials);
-    const keeps = receives || Boolean(options.keepHandle);
-    const { handle, isBlocking = true, ahead } =
-      options.fd === undefined ? options : adopted(options.fd);
+    const { handle, isBlocking = true, ahead } = fd === undefined ? options : adopted(fd);
     const isOurs = typeof handle === 'number';
-    const pipe = isOurs ? pipeOf(handle, keeps) : handle;
-    const manualStart = receives || options.manualStart;
-    super({ ...options, fd: undefined, handle: pipe, manualStart });
+    if (receives || isOurs) {
+      const keeps = receives || Boolean(options.keepHandle);
+      const pipe = isOurs ? pipeOf(handle, keeps) : handle;
+      super({
+        ...options,
+        fd: undefined,
+        handle: pipe,
+        manualStart: receives || options.manualStart,
+      });
+    } else {
+      // (The copy above takes longer than all the rest.)
+      super(options);
+    }
     this.#signal = options.signal;
     this.#isBlocking = isBlocking;
     this.#localAddress = options.localAddress;
-    if (receives) this.#arrivals = new Arrivals(this, receiveDescriptors, receiveCredentials);
+    if (receives) this.#arrivals = new parts.Arrivals(this, receiveDescriptors, receiveCredentials);
     if (!isOurs) return;
     if (ahead !== undefined) this.unshift(ahead);
-    if (keeps) this.#keep(handle);
+    if (receives || options.keepHandle) this.#keep(handle);
     if (receives && !options.pauseOnCreate) this.read(0);
   }
 
@@ -123,7 +141,7 @@ class Socket extends over(net.Socket) {
   }
 
   #keep(handle) {
-    this.#kept = new Kept(this, handle);
+    this.#kept = new parts.Kept(this, handle);
     if (this.#arrivals) this.#kept.receive(this.#arrivals);
   }
 
@@ -162,7 +180,7 @@ class Socket extends over(net.Socket) {
     }
     // A Buffer of its own, which streams hand on as it is: the same bytes may be sent again.
     const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
-    const passing = new Passing(fds, options?.consume);
+    const passing = new parts.Passing(fds, options?.consume);
     this.#passing ??= new WeakMap();
     this.#passing.set(buffer, passing);
     return super.write(buffer, (error) => {
@@ -365,4 +383,13 @@ function pipeOf(handle, isKept) {
   }
 }
 
-module.exports = { Socket: callable(Socket) };
+/** The same as `new Socket`, without the detour by which programs may call it. */
+function newSocket(options) {
+  return new Socket(options);
+}
+
+function loadParts() {
+  return Object.values(parts);
+}
+
+module.exports = { Socket: callable(Socket), loadParts, newSocket };

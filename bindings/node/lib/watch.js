@@ -12,12 +12,12 @@ class Watch {
   #watch;
 
   /**
-   * `callback` gets what the descriptor is ready for. With a `server` all its connections are
-   * accepted: then it gets the handle of each, or an error code. Without a descriptor (-1): after
-   * the loop has waited, before immediates.
+   * `callback` gets what the descriptor is ready for. With a `server` its connections are accepted:
+   * then it gets the handle of each, or with `releases` the descriptor, or an error code. Without a
+   * descriptor (-1): after the loop has waited, before immediates.
    */
-  constructor(fd, callback, server = 0) {
-    this.#watch = calls.watch_open(fd, callback, server);
+  constructor(fd, callback, server = 0, releases = false) {
+    this.#watch = calls.watch_open(fd, callback, server, Number(releases));
     if (this.#watch === undefined) throw new Error('udsock: a descriptor can\'t be watched');
   }
 

@@ -1,6 +1,9 @@
 // The Node-API module: one function, load(file), whose result has the rest.
 
+#define _GNU_SOURCE
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "ahead.h"
 #include "calls.h"
@@ -59,10 +62,17 @@ static napi_value call_disown_handle(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
+/** Whether this is the process's first thread. (Loading node:worker_threads would take longer.) */
+static napi_value call_is_main_thread(napi_env env, napi_callback_info info) {
+    (void)info;
+    return number(env, getpid() == (pid_t)syscall(SYS_gettid));
+}
+
 static napi_value load(napi_env env, napi_callback_info info) {
     static const struct function functions[] = {
         {"own", call_own},
         {"disown_handle", call_disown_handle},
+        {"is_main_thread", call_is_main_thread},
     };
     napi_value a[2], calls;
     char file[TEXT_SIZE];

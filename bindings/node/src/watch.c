@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "calls.h"
 #include "loop.h"
@@ -25,6 +26,11 @@ struct watch {
     napi_async_cleanup_hook_handle hook;
     /** From which connections are accepted; 0: it is only told what is ready. */
     udsock_t server;
+    /** What is accepted is told as a descriptor, and not as a handle. */
+    bool releases;
+    /** Whether several were waiting at the last look. */
+    bool has_many;
+    unsigned rounds;
     bool is_open;
     /** Of JavaScript, and of the loop. */
     int owners;
@@ -32,6 +38,9 @@ struct watch {
 
 /** So many calls are made before others have their turn. */
 enum { MOST_CALLS = 64 };
+
+/** Every so many rounds one looks whether more than one client is waiting. */
+enum { LOOKS_EVERY = 16 };
 
 static void let_go(struct watch *watch) {
     if (--watch->owners > 0) return;
@@ -84,13 +93,32 @@ static bool call_back(struct watch *watch, int64_t argument) {
     return status == napi_ok || status == napi_pending_exception;
 }
 
+static int64_t accept_connection(const struct watch *watch) {
+    int64_t connection = library.accept(watch->server, 0, NULL);
+    return connection >= 0 && watch->releases ? library.release(connection) : connection;
+}
+
+static void close_connection(const struct watch *watch, int64_t connection) {
+    if (watch->releases) close((int)connection);
+    else library.close(connection);
+}
+
+/**
+ * Where clients come one by one a round accepts one: to look for another is a system call more for
+ * each. Now and then it looks all the same, and if there are many it goes on so.
+ */
 static void accept_connections(struct watch *watch) {
-    for (int i = 0; i < MOST_CALLS && watch->is_open; i++) {
-        int64_t connection = library.accept(watch->server, 0, NULL);
-        if (connection == -EAGAIN || connection == -EINTR) return;
-        if (!call_back(watch, connection) && connection >= 0) library.close(connection);
-        if (connection < 0) return;
+    bool looks = watch->has_many || ++watch->rounds % LOOKS_EVERY == 0;
+    int most = looks ? MOST_CALLS : 1;
+    int accepted = 0;
+    while (accepted < most && watch->is_open) {
+        int64_t connection = accept_connection(watch);
+        if (connection == -EAGAIN || connection == -EINTR) break;
+        if (!call_back(watch, connection) && connection >= 0) close_connection(watch, connection);
+        if (connection < 0) break;
+        accepted += 1;
     }
+    if (looks) watch->has_many = accepted > 1;
 }
 
 static void on_ready(uv_handle *handle, int status, int events) {
@@ -154,16 +182,17 @@ static bool add_to_loop(napi_env env, struct watch *watch, int fd) {
 }
 
 /**
- * (descriptor or -1, callback[, server]): an object for the functions below; undefined: it can't be
- * had.
+ * (descriptor or -1, callback[, server[, whether it is told descriptors]]): an object for the
+ * functions below; undefined: it can't be had.
  */
 static napi_value call_watch_open(napi_env env, napi_callback_info info) {
-    napi_value a[3], external = NULL;
-    read_arguments(env, info, a, 3);
+    napi_value a[4], external = NULL;
+    read_arguments(env, info, a, 4);
     int fd = (int)integer_of(env, a[0]);
     struct watch *watch = allocate(fd >= 0);
     if (watch == NULL) return NULL;
     watch->server = integer_of(env, a[2]);
+    watch->releases = integer_of(env, a[3]) != 0;
     if (napi_create_external(env, watch, on_collected, NULL, &external) != napi_ok) {
         let_go(watch);
         return NULL;
