@@ -8,6 +8,8 @@ const path = require('node:path');
 const SONAME = 'libudsock.so.0';
 /** As udsock_version() has it: 0.1.0. */
 const NEEDED_VERSION = 100;
+/** Bun has the functions of libuv's by name only: those that it has not ended the process. */
+const HAS_LIBUV = process.versions.bun === undefined;
 const CHECKOUT = path.join(__dirname, '../../..');
 
 /** A file of the package of this platform, which npm has chosen. */
@@ -47,7 +49,7 @@ function load() {
     file = findAddon();
     const addon = require(file);
     file = findLibrary();
-    return addon.load(file, NEEDED_VERSION);
+    return addon.load(file, NEEDED_VERSION, HAS_LIBUV ? 1 : 0);
   } catch (cause) {
     const error = new Error(
       `udsock: ${file} can't be used: ${cause.message}. Install the package of this platform ` +

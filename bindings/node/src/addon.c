@@ -1,9 +1,11 @@
-// The Node-API module: one function, load(file), whose result has the rest.
+// The Node-API module: one function, load(file, version, whether there is a libuv), whose result has
+// the rest.
 
 #include <stdlib.h>
 
 #include "ahead.h"
 #include "calls.h"
+#include "loop.h"
 #include "values.h"
 #include "watch.h"
 #include "work.h"
@@ -63,15 +65,16 @@ static napi_value load(napi_env env, napi_callback_info info) {
         {"own", call_own},
         {"disown_handle", call_disown_handle},
     };
-    napi_value a[2], calls;
+    napi_value a[3], calls;
     char file[TEXT_SIZE];
-    read_arguments(env, info, a, 2);
+    read_arguments(env, info, a, 3);
     uint32_t needed = (uint32_t)integer_of(env, a[1]);
     const char *wrong = text_of(env, a[0], file) == NULL ? "no file" : load_library(file, needed);
     if (wrong != NULL) {
         napi_throw_error(env, NULL, wrong);
         return NULL;
     }
+    choose_loop(integer_of(env, a[2]) != 0);
     if (napi_create_object(env, &calls) != napi_ok) return NULL;
     define_functions(env, calls, functions, sizeof functions / sizeof *functions);
     define_ahead(env, calls);

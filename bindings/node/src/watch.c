@@ -24,6 +24,7 @@ struct watch {
     /** From which connections are accepted; 0: it is only told what is ready. */
     udsock_t server;
     bool is_open;
+    bool has_env_ended;
     /** Of JavaScript, and of the loop. */
     int owners;
 };
@@ -41,6 +42,8 @@ static void after_close(uv_handle *handle) {
     struct watch *watch = handle->data;
     napi_env env = watch->env;
     napi_handle_scope scope;
+    // (Deno lets nothing of this be done at the end.)
+    if (watch->has_env_ended && !loop.runs_at_end) return let_go(watch);
     if (napi_open_handle_scope(env, &scope) == napi_ok) {
         napi_delete_reference(env, watch->callback);
         napi_async_destroy(env, watch->context);
@@ -53,11 +56,13 @@ static void after_close(uv_handle *handle) {
 static void close_watch(struct watch *watch) {
     if (!watch->is_open) return;
     watch->is_open = false;
-    uv_close(watch->handle, after_close);
+    loop.close(watch->handle, after_close);
 }
 
-static void on_thread_end(napi_async_cleanup_hook_handle hook, void *watch) {
+static void on_thread_end(napi_async_cleanup_hook_handle hook, void *data) {
     (void)hook;
+    struct watch *watch = data;
+    watch->has_env_ended = true;
     close_watch(watch);
 }
 
@@ -66,11 +71,12 @@ static bool call_back(struct watch *watch, int64_t argument) {
     napi_env env = watch->env;
     napi_handle_scope scope;
     if (napi_open_handle_scope(env, &scope) != napi_ok) return false;
-    napi_value global, callback, value = number(env, argument);
+    // (Deno's napi_make_callback wants room for the result.)
+    napi_value global, callback, result, value = number(env, argument);
     napi_status status = napi_get_global(env, &global);
     if (status == napi_ok) status = napi_get_reference_value(env, watch->callback, &callback);
     if (status == napi_ok) {
-        status = napi_make_callback(env, watch->context, global, callback, 1, &value, NULL);
+        status = napi_make_callback(env, watch->context, global, callback, 1, &value, &result);
     }
     if (status == napi_pending_exception) {
         napi_value thrown;
@@ -114,11 +120,10 @@ static void on_collected(napi_env env, void *watch, void *hint) {
 
 /** NULL, or the watch, which has told nobody yet. */
 static struct watch *allocate(bool has_descriptor) {
-    if (uv_handle_size == NULL || uv_poll_init == NULL) return NULL;
     struct watch *watch = calloc(1, sizeof *watch);
     if (watch == NULL) return NULL;
     watch->has_descriptor = has_descriptor;
-    watch->handle = calloc(1, uv_handle_size(has_descriptor ? UV_POLL_HANDLE : UV_PREPARE_HANDLE));
+    watch->handle = calloc(1, loop.handle_size(has_descriptor ? UV_POLL_HANDLE : UV_PREPARE_HANDLE));
     if (watch->handle == NULL) {
         free(watch);
         return NULL;
@@ -135,16 +140,24 @@ static bool prepare(napi_env env, struct watch *watch, napi_value callback) {
 }
 
 static bool add_to_loop(napi_env env, struct watch *watch, int fd) {
-    struct uv_loop_s *loop;
-    if (napi_get_uv_event_loop(env, &loop) != napi_ok) return false;
+    struct uv_loop_s *of_thread = loop.of(env);
+    if (of_thread == NULL) return false;
     uv_handle *handle = watch->handle;
-    int result =
-        watch->has_descriptor ? uv_poll_init(loop, handle, fd) : uv_prepare_init(loop, handle);
+    int result = watch->has_descriptor ? loop.poll_init(of_thread, handle, fd)
+                                       : loop.prepare_init(of_thread, handle);
     if (result != 0) return false;
     // From here on it is closed by way of the loop.
     watch->owners += 1;
     watch->is_open = true;
     return napi_add_async_cleanup_hook(env, on_thread_end, watch, &watch->hook) == napi_ok;
+}
+
+/** (): whether there can be a watch without a descriptor. */
+static napi_value call_watches_loop(napi_env env, napi_callback_info info) {
+    (void)info;
+    napi_value is_possible = NULL;
+    napi_get_boolean(env, loop.prepare_init != NULL, &is_possible);
+    return is_possible;
 }
 
 /**
@@ -178,9 +191,9 @@ static int listen_to(struct watch *watch, int events) {
     uv_handle *handle = watch->handle;
     watch->events = events;
     if (watch->has_descriptor) {
-        return events == 0 ? uv_poll_stop(handle) : uv_poll_start(handle, events, on_ready);
+        return events == 0 ? loop.poll_stop(handle) : loop.poll_start(handle, events, on_ready);
     }
-    return events == 0 ? uv_prepare_stop(handle) : uv_prepare_start(handle, on_prepare);
+    return events == 0 ? loop.prepare_stop(handle) : loop.prepare_start(handle, on_prepare);
 }
 
 /** (watch, what for: 1 to read, 2 to write, 0 not at all) */
@@ -198,8 +211,8 @@ static napi_value call_watch_hold(napi_env env, napi_callback_info info) {
     read_arguments(env, info, a, 2);
     struct watch *watch = watch_of(env, a[0]);
     if (watch == NULL) return NULL;
-    if (integer_of(env, a[1]) != 0) uv_ref(watch->handle);
-    else uv_unref(watch->handle);
+    if (integer_of(env, a[1]) != 0) loop.ref(watch->handle);
+    else loop.unref(watch->handle);
     return NULL;
 }
 
@@ -217,6 +230,7 @@ void define_watches(napi_env env, napi_value exports) {
         {"watch_listen", call_watch_listen},
         {"watch_hold", call_watch_hold},
         {"watch_close", call_watch_close},
+        {"watches_loop", call_watches_loop},
     };
     define_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }
