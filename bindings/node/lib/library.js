@@ -4,12 +4,16 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { isMainThread } = require('node:worker_threads');
 
 const SONAME = 'libudsock.so.0';
 /** As udsock_version() has it: 0.1.0. */
 const NEEDED_VERSION = 100;
-/** Bun has the functions of libuv's by name only: those that it has not ended the process. */
-const HAS_LIBUV = process.versions.bun === undefined;
+/**
+ * Of libuv's functions Bun has some by name only: to call them ends the process. Nor does it run
+ * C's exit handlers.
+ */
+const IS_BUN = process.versions.bun !== undefined;
 const CHECKOUT = path.join(__dirname, '../../..');
 
 /** A file of the package of this platform, which npm has chosen. */
@@ -49,7 +53,7 @@ function load() {
     file = findAddon();
     const addon = require(file);
     file = findLibrary();
-    return addon.load(file, NEEDED_VERSION, HAS_LIBUV ? 1 : 0);
+    return addon.load(file, NEEDED_VERSION, IS_BUN ? 0 : 1);
   } catch (cause) {
     const error = new Error(
       `udsock: ${file} can't be used: ${cause.message}. Install the package of this platform ` +
@@ -62,6 +66,8 @@ function load() {
 }
 
 const calls = load();
+// The library's own handler removes the socket files.
+if (IS_BUN && isMainThread) process.on('exit', () => calls.cleanup());
 
 // Of the pool's four threads: the others are for everyone else, whatever these wait for.
 const MOST_THREADS = 2;

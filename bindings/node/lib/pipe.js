@@ -9,6 +9,9 @@ const { check, failure } = require('./errors.js');
 
 const [CONNECTION, SERVER] = [0, 1];
 
+/** Bun has none: there a net.Socket is made over its descriptor as in attached.js. */
+const HAS_HANDLES = '_handle' in net.Socket.prototype;
+
 let Pipe;
 
 /** The class of the handles, which Node gives no name: that of a socket over any descriptor. */
@@ -44,4 +47,16 @@ function ofServer(fd) {
   return open(create(SERVER), fd);
 }
 
-module.exports = { ofConnection, ofServer, open };
+/** From now on the handle's stream is read by somebody else, who is told when to start and to stop. */
+function readBy(handle, start, stop) {
+  if (!HAS_HANDLES) {
+    handle.pause();
+    handle.resume = start;
+    handle.pause = stop;
+  } else {
+    handle.readStart = start;
+    handle.readStop = stop;
+  }
+}
+
+module.exports = { HAS_HANDLES, ofConnection, ofServer, open, readBy };

@@ -5,6 +5,7 @@ const net = require('node:net');
 const { allow, allowLater } = require('./access.js');
 const { Acceptor } = require('./accepting.js');
 const { listenArguments } = require('./address.js');
+const { ByHandle } = require('./attached.js');
 const { callable, over } = require('./callable.js');
 const { calls } = require('./library.js');
 const { KIND, OPTION } = require('./constants.js');
@@ -47,7 +48,7 @@ function prepared(handle, settings, open) {
 
 /** A server of Node's (net.Server, http.Server) that listens on the library's sockets. */
 const Listening = (Base) =>
-  class extends over(Base) {
+  class extends (pipes.HAS_HANDLES ? over(Base) : ByHandle(over(Base))) {
     #type;
     #settings;
     /** What listen() was called with, as long as it runs. */
@@ -96,9 +97,9 @@ const Listening = (Base) =>
     /** A handle of Node's that does what net.Server wants by way of the library's socket. */
     #open(how) {
       const handle = openSocket(how);
-      let pipe;
+      let pipe = { close() {} };
       try {
-        pipe = pipes.ofServer(check(calls.duplicate(calls.fd(handle)), 'dup'));
+        if (pipes.HAS_HANDLES) pipe = pipes.ofServer(check(calls.duplicate(calls.fd(handle)), 'dup'));
       } catch (error) {
         handles.close(handle);
         throw error;

@@ -5,8 +5,9 @@
 const net = require('node:net');
 const { calls } = require('./library.js');
 const { connectArguments, isPath } = require('./address.js');
+const { attach } = require('./attached.js');
 const { callable, over } = require('./callable.js');
-const { EALREADY, ECANCELED, ENOTCONN } = require('./constants.js');
+const { EALREADY, ECANCELED, EISCONN, ENOTCONN } = require('./constants.js');
 const { check, checkDescriptor, failure, invalidArgument } = require('./errors.js');
 const { connectHandle } = require('./connecting.js');
 const { leaveAhead } = require('./ahead.js');
@@ -15,6 +16,8 @@ const { Kept } = require('./kept.js');
 const { Passing } = require('./message.js');
 const handles = require('./handle.js');
 const pipes = require('./pipe.js');
+
+const BYTES_READ = Symbol('bytesRead');
 
 /** The socket whose connect() runs, and how it connects. */
 let starting;
@@ -38,6 +41,7 @@ class Socket extends over(net.Socket) {
   #localAddress;
   #remoteAddress;
   #isBlocking;
+  #isRef = true;
   /** The descriptors that go with a chunk; made when there are any. */
   #passing;
 
@@ -53,7 +57,7 @@ class Socket extends over(net.Socket) {
     const { handle, isBlocking = true, ahead } =
       options.fd === undefined ? options : adopted(options.fd);
     const isOurs = typeof handle === 'number';
-    const pipe = isOurs ? pipeOf(handle, keeps) : handle;
+    const pipe = isOurs && pipes.HAS_HANDLES ? pipeOf(handle, keeps) : handle;
     const manualStart = receives || options.manualStart;
     super({ ...options, fd: undefined, handle: pipe, manualStart });
     this.#signal = options.signal;
@@ -61,6 +65,7 @@ class Socket extends over(net.Socket) {
     this.#localAddress = options.localAddress;
     if (receives) this.#arrivals = new Arrivals(this, receiveDescriptors, receiveCredentials);
     if (!isOurs) return;
+    if (!pipes.HAS_HANDLES) this.#attach(handle, keeps, options.pauseOnCreate);
     if (ahead !== undefined) this.unshift(ahead);
     if (keeps) this.#keep(handle);
     if (receives && !options.pauseOnCreate) this.read(0);
@@ -71,6 +76,7 @@ class Socket extends over(net.Socket) {
     // (After any other end it can be used again.)
     if (this.destroyed && this.#signal?.aborted) return this;
     if (options.timeout) this.setTimeout(options.timeout);
+    if (!pipes.HAS_HANDLES) return this.#connectAttached(options, listener);
     const before = starting;
     starting = { socket: this, options };
     try {
@@ -98,12 +104,12 @@ class Socket extends over(net.Socket) {
     const { path, localAddress } = options;
     this.#remoteAddress = path;
     this.#localAddress = localAddress === '@' ? undefined : localAddress;
-    const isRef = () => pipe.hasRef();
+    const isRef = () => this.#isRef;
     const done = (error, handle) => {
       this.#stopConnecting = undefined;
       if (!error) error = this.#open(pipe, handle, isPath(localAddress));
       if (error) this.destroy(error);
-      else request.oncomplete(0, pipe, request, true, true);
+      else request?.oncomplete(0, pipe, request, true, true);
     };
     this.#stopConnecting = connectHandle({ ...options, type: 'stream' }, isRef, done);
     return 0;
@@ -113,6 +119,10 @@ class Socket extends over(net.Socket) {
   #open(pipe, handle, hasFile) {
     const keeps = hasFile || this.#arrivals !== undefined;
     try {
+      if (!pipe) {
+        this.#attach(handle, keeps);
+        return undefined;
+      }
       pipes.open(pipe, descriptorOf(handle, keeps));
       if (keeps) this.#keep(handle);
       return undefined;
@@ -122,8 +132,29 @@ class Socket extends over(net.Socket) {
     }
   }
 
+  // ---- where there are no handles of Node's
+
+  #attach(handle, keeps, isPaused) {
+    const onOpen = () => {
+      if (keeps) this.#keep(handle);
+    };
+    attach(this, descriptorOf(handle, keeps), isPaused, onOpen);
+  }
+
+  #connectAttached(options, listener) {
+    if (this._handle || this.#stopConnecting) {
+      const code = this._handle ? EISCONN : EALREADY;
+      return this.destroy(failure(code, 'connect', options.path));
+    }
+    if (listener) this.once('connect', listener);
+    if (this.destroyed) this._undestroy();
+    this.connecting = true;
+    this.#start(undefined, undefined, options);
+    return this;
+  }
+
   #keep(handle) {
-    this.#kept = new Kept(this, handle);
+    this.#kept = new Kept(this, handle, this.#isRef);
     if (this.#arrivals) this.#kept.receive(this.#arrivals);
   }
 
@@ -263,19 +294,26 @@ class Socket extends over(net.Socket) {
   }
 
   ref() {
+    this.#isRef = true;
     super.ref();
-    if (this._handle) this.#kept?.ref();
+    this.#kept?.ref();
     return this;
   }
 
   unref() {
+    this.#isRef = false;
     super.unref();
-    if (this._handle) this.#kept?.unref();
+    this.#kept?.unref();
     return this;
   }
 
   get bytesRead() {
-    return super.bytesRead + this.#counted('bytesReceived');
+    return (this[BYTES_READ] ?? super.bytesRead) + this.#counted('bytesReceived');
+  }
+
+  /** (Bun counts in a property.) */
+  set bytesRead(value) {
+    this[BYTES_READ] = value;
   }
 
   get bytesWritten() {
