@@ -4,8 +4,7 @@
 
 const net = require('node:net');
 const { calls } = require('./library.js');
-const { coded, failure } = require('./errors.js');
-const { EBADF } = require('./constants.js');
+const { coded } = require('./errors.js');
 
 /** What Bun's socket remembers of its last connection. */
 const MARKS = ['closed', 'ended'];
@@ -57,12 +56,9 @@ const ByHandle = (Base) =>
     }
 
     close(callback) {
-      if (!this.listening && callback) {
-        const error = coded(Error, 'ERR_SERVER_NOT_RUNNING', 'Server is not running.');
-        this.once('close', () => callback(error));
-      } else if (callback) {
-        this.once('close', callback);
-      }
+      const error = coded(Error, 'ERR_SERVER_NOT_RUNNING', 'Server is not running.');
+      const args = this.listening ? [] : [error];
+      if (typeof callback === 'function') this.once('close', () => callback(...args));
       this._handle?.close();
       this._handle = null;
       // (An http.Server lets go of connections that do nothing.)

@@ -29,7 +29,6 @@ module.exports = {
   EOF: -4097,
   EAGAIN: -errno.EAGAIN,
   EALREADY: -errno.EALREADY,
-  EBADF: -errno.EBADF,
   ECANCELED: -errno.ECANCELED,
   ECONNREFUSED: -errno.ECONNREFUSED,
   ECONNRESET: -errno.ECONNRESET,

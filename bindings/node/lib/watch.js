@@ -52,14 +52,8 @@ let beforeWaiting;
  */
 function soon(callback) {
   const call = { run: callback, context: new AsyncResource('UdsockConnecting') };
-  due.push(call);
-  if (!calls.watches_loop()) {
-    // (Who has another loop has this turn.)
-    setImmediate(runNext);
-  } else if (due.length === 1) {
-    beforeWaiting ??= new Watch(-1, runNext);
-    beforeWaiting.listen(READABLE);
-  }
+  beforeWaiting ??= new Watch(-1, runNext);
+  if (due.push(call) === 1) beforeWaiting.listen(READABLE);
   return () => {
     call.run = undefined;
   };
@@ -67,7 +61,7 @@ function soon(callback) {
 
 function runNext() {
   const { run, context } = due.shift();
-  if (due.length === 0) beforeWaiting?.listen(0);
+  if (due.length === 0) beforeWaiting.listen(0);
   if (run !== undefined) context.runInAsyncScope(run);
 }
 

@@ -30,7 +30,6 @@ struct loop {
     int (*poll_init)(struct uv_loop_s *loop, uv_handle *handle, int fd);
     int (*poll_start)(uv_handle *handle, int events, uv_poll_callback callback);
     int (*poll_stop)(uv_handle *handle);
-    /** NULL: there is nothing to do before it waits. */
     int (*prepare_init)(struct uv_loop_s *loop, uv_handle *handle);
     int (*prepare_start)(uv_handle *handle, uv_prepare_callback callback);
     int (*prepare_stop)(uv_handle *handle);

@@ -34,8 +34,9 @@ struct handle {
     int events;
     bool is_held;
     uv_poll_callback on_ready;
+    uv_prepare_callback on_prepare;
     void (*on_closed)(uv_handle *handle);
-    /** Of those that are being closed. */
+    /** Of those that are being closed, or of those that are called before others. */
     struct handle *next;
 };
 
@@ -52,6 +53,7 @@ struct waiter {
     /** How many keep the process alive. */
     size_t held;
     struct handle *closing;
+    struct handle *prepared;
     /** What is being called back: `ready[next]` and what follows. */
     struct epoll_event ready[MOST_READY];
     int next;
@@ -91,6 +93,19 @@ static bool start_thread(struct waiter *waiter) {
 
 // ---- in JavaScript's thread
 
+/** There is something to do that the thread does not know of. */
+static void ring(struct waiter *waiter) {
+    napi_call_threadsafe_function(waiter->bell, NULL, napi_tsfn_nonblocking);
+}
+
+static void call_prepared(struct waiter *waiter) {
+    for (struct handle *next, *handle = waiter->prepared; handle != NULL; handle = next) {
+        next = handle->next;
+        handle->on_prepare((uv_handle *)handle);
+    }
+    if (waiter->prepared != NULL) ring(waiter);
+}
+
 static void close_all(struct waiter *waiter) {
     for (struct handle *handle; (handle = waiter->closing) != NULL;) {
         waiter->closing = handle->next;
@@ -116,12 +131,13 @@ static void call_back_ready(struct waiter *waiter) {
     waiter->count = 0;
 }
 
-/** `by`: the waiter, if its thread rang; else there is only something to close. */
+/** `by`: the waiter, if its thread rang. */
 static void on_ring(napi_env env, napi_value callback, void *context, void *by) {
     (void)callback;
     struct waiter *waiter = context;
     // Without an environment the thread is about to be ended.
     if (env == NULL) return;
+    call_prepared(waiter);
     if (by != NULL) call_back_ready(waiter);
     close_all(waiter);
     if (by != NULL) sem_post(&waiter->done);
@@ -213,6 +229,34 @@ static void count_held(struct waiter *waiter, bool before, bool after) {
     if (!after && waiter->held == 0) napi_unref_threadsafe_function(waiter->env, waiter->bell);
 }
 
+static int prepare_init(struct uv_loop_s *waiter, uv_handle *handle) {
+    return poll_init(waiter, handle, -1);
+}
+
+static int prepare_stop(uv_handle *stopped) {
+    struct handle *handle = (struct handle *)stopped;
+    struct handle **at = &handle->waiter->prepared;
+    bool before = holds(handle);
+    while (*at != NULL && *at != handle) at = &(*at)->next;
+    if (*at != NULL) *at = handle->next;
+    handle->events = 0;
+    count_held(handle->waiter, before, false);
+    return 0;
+}
+
+static int prepare_start(uv_handle *started, uv_prepare_callback callback) {
+    struct handle *handle = (struct handle *)started;
+    struct waiter *waiter = handle->waiter;
+    if (handle->events != 0) return 0;
+    handle->on_prepare = callback;
+    handle->events = UV_READABLE;
+    handle->next = waiter->prepared;
+    waiter->prepared = handle;
+    count_held(waiter, false, holds(handle));
+    ring(waiter);
+    return 0;
+}
+
 static int listen_to(struct handle *handle, int events) {
     struct waiter *waiter = handle->waiter;
     bool before = holds(handle);
@@ -257,7 +301,8 @@ static void unref_handle(uv_handle *handle) {
 static void close_handle(uv_handle *closed, void (*callback)(uv_handle *handle)) {
     struct handle *handle = (struct handle *)closed;
     struct waiter *waiter = handle->waiter;
-    listen_to(handle, 0);
+    if (handle->fd < 0) prepare_stop(closed);
+    else listen_to(handle, 0);
     for (int i = waiter->next; i < waiter->count; i++) {
         if (waiter->ready[i].data.ptr == handle) waiter->ready[i].data.ptr = NULL;
     }
@@ -265,9 +310,7 @@ static void close_handle(uv_handle *closed, void (*callback)(uv_handle *handle))
     handle->next = waiter->closing;
     waiter->closing = handle;
     // Later, since others may be in the midst of its callback.
-    if (handle->next == NULL) {
-        napi_call_threadsafe_function(waiter->bell, NULL, napi_tsfn_nonblocking);
-    }
+    if (handle->next == NULL) ring(waiter);
 }
 
 const struct loop waiting_thread = {
@@ -276,6 +319,9 @@ const struct loop waiting_thread = {
     .poll_init = poll_init,
     .poll_start = poll_start,
     .poll_stop = poll_stop,
+    .prepare_init = prepare_init,
+    .prepare_start = prepare_start,
+    .prepare_stop = prepare_stop,
     .close = close_handle,
     .ref = ref_handle,
     .unref = unref_handle,

@@ -152,14 +152,6 @@ static bool add_to_loop(napi_env env, struct watch *watch, int fd) {
     return napi_add_async_cleanup_hook(env, on_thread_end, watch, &watch->hook) == napi_ok;
 }
 
-/** (): whether there can be a watch without a descriptor. */
-static napi_value call_watches_loop(napi_env env, napi_callback_info info) {
-    (void)info;
-    napi_value is_possible = NULL;
-    napi_get_boolean(env, loop.prepare_init != NULL, &is_possible);
-    return is_possible;
-}
-
 /**
  * (descriptor or -1, callback[, server]): an object for the functions below; undefined: it can't be
  * had.
@@ -230,7 +222,6 @@ void define_watches(napi_env env, napi_value exports) {
         {"watch_listen", call_watch_listen},
         {"watch_hold", call_watch_hold},
         {"watch_close", call_watch_close},
-        {"watches_loop", call_watches_loop},
     };
     define_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

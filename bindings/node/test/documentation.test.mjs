@@ -7,7 +7,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { promises } from 'udsock';
 import http from 'udsock/http';
-import { GUARD, directory, program, text, using } from './support.mjs';
+import { GUARD, directory, program, script, text, using } from './support.mjs';
 
 const at = directory();
 const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
@@ -23,8 +23,8 @@ async function example(t, name, changes, options) {
     assert.ok(source.includes(from), `${name} has ${from}`);
     source = source.replaceAll(from, to);
   }
-  const args = ['--input-type=module', '-e', `console.log('ready');\n${source}`];
-  const run = await program(process.execPath, args, { cwd: path.join(here, '..'), ...options });
+  const [command, args] = script(`console.log('ready');\n${source}`, [], { module: true });
+  const run = await program(command, args, { cwd: path.join(here, '..'), ...options });
   t.after(() => run.child.kill());
   return run;
 }

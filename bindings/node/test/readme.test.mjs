@@ -7,7 +7,7 @@ import http from 'node:http';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Poller, connect, createSocket } from 'udsock';
-import { GUARD, directory, program } from './support.mjs';
+import { GUARD, directory, program, script } from './support.mjs';
 
 const at = directory();
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -94,8 +94,9 @@ for (const [name, { code, type }] of Object.entries(SERVERS)) {
       import http from 'udsock/http';
       ${code.replaceAll(/'\/tmp\/\w+\.sock'/g, JSON.stringify(path)).replaceAll(/^import .*$/gm, '')}
       console.log('ready');`;
-    const command = 'ulimit -n 60; exec "$0" --input-type=module -e "$1" 2>/dev/null';
-    const server = await program('sh', ['-c', command, process.execPath, source], { cwd: home });
+    const limited = 'ulimit -n 60; exec "$0" "$@" 2>/dev/null';
+    const [command, args] = script(source, [], { module: true });
+    const server = await program('sh', ['-c', limited, command, ...args], { cwd: home });
     let ended = false;
     server.child.on('exit', () => (ended = true));
     while (!fs.existsSync(path)) await pause(10);

@@ -7,9 +7,7 @@ import { Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { test } from 'node:test';
 import { Socket, connect, createServer, pair, promises } from 'udsock';
-import {
-  GUARD, closed, directory, echoServer, openDescriptors, program, text, using,
-} from './support.mjs';
+import { GUARD, closed, directory, echoServer, openDescriptors, program, script, text, using } from './support.mjs';
 
 const at = directory();
 const MIB = 1 << 20;
@@ -311,7 +309,7 @@ test('what a callback throws does not keep the others waiting', GUARD, async () 
       });
       left.resume().end('x');
     }`;
-  const child = await program(process.execPath, ['-e', code]);
+  const child = await program(...script(code));
   const { code: status, output } = await child.end();
   assert.equal(status, 0);
   const lines = output.trim().split('\n');
@@ -346,7 +344,7 @@ test('unref lets the program end, ref does not', GUARD, async () => {
       });
     });
     process.on('exit', () => console.log('ended by itself'));`;
-  const child = await program(process.execPath, ['-e', code, at('unref')]);
+  const child = await program(...script(code, [at('unref')]));
   assert.deepEqual(await child.end(), { code: 0, signal: null, output: 'ended by itself\n' });
   assert.equal(fs.existsSync(at('unref')), false);
 });

@@ -80,6 +80,23 @@ export async function program(command, args, options = {}) {
   };
 }
 
+/** 'node', 'bun' or 'deno'. */
+export const RUNTIME = globalThis.Deno ? 'deno' : process.versions.bun ? 'bun' : 'node';
+
+/** The options of a test that these runtimes can't pass, by name, each with the reason. */
+export function except(reasons) {
+  return { ...GUARD, skip: reasons[RUNTIME] ? `${RUNTIME}: ${reasons[RUNTIME]}` : false };
+}
+
+/** The command, and its arguments, that run this code: CommonJS, or with `module` a module. */
+export function script(code, args = [], { module = false } = {}) {
+  if (RUNTIME === 'deno') {
+    const command = ['eval', `--ext=${module ? 'mjs' : 'cjs'}`, `process.argv.splice(1, 1);${code}`];
+    return [process.execPath, [...command, ...args]];
+  }
+  return [process.execPath, [...(module ? ['--input-type=module'] : []), '-e', code, ...args]];
+}
+
 export function repeat(variable, usually) {
   return Number(process.env[variable] ?? usually);
 }

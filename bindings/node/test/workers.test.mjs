@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { connect, pair } from 'udsock';
-import { GUARD, directory, openDescriptors, program, text } from './support.mjs';
+import { GUARD, directory, openDescriptors, program, script, text } from './support.mjs';
 
 const at = directory();
 
@@ -146,8 +146,8 @@ for (const traffic of ['idle', 'traffic']) {
       for (let round = 0; round < 3; round++) {
         const name = `${traffic}-${how}-${round}`;
         fs.mkdirSync(at(name));
-        const args = ['--input-type=module', '-e', END_WORKER, at(name), traffic, how];
-        const child = await program(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+        const [command, args] = script(END_WORKER, [at(name), traffic, how], { module: true });
+        const child = await program(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
         const { code, signal, output } = await child.end();
         // What it had open is closed, and the files are gone.
         const said = how === 'exit' ? '' : '\n';
