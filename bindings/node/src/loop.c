@@ -28,7 +28,7 @@ void choose_loop(bool may_be_libuv) {
     const struct loop libuv = {
         loop_of,         uv_handle_size,   uv_poll_init,    uv_poll_start, uv_poll_stop,
         uv_prepare_init, uv_prepare_start, uv_prepare_stop, uv_close,      uv_ref,
-        uv_unref,        true,
+        uv_unref,        64,               true,
     };
     bool is_whole = uv_handle_size != NULL && uv_poll_init != NULL && uv_poll_start != NULL &&
                     uv_poll_stop != NULL && uv_prepare_init != NULL && uv_prepare_start != NULL &&

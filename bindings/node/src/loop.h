@@ -36,6 +36,8 @@ struct loop {
     void (*close)(uv_handle *handle, void (*callback)(uv_handle *handle));
     void (*ref)(uv_handle *handle);
     void (*unref)(uv_handle *handle);
+    /** So many calls are made before others have their turn: one, if promises run only then. */
+    int most_calls;
     /** Whether it calls back once more, from the loop, when the environment ends. */
     bool runs_at_end;
 };

@@ -2,6 +2,9 @@
 // rings, by a thread-safe function. All the rest is done in JavaScript's thread: which descriptor it
 // is, what is called back, which are added and removed. The thread waits meanwhile. So it knows
 // nothing of what it waits for, and nothing has to be locked.
+//
+// Each call back is one of setImmediate's: behind those every runtime runs promises and ticks, which
+// Deno does not behind the calls of a thread-safe function.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,7 +22,7 @@
 #include "loop.h"
 #include "values.h"
 
-/** So many descriptors have their turn before others of the runtime's have theirs. */
+/** So many are asked for at once. */
 enum { MOST_READY = 64 };
 
 enum { STACK_SIZE = 256 * 1024 };
@@ -54,6 +57,12 @@ struct waiter {
     size_t held;
     struct handle *closing;
     struct handle *prepared;
+    /** setImmediate, and what it is to call. */
+    napi_ref set_immediate;
+    napi_ref turn;
+    /** It will call; the thread has rung, and waits. */
+    bool has_turn;
+    bool has_rung;
     /** What is being called back: `ready[next]` and what follows. */
     struct epoll_event ready[MOST_READY];
     int next;
@@ -93,9 +102,16 @@ static bool start_thread(struct waiter *waiter) {
 
 // ---- in JavaScript's thread
 
-/** There is something to do that the thread does not know of. */
-static void ring(struct waiter *waiter) {
-    napi_call_threadsafe_function(waiter->bell, NULL, napi_tsfn_nonblocking);
+static void schedule_turn(struct waiter *waiter) {
+    napi_env env = waiter->env;
+    napi_value global, set_immediate, turn, result;
+    if (waiter->has_turn) return;
+    // (Where this fails the environment is about to end.)
+    waiter->has_turn =
+        napi_get_global(env, &global) == napi_ok &&
+        napi_get_reference_value(env, waiter->set_immediate, &set_immediate) == napi_ok &&
+        napi_get_reference_value(env, waiter->turn, &turn) == napi_ok &&
+        napi_call_function(env, global, set_immediate, 1, &turn, &result) == napi_ok;
 }
 
 static void call_prepared(struct waiter *waiter) {
@@ -103,7 +119,6 @@ static void call_prepared(struct waiter *waiter) {
         next = handle->next;
         handle->on_prepare((uv_handle *)handle);
     }
-    if (waiter->prepared != NULL) ring(waiter);
 }
 
 static void close_all(struct waiter *waiter) {
@@ -120,27 +135,56 @@ static int readiness(const struct handle *handle, uint32_t events) {
     return ready & handle->events;
 }
 
-static void call_back_ready(struct waiter *waiter) {
+/** Whether something is ready, which is found out when the last of it has been called back. */
+static bool is_ready(struct waiter *waiter) {
+    if (waiter->next < waiter->count) return true;
+    waiter->next = 0;
     waiter->count = epoll_wait(waiter->epoll, waiter->ready, MOST_READY, 0);
-    for (waiter->next = 0; waiter->next < waiter->count;) {
-        const struct epoll_event *event = &waiter->ready[waiter->next++];
-        struct handle *handle = event->data.ptr;
-        int events = handle == NULL ? 0 : readiness(handle, event->events);
-        if (events != 0) handle->on_ready((uv_handle *)handle, 0, events);
-    }
-    waiter->count = 0;
+    return waiter->count > 0;
 }
 
-/** `by`: the waiter, if its thread rang. */
+static void call_back_next(struct waiter *waiter) {
+    const struct epoll_event *event = &waiter->ready[waiter->next++];
+    struct handle *handle = event->data.ptr;
+    int events = handle == NULL ? 0 : readiness(handle, event->events);
+    if (events != 0) handle->on_ready((uv_handle *)handle, 0, events);
+}
+
+/** Only when nothing is ready any more: to wake the thread takes more than a call. */
+static void let_wait(struct waiter *waiter) {
+    waiter->has_rung = false;
+    sem_post(&waiter->done);
+}
+
+/** What is prepared comes before what is ready. */
+static napi_value take_turn(napi_env env, napi_callback_info info) {
+    (void)env;
+    (void)info;
+    struct waiter *waiter = waiter_of_thread;
+    if (waiter == NULL) return NULL;
+    waiter->has_turn = false;
+    if (waiter->prepared != NULL) {
+        call_prepared(waiter);
+    } else if (waiter->has_rung && is_ready(waiter)) {
+        call_back_next(waiter);
+    } else if (waiter->has_rung) {
+        let_wait(waiter);
+    }
+    // (What is due for setImmediate keeps the process alive.)
+    if (waiter->held == 0 && waiter->has_rung) let_wait(waiter);
+    if (waiter->prepared != NULL || waiter->has_rung) schedule_turn(waiter);
+    return NULL;
+}
+
+/** `by`: the waiter, if its thread rang; else there is something to close. */
 static void on_ring(napi_env env, napi_value callback, void *context, void *by) {
     (void)callback;
     struct waiter *waiter = context;
     // Without an environment the thread is about to be ended.
     if (env == NULL) return;
-    call_prepared(waiter);
-    if (by != NULL) call_back_ready(waiter);
-    close_all(waiter);
-    if (by != NULL) sem_post(&waiter->done);
+    if (by == NULL) return close_all(waiter);
+    waiter->has_rung = true;
+    schedule_turn(waiter);
 }
 
 static void end_waiter(void *argument) {
@@ -170,7 +214,14 @@ static bool open_descriptors(struct waiter *waiter) {
 
 static bool hang_up_bell(struct waiter *waiter) {
     napi_env env = waiter->env;
-    napi_value name = string(env, "udsock");
+    napi_value global, set_immediate, turn, name = string(env, "udsock");
+    bool has_turns =
+        napi_get_global(env, &global) == napi_ok &&
+        napi_get_named_property(env, global, "setImmediate", &set_immediate) == napi_ok &&
+        napi_create_reference(env, set_immediate, 1, &waiter->set_immediate) == napi_ok &&
+        napi_create_function(env, NULL, 0, take_turn, NULL, &turn) == napi_ok &&
+        napi_create_reference(env, turn, 1, &waiter->turn) == napi_ok;
+    if (!has_turns) return false;
     napi_status status = napi_create_threadsafe_function(env, NULL, NULL, name, 0, 1, NULL, NULL,
                                                          waiter, on_ring, &waiter->bell);
     // It keeps the process alive only as long as something is held.
@@ -253,7 +304,7 @@ static int prepare_start(uv_handle *started, uv_prepare_callback callback) {
     handle->next = waiter->prepared;
     waiter->prepared = handle;
     count_held(waiter, false, holds(handle));
-    ring(waiter);
+    schedule_turn(waiter);
     return 0;
 }
 
@@ -309,8 +360,9 @@ static void close_handle(uv_handle *closed, void (*callback)(uv_handle *handle))
     handle->on_closed = callback;
     handle->next = waiter->closing;
     waiter->closing = handle;
-    // Later, since others may be in the midst of its callback.
-    if (handle->next == NULL) ring(waiter);
+    // Later, since others may be in the midst of its callback; and the garbage collector, too.
+    if (handle->next != NULL) return;
+    napi_call_threadsafe_function(waiter->bell, NULL, napi_tsfn_nonblocking);
 }
 
 const struct loop waiting_thread = {
@@ -325,4 +377,5 @@ const struct loop waiting_thread = {
     .close = close_handle,
     .ref = ref_handle,
     .unref = unref_handle,
+    .most_calls = 1,
 };

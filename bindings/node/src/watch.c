@@ -29,9 +29,6 @@ struct watch {
     int owners;
 };
 
-/** So many calls are made before others have their turn. */
-enum { MOST_CALLS = 64 };
-
 static void let_go(struct watch *watch) {
     if (--watch->owners > 0) return;
     free(watch->handle);
@@ -89,7 +86,7 @@ static bool call_back(struct watch *watch, int64_t argument) {
 }
 
 static void accept_connections(struct watch *watch) {
-    for (int i = 0; i < MOST_CALLS && watch->is_open; i++) {
+    for (int i = 0; i < loop.most_calls && watch->is_open; i++) {
         int64_t connection = library.accept(watch->server, 0, NULL);
         if (connection == -EAGAIN || connection == -EINTR) return;
         if (!call_back(watch, connection) && connection >= 0) library.close(connection);
@@ -106,7 +103,7 @@ static void on_ready(uv_handle *handle, int status, int events) {
 /** Each call has a turn of its own, in which promises and ticks run, until nothing is due. */
 static void on_prepare(uv_handle *handle) {
     struct watch *watch = handle->data;
-    for (int i = 0; i < MOST_CALLS && watch->is_open && watch->events != 0; i++) {
+    for (int i = 0; i < loop.most_calls && watch->is_open && watch->events != 0; i++) {
         if (!call_back(watch, 0)) return;
     }
 }
