@@ -5,7 +5,7 @@ const { calls } = require('./library.js');
 const { KIND } = require('./constants.js');
 const { Connection } = require('./connection.js');
 const { DatagramSocket, createSocket } = require('./dgram.js');
-const { check, invalidArgument } = require('./errors.js');
+const { check, checkDescriptor, invalidArgument } = require('./errors.js');
 const { own } = require('./handle.js');
 const { inspect } = require('./inspect.js');
 const { Poller } = require('./poller.js');
@@ -35,6 +35,11 @@ function pair(options = {}) {
   return Array.from(both, (handle) => new Kind({ ...options, handle: own(Number(handle)) }));
 }
 
+/** Closes one that came from this library, where the runtime's own fs refuses to (Deno's). */
+function closeDescriptor(fd) {
+  check(calls.close_descriptor(checkDescriptor(fd)), 'close');
+}
+
 /** Removes this process's socket files now, as it does at its normal exit: how many. */
 function cleanup() {
   return check(calls.cleanup(), 'cleanup');
@@ -62,6 +67,7 @@ module.exports = {
   Socket,
   cleanup,
   cleanupOnSignal,
+  closeDescriptor,
   connect,
   createConnection: connect,
   createServer,

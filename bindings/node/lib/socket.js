@@ -8,7 +8,7 @@ const { connectArguments, isPath } = require('./address.js');
 const { attach } = require('./attached.js');
 const { callable, over } = require('./callable.js');
 const { EALREADY, ECANCELED, EISCONN, ENOTCONN } = require('./constants.js');
-const { check, checkDescriptor, failure, invalidArgument } = require('./errors.js');
+const { check, checkDescriptor, coded, failure, invalidArgument } = require('./errors.js');
 const { connectHandle } = require('./connecting.js');
 const { leaveAhead } = require('./ahead.js');
 const { Arrivals } = require('./arrivals.js');
@@ -52,6 +52,9 @@ class Socket extends over(net.Socket) {
   constructor(options = {}) {
     if (typeof options === 'number') options = { fd: options };
     const { receiveDescriptors, receiveCredentials } = options;
+    if (options.onread && !pipes.HAS_HANDLES) {
+      throw coded(Error, 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM', 'onread is not there in this runtime');
+    }
     const receives = Boolean(receiveDescriptors || receiveCredentials);
     const keeps = receives || Boolean(options.keepHandle);
     const { handle, isBlocking = true, ahead } =
@@ -218,9 +221,12 @@ class Socket extends over(net.Socket) {
     else super._write(data, encoding, this.#told(callback));
   }
 
-  /** Node's streams forget that what destroy() cut short has not gone. */
+  /** Node's streams forget that what destroy() cut short has not gone; Bun's have a word of its own. */
   #told(callback) {
-    return (error) => callback(error ?? (this.destroyed ? failure(ECANCELED, 'write') : null));
+    return (error) => {
+      const isCut = this.destroyed && (!error || isBunsWord(error));
+      callback(isCut ? failure(ECANCELED, 'write') : (error ?? null));
+    };
   }
 
   _writev(chunks, callback) {
@@ -375,6 +381,10 @@ class Socket extends over(net.Socket) {
   peerPidfd() {
     return this.#ask(handles.peerPidfd);
   }
+}
+
+function isBunsWord({ code }) {
+  return !pipes.HAS_HANDLES && code === 'ERR_SOCKET_CLOSED';
 }
 
 /** `(data[, encoding][, callback])`, or `{ fds }` in the encoding's place: sendDescriptors. */

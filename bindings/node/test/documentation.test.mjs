@@ -77,7 +77,8 @@ test('http: a server and http.get', GUARD, async (t) => {
     ["'http://localhost:8000/'", `{ socketPath: '${at('http')}' }`],
   ]);
   const { code, output: said } = await get.end();
-  assert.deepEqual({ code, said }, { code: 0, said: "{ data: 'Hello World!' }\n" });
+  // (However the runtime writes an object.)
+  assert.deepEqual({ code, said: said.match(/data: .(.*)['"]/)?.[1] }, { code: 0, said: 'Hello World!' });
   server.child.kill();
   await server.end();
 });

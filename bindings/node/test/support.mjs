@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
-import { promises } from 'udsock';
+import * as udsock from 'udsock';
 
 /** Says that a test takes far too long, long before the runner would. */
 export const GUARD = { timeout: 60_000 };
@@ -33,7 +33,7 @@ export const closed = (emitter) => (emitter.closed ? undefined : once(emitter, '
 
 /** A server that sends back what comes. */
 export function echoServer(address, options = {}) {
-  return promises.listen(address, { ...options, allowHalfOpen: true }, (socket) => {
+  return udsock.promises.listen(address, { ...options, allowHalfOpen: true }, (socket) => {
     socket.pipe(socket);
     socket.on('error', () => socket.destroy());
   });
@@ -83,6 +83,9 @@ export async function program(command, args, options = {}) {
 /** 'node', 'bun' or 'deno'. */
 export const RUNTIME = globalThis.Deno ? 'deno' : process.versions.bun ? 'bun' : 'node';
 
+/** Of those that came from the library: Deno's fs refuses them. */
+export const closeDescriptor = RUNTIME === 'deno' ? udsock.closeDescriptor : fs.closeSync;
+
 /** The options of a test that these runtimes can't pass, by name, each with the reason. */
 export function except(reasons) {
   return { ...GUARD, skip: reasons[RUNTIME] ? `${RUNTIME}: ${reasons[RUNTIME]}` : false };
@@ -91,8 +94,9 @@ export function except(reasons) {
 /** The command, and its arguments, that run this code: CommonJS, or with `module` a module. */
 export function script(code, args = [], { module = false } = {}) {
   if (RUNTIME === 'deno') {
-    const command = ['eval', `--ext=${module ? 'mjs' : 'cjs'}`, `process.argv.splice(1, 1);${code}`];
-    return [process.execPath, [...command, ...args]];
+    // (In its first second Deno makes descriptors for signals, and panics if there are none left.)
+    const first = "process.on('SIGWINCH', () => {}); process.argv.splice(1, 1);";
+    return [process.execPath, ['eval', `--ext=${module ? 'mjs' : 'cjs'}`, first + code, ...args]];
   }
   return [process.execPath, [...(module ? ['--input-type=module'] : []), '-e', code, ...args]];
 }

@@ -7,7 +7,7 @@ import net from 'node:net';
 import { test } from 'node:test';
 import { Connection, Socket, connect, createServer, createSocket, pair, promises } from 'udsock';
 import http from 'udsock/http';
-import { GUARD, closed, directory, program, script, text, using } from './support.mjs';
+import { GUARD, closeDescriptor, closed, directory, program, script, text, using } from './support.mjs';
 
 const at = directory();
 
@@ -51,7 +51,7 @@ for (const type of ['stream', 'seqpacket']) {
     left.end('all');
     const fd = left.release();
     assert.equal(await said, 'all');
-    fs.closeSync(fd);
+    closeDescriptor(fd);
   });
 
   test(`${type}: written, then the process ends`, GUARD, async (t) => {
