@@ -3,6 +3,7 @@
 // so does all that is built on these: TLS, HTTP, child processes.
 
 const net = require('node:net');
+const { isMainThread } = require('node:worker_threads');
 const { calls } = require('./library.js');
 const { KIND } = require('./constants.js');
 const { check, failure } = require('./errors.js');
@@ -11,6 +12,9 @@ const [CONNECTION, SERVER] = [0, 1];
 
 /** Bun has none: there a net.Socket is made over its descriptor as in attached.js. */
 const HAS_HANDLES = '_handle' in net.Socket.prototype;
+
+/** Deno leaves what it was given as a descriptor open when a worker ends. */
+const OUTLIVES_THREAD = !isMainThread && globalThis.Deno !== undefined;
 
 let Pipe;
 
@@ -34,6 +38,7 @@ function create(type) {
 /** The descriptor belongs to the handle from now on; after a failure it is closed. */
 function open(pipe, fd) {
   const result = pipe.open(fd);
+  if (result >= 0 && OUTLIVES_THREAD) calls.own_stream(fd);
   if (result >= 0) return pipe;
   calls.close_descriptor(fd);
   throw failure(result, 'open');

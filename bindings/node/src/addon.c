@@ -2,6 +2,8 @@
 // the rest.
 
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "ahead.h"
 #include "calls.h"
@@ -15,11 +17,25 @@ struct owned {
     int64_t *handles;
     size_t count;
     size_t capacity;
+    /** The sockets of its streams by their descriptors: their inodes, or 0. */
+    ino_t *streams;
+    size_t streams_count;
 };
+
+/** Where the runtime has left them open: the peers learn that nobody is there any more. */
+static void end_streams(struct owned *owned) {
+    for (size_t fd = 0; fd < owned->streams_count; fd++) {
+        struct stat socket;
+        bool is_open = owned->streams[fd] != 0 && fstat((int)fd, &socket) == 0;
+        if (is_open && socket.st_ino == owned->streams[fd]) shutdown((int)fd, SHUT_RDWR);
+    }
+    free(owned->streams);
+}
 
 static void close_owned(void *data) {
     struct owned *owned = data;
     for (size_t i = 0; i < owned->count; i++) library.close(owned->handles[i]);
+    end_streams(owned);
     free(owned->handles);
     free(owned);
 }
@@ -47,6 +63,26 @@ static napi_value call_own(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
+/** (descriptor): of a stream, which is ended if it outlives the thread. */
+static napi_value call_own_stream(napi_env env, napi_callback_info info) {
+    napi_value a[1];
+    struct stat socket;
+    read_arguments(env, info, a, 1);
+    struct owned *owned = owned_by(env);
+    int64_t fd = integer_of(env, a[0]);
+    if (owned == NULL || fstat((int)fd, &socket) != 0) return NULL;
+    size_t count = (size_t)fd + 1;
+    if (count > owned->streams_count) {
+        ino_t *streams = realloc(owned->streams, 2 * count * sizeof *streams);
+        if (streams == NULL) return NULL;
+        for (size_t i = owned->streams_count; i < 2 * count; i++) streams[i] = 0;
+        owned->streams = streams;
+        owned->streams_count = 2 * count;
+    }
+    owned->streams[fd] = socket.st_ino;
+    return NULL;
+}
+
 static napi_value call_disown_handle(napi_env env, napi_callback_info info) {
     napi_value a[1];
     read_arguments(env, info, a, 1);
@@ -63,6 +99,7 @@ static napi_value call_disown_handle(napi_env env, napi_callback_info info) {
 static napi_value load(napi_env env, napi_callback_info info) {
     static const struct function functions[] = {
         {"own", call_own},
+        {"own_stream", call_own_stream},
         {"disown_handle", call_disown_handle},
     };
     napi_value a[3], calls;

@@ -16,6 +16,19 @@ const contents = (fd) => {
   return data;
 };
 
+/** One that may be consumed: Deno must not know of it. */
+async function open(file) {
+  const fd = fs.openSync(file);
+  if (RUNTIME !== 'deno') return fd;
+  const [left, right] = pair({ type: 'seqpacket', receiveDescriptors: true });
+  await left.send('', { fds: [fd] });
+  fs.closeSync(fd);
+  const [{ fds }] = await once(right, 'data');
+  left.destroy();
+  right.destroy();
+  return fds[0];
+}
+
 test('over a stream, in order with its data', GUARD, async () => {
   const [left, right] = pair({ receiveDescriptors: true });
   const file = await fs.promises.open(at('file'));
@@ -156,7 +169,7 @@ test('consumed: the sender\'s own is closed when it has gone, or never will', GU
   const before = openDescriptors();
   for (const type of ['stream', 'seqpacket']) {
     const [left, right] = pair({ type, receiveDescriptors: true });
-    const fds = [fs.openSync(at('file')), fs.openSync(at('file'))];
+    const fds = [await open(at('file')), await open(at('file'))];
     const options = { fds, consume: true };
     await new Promise((resolve, reject) => {
       const done = (error) => (error ? reject(error) : resolve());
@@ -169,7 +182,7 @@ test('consumed: the sender\'s own is closed when it has gone, or never will', GU
     // One that has no room, and never will have any.
     right.pause();
     while (left.writableLength === 0) left.write(Buffer.alloc(32 * 1024));
-    const waiting = { fds: [fs.openSync(at('file'))], consume: true };
+    const waiting = { fds: [await open(at('file'))], consume: true };
     if (type === 'stream') left.write('x', waiting);
     else left.send('x', waiting).catch(() => {});
     left.on('error', () => {}).destroy();
@@ -198,10 +211,11 @@ test('a peer can\'t fill the table of who takes no descriptors', GUARD, async ()
 
 test('at their place among the bytes, however slowly these are read', GUARD, async () => {
   const [left, right] = pair({ receiveDescriptors: true });
+  const descriptors = [await open(at('file')), await open('/dev/null')];
   left.write('0123456789');
-  left.write('A', { fds: [fs.openSync(at('file'))], consume: true });
+  left.write('A', { fds: [descriptors[0]], consume: true });
   left.write('bcdefghi');
-  left.write('BC', { fds: [fs.openSync('/dev/null')], consume: true });
+  left.write('BC', { fds: [descriptors[1]], consume: true });
   left.end('the end');
   await once(right, 'readable');
   await new Promise((resolve) => setTimeout(resolve, 20));

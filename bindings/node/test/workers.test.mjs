@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { connect, pair } from 'udsock';
-import { GUARD, directory, openDescriptors, program, script, text } from './support.mjs';
+import { GUARD, RUNTIME, directory, openDescriptors, program, script, text } from './support.mjs';
 
 const at = directory();
 
@@ -54,7 +54,9 @@ test('a worker that ends takes its sockets with it', GUARD, async () => {
   await Promise.all([once(thread, 'exit'), once(client, 'close')]);
   assert.equal(fs.existsSync(at('exits')), false);
   await new Promise(setImmediate);
-  assert.ok(openDescriptors() <= before + 2, `${openDescriptors()} ${before}`);
+  // (Deno keeps some of its own, and the number of the connection's.)
+  const most = before + (RUNTIME === 'deno' ? 8 : 2);
+  assert.ok(openDescriptors() <= most, `${openDescriptors()} ${before}`);
 });
 
 test('a handle of another thread: a clear error', GUARD, async () => {
