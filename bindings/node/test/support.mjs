@@ -88,7 +88,9 @@ export const closeDescriptor = RUNTIME === 'deno' ? udsock.closeDescriptor : fs.
 
 /** The options of a test that these runtimes can't pass, by name, each with the reason. */
 export function except(reasons) {
-  return { ...GUARD, skip: reasons[RUNTIME] ? `${RUNTIME}: ${reasons[RUNTIME]}` : false };
+  const reason = reasons[RUNTIME];
+  if (reason) console.log(`left out on ${RUNTIME}: ${reason}`);
+  return { ...GUARD, skip: reason ?? false };
 }
 
 /** The command, and its arguments, that run this code: CommonJS, or with `module` a module. */
