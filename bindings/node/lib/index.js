@@ -35,7 +35,7 @@ function pair(options = {}) {
   return Array.from(both, (handle) => new Kind({ ...options, handle: own(Number(handle)) }));
 }
 
-/** Closes one that came from this library, where the runtime's own fs refuses to (Deno's). */
+/** Closes what came from here: Deno's fs refuses descriptors that it has not opened. */
 function closeDescriptor(fd) {
   check(calls.close_descriptor(checkDescriptor(fd)), 'close');
 }
