@@ -34,6 +34,20 @@ function command() {
   return line.trim().split(' ').filter(Boolean);
 }
 
+const TYPES = { ...GUARD, skip: RUNTIME !== 'deno' && 'tsc looks at them' };
+
+test('installed: the types, by Deno\'s compiler', TYPES, () => {
+  install();
+  const check = (code) => {
+    const imports = "import { pair } from 'udsock';\nimport http from 'udsock/http';\n";
+    fs.writeFileSync(at('types.ts'), `${imports}http.createServer();\n${code}`);
+    return spawnSync(process.execPath, ['check', 'types.ts'], { cwd: at(''), encoding: 'utf8' });
+  };
+  const right = check('const fds: number[] = pair()[0].takeFds(1); console.log(fds);');
+  assert.equal(right.status, 0, right.stderr);
+  assert.match(check('const fds: string = pair()[0].takeFds(1);').stderr, /TS2322.*number\[\]/);
+});
+
 test('installed: the README\'s program for Bun and Deno', GUARD, () => {
   install();
   const [, code] = readme.match(/```js\n(\/\/ app\.mjs\n.*?)```/s);
