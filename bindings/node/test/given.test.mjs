@@ -52,9 +52,10 @@ test('and to another thread', GUARD, async () => {
     let said = '';
     socket.on('data', (data) => (said += data)).on('end', () => socket.end('heard: ' + said));`;
   const thread = new Worker(code, { eval: true, workerData: right.release() });
+  const ended = once(thread, 'exit');
   left.end('and the rest');
   assert.equal(await text(left), 'heard: read ahead, and the rest');
-  await once(thread, 'exit');
+  await ended;
 });
 
 test('TLS: over a socket that connects later, and a server that wraps', GUARD, async (t) => {

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { GUARD, RUNTIME, directory } from './support.mjs';
+import { GUARD, RUNTIME, directory, except } from './support.mjs';
 
 const at = directory();
 const home = fileURLToPath(new URL('..', import.meta.url));
@@ -34,7 +34,7 @@ function command() {
   return line.trim().split(' ').filter(Boolean);
 }
 
-const TYPES = { ...GUARD, skip: RUNTIME !== 'deno' && 'tsc looks at them' };
+const TYPES = except({ node: 'tsc looks at the types', bun: 'it has no compiler of types' });
 
 test('installed: the types, by Deno\'s compiler', TYPES, () => {
   install();

@@ -85,10 +85,11 @@ test('a connection moves to another thread as a descriptor', GUARD, async () => 
     const socket = new udsock.Socket({ fd: data });
     socket.on('data', (question) => socket.end('worker: ' + question));`;
   const thread = worker(right.release(), code);
+  const ended = once(thread, 'exit');
   left.write('hello');
   assert.equal(await text(left), 'worker: hello');
   left.destroy();
-  assert.deepEqual(await once(thread, 'exit'), [0]);
+  assert.deepEqual(await ended, [0]);
 });
 
 /** Sockets of every kind, which answer. */
