@@ -18,8 +18,25 @@ function attach(socket, fd, isPaused, onOpen) {
     if (MARKS.includes(mark.description)) socket[mark] = false;
   }
   socket.prependOnceListener('connect', onOpen);
+  const isOwn = Object.hasOwn(socket, 'emit');
+  const { emit } = socket;
+  socket.emit = (...args) => guarded(() => emit.apply(socket, args));
   const { connect } = net.Socket.prototype;
   connect.call(socket, { fd, fdIsRawSocket: true, pauseOnConnect: isPaused });
+  if (isOwn) socket.emit = emit;
+  else delete socket.emit;
+}
+
+/** What a listener throws meanwhile Bun would take for its own failure. */
+function guarded(callback) {
+  try {
+    return callback();
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
+    });
+    return true;
+  }
 }
 
 /** A server of this class that listens, and is closed, by way of a handle as Node's has one. */
@@ -39,8 +56,10 @@ const ByHandle = (Base) =>
         throw coded(Error, 'ERR_SERVER_ALREADY_LISTEN', words);
       }
       if (callback) this.once('listening', callback);
-      if (signal?.aborted) process.nextTick(() => this.close());
-      else signal?.addEventListener('abort', () => this.close(), { once: true });
+      const abort = () => this.close();
+      if (signal?.aborted) process.nextTick(abort);
+      else signal?.addEventListener('abort', abort, { once: true });
+      this.once('close', () => signal?.removeEventListener('abort', abort));
       this._listen2();
       return this;
     }

@@ -52,7 +52,7 @@ function ofServer(fd) {
   return open(create(SERVER), fd);
 }
 
-/** From now on the handle's stream is read by somebody else, who is told when to start and to stop. */
+/** From now on the handle's stream is read by somebody else, who is told when to start and stop. */
 function readBy(handle, start, stop) {
   if (!HAS_HANDLES) {
     handle.pause();

@@ -99,7 +99,9 @@ const Listening = (Base) =>
       const handle = openSocket(how);
       let pipe = { close() {} };
       try {
-        if (pipes.HAS_HANDLES) pipe = pipes.ofServer(check(calls.duplicate(calls.fd(handle)), 'dup'));
+        if (pipes.HAS_HANDLES) {
+          pipe = pipes.ofServer(check(calls.duplicate(calls.fd(handle)), 'dup'));
+        }
       } catch (error) {
         handles.close(handle);
         throw error;

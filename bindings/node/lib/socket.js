@@ -53,7 +53,8 @@ class Socket extends over(net.Socket) {
     if (typeof options === 'number') options = { fd: options };
     const { receiveDescriptors, receiveCredentials } = options;
     if (options.onread && !pipes.HAS_HANDLES) {
-      throw coded(Error, 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM', 'onread is not there in this runtime');
+      const code = 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM';
+      throw coded(Error, code, 'onread is not there in this runtime');
     }
     const receives = Boolean(receiveDescriptors || receiveCredentials);
     const keeps = receives || Boolean(options.keepHandle);
@@ -68,9 +69,12 @@ class Socket extends over(net.Socket) {
     this.#localAddress = options.localAddress;
     if (receives) this.#arrivals = new Arrivals(this, receiveDescriptors, receiveCredentials);
     if (!isOurs) return;
-    if (!pipes.HAS_HANDLES) this.#attach(handle, keeps, options.pauseOnCreate);
+    if (!pipes.HAS_HANDLES) {
+      const error = this.#attach(handle, keeps, options.pauseOnCreate);
+      if (error) throw error;
+    }
     if (ahead !== undefined) this.unshift(ahead);
-    if (keeps) this.#keep(handle);
+    if (keeps && pipes.HAS_HANDLES) this.#keep(handle);
     if (receives && !options.pauseOnCreate) this.read(0);
   }
 
@@ -121,11 +125,8 @@ class Socket extends over(net.Socket) {
   /** What went wrong. */
   #open(pipe, handle, hasFile) {
     const keeps = hasFile || this.#arrivals !== undefined;
+    if (!pipe) return this.#attach(handle, keeps);
     try {
-      if (!pipe) {
-        this.#attach(handle, keeps);
-        return undefined;
-      }
       pipes.open(pipe, descriptorOf(handle, keeps));
       if (keeps) this.#keep(handle);
       return undefined;
@@ -137,11 +138,20 @@ class Socket extends over(net.Socket) {
 
   // ---- where there are no handles of Node's
 
-  #attach(handle, keeps, isPaused) {
+  /** What went wrong. */
+  #attach(handle, keeps, isPaused = false) {
+    let fd;
+    try {
+      fd = descriptorOf(handle, keeps);
+    } catch (error) {
+      if (keeps) handles.close(handle);
+      return error;
+    }
     const onOpen = () => {
       if (keeps) this.#keep(handle);
     };
-    attach(this, descriptorOf(handle, keeps), isPaused, onOpen);
+    attach(this, fd, isPaused, onOpen);
+    return undefined;
   }
 
   #connectAttached(options, listener) {
@@ -221,7 +231,7 @@ class Socket extends over(net.Socket) {
     else super._write(data, encoding, this.#told(callback));
   }
 
-  /** Node's streams forget that what destroy() cut short has not gone; Bun's have a word of its own. */
+  /** Node's streams forget that what destroy() cut short has not gone; Bun's have their own word. */
   #told(callback) {
     return (error) => {
       const isCut = this.destroyed && (!error || isBunsWord(error));
@@ -299,15 +309,20 @@ class Socket extends over(net.Socket) {
     await closed;
   }
 
+  /** Not before it connects: then Node says it again. */
+  #setRef(isRef) {
+    if (this._handle || this.connecting) this.#isRef = isRef;
+  }
+
   ref() {
-    this.#isRef = true;
+    this.#setRef(true);
     super.ref();
     this.#kept?.ref();
     return this;
   }
 
   unref() {
-    this.#isRef = false;
+    this.#setRef(false);
     super.unref();
     this.#kept?.unref();
     return this;

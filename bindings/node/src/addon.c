@@ -1,5 +1,5 @@
-// The Node-API module: one function, load(file, version, whether there is a libuv), whose result has
-// the rest.
+// The Node-API module: one function, load(file, version, whether there is a libuv), whose result
+// has the rest.
 
 #include <stdlib.h>
 #include <sys/socket.h>

@@ -1,10 +1,10 @@
 // A loop where the runtime has none for us. A thread waits until some descriptor is ready, and then
-// rings, by a thread-safe function. All the rest is done in JavaScript's thread: which descriptor it
-// is, what is called back, which are added and removed. The thread waits meanwhile. So it knows
+// rings, by a thread-safe function. All the rest is done in JavaScript's thread: which descriptor
+// it is, what is called back, which are added and removed. The thread waits meanwhile. So it knows
 // nothing of what it waits for, and nothing has to be locked.
 //
-// Each call back is one of setImmediate's: behind those every runtime runs promises and ticks, which
-// Deno does not behind the calls of a thread-safe function.
+// Each call back is one of setImmediate's: behind those every runtime runs promises and ticks,
+// which Deno does not behind the calls of a thread-safe function.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,6 +24,9 @@
 
 /** So many are asked for at once. */
 enum { MOST_READY = 64 };
+
+/** So many turns in a row are for what is prepared, before something that is ready has one. */
+enum { MOST_PREPARED = 64 };
 
 enum { STACK_SIZE = 256 * 1024 };
 
@@ -57,6 +60,8 @@ struct waiter {
     size_t held;
     struct handle *closing;
     struct handle *prepared;
+    /** So many turns were theirs. */
+    int turns_of_prepared;
     /** setImmediate, and what it is to call. */
     napi_ref set_immediate;
     napi_ref turn;
@@ -163,12 +168,13 @@ static napi_value take_turn(napi_env env, napi_callback_info info) {
     struct waiter *waiter = waiter_of_thread;
     if (waiter == NULL) return NULL;
     waiter->has_turn = false;
-    if (waiter->prepared != NULL) {
+    bool is_their_turn = !waiter->has_rung || waiter->turns_of_prepared++ < MOST_PREPARED;
+    if (waiter->prepared != NULL && is_their_turn) {
         call_prepared(waiter);
-    } else if (waiter->has_rung && is_ready(waiter)) {
-        call_back_next(waiter);
-    } else if (waiter->has_rung) {
-        let_wait(waiter);
+    } else {
+        waiter->turns_of_prepared = 0;
+        if (waiter->has_rung && is_ready(waiter)) call_back_next(waiter);
+        else if (waiter->has_rung) let_wait(waiter);
     }
     // (What is due for setImmediate keeps the process alive.)
     if (waiter->held == 0 && waiter->has_rung) let_wait(waiter);

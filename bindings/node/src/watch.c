@@ -120,7 +120,8 @@ static struct watch *allocate(bool has_descriptor) {
     struct watch *watch = calloc(1, sizeof *watch);
     if (watch == NULL) return NULL;
     watch->has_descriptor = has_descriptor;
-    watch->handle = calloc(1, loop.handle_size(has_descriptor ? UV_POLL_HANDLE : UV_PREPARE_HANDLE));
+    int type = has_descriptor ? UV_POLL_HANDLE : UV_PREPARE_HANDLE;
+    watch->handle = calloc(1, loop.handle_size(type));
     if (watch->handle == NULL) {
         free(watch);
         return NULL;

@@ -178,7 +178,7 @@ test('consumed: the sender\'s own is closed when it has gone, or never will', GU
     });
     const [data] = await once(right, 'data');
     for (const fd of data.fds ?? right.takeFds()) assert.equal(contents(fd), 'what is in the file');
-    for (const fd of fds) assert.throws(() => fs.readlinkSync(`/proc/self/fd/${fd}`), { code: 'ENOENT' });
+    for (const fd of fds) assert.equal(fs.existsSync(`/proc/self/fd/${fd}`), false);
     // One that has no room, and never will have any.
     right.pause();
     while (left.writableLength === 0) left.write(Buffer.alloc(32 * 1024));

@@ -8,8 +8,8 @@ import { pipeline } from 'node:stream/promises';
 import { test } from 'node:test';
 import { Socket, connect, createServer, pair, promises } from 'udsock';
 import {
-  GUARD, RUNTIME, closeDescriptor, closed, directory, echoServer, except, openDescriptors, program, script,
-  text, using,
+  GUARD, RUNTIME, closeDescriptor, closed, directory, echoServer, except, openDescriptors, program,
+  script, text, using,
 } from './support.mjs';
 
 const at = directory();
@@ -319,6 +319,44 @@ test('what a callback throws does not keep the others waiting', GUARD, async () 
   assert.equal(status, 0);
   const lines = output.trim().split('\n');
   assert.deepEqual(lines.sort(), ['0 x', '1 x', '2 x', 'thrown by the program']);
+});
+
+test('what a listener of connect throws is no failure of the socket', GUARD, async () => {
+  const code = `
+    const { connect, createServer } = require('udsock');
+    console.log('ready');
+    process.on('uncaughtException', (error) => console.log(error.message));
+    const server = createServer((socket) => socket.pipe(socket)).listen(process.argv[1], () => {
+      const client = connect(process.argv[1], () => {
+        client.on('error', (error) => console.log('not ' + error.message));
+        client.on('data', (data) => console.log(data.toString())).on('end', () => server.close());
+        client.end('sent');
+        throw new Error('thrown by the program');
+      });
+    });`;
+  const child = await program(...script(code, [at('throws')]));
+  const output = 'thrown by the program\nsent\n';
+  assert.deepEqual(await child.end(), { code: 0, signal: null, output });
+});
+
+test('many clients in one turn after the other do not keep a server waiting', GUARD, async (t) => {
+  let [connected, accepted] = [0, 0];
+  const server = createServer((socket) => {
+    accepted += 1;
+    socket.on('error', () => {}).destroy();
+  });
+  using(t, await once(server.listen(at('turns')), 'listening').then(() => server));
+  await new Promise((resolve, reject) => {
+    const next = () => {
+      if (accepted >= 10) return resolve();
+      if (connected++ > 4_000) return reject(new Error(`${accepted} accepted`));
+      const client = connect(at('turns'), () => {
+        client.on('error', () => {}).destroy();
+        next();
+      });
+    };
+    next();
+  });
 });
 
 test('a descriptor is adopted, and given away', GUARD, async () => {
