@@ -29,6 +29,10 @@ impl Declaration {
         let comment: String = comment.lines().map(line).collect();
         let (kind, name) = match code {
             _ if code.starts_with("#define") => (Kind::Constant, words(code).nth(1)),
+            // A function's: typedef int32_t (*name)(int32_t argument);
+            _ if code.starts_with("typedef") && code.contains("(*") => {
+                (Kind::Type, code.split("(*").nth(1).and_then(|rest| words(rest).next()))
+            }
             _ if code.starts_with("typedef") => (Kind::Type, words(code).last()),
             _ => (Kind::Function, words(code.split('(').next().unwrap()).last()),
         };

@@ -9,10 +9,12 @@ use crate::header::{BOTTOM, RULE};
 use crate::version::with_version;
 
 /// The sections, in the order in which a reader wants them.
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 18] = [
+    "codes",
     "error",
-    "socket",
+    "basics",
     "open",
+    "socket",
     "descriptor",
     "activation",
     "transfer",
@@ -23,6 +25,8 @@ const SECTIONS: [&str; 14] = [
     "inspection",
     "cleanup",
     "poller",
+    "counters",
+    "log",
     "version",
 ];
 
@@ -88,7 +92,7 @@ fn declarations(file: &Path) -> String {
         ..Default::default()
     };
     let mut text = Vec::new();
-    structs(file)
+    types(file)
         .into_iter()
         .fold(cbindgen::Builder::new().with_config(config), cbindgen::Builder::include_item)
         .with_src(file)
@@ -118,13 +122,18 @@ fn tidy(text: &str) -> String {
     out
 }
 
-/// The public structs of a module, which cbindgen would leave out where no function of
-/// the same module takes them.
-fn structs(file: &Path) -> Vec<String> {
+/// The public types of a module, which cbindgen would leave out where no function of the same
+/// module takes them.
+fn types(file: &Path) -> Vec<String> {
     let source = fs::read_to_string(file).unwrap_or_else(|error| panic!("{file:?}: {error}"));
     source
         .lines()
-        .filter_map(|line| line.strip_prefix("pub struct ")?.strip_suffix(" {").map(Into::into))
+        .filter_map(|line| {
+            let structure =
+                line.strip_prefix("pub struct ").and_then(|rest| rest.strip_suffix(" {"));
+            let alias = || line.strip_prefix("pub type ")?.split(' ').next();
+            structure.or_else(alias).map(Into::into)
+        })
         .collect()
 }
 

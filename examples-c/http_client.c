@@ -2,6 +2,9 @@
  * GETs a path over a socket file: the status line goes to stderr, the body to stdout. The
  * exit status is 0 only if the server says 2xx and the body is whole.
  *
+ * The request ends with an empty line, and nothing is shut down: many servers take who has ended
+ * his side for a client that has gone, and close without an answer.
+ *
  *     build/http_server /tmp/http.sock
  *     build/http_client /tmp/http.sock /      (in another terminal)
  */

@@ -1,70 +1,103 @@
 /*
  * libudsock: Unix domain sockets (stream, datagram, seqpacket) on Linux.
  *
- * A server and a client:
+ * A server that answers one client after the other, and a client:
  *
  *     udsock_error err = UDSOCK_ERROR_INIT;
  *     udsock_t server = udsock_open_server(UDSOCK_STREAM, "/tmp/echo.sock", NULL, &err);
  *     if (server < 0) { fprintf(stderr, "%s\n", err.message); return 1; }
- *     udsock_t peer = udsock_accept(server, UDSOCK_FOREVER, NULL);
- *     int64_t n = udsock_recv(peer, buffer, sizeof buffer, UDSOCK_FOREVER);
- *     udsock_send_all(peer, buffer, (size_t)n, UDSOCK_FOREVER, NULL);
- *     udsock_close(peer);
- *     udsock_close(server);
+ *     for (;;) {
+ *         udsock_t peer = udsock_accept(server, UDSOCK_FOREVER, NULL);
+ *         int64_t n = udsock_recv(peer, buffer, sizeof buffer, UDSOCK_FOREVER);
+ *         if (n > 0) udsock_send_all(peer, buffer, (size_t)n, UDSOCK_FOREVER, NULL);
+ *         udsock_close(peer);
+ *     }
  *
  *     udsock_t client = udsock_open_client(UDSOCK_STREAM, "/tmp/echo.sock", NULL, &err);
  *
  * The other kinds are UDSOCK_SEQPACKET and UDSOCK_DGRAM (udsock_open_datagram).
  *
+ * Most programs need ten calls:
+ *
+ *     udsock_open_server, udsock_accept     a server, and its next client
+ *     udsock_open_client                    a client
+ *     udsock_open_datagram                  a datagram socket
+ *     udsock_send_all, udsock_recv          bytes of a stream, or a message
+ *     udsock_send_to, udsock_recv_from      a datagram, and whom it is to or from
+ *     udsock_peer_credentials               who the peer is
+ *     udsock_close                          the end; it removes the server's file
+ *
+ * The sections of this header, in their order:
+ *
+ *     Codes of this library's own
+ *     Errors in words
+ *     Handles, kinds, how to bind and how to connect
+ *     In one call: what most programs need (a server, a client, a datagram socket, a pair)
+ *     Step by step: POSIX's verbs (create, bind, listen, accept, connect, shutdown, close)
+ *     Descriptors in and out: adopt one, borrow one, release one
+ *     Activation: sockets that a service manager passed
+ *     Data: send and receive: some, all, parts, with addresses
+ *     Messages, many in one call: with descriptors and credentials
+ *     Who is at the other end, and who may be
+ *     Properties of a socket
+ *     Addresses
+ *     What is at an address
+ *     Clean-up
+ *     Many sockets, few calls: the poller
+ *     Counters
+ *     What the library does by itself: a log
+ *     Version
+ *
  * Conventions, the same for every call:
  *
- * Results. 0 and above is success: a handle, a count, or 0. Below 0 is an error:
- * -errno as the system gives it (-EAGAIN, -ECONNREFUSED), or one of this library's
- * own codes (UDSOCK_EOF, UDSOCK_CLOSED, UDSOCK_PANIC), which lie below -4096.
- * errno itself is not used.
+ * Results. 0 and above is success: a handle, a count, or 0. Below 0 is an error: -errno as the
+ * system gives it (-EAGAIN, -ECONNREFUSED), or one of this library's own codes (UDSOCK_EOF,
+ * UDSOCK_CLOSED, UDSOCK_PANIC), which lie below -4096. The library does not use errno itself.
  *
- * Handles. A udsock_t is a number, not a descriptor and not a pointer. A handle
- * that was closed, or never was one, gets -EBADF from every call; it never reaches
- * another socket, nor one of another copy of the library in the program. A poller's
- * is -ENOTSOCK where a socket's is needed, a socket's -EINVAL where a poller's is. It
- * fits into a double exactly, and is 2^32 or more.
+ * Handles. A udsock_t is a number. It is neither a descriptor nor a pointer. It is 2^32 or more,
+ * and fits into a double exactly. Every call returns -EBADF for a handle that was closed, or never
+ * was one; such a handle never reaches another socket, nor a socket of another copy of the library
+ * in the program. A poller's handle is -ENOTSOCK where a socket's is needed, and a socket's handle
+ * is -EINVAL where a poller's is needed.
  *
- * Time. Every call that can wait takes timeout_ms: UDSOCK_FOREVER, 0 for not at all
- * (-EAGAIN if the call would have to wait), or milliseconds (-ETIMEDOUT after them,
- * never earlier). Less than UDSOCK_FOREVER is -EINVAL.
+ * Time. Every call that can wait takes timeout_ms. UDSOCK_FOREVER: as long as it takes. 0: not at
+ * all (-EAGAIN if the call would have to wait). Above 0: milliseconds (-ETIMEDOUT after them, never
+ * earlier). Less than UDSOCK_FOREVER is -EINVAL.
  *
- * Signals. A signal handler that runs during a wait ends it with -EINTR; nothing is
- * lost, call again. SIGPIPE is never raised. The library installs no handler unless
- * it is asked to (udsock_cleanup_on_signal).
+ * Signals. A signal handler that runs during a wait ends it with -EINTR. Nothing is lost: call
+ * again. The library never raises SIGPIPE. It installs no handler unless it is asked to
+ * (udsock_cleanup_on_signal).
  *
- * The end. UDSOCK_EOF says that the peer sends no more. 0 is never the end: it is an
- * empty message, which datagram and seqpacket sockets really have.
+ * The end. UDSOCK_EOF says that the peer sends no more. 0 is never the end: it is an empty message,
+ * which datagram and seqpacket sockets really have.
  *
- * Outputs are written only on success, except where progress is reported. Buffers to
- * receive into must not be of size 0, and no length may be above SSIZE_MAX: -EINVAL.
- * A NULL where something is needed is -EINVAL.
+ * Outputs. A call writes them only on success, except where it reports progress. A buffer to
+ * receive into must not be of size 0, and no length may be above SSIZE_MAX: -EINVAL. A NULL where
+ * something is needed is -EINVAL.
  *
- * Memory. A call that lacks some returns -ENOMEM, and nothing is lost: call again. It never
- * ends the program.
+ * Memory. A call that lacks memory returns -ENOMEM. Nothing is lost: call again. It never ends the
+ * program.
  *
- * Threads. Every call may be made from every thread, also on the same handle.
- * udsock_close ends the calls that wait on the handle: they return UDSOCK_CLOSED. No call
- * is a cancellation point: pthread_cancel ends a thread after the call has returned. To
- * end one that waits, close the handle, or udsock_poller_wake, and then join the thread.
+ * Threads. Every thread may make every call, also on the same handle. udsock_close ends the calls
+ * that wait on the handle: they return UDSOCK_CLOSED. No call is a cancellation point: a thread
+ * that pthread_cancel asks to end does so after the call has returned. To end a thread that waits,
+ * close the handle, or call udsock_poller_wake, and then join the thread.
  *
- * Processes. A forked child may make every call, whatever other threads of its parent did
- * at that moment: no call waits for one of them, unless the C library does, in the first
- * look-up of a user's or a group's name. A child of vfork may make none.
+ * Processes. A forked child may make every call, whatever other threads of its parent did at that
+ * moment. No call waits for one of them, with one exception that is the C library's: the first
+ * look-up of a user's or a group's name. A child of vfork may make no call.
  *
- * Options are structs whose first field is their size: set it to sizeof. NULL stands
- * for all defaults, and so does 0 in every field. Unknown flags and reserved fields
- * that are not 0 are -EINVAL. A longer struct than this library knows is welcome if
- * the rest is 0, else -E2BIG.
+ * Options are structs whose first field is their size: set it to sizeof. NULL stands for all
+ * defaults, and so does 0 in every field. Unknown flags and reserved fields that are not 0 are
+ * -EINVAL. A struct that is longer than this library knows is accepted if the rest is 0, else it
+ * is -E2BIG.
  *
- * Addresses are text. A path of up to 4095 bytes, however short sun_path is. "@name":
- * an abstract name, which has no file; behind the "@" the escapes \0, \\ and \xNN
- * stand for any byte. "@" alone: a name that the kernel picks. For a file whose name
- * begins with "@" write "./@name". Nothing is ever cut to fit.
+ * Addresses are text. A path has up to 4095 bytes, however short sun_path is. "@name" is an
+ * abstract name, which has no file; behind the "@" the escapes \0, \\ and \xNN stand for any byte,
+ * and \z at the end for NULs up to the end of sun_path (108 bytes). Some programs bind such names,
+ * which are others: "abns@name" of HAProxy and "\0name" of Node.js 20 are "@name\z", uWSGI's "@name"
+ * is "@name\0", and PostgreSQL's is "@name/.s.PGSQL.5432". "@" alone is a name that the kernel picks.
+ * For a file whose name begins with "@" write "./@name". The library never cuts an address to fit.
  *
  * Descriptors are close-on-exec from the first moment.
  */
@@ -96,7 +129,7 @@ extern "C" {
 #endif
 
 /* ------------------------------------------------------------------------
- * Errors
+ * Codes of this library's own
  */
 
 /** The end: the peer sends no more. It may still receive. */
@@ -106,18 +139,22 @@ extern "C" {
 #define UDSOCK_CLOSED -4098
 
 /**
- * An error inside the library, reported rather than let loose on the program. Please
- * report it too.
+ * An error inside the library. The call reports it instead of ending the program. Please
+ * report it to the project.
  */
 #define UDSOCK_PANIC -4099
+
+/* ------------------------------------------------------------------------
+ * Errors in words
+ */
 
 /** The size of the text in a udsock_error, its NUL included. */
 #define UDSOCK_MESSAGE_SIZE 256
 
 /**
- * What went wrong, in words. The calls that open, bind, connect, adopt and inspect take
- * one as their last argument, or NULL. It is the caller's; initialise it with
- * UDSOCK_ERROR_INIT. It is written only if the call fails.
+ * What went wrong, in words. The calls that open, bind, connect, adopt and inspect take one as
+ * their last argument, or NULL. The struct is the caller's: initialise it with
+ * UDSOCK_ERROR_INIT. A call writes it only if it fails.
  */
 typedef struct udsock_error {
     /** sizeof(udsock_error). 0 counts as 264, the size of the first version. */
@@ -125,9 +162,9 @@ typedef struct udsock_error {
     /** The code that the call returned. */
     int32_t code;
     /**
-     * What was tried, on which address, what stood in the way and what to do:
-     * "open server /run/app.sock: a regular file is there, which is not a socket; it
-     * was left alone. Remove it or choose another path". Always ends with a NUL.
+     * What was tried, on which address, what stood in the way, and what to do: "open server
+     * /run/app.sock: a regular file is there, which is not a socket; it was left alone. Remove
+     * it or choose another path". The text always ends with a NUL.
      */
     char message[UDSOCK_MESSAGE_SIZE];
 } udsock_error;
@@ -135,8 +172,8 @@ typedef struct udsock_error {
 /**
  * The name of a code, such as "EADDRINUSE" or "UDSOCK_EOF".
  *
- * Returns a static string for every number: "OK" for 0 and above, "UNKNOWN" for what is no
- * code.
+ * Returns a static string for every number: "OK" for 0 and above, "UNKNOWN" for a number that
+ * is no code.
  */
 const char *udsock_error_name(int64_t code);
 
@@ -148,15 +185,18 @@ const char *udsock_error_name(int64_t code);
 const char *udsock_error_text(int64_t code);
 
 /* ------------------------------------------------------------------------
- * Sockets: POSIX's verbs, one step each
+ * Handles, kinds, how to bind and how to connect
  */
 
 /** A kind of socket: bytes in order, without bounds, over a connection (SOCK_STREAM). */
 #define UDSOCK_STREAM 1
 
 /**
- * A kind of socket: messages, each on its own, without a connection (SOCK_DGRAM). On
- * Unix sockets none is lost, doubled or overtaken.
+ * A kind of socket: messages, each on its own, without a connection (SOCK_DGRAM). The kernel
+ * of a Unix socket loses, doubles and reorders none of those that it has taken: a full queue
+ * makes the sender wait. A message can be lost only with its receiver: in the queue of a
+ * socket that is closed or connects anew, or in what a poller keeps for it
+ * (udsock_poller_send).
  */
 #define UDSOCK_DGRAM 2
 
@@ -166,104 +206,113 @@ const char *udsock_error_text(int64_t code);
 /** For timeout_ms: wait as long as it takes. */
 #define UDSOCK_FOREVER -1
 
-/** For udsock_shutdown: nothing more will be received. */
-#define UDSOCK_READ 1
-
-/** For udsock_shutdown: nothing more will be sent. The peer sees the end. */
-#define UDSOCK_WRITE 2
-
 /**
- * Bind flag: take the path over, from a live server too. The new server gets the path
- * when it listens, with its mode and owner, in one step: clients that connect in a loop
- * see no error. The old server keeps the connections that it has and those in its queue;
- * its UDSOCK_OPTION_OWNS_FILE turns 0. It should accept until nothing has come for a
- * while (100 ms, say: a client may have looked the path up just before), then close. Peers
- * are shown a private name of the same directory (".udsock-..."), under which the socket
- * was bound. Where renames know no flags (most file systems that are programs, FUSE, and NFS;
- * or a filter refuses renameat2(2)) there are two steps under the lock: at a free path a file
- * without a server stands for an instant first, which refuses clients (ECONNREFUSED); at a
- * taken one, what is no socket and comes there between the look and the rename is lost. Not
- * for datagrams: -EOPNOTSUPP.
+ * Bind flag: take the path over, from a live server too. The new server gets the path when it
+ * listens, with its mode and owner, in one step: clients that connect in a loop see no error.
+ * The old server keeps its connections and its queue; its UDSOCK_OPTION_OWNS_FILE turns 0. It
+ * should go on accepting until nothing has come for a while (100 ms, say: a client may have
+ * looked the path up just before), and then close. Peers are shown a private name in the same
+ * directory (".udsock-..."): the socket was bound there first.
+ *
+ * Some file systems know no flags of renames (most that are programs, FUSE; NFS), and a filter
+ * of system calls may refuse renameat2(2). Then a takeover is two steps under the lock. At a
+ * free path a file without a server stands for an instant first, and refuses clients
+ * (ECONNREFUSED). At a taken path, a file that is no socket is lost if it comes there between
+ * the look and the rename.
+ *
+ * Not for datagrams: -EOPNOTSUPP.
  */
 #define UDSOCK_REPLACE 1
 
-/** Bind flag: a dead server's file is left where it is: -EADDRINUSE. */
+/** Bind flag: leave a dead server's file where it is. The bind is -EADDRINUSE then. */
 #define UDSOCK_NO_RECLAIM 2
 
-/** Bind flag: the file stays when the socket is closed. */
+/** Bind flag: leave the file when the socket is closed. */
 #define UDSOCK_KEEP_FILE 4
 
 /**
- * Bind flag: make the directories that are missing, with mode 0755 less the umask. If the
- * socket's directory, or the one in which the first was made, may be written by everyone
- * and has no sticky bit: -EPERM.
+ * Bind flag: make the directories that are missing, with mode 0755 less the umask. -EPERM if
+ * everyone may write the socket's directory, or the one in which the first directory was made,
+ * and it has no sticky bit.
  */
 #define UDSOCK_MAKE_PARENTS 8
 
 /**
- * Connect flag: while there is no server (no file: ENOENT; nobody behind it:
- * ECONNREFUSED) try again, with pauses that grow from 50 microseconds to 20 ms, until
- * the timeout.
+ * Bind flag: the server gets its path back when it has lost it. A server loses its path when
+ * somebody removes the file (a program that was replaced and removes its path when it ends; a
+ * clean-up of /tmp), or when another program takes the path, as many servers do. It stays the
+ * same socket, with its queue and its connections. It gets the path back at once while
+ * udsock_accept or a poller waits for it (but not a forked child's poller), and else when the
+ * program reads UDSOCK_OPTION_OWNS_FILE. UDSOCK_OPTION_RESTORED counts how often.
+ *
+ * A server with UDSOCK_REPLACE takes the path all the same, and keeps it: two servers of this
+ * library never take it from each other in turn. Another program, whose file this server
+ * replaces, runs on without a path. The server does not get the path back from a program that
+ * takes it more than 8 times in a minute, nor while it can't (no rights, no descriptors,
+ * something there that is no socket): then UDSOCK_OPTION_OWNS_FILE is 0.
+ *
+ * For this the file has a second name beside the path, ".udsock-...-spare", as long as the
+ * server lives, and the process has two descriptors more (inotify). -EOPNOTSUPP: the file
+ * system has no links, or a datagram socket. -EACCES: the mode does not let the file's owner
+ * read it, and that is not root. -EADDRINUSE: another server has this flag for this path.
+ */
+#define UDSOCK_RESTORE_FILE 16
+
+/**
+ * Connect flag: while there is no server (no file: ENOENT; nobody behind it: ECONNREFUSED) try
+ * again until the timeout, with pauses that grow from 50 microseconds to 20 ms. Many servers
+ * make their file first and open it to others afterwards: so the call also tries again, for a
+ * second, after EACCES and EPERM.
  */
 #define UDSOCK_RETRY 1
 
-/** Connect flag: if the server's queue is full return -EAGAIN instead of waiting. */
+/** Connect flag: return -EAGAIN if the server's queue is full, instead of waiting. */
 #define UDSOCK_DONT_WAIT 2
 
 /**
- * A handle: a socket or a poller of this process, from 2^32 to 2^53 - 1. A result of this
- * type below 0 is an error code.
+ * A handle: a socket or a poller of this process, a number from 2^32 to 2^53 - 1. A result of
+ * this type that is below 0 is an error code.
  */
 typedef int64_t udsock_t;
 
 /**
- * How to bind. An abstract name has no file: for one, everything but backlog,
- * UDSOCK_NO_RECLAIM and UDSOCK_KEEP_FILE is -EINVAL.
+ * How to bind. An abstract name has no file: it takes backlog, UDSOCK_NO_RECLAIM and
+ * UDSOCK_KEEP_FILE, and everything else is -EINVAL.
  */
 typedef struct udsock_bind_options {
     /** sizeof(udsock_bind_options). */
     uint32_t size;
-    /** UDSOCK_REPLACE, UDSOCK_NO_RECLAIM, UDSOCK_KEEP_FILE, UDSOCK_MAKE_PARENTS, or 0. */
+    /**
+     * UDSOCK_REPLACE, UDSOCK_NO_RECLAIM, UDSOCK_KEEP_FILE, UDSOCK_MAKE_PARENTS,
+     * UDSOCK_RESTORE_FILE, or 0.
+     */
     uint32_t flags;
     /**
-     * The permission bits of the socket file, exactly these, whatever the umask; to
-     * connect takes the write bit. They hold from the first moment; where the umask
-     * has to be overruled the file is narrower for an instant, never wider. They are looked
-     * at again: a file system that does not keep them is -EOPNOTSUPP, and no file is left.
-     * 0: 0777 less the umask, or what the file system makes of that.
+     * The permission bits of the socket file, exactly these, whatever the umask is. A client
+     * needs the write bit to connect. They hold from the first moment: where the umask has to
+     * be overruled, the file has fewer bits for an instant, never more. The call reads them
+     * back: if the file system does not keep them, it is -EOPNOTSUPP, and no file is left. 0:
+     * 0777 less the umask, or what the file system makes of that.
      */
     uint32_t mode;
     /**
-     * For udsock_open_server: how many connections may wait to be accepted. 0 and below:
-     * as many as the system allows (net.core.somaxconn). After udsock_bind it is
-     * udsock_listen that says so.
+     * How many connections may wait to be accepted. Only udsock_open_server uses it; after
+     * udsock_bind, the argument of udsock_listen says how many. 0 and below: as many as the
+     * system allows (net.core.somaxconn).
      */
     int32_t backlog;
     /**
-     * The file's owner: a user's name or number. Until it is set nobody can connect.
-     * NULL: who makes it. Nobody of this name: -EINVAL. To give a file away takes
-     * privilege: -EPERM. A file system that keeps no owners: -EOPNOTSUPP.
+     * The file's owner: a user's name or number. Nobody can connect before the owner is set.
+     * NULL: the user who makes it. -EINVAL: there is no such user. -EPERM: to give a file away
+     * takes privilege. -EOPNOTSUPP: the file system keeps no owners.
      */
     const char *user;
-    /** The file's group, likewise. NULL: as the system sets it. */
+    /**
+     * The file's group: a group's name or number. NULL: as the system sets it. The errors are
+     * those of user.
+     */
     const char *group;
 } udsock_bind_options;
-
-/** A process, and the user and group it acts for. Each of them is known or unknown by itself. */
-typedef struct udsock_credentials {
-    /**
-     * The process. 0: unknown. A process of a PID namespace that this one does not see has no
-     * number here; its user and group are known all the same.
-     */
-    int32_t pid;
-    /**
-     * Its effective user. UINT32_MAX: unknown, or a user whom this user namespace has no
-     * number for.
-     */
-    uint32_t uid;
-    /** Its effective group. UINT32_MAX: likewise. */
-    uint32_t gid;
-} udsock_credentials;
 
 /** How to connect. */
 typedef struct udsock_connect_options {
@@ -272,184 +321,53 @@ typedef struct udsock_connect_options {
     /** UDSOCK_RETRY or UDSOCK_DONT_WAIT, not both, or 0. */
     uint32_t flags;
     /**
-     * How long to wait for room in the server's queue, and for the server with
-     * UDSOCK_RETRY, in milliseconds. 0 and UDSOCK_FOREVER: as long as it takes.
+     * How long to wait for room in the server's queue, and with UDSOCK_RETRY for the server,
+     * in milliseconds. 0 and UDSOCK_FOREVER: as long as it takes.
      */
     int32_t timeout_ms;
     /** 0. */
     uint32_t reserved;
     /**
-     * An address to bind the client to first, so that the server sees who calls and
-     * can answer datagrams: a path, "@name", or "@" for a name that the kernel picks.
-     * NULL: none.
+     * An address to bind the client to first, so that the server sees who calls and can answer
+     * datagrams: a path, "@name", or "@" for a name that the kernel picks. NULL: none.
      */
     const char *local_address;
 } udsock_connect_options;
 
 /**
- * A new socket, without a name or a peer. `kind`: UDSOCK_STREAM, UDSOCK_DGRAM or
- * UDSOCK_SEQPACKET.
- *
- * Returns its handle.
- *
- * -EINVAL: there is no such kind.
- * -EMFILE, -ENFILE: no descriptors are left.
+ * A process, and the user and group that it acts for. Each of the three is known or unknown by
+ * itself.
  */
-UDSOCK_MUST_USE udsock_t udsock_create(uint32_t kind);
-
-/**
- * Gives the socket a name. It creates the socket file, or takes the abstract name. The
- * path is bound as it is written; the file is found again for its removal also after
- * chdir(2), or after its directory was renamed. A path that does not fit into sun_path
- * (108 bytes) is bound through a descriptor of its directory: it can be connected to like
- * any other, but peers are shown another name, and can't answer datagrams from it.
- *
- * The file of a server that has gone is removed first. A live server's never is, unless
- * UDSOCK_REPLACE is given: be it that it does not listen yet, that its queue is full, that
- * it is of another kind or that only a forked child still has it. It does not notice that
- * it was looked at. What is removed, replaced or published is so under flock(2) on the
- * directory (or, if not all who may write that may read it, on the next above it that
- * everyone may read).
- *
- * A socket belongs to the file that it was bound to. Through another layer (the upper
- * directory of an overlay; what lies below a file system that is a program, FUSE; there, a
- * hard link) the kernel leads nobody to it, so a live server's file looks like a dead one's,
- * to clients (ECONNREFUSED) as to this call, and is removed. All should come the same way.
- *
- * Without /proc (in a chroot) all this works for paths of up to 107 bytes, but that no message
- * says which process is in the way, and that modes beyond the umask take Linux 6.6. What does
- * need /proc says so.
- *
- * If it fails no file is left. What is in the way of a bind leaves the socket without a name: it
- * can be bound elsewhere. But a name can't be taken back from a socket: if the file can't be
- * given its mode, its owner or its path later on, every further bind is -EINVAL.
- *
- * Returns 0.
- *
- * -EADDRINUSE: a live server is at the path, or a socket of this kind has the name.
- * -EBUSY: somebody holds that lock, for more than a second; or something is mounted on the
- * path, which can't be taken then.
- * -EEXIST: something else is at the path; nothing but sockets is ever touched.
- * -EINVAL: the socket is bound already, or another thread is binding it, the path ends in a
- * slash, or an argument makes no sense.
- * -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as bind(2) has them. ENOENT also where
- * a longer path takes /proc, which is not there.
- * -EPERM: a dead server's file in a sticky directory is another user's; the file system has
- * no sockets (sshfs, mqueue, cgroup2); or see udsock_bind_options and UDSOCK_MAKE_PARENTS.
- * -EIO: the file system has no sockets (exfat-fuse), or fails.
- * -EOVERFLOW: on an idmapped mount: this user or group has no number there.
- * -ENAMETOOLONG: a path of 4096 bytes or more, a component of more than 255, or an
- * abstract name of more than 107.
- * -EOPNOTSUPP: UDSOCK_REPLACE, and a datagram socket; or the file system does not keep the
- * mode or the owner that was asked for: the message says what it made of it.
- */
-int32_t udsock_bind(udsock_t s,
-                    const char *address,
-                    const udsock_bind_options *options,
-                    udsock_error *err);
-
-/**
- * Lets clients connect. `backlog`: how many may wait to be accepted (the kernel adds one);
- * 0 and below: as many as the system allows. May be called again to change it. After a
- * bind with UDSOCK_REPLACE this is the takeover.
- *
- * Returns 0.
- *
- * -EINVAL: the socket has no name, or is connected.
- * -EOPNOTSUPP: a datagram socket.
- * -EEXIST, -EBUSY: after UDSOCK_REPLACE, as udsock_bind.
- */
-int32_t udsock_listen(udsock_t s, int32_t backlog);
-
-/**
- * Waits for the next client. It gets a handle of its own, to be closed with udsock_close.
- * Any number of threads may accept on one server. A client may be gone again already: what
- * it sent can be received, then the end.
- *
- * A server with an allow list (udsock_allow_uid) or a limit (UDSOCK_OPTION_MAX_PER_UID)
- * closes those whom it does not let in, and goes on waiting. `peer`, if it is not NULL,
- * says who the client is, as udsock_peer_credentials does. (A client of which that would say
- * -ENODATA is refused likewise; Linux knows who a client is.)
- *
- * Returns the client's handle.
- *
- * -EINVAL: not listening, or shut down.
- * -EMFILE, -ENFILE: no descriptors are left; the client stays in the queue, and this is
- * said at once, even if nobody waits there.
- */
-UDSOCK_MUST_USE
-udsock_t udsock_accept(udsock_t s,
-                       int32_t timeout_ms,
-                       udsock_credentials *peer);
-
-/**
- * Connects to a server, or sets where a datagram socket sends to. From there alone that
- * receives, too. If the server's queue is full this waits, within the timeout of the
- * options. After a failure the same socket can try again. A datagram socket may connect
- * anew, and must when its server was restarted; what it has not received by then the
- * kernel drops.
- *
- * Returns 0.
- *
- * -ENOENT: nothing is at the path; or it has more than 107 bytes, which takes /proc, and that
- * is not there.
- * -ECONNREFUSED: nobody is behind it: its server is gone or does not listen, it is no
- * socket, or the abstract name is not there; or it is a live server's file, seen through
- * another layer (see udsock_bind).
- * -EACCES: no write permission on the file, or no search permission on the way.
- * -EPERM: a sandbox keeps this process from it (Landlock: abstract names beyond its scope), or
- * a datagram socket is there that is connected to another.
- * -EPROTOTYPE: a socket of another kind is there.
- * -EISCONN: connected already.
- * -EAGAIN: its queue is full, and UDSOCK_DONT_WAIT was given.
- * -ETIMEDOUT: time ran out.
- * Others: for local_address as udsock_bind.
- */
-int32_t udsock_connect(udsock_t s,
-                       const char *address,
-                       const udsock_connect_options *options,
-                       udsock_error *err);
-
-/**
- * Shuts one side of the connection or both. The handle stays open. `how`: UDSOCK_READ,
- * UDSOCK_WRITE or both. It acts on the socket itself, so also on copies of it in other
- * processes. A server that was shut down accepts no more, and can't be revived. A socket
- * without a peer can be shut down, too: that side stays shut when it gets one.
- *
- * Returns 0.
- *
- * -EINVAL: `how` is something else.
- */
-int32_t udsock_shutdown(udsock_t s, uint32_t how);
-
-/**
- * Closes a socket or a poller. A socket's file is removed if it is still the file that it
- * made (the same inode), and if this is the process that made it. Calls of other threads
- * that wait on the handle return UDSOCK_CLOSED at once, and only when they have left is
- * the number of the descriptor used again. This waits for them, a tenth of a second at
- * most, and not at all if the handle came with a fork. From now on it gets -EBADF.
- *
- * Returns 0.
- *
- * -EBADF: the handle was not open.
- * -EBUSY: somebody has held the lock of the file's directory for a second (see
- * udsock_bind). Like every error but -EBADF it says that the file could not be removed;
- * the socket is closed all the same.
- */
-int32_t udsock_close(udsock_t s);
+typedef struct udsock_credentials {
+    /**
+     * The process. 0: unknown. A process of a PID namespace that this process does not see has
+     * no number here; its user and group are known all the same.
+     */
+    int32_t pid;
+    /**
+     * Its effective user. UINT32_MAX: unknown, or a user who has no number in this user
+     * namespace.
+     */
+    uint32_t uid;
+    /**
+     * Its effective group. UINT32_MAX: unknown, or a group that has no number in this user
+     * namespace.
+     */
+    uint32_t gid;
+} udsock_credentials;
 
 /* ------------------------------------------------------------------------
- * The same in one call: what most programs want
+ * In one call: what most programs need
  */
 
 /**
- * A server: a socket that is bound to the address and listens. One of the kind
- * UDSOCK_DGRAM is only bound. udsock_close removes its file. If anything fails nothing is
- * left behind.
+ * A server: a socket that is bound to the address and listens. A server of the kind
+ * UDSOCK_DGRAM is only bound. udsock_close removes its file. If anything fails nothing is left
+ * behind.
  *
  * Returns its handle.
  *
- * Errors: as udsock_create, udsock_bind and udsock_listen.
+ * Errors: as of udsock_create, udsock_bind and udsock_listen.
  */
 UDSOCK_MUST_USE
 udsock_t udsock_open_server(uint32_t kind,
@@ -463,7 +381,7 @@ udsock_t udsock_open_server(uint32_t kind,
  *
  * Returns its handle.
  *
- * Errors: as udsock_create and udsock_connect.
+ * Errors: as of udsock_create and udsock_connect.
  */
 UDSOCK_MUST_USE
 udsock_t udsock_open_client(uint32_t kind,
@@ -472,13 +390,13 @@ udsock_t udsock_open_client(uint32_t kind,
                             udsock_error *err);
 
 /**
- * A datagram socket that is bound to the address. `address`: a path or an abstract name;
- * "@": a name that the kernel picks, so that answers arrive and no file is made; NULL:
- * none, for a sender that wants no answer.
+ * A datagram socket that is bound to the address. `address`: a path or an abstract name. "@":
+ * a name that the kernel picks, so that answers arrive and no file is made. NULL: no name, for
+ * a sender that wants no answer.
  *
  * Returns its handle.
  *
- * Errors: as udsock_create and udsock_bind.
+ * Errors: as of udsock_create and udsock_bind.
  */
 UDSOCK_MUST_USE
 udsock_t udsock_open_datagram(const char *address,
@@ -490,63 +408,240 @@ udsock_t udsock_open_datagram(const char *address,
  *
  * Returns 0.
  *
- * Errors: as udsock_create.
+ * Errors: as of udsock_create.
  */
 int32_t udsock_open_pair(uint32_t kind, udsock_t *out);
+
+/* ------------------------------------------------------------------------
+ * Step by step: POSIX's verbs
+ */
+
+/** For udsock_shutdown: nothing more will be received. */
+#define UDSOCK_READ 1
+
+/** For udsock_shutdown: nothing more will be sent. The peer sees the end. */
+#define UDSOCK_WRITE 2
+
+/**
+ * A new socket, without a name or a peer. `kind`: UDSOCK_STREAM, UDSOCK_DGRAM or
+ * UDSOCK_SEQPACKET.
+ *
+ * Returns its handle.
+ *
+ * -EINVAL: there is no such kind.
+ * -EMFILE, -ENFILE: no descriptors are left.
+ */
+UDSOCK_MUST_USE udsock_t udsock_create(uint32_t kind);
+
+/**
+ * Gives the socket a name: creates the socket file, or takes the abstract name. The path is
+ * bound as it is written. The library finds the file again, to remove it, also after chdir(2)
+ * and after its directory was renamed. A path that does not fit into sun_path (108 bytes) is
+ * bound through a descriptor of its directory. Clients connect to it like to any other, but
+ * they are shown another name, and can't answer datagrams that come from it.
+ *
+ * A dead server's file is removed first. A live server's file is removed only with
+ * UDSOCK_REPLACE. A server is live also if it does not listen yet, if its queue is full, if it
+ * is of another kind, or if only a forked child still has it. It does not notice the look. The
+ * library removes, replaces and publishes files under flock(2) on the directory. (Where not
+ * all who may write the directory may read it, the lock is on the next directory above that
+ * everyone may read.)
+ *
+ * A socket belongs to the file that it was bound to. Another layer of file systems may show a
+ * second file for it: the upper directory of an overlay, what lies below a file system that is
+ * a program (FUSE), a hard link there. The kernel leads nobody from that file to the socket.
+ * So a live server's file looks like a dead one's there, to clients (ECONNREFUSED) and to this
+ * call, which removes it. All programs should use a socket through the same layer.
+ *
+ * Without /proc (in a chroot) this call works for paths of up to 107 bytes, with two
+ * differences: no message names the process that is in the way, and a mode beyond the umask
+ * takes Linux 6.6. An error that comes from the lack of /proc says so.
+ *
+ * If the call fails it leaves no file. After an error that comes from the path (taken, not
+ * there, no permission) the socket has no name, and can be bound elsewhere. After an error
+ * that comes later (the mode, the owner or the path can't be given to the file) it keeps the
+ * name that the kernel has, and every further bind is -EINVAL.
+ *
+ * Returns 0.
+ *
+ * -EADDRINUSE: a live server is at the path, or a socket of this kind has the name.
+ * -EBUSY: another process has held that lock for more than a second; or a file system is
+ * mounted on the path.
+ * -EEXIST: something that is no socket is at the path; the library never touches it.
+ * -EINVAL: the socket is bound already, or another thread is binding it, the path ends in a
+ * slash, or an argument makes no sense.
+ * -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as of bind(2). Also -ENOENT: the path
+ * is longer than 107 bytes, and /proc is not there.
+ * -EPERM: a dead server's file in a sticky directory is another user's; the file system has no
+ * sockets (sshfs, mqueue, cgroup2); or see udsock_bind_options and UDSOCK_MAKE_PARENTS.
+ * -EIO: the file system has no sockets (exfat-fuse), or fails.
+ * -EOVERFLOW: this user or group has no number on the mount, which is idmapped.
+ * -ENAMETOOLONG: the path has 4096 bytes or more, a component of it more than 255, or an
+ * abstract name more than 107.
+ * -EOPNOTSUPP: UDSOCK_REPLACE for a datagram socket; or the file system does not keep the mode
+ * or the owner that was asked for, and the message says what the file has instead.
+ */
+int32_t udsock_bind(udsock_t s,
+                    const char *address,
+                    const udsock_bind_options *options,
+                    udsock_error *err);
+
+/**
+ * Lets clients connect. `backlog`: how many may wait to be accepted (the kernel adds one); 0
+ * and below: as many as the system allows. A second call changes it. After a bind with
+ * UDSOCK_REPLACE this call takes the path over.
+ *
+ * Returns 0.
+ *
+ * -EINVAL: the socket has no name, or is connected.
+ * -EOPNOTSUPP: a datagram socket.
+ * -EEXIST, -EBUSY: after UDSOCK_REPLACE, as of udsock_bind.
+ */
+int32_t udsock_listen(udsock_t s, int32_t backlog);
+
+/**
+ * Waits for the next client. The client gets a handle of its own; close it with udsock_close.
+ * Any number of threads may accept on one server. A client may have gone already: what it sent
+ * can be received, and then the end.
+ *
+ * A server with an allow list (udsock_allow_uid) or a limit (UDSOCK_OPTION_MAX_PER_UID) closes
+ * the connections of those whom it does not let in, and goes on waiting. If `peer` is not NULL
+ * it gets who the client is, as of udsock_peer_credentials. (A client of which that call would
+ * say -ENODATA is refused too; Linux always knows a client.)
+ *
+ * Returns the client's handle.
+ *
+ * -EINVAL: the socket does not listen, or was shut down.
+ * -EMFILE, -ENFILE: no descriptors are left. The client stays in the queue. The call says this
+ * at once, also if nobody waits there.
+ */
+UDSOCK_MUST_USE
+udsock_t udsock_accept(udsock_t s,
+                       int32_t timeout_ms,
+                       udsock_credentials *peer);
+
+/**
+ * Connects to a server. A datagram socket gets the address that it sends to; from then on it
+ * receives messages from that address only. If the server's queue is full the call waits,
+ * within the timeout of the options. After a failure the same socket can try again. A datagram
+ * socket may connect again, and must after its server was restarted: the kernel drops what it
+ * has not received by then.
+ *
+ * Returns 0.
+ *
+ * -ENOENT: nothing is at the path. Also: the path is longer than 107 bytes, and /proc is not
+ * there.
+ * -ECONNREFUSED: nobody is behind the address: the server is gone or does not listen, the file
+ * is no socket, or nobody has the abstract name. (If a socket has one that differs only in NULs
+ * at its end, or that goes on with a slash, the message says how to write that.) Also: the file
+ * belongs to a live server, but through another layer (see udsock_bind).
+ * -EACCES: no write permission on the file, or no search permission on a directory of the
+ * path. With UDSOCK_RETRY this is told after a second.
+ * -EPERM: a sandbox keeps this process from it (Landlock: abstract names beyond its scope), or
+ * the datagram socket there is connected to another one.
+ * -EPROTOTYPE: a socket of another kind is there.
+ * -EISCONN: the socket is connected already.
+ * -EAGAIN: the server's queue is full, and UDSOCK_DONT_WAIT was given.
+ * -ETIMEDOUT: time ran out.
+ * Others: for local_address as of udsock_bind.
+ */
+int32_t udsock_connect(udsock_t s,
+                       const char *address,
+                       const udsock_connect_options *options,
+                       udsock_error *err);
+
+/**
+ * Shuts one side of the connection, or both. The handle stays open. `how`: UDSOCK_READ,
+ * UDSOCK_WRITE, or both added. It acts on the socket itself, and so on its copies in other
+ * processes. A server that was shut down accepts no more, and nothing revives it. A socket
+ * without a peer can be shut down, too: that side stays shut when it gets a peer.
+ *
+ * Some peers do not answer a client that has shut its writing side. HTTP servers take it for a
+ * client that has gone, and close without an answer if they are still making that (Node.js,
+ * Bun, Deno, uvicorn, daphne, granian, nginx as a proxy); so does redis with a command that
+ * blocks. A client of HTTP should say how long its request is, and shut nothing down before it
+ * has the answer.
+ *
+ * Returns 0.
+ *
+ * -EINVAL: `how` is something else.
+ */
+int32_t udsock_shutdown(udsock_t s, uint32_t how);
+
+/**
+ * Closes a socket or a poller. The library removes a socket's file if this process made it,
+ * and if the path still leads to the file that it made (the same inode). Calls of other
+ * threads that wait on the handle return UDSOCK_CLOSED at once. This call waits until they
+ * have left, a tenth of a second at most, so that nothing new gets the descriptor's number
+ * before. It does not wait for a handle that came with a fork. From now on the handle is
+ * -EBADF.
+ *
+ * Returns 0.
+ *
+ * -EBADF: the handle was not open.
+ * -EBUSY: another process has held the lock of the file's directory for a second (see
+ * udsock_bind).
+ * Others: the file could not be removed, for the reason that the code says. After every error
+ * but -EBADF the socket is closed.
+ */
+int32_t udsock_close(udsock_t s);
 
 /* ------------------------------------------------------------------------
  * Descriptors in and out
  */
 
 /**
- * Takes over a descriptor of any Unix socket. It may be in any state: inherited, passed,
- * or made by another library. From now on it belongs to the handle: do not close it. Its
- * file, if it has one, is never removed. It becomes close-on-exec. Before it accepts or
- * connects it becomes non-blocking, also for other processes that share it: only so can an
- * accept be woken. Its other settings stay as they are, and the options say what holds
- * (UDSOCK_OPTION_RECEIVE_FDS, say); but a seqpacket socket gets SO_TIMESTAMP, if neither that
- * nor one of its other forms is on (see udsock_fd). Other holders of the same socket may
- * change its settings at any time: an empty message is still known from the end. On failure
- * the descriptor stays the caller's, as it was.
+ * Takes over a descriptor of any Unix socket, in any state: inherited, passed, or made by
+ * another library. From now on it belongs to the handle: do not close it. The library never
+ * removes its file.
+ *
+ * The descriptor becomes close-on-exec. It becomes non-blocking before it accepts or connects,
+ * also for other processes that share it: a blocking accept could not be woken. Its other
+ * settings stay as they are, and udsock_get_option tells what holds
+ * (UDSOCK_OPTION_RECEIVE_FDS, say). One exception: a seqpacket socket gets SO_TIMESTAMP, if
+ * neither that nor one of its other forms is on (see udsock_fd). Other holders of the same
+ * socket may change its settings at any time: an empty message is still told from the end.
+ *
+ * On failure the descriptor stays the caller's, as it was.
  *
  * Returns a handle.
  *
  * -EBADF: not a descriptor.
- * -ENOTSOCK, -EAFNOSUPPORT: not a socket, not a Unix one.
+ * -ENOTSOCK, -EAFNOSUPPORT: not a socket; not a Unix socket.
  * -EEXIST: a handle that this process has opened has it already. (A handle that came with a
  * fork gives it up instead, and is closed.)
  */
 UDSOCK_MUST_USE udsock_t udsock_adopt(int32_t fd, udsock_error *err);
 
 /**
- * The descriptor behind the handle, on loan. It is for poll(2), epoll(7) or another
- * library's event loop. It stays the handle's: do not close it, nor use it after
- * udsock_close. It is non-blocking, unless it was adopted blocking.
+ * The descriptor behind the handle, on loan, for poll(2), epoll(7) or another library's event
+ * loop. It stays the handle's: do not close it, and do not use it after udsock_close. It is
+ * non-blocking, unless it was adopted blocking.
  *
- * SO_TIMESTAMP is on for a seqpacket socket (so an empty message is known from the end). If
- * it is turned off, or changed to another form, an empty message is still known.
- * Who calls recvmsg(2) on the descriptor gets SCM_TIMESTAMP with each message, before any
- * descriptors: leave room for it, else the kernel says MSG_CTRUNC.
+ * A seqpacket socket has SO_TIMESTAMP on, so that an empty message is told from the end. If a
+ * program turns it off, or to another form, an empty message is still told. A program that
+ * calls recvmsg(2) on the descriptor gets SCM_TIMESTAMP with each message, before any
+ * descriptors: it needs room for that, else the kernel says MSG_CTRUNC.
  *
  * Returns the descriptor.
  */
 int32_t udsock_fd(udsock_t s);
 
 /**
- * Ends the handle and gives its descriptor to the caller, who has to close it. Calls of
- * other threads on the handle return UDSOCK_CLOSED first. The socket's file stays. The
- * descriptor is close-on-exec. Whatever the library changed of its settings is as it was when
- * it was adopted, or as socket(2) makes it: whether it blocks, time stamps, whether
- * descriptors, credentials and pidfds come with messages. A setting that somebody else has
- * changed since stays as it is. A forked child gets its copy as it is.
+ * Ends the handle and gives its descriptor to the caller, who has to close it. First, calls of
+ * other threads on the handle return UDSOCK_CLOSED. The socket's file stays. The descriptor is
+ * close-on-exec. The library takes back what it changed of the settings, to what they were at
+ * udsock_adopt, or what socket(2) makes them: whether the descriptor blocks, time stamps,
+ * whether descriptors, credentials and pidfds come with messages. A setting that somebody else
+ * has changed since then stays as it is. A forked child gets its copy as it is.
  *
  * Returns the descriptor.
  */
 int32_t udsock_release(udsock_t s);
 
 /**
- * Leaves the socket's file to somebody else, a successor say. It is never removed by this
- * process from now on.
+ * Leaves the socket's file to another process, a successor say. This process never removes it
+ * from now on.
  *
  * Returns 0, also if there is no file.
  */
@@ -557,30 +652,31 @@ int32_t udsock_disown(udsock_t s);
  */
 
 /**
- * Handles for the Unix sockets that a service manager passed to this process. That is
- * systemd, or who does as it does (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from
- * descriptor 3 on). They are adopted (udsock_adopt): their files stay. Other descriptors
- * are left alone. All become close-on-exec, and the variables are removed from the
- * environment, so a second call finds none. They are removed also if they were meant for
- * another process, and after every error but -ERANGE and -ENOMEM. Call it early: no other
- * thread may change the environment meanwhile.
+ * Handles for the Unix sockets that a service manager passed to this process: systemd, or a
+ * program that does as it does (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from descriptor 3
+ * on). They are adopted (udsock_adopt): their files stay. Other descriptors are left alone.
+ * All become close-on-exec.
  *
- * Returns how many were written to `out`; 0 if nothing was passed to this process.
+ * The variables are removed from the environment, so that a second call finds none. They are
+ * removed also if they were meant for another process, and after every error but -ERANGE and
+ * -ENOMEM. Call it early: no other thread may change the environment meanwhile.
+ *
+ * Returns how many handles were written to `out`; 0 if nothing was passed to this process.
  *
  * -ERANGE: there are more than `capacity`; nothing has happened, call again.
  * -EINVAL: the variables make no sense.
- * -EBADF: fewer descriptors are open than they say.
- * Others: as udsock_adopt.
+ * -EBADF: fewer descriptors are open than the variables say.
+ * Others: as of udsock_adopt.
  */
 int64_t udsock_activated(udsock_t *out, size_t capacity, udsock_error *err);
 
 /**
- * What the service manager calls this socket (LISTEN_FDNAMES). "unknown" if it has no
- * name.
+ * The name that the service manager has for this socket (LISTEN_FDNAMES). "unknown" if it has
+ * none.
  *
  * Returns the length of the name without its NUL.
  *
- * -ENODATA: the socket was not passed by one.
+ * -ENODATA: no service manager passed the socket.
  * -ERANGE: `size` is too small.
  */
 int64_t udsock_activated_name(udsock_t s, char *buffer, size_t size);
@@ -598,44 +694,44 @@ typedef struct udsock_part {
 } udsock_part;
 
 /**
- * Sends some bytes of a stream, or a message. Of a stream at least one byte, and as many
- * as there is room for; udsock_send_all sends all. Of the other kinds the whole message,
- * or nothing. `size` 0 sends an empty message, and nothing on a stream.
+ * Sends some bytes of a stream, or a message. Of a stream: at least one byte, and as many as
+ * there is room for; udsock_send_all sends all. Of the other kinds: the whole message, or
+ * nothing. `size` 0 sends an empty message, and nothing on a stream.
  *
- * Returns how many bytes went.
+ * Returns how many bytes were sent.
  *
  * -EPIPE: the peer is gone or reads no more.
- * -ECONNRESET: it left without reading what was sent before.
+ * -ECONNRESET: the peer left without reading what was sent before.
  * -ENOTCONN, -EDESTADDRREQ: not connected.
  * -EMSGSIZE: the message is larger than the send buffer (UDSOCK_OPTION_SEND_BUFFER).
- * -ENOBUFS: larger than any can be.
- * -ECONNREFUSED: the datagram server is gone; connect anew.
+ * -ENOBUFS: the message is larger than any can be.
+ * -ECONNREFUSED: the datagram server is gone; connect again.
  */
 int64_t udsock_send(udsock_t s, const void *data, size_t size, int32_t timeout_ms);
 
 /**
- * Receives some bytes of a stream, or a message. Of a stream what is there, at least a
- * byte. A stream's urgent byte (MSG_OOB) ends a receive and is passed over by the next one, as
- * by each call that receives, and by a poller. With SO_OOBINLINE set on the descriptor it is
- * received like the others.
+ * Receives some bytes of a stream, or a message. Of a stream: what is there, at least one
+ * byte. A stream's urgent byte (MSG_OOB) ends a receive, and the next one passes over it;
+ * every call that receives does so, and so does a poller. With SO_OOBINLINE set on the
+ * descriptor it is received like the others.
  *
  * Returns how many bytes came. 0 is an empty message, never the end.
  *
  * UDSOCK_EOF: the peer sends no more.
- * -EMSGSIZE: the message was larger than `size`; the buffer holds its beginning, and the
- * rest is gone.
- * -ECONNRESET: the peer left without reading everything; told once, after all that it
+ * -EMSGSIZE: the message was larger than `size`; the buffer holds its beginning, and the rest
+ * is gone.
+ * -ECONNRESET: the peer left without reading everything. This is told once, after all that it
  * sent, and then comes the end.
  */
 int64_t udsock_recv(udsock_t s, void *buffer, size_t size, int32_t timeout_ms);
 
 /**
- * Sends everything, or on message sockets one message. `sent` (may be NULL) says how many
- * bytes have gone, also after an error: after -EINTR or -ETIMEDOUT go on from there.
+ * Sends everything, or one message on message sockets. `sent` (may be NULL) gets how many
+ * bytes were sent, also after an error: after -EINTR or -ETIMEDOUT go on from there.
  *
  * Returns `size`.
  *
- * Errors: as udsock_send.
+ * Errors: as of udsock_send.
  */
 int64_t udsock_send_all(udsock_t s,
                         const void *data,
@@ -644,14 +740,14 @@ int64_t udsock_send_all(udsock_t s,
                         size_t *sent);
 
 /**
- * Receives exactly `size` bytes of a stream. `received` (may be NULL) says how many have
- * come, also after an error: after -EINTR or -ETIMEDOUT go on from there; after UDSOCK_EOF
- * that was all.
+ * Receives exactly `size` bytes of a stream. `received` (may be NULL) gets how many have come,
+ * also after an error: after -EINTR or -ETIMEDOUT go on from there; after UDSOCK_EOF that was
+ * all.
  *
  * Returns `size`.
  *
  * -EOPNOTSUPP: not a stream.
- * Others: as udsock_recv.
+ * Others: as of udsock_recv.
  */
 int64_t udsock_recv_exact(udsock_t s,
                           void *buffer,
@@ -660,12 +756,12 @@ int64_t udsock_recv_exact(udsock_t s,
                           size_t *received);
 
 /**
- * Sends from many parts, as one message. Else as udsock_send.
+ * Sends many parts as one message. Otherwise as udsock_send.
  *
- * Returns how many bytes went.
+ * Returns how many bytes were sent.
  *
- * -EMSGSIZE: more than 1024 parts, or as udsock_send.
- * Others: as udsock_send.
+ * -EMSGSIZE: more than 1024 parts, or as of udsock_send.
+ * Others: as of udsock_send.
  */
 int64_t udsock_sendv(udsock_t s,
                      const udsock_part *parts,
@@ -673,12 +769,12 @@ int64_t udsock_sendv(udsock_t s,
                      int32_t timeout_ms);
 
 /**
- * Receives into many parts, which are filled in turn. Else as udsock_recv.
+ * Receives into many parts, and fills them in turn. Otherwise as udsock_recv.
  *
  * Returns how many bytes came.
  *
- * -EMSGSIZE: more than 1024 parts, or as udsock_recv.
- * Others: as udsock_recv.
+ * -EMSGSIZE: more than 1024 parts, or as of udsock_recv.
+ * Others: as of udsock_recv.
  */
 int64_t udsock_recvv(udsock_t s,
                      const udsock_part *parts,
@@ -686,17 +782,17 @@ int64_t udsock_recvv(udsock_t s,
                      int32_t timeout_ms);
 
 /**
- * Sends a datagram to an address. The socket need not be connected. If the receiver's
- * queue is full this waits, with pauses that grow: the kernel tells nobody when there is
- * room again.
+ * Sends a datagram to an address. The socket need not be connected. If the receiver's queue is
+ * full the call waits, with pauses that grow: the kernel does not tell when there is room
+ * again.
  *
- * Returns how many bytes went.
+ * Returns how many bytes were sent.
  *
- * -ENOENT, -ECONNREFUSED, -EACCES, -EPROTOTYPE: as udsock_connect.
- * -EPERM: the receiver is connected to another socket, or a sandbox keeps this process from
- * it (Landlock: abstract names beyond its scope).
+ * -ENOENT, -ECONNREFUSED, -EACCES, -EPROTOTYPE: as of udsock_connect.
+ * -EPERM: the receiver is connected to another socket, or a sandbox keeps this process from it
+ * (Landlock: abstract names beyond its scope).
  * -EOPNOTSUPP: not a datagram socket.
- * Others: as udsock_send.
+ * Others: as of udsock_send.
  */
 int64_t udsock_send_to(udsock_t s,
                        const void *data,
@@ -705,16 +801,15 @@ int64_t udsock_send_to(udsock_t s,
                        int32_t timeout_ms);
 
 /**
- * Receives, and says who sent it. The address is text, and empty if the sender has no name
- * (it can't be answered), and on streams. `address` may be NULL if it is not wanted; else
- * UDSOCK_ADDRESS_SIZE bytes are always enough. Else as udsock_recv.
+ * Receives, and tells who sent it. The address is text. It is empty if the sender has no name
+ * (nobody can answer it), and on streams. `address` may be NULL if it is not wanted;
+ * UDSOCK_ADDRESS_SIZE bytes are always enough. Otherwise as udsock_recv.
  *
  * Returns how many bytes came.
  *
  * -ERANGE: `address_size` is too small; the message stays in the queue.
- * -EMSGSIZE: as udsock_recv; who sent it is not told then (udsock_recv_message tells
- * both).
- * Others: as udsock_recv.
+ * -EMSGSIZE: as of udsock_recv; the sender is not told then (udsock_recv_message tells both).
+ * Others: as of udsock_recv.
  */
 int64_t udsock_recv_from(udsock_t s,
                          void *buffer,
@@ -728,14 +823,14 @@ int64_t udsock_recv_from(udsock_t s,
  */
 
 /**
- * Message flag, set by receiving: the message was larger than data_capacity. data_size
- * is its true length; what did not fit is gone.
+ * Message flag, set by receiving: the message was larger than data_capacity. data_size is its
+ * true length; the bytes that did not fit are gone.
  */
 #define UDSOCK_TRUNCATED 1
 
 /**
- * Message flag, set by receiving: descriptors came that could not be taken: nobody had
- * asked for them, there was no room, or this process has too many open. They are closed.
+ * Message flag, set by receiving: descriptors came that could not be taken, and are closed.
+ * Nobody had asked for them, there was no room, or this process has too many open.
  */
 #define UDSOCK_FDS_LOST 2
 
@@ -743,15 +838,16 @@ int64_t udsock_recv_from(udsock_t s,
 #define UDSOCK_MAX_DESCRIPTORS 253
 
 /**
- * A message, and all that goes with it. Sending reads data_size, descriptors_count and
- * address; receiving reads the capacities and writes the sizes and counts, so that what
- * was received can be sent on as it is. Set size, and what is not used to 0. What only
- * receiving writes means nothing before: a pid, uid or pidfd of 0 is nobody's then.
+ * A message, and all that goes with it. A call that sends reads data_size, descriptors_count
+ * and address. A call that receives reads the capacities and writes the sizes and counts, so
+ * that a received message can be sent on as it is. Set size, and set the fields that are not
+ * used to 0. The fields that only receiving writes mean nothing before: a pid, uid or pidfd of
+ * 0 is nobody's then.
  */
 typedef struct udsock_message {
     /**
-     * sizeof(udsock_message). In an array every element has the same, and elements are
-     * as many bytes apart.
+     * sizeof(udsock_message). In an array every element has the same size, and the elements
+     * are as many bytes apart.
      */
     uint32_t size;
     /**
@@ -766,9 +862,10 @@ typedef struct udsock_message {
     /** How many bytes to send; how many bytes the received message has. */
     size_t data_size;
     /**
-     * Descriptors to pass, or room for them. Those that are passed stay open here; those
-     * that are received are close-on-exec, and the caller's to close. A handle's descriptor
-     * is udsock_fd's. Receiving takes UDSOCK_OPTION_RECEIVE_FDS.
+     * Descriptors to pass, or room for them. Those that are passed stay open here. Those that
+     * are received are close-on-exec, and the caller has to close them. To pass a handle's
+     * descriptor take that of udsock_fd. To receive descriptors takes
+     * UDSOCK_OPTION_RECEIVE_FDS.
      */
     int32_t *descriptors;
     /** Receiving: how many there is room for. UDSOCK_MAX_DESCRIPTORS is always enough. */
@@ -776,8 +873,8 @@ typedef struct udsock_message {
     /** How many to pass, at most UDSOCK_MAX_DESCRIPTORS; how many were received. */
     size_t descriptors_count;
     /**
-     * Where to send to (datagrams; NULL or "": where the socket is connected to); room
-     * for the address of the sender, or NULL.
+     * The address to send to (datagrams; NULL or "": the one that the socket is connected to).
+     * Receiving: room for the address of the sender, or NULL.
      */
     char *address;
     /**
@@ -786,26 +883,26 @@ typedef struct udsock_message {
      */
     size_t address_capacity;
     /**
-     * Receiving: the length of the sender's address without its NUL; 0: it has none, or
-     * there is no room for one.
+     * Receiving: the length of the sender's address without its NUL. 0: the sender has none,
+     * or there is no room for one.
      */
     size_t address_size;
     /**
-     * Receiving: who sent it, with UDSOCK_OPTION_RECEIVE_CREDENTIALS; else, and of a
-     * message that was sent before that was on, unknown (see udsock_credentials). Of a sender
-     * of a PID namespace that this one does not see uid and gid are known, and the pid is 0;
-     * but if the kernel shows both as 65534, all three are unknown: a message without a
-     * sender looks the same.
+     * Receiving, with UDSOCK_OPTION_RECEIVE_CREDENTIALS: who sent it. Unknown without that
+     * option, and of a message that was sent before it was on (see udsock_credentials). Of a
+     * sender in a PID namespace that this process does not see, uid and gid are known, and the
+     * pid is 0. But if the kernel shows both as 65534, all three are unknown: a message
+     * without a sender looks the same.
      */
     udsock_credentials credentials;
-    /** What became of it: how many bytes went or came, or an error code. */
+    /** What became of the message: how many bytes were sent or came, or an error code. */
     int32_t result;
     /**
      * Receiving, with UDSOCK_OPTION_RECEIVE_PIDFD: a descriptor that stands for the process
-     * that sent it (pidfd_open(2)), close-on-exec and the caller's to close; another process
-     * with its number can't be mistaken for it. Else why there is none: -ENODATA: not asked
-     * for, or sent before that was on; -ESRCH: the process has gone; -EMFILE: too many are
-     * open.
+     * that sent it (pidfd_open(2)). It is close-on-exec, and the caller has to close it. A
+     * later process with the same number can't be mistaken for the sender. If there is none,
+     * the reason. -ENODATA: the option is off, or the message was sent before it was on.
+     * -ESRCH: the process has gone. -EMFILE: too many descriptors are open.
      */
     int32_t pidfd;
     /** 0. */
@@ -813,44 +910,44 @@ typedef struct udsock_message {
 } udsock_message;
 
 /**
- * Sends one message, and descriptors with it. It goes as by udsock_send, or, with an
- * address, as by udsock_send_to. Of a stream a part may go: the descriptors go with its
+ * Sends one message, and descriptors with it. It is sent as by udsock_send, or, with an
+ * address, as by udsock_send_to. Of a stream a part may be sent: the descriptors go with its
  * first byte, so send the rest without them.
  *
- * Returns how many bytes went.
+ * Returns how many bytes were sent.
  *
- * -EINVAL: more than UDSOCK_MAX_DESCRIPTORS, or descriptors without data on a stream,
- * where the kernel would lose them.
- * -EBADF: one of them is not open.
+ * -EINVAL: more than UDSOCK_MAX_DESCRIPTORS, or descriptors without data on a stream, where
+ * the kernel would lose them.
+ * -EBADF: one of the descriptors is not open.
  * -EPERM: the receiver does not take descriptors.
- * -ETOOMANYREFS: too many are under way.
- * Others: as udsock_send and udsock_send_to.
+ * -ETOOMANYREFS: too many descriptors are under way.
+ * Others: as of udsock_send and udsock_send_to.
  */
 int64_t udsock_send_message(udsock_t s, udsock_message *message, int32_t timeout_ms);
 
 /**
- * Receives one message, and all that comes with it. A message that is larger than its room
- * is cut: UDSOCK_TRUNCATED is set, and data_size says how large it was.
+ * Receives one message, and all that comes with it. A message that is larger than its room is
+ * cut: UDSOCK_TRUNCATED is set, and data_size says how large it was.
  *
  * Returns how many bytes are at data.
  *
  * -ERANGE: the sender's address does not fit; the message stays in the queue.
- * -EINVAL: no room.
- * Others: as udsock_recv.
+ * -EINVAL: there is no room.
+ * Others: as of udsock_recv.
  */
 int64_t udsock_recv_message(udsock_t s, udsock_message *message, int32_t timeout_ms);
 
 /**
- * Sends many messages. Up to 16 go in one system call. Each one's `result` is its length
- * or its own error, and one that fails does not hold up the others. If time runs out, a
- * signal comes or the handle is closed, the rest have that as their result. On a stream
- * the messages follow each other without bounds; one that went in part says so in its
- * result, and is the last that went.
+ * Sends many messages. Up to 16 go in one system call. The `result` of each is its length or
+ * its own error, and one that fails does not hold up the others. If time runs out, a signal
+ * comes or the handle is closed, the rest have that as their result. On a stream the messages
+ * follow each other without bounds; a message that was sent in part says so in its result, and
+ * is the last that was sent.
  *
- * Returns how many went; an error only if none did: the first one's.
+ * Returns how many were sent. It is an error only if none was: the first one's.
  *
  * -EINVAL: no messages, or sizes that differ.
- * Others: as udsock_send and udsock_send_to; also in each result.
+ * Others: as of udsock_send and udsock_send_to; also in each result.
  */
 int64_t udsock_send_batch(udsock_t s,
                           udsock_message *messages,
@@ -858,16 +955,16 @@ int64_t udsock_send_batch(udsock_t s,
                           int32_t timeout_ms);
 
 /**
- * Receives many messages. It waits for one, and takes with it those that are there
- * already, up to 64 in one call (16 datagrams). Each one's `result` is the number of bytes
- * at data, or -ERANGE if the sender's address did not fit (address_size says its length);
- * data and descriptors have come all the same. UDSOCK_TRUNCATED marks those that were
- * larger than their room. Elements beyond those that came are not touched.
+ * Receives many messages. The call waits for one, and takes with it those that are there
+ * already, up to 64 in one call (16 datagrams). The `result` of each is the number of bytes at
+ * data, or -ERANGE if the sender's address did not fit (address_size says its length); data
+ * and descriptors have come all the same. UDSOCK_TRUNCATED marks those that were larger than
+ * their room. The call does not touch the elements beyond those that came.
  *
  * Returns how many came.
  *
  * -EINVAL: an element has no room; nothing was received.
- * Others: as udsock_recv.
+ * Others: as of udsock_recv.
  */
 int64_t udsock_recv_batch(udsock_t s,
                           udsock_message *messages,
@@ -879,48 +976,48 @@ int64_t udsock_recv_batch(udsock_t s,
  */
 
 /**
- * Who the peer is: process, user and group. The kernel vouches for them, as they were when
- * the client connected, when the server listened, or when the pair was made. What the peer
- * became since, or that it has gone, changes nothing; its number may be another process's
- * by now (udsock_peer_pidfd).
+ * Who the peer is: process, user and group. The kernel vouches for them, as they were when the
+ * client connected, when the server listened, or when the pair was made. They do not change
+ * when the peer changes its user, or ends. By then its number may be another process's
+ * (udsock_peer_pidfd can't be mistaken).
  *
- * Of a process of a PID namespace that this one does not see (of the host or of another
- * container, seen from a container) the pid is 0, and uid and gid are true. Of a user or
- * group whom this user namespace has no number for, uid or gid is UINT32_MAX. Never is one
- * made up.
+ * Of a process in a PID namespace that this process does not see (of the host or of another
+ * container, seen from a container) the pid is 0, and uid and gid are true. Of a user or group
+ * that has no number in this user namespace, uid or gid is UINT32_MAX. The library never makes
+ * one up.
  *
  * Returns 0.
  *
- * -ENOTCONN: no peer; a server that listens has none.
- * -ENODATA: the kernel does not know anything: a datagram socket that was connected.
+ * -ENOTCONN: the socket has no peer; a server that listens has none.
+ * -ENODATA: the kernel does not know the peer: a datagram socket that was connected.
  */
 int32_t udsock_peer_credentials(udsock_t s, udsock_credentials *out);
 
 /**
- * The peer's supplementary groups. They are those of the same moment as its credentials
- * (udsock_peer_credentials). UINT32_MAX stands for each group that this user namespace has no
- * number for. `gids` NULL and `capacity` 0: only how many.
+ * The peer's supplementary groups, as they were at the moment of its credentials
+ * (udsock_peer_credentials). UINT32_MAX stands for each group that has no number in this user
+ * namespace. `gids` NULL and `capacity` 0: only how many.
  *
  * Returns how many there are.
  *
- * -ERANGE: more than `capacity`; nothing is written.
+ * -ERANGE: there are more than `capacity`; nothing is written.
  * -ENOPROTOOPT: the kernel is older than Linux 4.13.
- * Others: as udsock_peer_credentials.
+ * Others: as of udsock_peer_credentials.
  */
 int64_t udsock_peer_groups(udsock_t s, uint32_t *gids, size_t capacity);
 
 /**
- * A descriptor for the peer's process (pidfd_open(2)). It can't be mistaken for a later
- * one of the same number, is close-on-exec, and the caller's to close. It also stands for a
- * process of a PID namespace that this one does not see: it tells the end of it (poll(2)),
- * though it can't be sent a signal.
+ * A descriptor for the peer's process (pidfd_open(2)). It is close-on-exec, and the caller has
+ * to close it. A later process with the same number can't be mistaken for the peer. The
+ * descriptor also stands for a process in a PID namespace that this process does not see:
+ * poll(2) tells when that ends, but no signal can be sent to it.
  *
  * Returns the descriptor.
  *
- * -ENODATA: none is known.
+ * -ENODATA: no process is known.
  * -ESRCH: the process has gone, and the kernel is older than Linux 6.16.
  * -ENOPROTOOPT: the kernel is older than Linux 6.5.
- * Others: as udsock_peer_credentials.
+ * Others: as of udsock_peer_credentials.
  */
 int32_t udsock_peer_pidfd(udsock_t s);
 
@@ -936,49 +1033,53 @@ int32_t udsock_peer_pidfd(udsock_t s);
 int64_t udsock_peer_label(udsock_t s, char *buffer, size_t size);
 
 /**
- * Lets a user in. The first call of this kind closes the door to everyone else: from then
- * on udsock_accept closes the connections of those whom no rule names, counts them
- * (UDSOCK_OPTION_REFUSED) and goes on waiting, within its timeout; a poller does the same,
- * and tells no event. The program never sees them; they see the end. Connections that were
- * accepted before stay. Before udsock_listen nobody can slip in. Root has to be named as
- * everyone. The rules go by users and groups: of which PID namespace a client is does not
- * matter. A user whom this user namespace has no number for, no rule names.
+ * Lets a user in. After the first call of this kind the server lets in only those whom a rule
+ * names: udsock_accept closes the connections of all others, counts them
+ * (UDSOCK_OPTION_REFUSED) and goes on waiting, within its timeout. A poller does the same, and
+ * no event tells of it. The program never sees those clients; they see the end. Connections
+ * that were accepted before stay. A server that has its rules before udsock_listen lets nobody
+ * else in at any moment.
+ *
+ * Root is refused like everyone whom no rule names. The rules go by users and groups: the PID
+ * namespace of a client does not matter. No rule names a user who has no number in this user
+ * namespace.
  *
  * Returns 0.
  *
- * -EINVAL: nobody has this number.
+ * -EINVAL: uid is UINT32_MAX.
  * -EOPNOTSUPP: a datagram socket accepts nobody.
  */
 int32_t udsock_allow_uid(udsock_t server, uint32_t uid);
 
 /**
- * Lets the members of a group in. They are those who had it as their group or among their
- * supplementary groups when they connected. Else as udsock_allow_uid.
+ * Lets the members of a group in: those who had it as their group or among their supplementary
+ * groups when they connected. Otherwise as udsock_allow_uid.
  *
  * Returns 0.
  *
- * Errors: as udsock_allow_uid.
+ * -EINVAL: gid is UINT32_MAX.
+ * Others: as of udsock_allow_uid.
  */
 int32_t udsock_allow_gid(udsock_t server, uint32_t gid);
 
 /**
- * Lets a user in, by name or by a decimal number. Else as udsock_allow_uid.
+ * Lets a user in, by name or by a decimal number. Otherwise as udsock_allow_uid.
  *
  * Returns 0.
  *
  * -EINVAL: there is no such user.
- * Others: as udsock_allow_uid.
+ * Others: as of udsock_allow_uid.
  */
 int32_t udsock_allow_user(udsock_t server, const char *name);
 
 /**
- * Lets the members of a group in, by its name or by a decimal number. Else as
+ * Lets the members of a group in, by its name or by a decimal number. Otherwise as
  * udsock_allow_gid.
  *
  * Returns 0.
  *
  * -EINVAL: there is no such group.
- * Others: as udsock_allow_uid.
+ * Others: as of udsock_allow_uid.
  */
 int32_t udsock_allow_group(udsock_t server, const char *name);
 
@@ -990,56 +1091,55 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
 #define UDSOCK_OPTION_KIND 1
 
 /**
- * Option: the send buffer in bytes (SO_SNDBUF). The kernel doubles what is set, for its
- * own needs, and limits it to net.core.wmem_max; reading gives what it made of it. A
+ * Option: the send buffer in bytes (SO_SNDBUF). The kernel doubles the value that is set, for
+ * its own needs, and limits it to net.core.wmem_max; reading gives the kernel's value. A
  * message may have 32 bytes less than that.
  */
 #define UDSOCK_OPTION_SEND_BUFFER 2
 
 /**
- * Option: the receive buffer in bytes (SO_RCVBUF). Unix sockets keep what was sent in
- * the sender's buffer, so it changes little.
+ * Option: the receive buffer in bytes (SO_RCVBUF). It changes little: what was sent through a
+ * Unix socket lies in the sender's buffer until it is received.
  */
 #define UDSOCK_OPTION_RECEIVE_BUFFER 3
 
 /**
  * Option: for how many microseconds at most a wait to receive or to accept tries again and
- * again before it sleeps, 0 to 1000000. To wake a thread that sleeps takes longer than most
- * answers do. The default is 50, and 0 where only one processor is online. A wait tries only
- * where the last one was short and where that has paid lately, so it costs little beyond what
- * sleeping would; 0 turns it off. Accepted connections have it from their server.
+ * again before it sleeps, 0 to 1000000. It takes longer to wake a thread that sleeps than most
+ * answers take. The default is 50, and 0 where only one processor is online. A wait tries only
+ * if the last one was short and if trying has paid lately, so it costs little beyond what
+ * sleeping would; 0 turns it off. Accepted connections have the value of their server.
  */
 #define UDSOCK_OPTION_SPIN_US 4
 
 /**
  * Option: 1 if udsock_recv_message and udsock_recv_batch are to take descriptors that come
- * with messages. 0, the default: a peer that sends some gets EPERM (Linux 6.16), or, with
- * an older kernel, they are closed and UDSOCK_FDS_LOST says so. Accepted connections have
- * it from their server. A socket that was adopted has what holds for its descriptor
- * (SO_PASSRIGHTS): 1, unless somebody turned it off. The other calls that receive always
- * lose them.
+ * with messages. 0, the default: a peer that sends some gets EPERM (Linux 6.16); with an older
+ * kernel they are closed, and UDSOCK_FDS_LOST says so. Accepted connections have the value of
+ * their server. A socket that was adopted has what holds for its descriptor (SO_PASSRIGHTS):
+ * 1, unless somebody turned it off. The other calls that receive always lose descriptors.
  */
 #define UDSOCK_OPTION_RECEIVE_FDS 5
 
 /**
  * Option: 1 if udsock_recv_message and udsock_recv_batch are to tell who sent each message
- * (SO_PASSCRED). Accepted connections have it from their server, and a socket that was
- * adopted has what holds for its descriptor. The kernel gives a socket
- * without a name one of its own (as "@") when this is on and it connects or sends.
+ * (SO_PASSCRED). Accepted connections have the value of their server. A socket that was
+ * adopted has what holds for its descriptor. While it is on, the kernel gives a socket without
+ * a name one of its own (as "@") when it connects or sends.
  */
 #define UDSOCK_OPTION_RECEIVE_CREDENTIALS 6
 
 /**
- * Option, to read: how many clients this server has refused, because of udsock_allow_uid
- * and its kin or of UDSOCK_OPTION_MAX_PER_UID.
+ * Option, to read: how many clients this server has refused, because of udsock_allow_uid and
+ * its kin, or of UDSOCK_OPTION_MAX_PER_UID.
  */
 #define UDSOCK_OPTION_REFUSED 7
 
 /**
- * Option: how many connections of one user may be open that this server accepted since
- * the option was set; more are refused until one is closed. 0: as many as they like. All
- * users whom this user namespace has no number for count as one. Not for datagram sockets:
- * -EOPNOTSUPP.
+ * Option: how many connections of one user may be open, of those that this server accepted
+ * since the option was set. The server refuses more until one is closed. 0: as many as they
+ * like. All users who have no number in this user namespace count as one. Not for datagram
+ * sockets: -EOPNOTSUPP.
  */
 #define UDSOCK_OPTION_MAX_PER_UID 8
 
@@ -1047,26 +1147,30 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
 #define UDSOCK_OPTION_LISTENING 9
 
 /**
- * Option, to read: how many bytes of a stream the next receive can bring, if it has room for
- * them (4 MiB at most are counted); the length of the message that is next on the other kinds.
- * It is never more than a receive gives: urgent bytes, which FIONREAD counts, don't count.
+ * Option, to read. Of a stream: how many bytes the next receive brings if it has room for them
+ * (4 MiB at most are counted). Of the other kinds: the length of the next message. The value
+ * is never more than a receive gives: urgent bytes, which FIONREAD counts, do not count.
  */
 #define UDSOCK_OPTION_READABLE_BYTES 10
 
 /**
- * Option, to read: 1 if the path that this socket was bound to still leads to its own
- * file.
+ * Option, to read: 1 if the path that this socket was bound to still leads to its own file. A
+ * server with UDSOCK_RESTORE_FILE that has lost its path gets it back before it answers; 0 means
+ * that it could not, or was replaced.
  */
 #define UDSOCK_OPTION_OWNS_FILE 11
 
 /**
  * Option: 1 if udsock_recv_message and udsock_recv_batch are to get a descriptor for the
- * process that sent each message (SO_PASSPIDFD), in its field pidfd. Accepted connections
- * have it from their server, and a socket that was adopted has what holds for its
- * descriptor. The kernel gives a socket without a name one of its own, as
- * with UDSOCK_OPTION_RECEIVE_CREDENTIALS. -ENOPROTOOPT: the kernel is older than Linux 6.5.
+ * process that sent each message (SO_PASSPIDFD), in its field pidfd. Accepted connections have
+ * the value of their server. A socket that was adopted has what holds for its descriptor. The
+ * kernel gives a socket without a name one of its own, as with
+ * UDSOCK_OPTION_RECEIVE_CREDENTIALS. -ENOPROTOOPT: the kernel is older than Linux 6.5.
  */
 #define UDSOCK_OPTION_RECEIVE_PIDFD 12
+
+/** Option, to read: how often a server with UDSOCK_RESTORE_FILE has had its path back. */
+#define UDSOCK_OPTION_RESTORED 13
 
 /**
  * Reads an option (UDSOCK_OPTION_...).
@@ -1083,9 +1187,9 @@ int64_t udsock_get_option(udsock_t s, uint32_t option);
  * Returns 0.
  *
  * -ENOPROTOOPT: there is no such option, or it can only be read.
- * -EINVAL: the value is out of range: 1 to 2^31 - 1 for buffers, 0 to 2^32 - 1 for
- * UDSOCK_OPTION_MAX_PER_UID, 0 to 1000000 for UDSOCK_OPTION_SPIN_US, 0 or 1 for what is on
- * or off.
+ * -EINVAL: the value is out of range. The ranges: 1 to 2^31 - 1 for buffers, 0 to 2^32 - 1 for
+ * UDSOCK_OPTION_MAX_PER_UID, 0 to 1000000 for UDSOCK_OPTION_SPIN_US, 0 or 1 for what is on or
+ * off.
  */
 int32_t udsock_set_option(udsock_t s, uint32_t option, int64_t value);
 
@@ -1097,23 +1201,23 @@ int32_t udsock_set_option(udsock_t s, uint32_t option, int64_t value);
 #define UDSOCK_ADDRESS_SIZE 4096
 
 /**
- * The address that the socket is bound to, as text. It is as it was given; for a client
- * that a server accepted, the server's. Where the kernel picked the name, or the socket
- * was adopted, as the kernel has it.
+ * The address that the socket is bound to, as text. It is the text that the program gave. A
+ * client that a server accepted has the server's. If the kernel picked the name, or the socket
+ * was adopted, it is the text of the kernel's name.
  *
- * Returns its length without the NUL; 0: it has none.
+ * Returns its length without the NUL; 0: the socket has no name.
  *
  * -ERANGE: `size` is too small; UDSOCK_ADDRESS_SIZE is always enough.
  */
 int64_t udsock_local_address(udsock_t s, char *buffer, size_t size);
 
 /**
- * The address that the socket is connected to, as text. It is as it was given to connect,
- * else as the peer bound it.
+ * The address that the socket is connected to, as text. It is the text that the program gave
+ * to connect; on an accepted connection, the name that the peer bound.
  *
- * Returns its length without the NUL; 0: the peer has no name, as most clients.
+ * Returns its length without the NUL; 0: the peer has no name, like most clients.
  *
- * -ENOTCONN: no peer.
+ * -ENOTCONN: the socket has no peer.
  * -ERANGE: `size` is too small; UDSOCK_ADDRESS_SIZE is always enough.
  */
 int64_t udsock_remote_address(udsock_t s, char *buffer, size_t size);
@@ -1125,13 +1229,13 @@ int64_t udsock_remote_address(udsock_t s, char *buffer, size_t size);
 /** State: nothing has the address. */
 #define UDSOCK_ABSENT 0
 
-/** State: a socket has it, which some process has open. */
+/** State: a socket has the address, and some process has that socket open. */
 #define UDSOCK_LIVE 1
 
-/** State: the file of a socket that nobody has open any more. A bind removes it. */
+/** State: the file of a socket that no process has open any more. A bind removes it. */
 #define UDSOCK_STALE 2
 
-/** State: something else is there. A symbolic link is, wherever it leads. */
+/** State: something else is at the path. A symbolic link is something else, wherever it leads. */
 #define UDSOCK_NOT_A_SOCKET 3
 
 /** What udsock_inspect finds. */
@@ -1140,87 +1244,112 @@ typedef struct udsock_inspection {
     uint32_t size;
     /** UDSOCK_ABSENT, UDSOCK_LIVE, UDSOCK_STALE or UDSOCK_NOT_A_SOCKET. */
     uint32_t state;
-    /** The live socket's kind; 0: not known. */
+    /** The live socket's kind. 0: not known. */
     uint32_t kind;
     /** The file's permission bits; 0 for an abstract name. */
     uint32_t mode;
     /**
-     * The file's owner; UINT32_MAX: no file, or one of a user whom this user namespace has
-     * no number for.
+     * The file's owner. UINT32_MAX: there is no file, or its owner has no number in this user
+     * namespace.
      */
     uint32_t uid;
-    /** The file's group, likewise. */
+    /**
+     * The file's group. UINT32_MAX: there is no file, or its group has no number in this user
+     * namespace.
+     */
     uint32_t gid;
     /**
-     * A process that has the socket open, the one with the lowest number; it may be a
-     * child that inherited it. 0: none that this process may look into.
+     * A process that has the socket open. Of several it is the one with the lowest number,
+     * which may be a child that inherited the socket. 0: this process may look into none of
+     * them.
      */
     int32_t pid;
     /** The user who made the socket; UINT32_MAX: not known. */
     uint32_t process_uid;
-    /** The file's device and inode; 0: no file. */
+    /** The device that the file is on. 0: there is no file. */
     uint64_t device;
-    /** See device. */
+    /** The file's inode. 0: there is no file. */
     uint64_t inode;
+    /**
+     * How many connections wait to be accepted. This and what follows is written only if size
+     * has room for it.
+     */
+    uint32_t queue;
+    /**
+     * How many may wait: the next client waits, or gets EAGAIN. 0: it is not known, or it is no
+     * server that listens.
+     */
+    uint32_t queue_limit;
+    /** How many processes have the socket open, of those that this process may look into. */
+    uint32_t processes;
+    /** 0. */
+    uint32_t reserved;
 } udsock_inspection;
 
 /**
- * Says what is at an address, and who. It is not noticed there. What it says may be over
- * when it returns. Kind and process come from the kernel's list of sockets, which is that
- * of the network namespace, and from /proc: they are missing where these don't tell.
- * `out`: its size is set by the caller; the rest is written. Set the struct to 0 first: what
- * lies behind the fields of this version is checked, as in every struct. A server's file that
- * is seen through another layer (see udsock_bind) is UDSOCK_STALE, as nobody reaches it there;
- * a file whose mode lets this process not connect counts as UDSOCK_LIVE where nothing tells
- * more.
+ * Tells what is at an address, and who. Nobody there notices it. What it tells may be over
+ * when it returns. Kind and process come from /proc and from the kernel's list of sockets,
+ * which is that of the network namespace; they are 0 where these do not tell. A server's file
+ * that is seen through another layer (see udsock_bind) is UDSOCK_STALE: nobody reaches the
+ * server there. If this process has no permission to connect, and nothing else tells more, the
+ * file counts as UDSOCK_LIVE.
+ *
+ * `out`: the caller sets its size; the call writes the rest. Set the whole struct to 0 before:
+ * what lies behind the fields of this version has to be 0, as in every struct.
  *
  * Returns 0.
  *
- * -EACCES, -ENOTDIR, -ELOOP: the way to the file can't be gone.
- * -ENOENT: the path has more than 107 bytes, which takes /proc, and that is not there.
- * -EOPNOTSUPP: whether anybody has an abstract name is not known, since the kernel does not
- * let its list of sockets be read (a filter of system calls; no module unix_diag).
- * -EINVAL: no address, or "@" alone; `out` is NULL, or its size less than 48, that of the
+ * -EACCES, -ENOTDIR, -ELOOP: the path can't be followed: a directory may not be searched, a part
+ * of it is no directory, or there are too many symbolic links.
+ * -ENOENT: the path is longer than 107 bytes, and /proc is not there.
+ * -EOPNOTSUPP: it is not known whether anybody has this abstract name, since the kernel's list
+ * of sockets can't be read (a filter of system calls; no module unix_diag).
+ * -EINVAL: no address, or "@" alone; `out` is NULL, or its size is less than 48, that of the
  * first version.
  * -E2BIG: its size is above 4096, or what this version does not know is not 0.
  */
-int32_t udsock_inspect(const char *address, udsock_inspection *out, udsock_error *err);
+int32_t udsock_inspect(const char *address,
+                       udsock_inspection *out,
+                       udsock_error *err);
 
 /* ------------------------------------------------------------------------
  * Clean-up
  */
 
 /**
- * Removes the socket files of this process. They are those that it would remove when it
- * closed its sockets, which stay open. At normal exit (exit(3), a return from main) this
- * is done by itself, once: what another thread opens meanwhile or later may stay. A program
- * that ends by _exit(2), by execve(2) or by a signal that it sends itself calls it (Python does
- * the last after a KeyboardInterrupt that nobody caught: atexit.register).
+ * Removes the socket files of this process: those that udsock_close would remove. The sockets
+ * stay open. At a normal exit (exit(3), a return from main) the library does this by itself,
+ * once: files that other threads make meanwhile or later may stay. A program that ends in
+ * another way has to call it: by _exit(2), by execve(2), or by a signal that it sends to
+ * itself. (Python does the last after a KeyboardInterrupt that nobody caught:
+ * atexit.register.)
  *
  * Returns how many files were removed.
  *
- * -EBUSY: one that is still there could not be; try again.
+ * -EBUSY: a file that is still there could not be removed; try again.
  */
 int64_t udsock_cleanup(void);
 
 /**
- * Removes the socket files also when a signal ends the process. For this signal (SIGTERM,
- * say) a handler is installed, which removes them; then the process dies by the same
- * signal. A signal that the program handles, or ignores, does not end it: then nothing is
- * changed, and a handler that the program installs later takes the place of this one. If
- * the program has several copies of this library (plugins may bring them along) each that is
- * asked removes its files. A copy that has installed a handler stays loaded until the
+ * Removes the socket files also when a signal ends the process. The library installs a handler
+ * for this signal (SIGTERM, say). The handler removes the files, and then the process dies by
+ * the same signal. If the program handles or ignores the signal, it does not end the process:
+ * then the call changes nothing. A handler that the program installs later takes the place of
+ * this one.
+ *
+ * If the program has several copies of this library (plugins may bring them along), each copy
+ * that is asked removes its files. A copy that has installed a handler stays loaded until the
  * process ends, also after dlclose.
  *
- * It leaves no file, whatever the process is in the middle of: a thread that makes, publishes
- * or removes one has the signal blocked for that moment, and the handler waits for it, for five
- * seconds at most. (What another thread opens during this very call may be left.) Where another
- * process holds a directory's lock for more than a second the files there stay; they are no
- * obstacle to the next start.
+ * No file is left, whatever the process is in the middle of. A thread that makes, publishes or
+ * removes a file has the signal blocked for that moment, and the handler waits for it, for
+ * five seconds at most. Two exceptions: what another thread opens during this very call may be
+ * left; and where another process holds a directory's lock for more than a second, the files
+ * there stay. They are no obstacle to the next start.
  *
  * Returns 0.
  *
- * -EINVAL: no such signal, one that can't be caught, or whose default does not end the
+ * -EINVAL: there is no such signal, it can't be caught, or its default does not end the
  * process.
  */
 int32_t udsock_cleanup_on_signal(int32_t signo);
@@ -1252,94 +1381,103 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
  */
 
 /**
- * Poller flag, for udsock_poller_add: the socket is only reported as UDSOCK_EVENT_READY,
- * and the program calls what it likes (udsock_recv_message for descriptors, say).
+ * Poller flag, for udsock_poller_add: the poller only reports the socket as
+ * UDSOCK_EVENT_READY, and the program calls what it likes (udsock_recv_message for
+ * descriptors, say).
  */
 #define UDSOCK_POLLER_READINESS 1
 
 /**
- * Poller flag: also while something is kept for a connection it is received from. Else a
- * client that does not read its answers can't have more made; but two ends that both send
- * much before they receive would wait for each other. A server's connections have it from
- * the server. UDSOCK_EVENT_ENDED may come before all is out.
+ * Poller flag: the poller receives from a connection also while something is kept for it.
+ * Without the flag, a client that does not read its answers can't have more made. But then two
+ * ends that both send much before they receive would wait for each other. A server's
+ * connections have the flag from the server. UDSOCK_EVENT_ENDED may come before everything
+ * that is kept has been sent.
  */
 #define UDSOCK_POLLER_DUPLEX 2
 
 /**
- * Poller flag: nothing is received (or accepted) for now; what is kept goes on its way.
- * udsock_poller_add without it goes on.
+ * Poller flag: the poller receives (or accepts) nothing for now, and goes on sending what is
+ * kept. udsock_poller_add without the flag ends the pause.
  */
 #define UDSOCK_POLLER_PAUSED 4
 
 /**
- * Event: a server has accepted a connection, which is a member of the poller now: `socket`
- * is its handle. `token` is the server's, and the connection's own from now on;
- * udsock_poller_add gives it another. Those whom the server does not let in
- * (udsock_allow_uid) are closed, and no event tells of them.
+ * Event: a server has accepted a connection. `socket` is the connection's handle, which is a
+ * member of the poller now. `token` is the server's; the connection has it, too, until
+ * udsock_poller_add gives it another. The poller closes the connections of those whom the
+ * server does not let in (udsock_allow_uid), and no event tells of them.
  */
 #define UDSOCK_EVENT_ACCEPTED 1
 
 /**
- * Event: `length` bytes of a stream, or a message, are at `offset` in the arena. A datagram
- * from a socket with a name has that at `address_offset`, with a NUL behind it. `code` is
- * -EMSGSIZE if the message was larger than the whole arena (the rest is gone), -ERANGE if
- * the address did not fit beside it, else 0.
+ * Event: `length` bytes of a stream, or a message, are at `offset` in the arena. If a
+ * datagram's sender has a name, that is at `address_offset`, with a NUL behind it. `code` is
+ * 0, or -EMSGSIZE if the message was larger than the whole arena (the rest is gone), or
+ * -ERANGE if the address did not fit beside it.
  */
 #define UDSOCK_EVENT_RECEIVED 2
 
 /**
- * Event: an item for this socket was refused (-EAGAIN, or not sent whole where it was not to
- * be kept), and there is room now: go on. Of a paused member it comes also if what was kept is
- * lost, which the next item says (-EPIPE).
+ * Event: the poller had refused an item for this socket (-EAGAIN), or had not sent all of one
+ * that was not to be kept, and there is room now: go on. A paused member gets it also if what
+ * was kept is lost; the next item tells that (-EPIPE).
  */
 #define UDSOCK_EVENT_DRAINED 3
 
 /**
- * Event: the peer sends no more. It may still be answered. Closing the socket is up to the
- * program.
+ * Event: the peer sends no more. The program may still answer. The program has to close the
+ * socket.
  */
 #define UDSOCK_EVENT_ENDED 4
 
 /**
- * Event: the socket failed, as `code` says, and is no member any more; closing it is up to
- * the program. But a server for which there was no descriptor or no memory (-EMFILE, -ENFILE,
- * -ENOBUFS, -ENOMEM or -ENOSPC) is a member still: that is told once, the poller tries again
- * after pauses, and the program need do nothing. So do not close a server on this event unless
- * its code is another one.
+ * Event: the socket failed, as `code` says. It is no member any more, and the program has to
+ * close it. One exception is a server for which there was no descriptor or no memory (-EMFILE,
+ * -ENFILE, -ENOBUFS, -ENOMEM or -ENOSPC). It is still a member: the poller tells it once and
+ * tries again after pauses, and the program need do nothing. So close a server only if its
+ * code is another one.
  */
 #define UDSOCK_EVENT_FAILED 5
 
 /**
  * Event: there is something to receive or to accept, or the end, or an urgent byte that the
- * next receive passes over (udsock_recv). Told for as long as it is so.
+ * next receive passes over (udsock_recv). Every wait tells it, for as long as it is so.
  */
 #define UDSOCK_EVENT_READY 6
 
-/** Flag of an item: once it and everything before it is out, the sending side is shut down. */
+/**
+ * Flag of an item: when it and everything before it has been sent, the sending side is shut
+ * down.
+ */
 #define UDSOCK_THEN_SHUTDOWN 1
 
 /**
- * Flag of an item: once it and everything before it is out, the socket is closed. Without data
- * it may follow an item with UDSOCK_THEN_SHUTDOWN, as nothing else may.
+ * Flag of an item: when it and everything before it has been sent, the socket is closed. An
+ * item with this flag and without data may follow one with UDSOCK_THEN_SHUTDOWN; nothing else
+ * may.
  */
 #define UDSOCK_THEN_CLOSE 2
 
 /**
- * Flag of an item for a connection: what finds no room is not kept. `result` is then how
- * many bytes were sent, which may be less than the length, or -EAGAIN; and
- * UDSOCK_EVENT_DRAINED says when there is room. Another flag counts only if all was sent.
- * On a stream an item without data asks so whether all that was sent before it is out: 0, or
- * -EAGAIN if something is kept.
+ * Flag of an item for a connection: the poller does not keep what finds no room. `result` is
+ * then how many bytes were sent, which may be less than the length, or -EAGAIN;
+ * UDSOCK_EVENT_DRAINED tells when there is room. Another flag counts only if all was sent. On
+ * a stream, an item with this flag and without data asks whether everything before it has been
+ * sent: 0, or -EAGAIN if something is kept.
  */
 #define UDSOCK_DONT_KEEP 16
 
-/** What is special about a poller. */
+/** The limits of a poller. */
 typedef struct udsock_poller_options {
     /** sizeof(udsock_poller_options). */
     uint32_t size;
     /** 0. */
     uint32_t flags;
-    /** How many bytes are kept at most for one socket that does not take them. 0: 1 MiB. */
+    /**
+     * How many bytes the poller keeps at most for one socket that does not take them. 0: 1
+     * MiB.
+     */
     uint64_t send_limit;
     /** How many bytes of a stream one event brings at most. 0: 64 KiB. */
     uint64_t receive_size;
@@ -1370,7 +1508,7 @@ typedef struct udsock_event {
 
 /** Something to send. */
 typedef struct udsock_outgoing {
-    /** Through this member. */
+    /** The member that it is sent through. */
     udsock_t socket;
     /** Where the data is, behind base. */
     uint32_t offset;
@@ -1378,20 +1516,20 @@ typedef struct udsock_outgoing {
     uint32_t length;
     /** Where the address to send to is, behind base. */
     uint32_t address_offset;
-    /** Its length without a NUL; 0: where the socket is connected to. */
+    /** Its length without a NUL. 0: the address that the socket is connected to. */
     uint32_t address_length;
     /** UDSOCK_THEN_SHUTDOWN or UDSOCK_THEN_CLOSE, and UDSOCK_DONT_KEEP, or 0. */
     uint32_t flags;
     /** 0. */
     uint32_t reserved;
-    /** Out: its length if it was taken, or an error code. See UDSOCK_DONT_KEEP. */
+    /** Out: its length if the poller took it, or an error code. See UDSOCK_DONT_KEEP. */
     int64_t result;
 } udsock_outgoing;
 
 /**
- * A poller without members. It takes three descriptors. udsock_close closes it, and leaves
- * its members open. After fork it is the parent's alone: in the child every call but
- * udsock_close gets -EBADF.
+ * A poller without members. It takes three descriptors. udsock_close closes it, and leaves its
+ * members open. After a fork it is the parent's alone: in the child every call but
+ * udsock_close is -EBADF.
  *
  * Returns its handle.
  *
@@ -1401,22 +1539,23 @@ UDSOCK_MUST_USE udsock_t udsock_poller_create(const udsock_poller_options *optio
 
 /**
  * Adds a socket, or gives a member this token and these flags. `flags`:
- * UDSOCK_POLLER_READINESS, UDSOCK_POLLER_DUPLEX, UDSOCK_POLLER_PAUSED, or 0. `token` is
- * the program's own: it comes back in the socket's events. A server is accepted from, and
- * its connections are added with its token; the others are received from. A server may be
- * in many pollers, one a thread; of those one that waits is woken for each connection.
+ * UDSOCK_POLLER_READINESS, UDSOCK_POLLER_DUPLEX, UDSOCK_POLLER_PAUSED, or 0. `token` is the
+ * program's own: it comes back in the socket's events. The poller accepts from a server, and
+ * adds its connections with its token; it receives from other sockets. A server may be in many
+ * pollers, one a thread: for each connection one poller that waits is woken.
  *
  * Returns 0.
  *
- * -EBUSY: it is in another poller, and not a server.
+ * -EBUSY: the socket is in another poller, and is no server.
  * -ENOTSOCK: it is a poller.
  * -ENOSPC, -ENOMEM: the kernel watches no more.
  */
 int32_t udsock_poller_add(udsock_t poller, udsock_t s, uint64_t token, uint32_t flags);
 
 /**
- * Takes a socket out. What was kept for it is dropped; what its peer has sent and no event
- * has brought is received by the next call that receives. udsock_close takes it out by itself.
+ * Takes a socket out. The poller drops what it kept for the socket. What the peer has sent and
+ * no event has brought is received by the next call that receives. udsock_close takes a socket
+ * out by itself.
  *
  * Returns 0.
  *
@@ -1425,20 +1564,21 @@ int32_t udsock_poller_add(udsock_t poller, udsock_t s, uint64_t token, uint32_t 
 int32_t udsock_poller_remove(udsock_t poller, udsock_t s);
 
 /**
- * Waits until something happens to a member. Data is put into the arena, in the order of
- * the events; it stays until the next wait with this arena. A message that does not fit
- * any more is not received; it comes first in the next call, with the whole arena free. If
+ * Waits until something happens to a member. Data is put into the arena, in the order of the
+ * events; it stays until the next wait with this arena. A message that does not fit any more
+ * is not received: it comes first in the next call, which has the whole arena for it. If
  * another thread or process receives from the same socket during the call, a message may be
- * cut to what is left of the arena (-EMSGSIZE). No call brings data of a socket and, behind it,
- * its end: so answer first, and close when the end comes. With no arena (`arena_size` 0)
- * nothing is received, and UDSOCK_EVENT_READY says that something is there. Of an arena of
- * more than 4 GiB only these are used. Of threads that wait on the same poller each gets
- * other events.
+ * cut to what is left of the arena (-EMSGSIZE).
  *
- * Returns how many events were written; 0: nothing had happened and `timeout_ms` is 0, or
+ * One call does not bring both data of a socket and its end: answer first, and close when the
+ * end comes. Without an arena (`arena_size` 0) the poller receives nothing, and
+ * UDSOCK_EVENT_READY tells that something is there. The poller uses at most the first 4 GiB of
+ * an arena. If several threads wait on one poller, each gets other events.
+ *
+ * Returns how many events were written. 0: nothing had happened and `timeout_ms` is 0, or
  * udsock_poller_wake ended the wait.
  *
- * -EINTR: a signal handler ran; or the process was stopped and went on, if it handles any
+ * -EINTR: a signal handler ran. Also: the process was stopped and went on, if it handles any
  * signal and a server is in several pollers or was opened before a fork.
  * -EINVAL: `events_capacity` is 0.
  */
@@ -1450,25 +1590,27 @@ int64_t udsock_poller_wait(udsock_t poller,
                            int32_t timeout_ms);
 
 /**
- * Sends items, each through its socket, without waiting. `base` is what their offsets
- * count from (the arena, say); it may be used again when this returns. An item is taken
- * whole, sent or kept, or not at all: then its `result` is an error, and no other socket's
- * items are harmed. Items for one socket keep their order; those of a stream leave
+ * Sends items, each through its socket, without waiting. The offsets of the items count from
+ * `base` (the arena, say), which may be used again when the call returns. The poller takes an
+ * item whole, to send or to keep it, or not at all: then its `result` is an error, and the
+ * items of other sockets go on. Items for one socket keep their order; those of a stream leave
  * together.
  *
- * As long as something is kept for a connection nothing is received from it, but with
- * UDSOCK_POLLER_DUPLEX. What is kept and can't be sent later is told by UDSOCK_EVENT_FAILED
- * (-EPIPE) of a connection, and by nothing of a datagram, as what is lost on the way.
+ * While the poller keeps something for a connection it receives nothing from it, unless the
+ * connection has UDSOCK_POLLER_DUPLEX. If what is kept for a connection can't be sent later,
+ * UDSOCK_EVENT_FAILED tells it (-EPIPE). If a kept datagram can't be sent later it is dropped,
+ * and nothing tells.
  *
- * Returns how many were taken. The errors are those of each `result`.
+ * Returns how many items were taken. The errors are those of each `result`.
  *
- * -EAGAIN: so much is kept that this item would exceed send_limit; so do all later ones of
- * this connection in the call; UDSOCK_EVENT_DRAINED says when to go on.
- * -ENOENT: no member.
- * -EPIPE: the peer is gone, or an item before had a flag.
- * -EINVAL: it lies beyond base.
- * -EOPNOTSUPP: an address, and not a datagram socket; UDSOCK_DONT_KEEP, and a datagram socket.
- * Others: as udsock_send and udsock_send_to.
+ * -EAGAIN: with this item more than send_limit would be kept. All later items of this
+ * connection in the call get the same. UDSOCK_EVENT_DRAINED tells when to go on.
+ * -ENOENT: the socket is no member.
+ * -EPIPE: the peer is gone, or an earlier item had a flag.
+ * -EINVAL: the item lies beyond base.
+ * -EOPNOTSUPP: an address for a socket that is no datagram socket; UDSOCK_DONT_KEEP for a
+ * datagram socket.
+ * Others: as of udsock_send and udsock_send_to.
  */
 int64_t udsock_poller_send(udsock_t poller,
                            udsock_outgoing *items,
@@ -1477,8 +1619,8 @@ int64_t udsock_poller_send(udsock_t poller,
                            size_t base_size);
 
 /**
- * Ends a wait on the poller. It returns 0 if nothing else has happened. If nobody waits it
- * ends the next one. Many before one wait count once.
+ * Ends a wait on the poller. That returns 0 if nothing else has happened. If nobody waits, the
+ * next wait ends. Many calls before one wait count once.
  *
  * Returns 0.
  */
@@ -1486,11 +1628,259 @@ int32_t udsock_poller_wake(udsock_t poller);
 
 /**
  * A descriptor for another event loop. It is readable when udsock_poller_wait would find
- * something: then wait with `timeout_ms` 0. It is borrowed: do not close it.
+ * something: then call that with `timeout_ms` 0. It is borrowed: do not close it.
  *
  * Returns the descriptor.
  */
 int32_t udsock_poller_fd(udsock_t poller);
+
+/* ------------------------------------------------------------------------
+ * Counters
+ */
+
+/**
+ * What udsock_get_counters finds: all that has been since the handle was made, but for
+ * kept_bytes. What went past the library, by calls on the descriptor, is not in it.
+ */
+typedef struct udsock_counters {
+    /** sizeof(udsock_counters). */
+    uint32_t size;
+    /** 0. */
+    uint32_t reserved;
+    /** What the kernel has taken. */
+    uint64_t sent_bytes;
+    /** In how many messages; of a stream, in how many system calls. */
+    uint64_t sent_messages;
+    /** What has come, with what found no room in the buffer and was cut. */
+    uint64_t received_bytes;
+    /** In how many messages; of a stream, in how many system calls. */
+    uint64_t received_messages;
+    /** How often a thread fell asleep in a wait. */
+    uint64_t sleeps;
+    /**
+     * How often trying again before a sleep has found what was waited for
+     * (UDSOCK_OPTION_SPIN_US).
+     */
+    uint64_t spins_paid;
+    /** How often it has not. */
+    uint64_t spins_lost;
+    /** Clients that a server has let in; of a poller, those of its servers. */
+    uint64_t accepted;
+    /**
+     * Clients that a server has refused, as in UDSOCK_OPTION_REFUSED; of a poller, those that
+     * it has refused for its servers.
+     */
+    uint64_t refused;
+    /**
+     * What a poller keeps now for a socket, since it found no room; of a poller, for all of
+     * its members.
+     */
+    uint64_t kept_bytes;
+    /** The most that kept_bytes has been. */
+    uint64_t kept_bytes_most;
+    /** Datagrams that a poller had kept and that could not be delivered. */
+    uint64_t dropped;
+} udsock_counters;
+
+/**
+ * Says what a socket, a server or a poller has done. Each count is right by itself; while other
+ * threads use the handle, two counts may be of two moments. A poller's are of what went through
+ * its own calls: a member's are in the member's own, too. `out`: its size is set by the
+ * caller; the rest is written. Set the struct to 0 first, as for udsock_inspect.
+ *
+ * Returns 0.
+ *
+ * -EBADF: `handle` is none, or a poller of the process that this one was forked from.
+ * -EINVAL: `out` is NULL, or its size less than 104, that of the first version.
+ * -E2BIG: its size is above 4096, or what this version does not know is not 0.
+ */
+int32_t udsock_get_counters(udsock_t handle, udsock_counters *out);
+
+/* ------------------------------------------------------------------------
+ * What the library does by itself
+ */
+
+/** Level: a bug in the library. */
+#define UDSOCK_LOG_ERROR 1
+
+/** Level: something that the program or its administrator should know of. */
+#define UDSOCK_LOG_WARNING 2
+
+/** Level: what the library has done by itself, and is all right. */
+#define UDSOCK_LOG_INFO 3
+
+/** Level: what helps to find out why. */
+#define UDSOCK_LOG_DEBUG 4
+
+/**
+ * Event, of level INFO: the file of a server that has gone was removed, to bind or to
+ * publish another one.
+ */
+#define UDSOCK_LOGGED_RECLAIMED 1
+
+/**
+ * Event, of level INFO: private names (".udsock-...") that a killed takeover had left were
+ * removed.
+ */
+#define UDSOCK_LOGGED_SWEPT 2
+
+/**
+ * Event, of level INFO: the path was taken over from a live server; pid and uid are that
+ * one's.
+ */
+#define UDSOCK_LOGGED_TOOK_OVER 3
+
+/**
+ * Event, of level INFO: the socket's file was to be removed, and another file has the path
+ * now. It stays.
+ */
+#define UDSOCK_LOGGED_TAKEN_OVER 4
+
+/**
+ * Event, of level WARNING: the socket's file was to be removed, and somebody else had done
+ * so. Clients have not found the server since.
+ */
+#define UDSOCK_LOGGED_FILE_GONE 5
+
+/**
+ * Event, of level WARNING: a file that the library should have removed is still there; code
+ * says why.
+ */
+#define UDSOCK_LOGGED_NOT_REMOVED 6
+
+/**
+ * Event, of level INFO: a server has refused a client; pid and uid are the client's. The
+ * code is -EACCES if no rule lets it in (udsock_allow_uid), -EUSERS if its user has as many
+ * connections as UDSOCK_OPTION_MAX_PER_UID allows, else why it could not be known.
+ */
+#define UDSOCK_LOGGED_REFUSED 7
+
+/**
+ * Event, of level WARNING: there was no descriptor or no memory for what wakes a thread that
+ * sleeps, and so it looks up every 5 ms. It is told again when there has been one meanwhile.
+ */
+#define UDSOCK_LOGGED_NO_ALARM 8
+
+/**
+ * Event, of level WARNING: the handle was closed while a thread was held up in a call on it,
+ * by a debugger, say, and the socket was taken away from that thread.
+ */
+#define UDSOCK_LOGGED_TAKEN_AWAY 9
+
+/**
+ * Event, of level WARNING: datagrams that a poller had kept can't be delivered, and were
+ * dropped; code says why.
+ */
+#define UDSOCK_LOGGED_DATAGRAM_DROPPED 10
+
+/**
+ * Event, of level INFO: what a poller had kept for a socket was dropped. The code says why the
+ * socket failed; 0: it was closed or removed, or the poller was closed.
+ */
+#define UDSOCK_LOGGED_UNSENT_DROPPED 11
+
+/**
+ * Event, of level DEBUG: this system lacks something; the text says what, and what takes its
+ * place. Each is told once.
+ */
+#define UDSOCK_LOGGED_MISSING 12
+
+/**
+ * Event, of level DEBUG: a call has failed that takes a udsock_error; the text is what that
+ * says, and path the call's address.
+ */
+#define UDSOCK_LOGGED_CALL_FAILED 13
+
+/** Event, of level ERROR: a call has returned UDSOCK_PANIC. */
+#define UDSOCK_LOGGED_PANIC 14
+
+/** Event, of level WARNING: more has happened at once than a poller can note. */
+#define UDSOCK_LOGGED_NOT_NOTED 15
+
+/**
+ * Event, of level WARNING: a server with UDSOCK_RESTORE_FILE had lost its path, and has it back. If
+ * another program had taken the path, UDSOCK_LOGGED_TOOK_OVER tells of that.
+ */
+#define UDSOCK_LOGGED_RESTORED 16
+
+/**
+ * Event, of level INFO: a socket was bound to a path of more than 96 bytes. Every client that uses
+ * this library can connect to it. Some other programs can't, or cut the path and go to another one.
+ */
+#define UDSOCK_LOGGED_LONG_PATH 17
+
+/**
+ * Something that has happened. It is the library's: it, and what it points to, is gone when
+ * the callback returns. A field that an event has no value for is 0, UINT32_MAX (uid) or NULL.
+ */
+typedef struct udsock_log_record {
+    /**
+     * Its size in this version of the library. Fields of later versions than the program's
+     * lie behind what the program knows.
+     */
+    uint32_t size;
+    /** UDSOCK_LOG_ERROR, UDSOCK_LOG_WARNING, UDSOCK_LOG_INFO or UDSOCK_LOG_DEBUG. */
+    uint32_t level;
+    /** What has happened: UDSOCK_LOGGED_...; there may be others in later versions. */
+    uint32_t event;
+    /** Why, as an error code. */
+    int32_t code;
+    /** The socket or the poller that it happened to. 0: it has no handle yet, or any more. */
+    udsock_t handle;
+    /**
+     * Who else has to do with it: a client that was refused, the server of which the path was
+     * taken over.
+     */
+    int32_t pid;
+    /** Its user. */
+    uint32_t uid;
+    /** The address of the socket, whole and unchanged. It may hold any byte. */
+    const char *path;
+    /**
+     * All of this in words, in one line of UTF-8 without control characters, and without its
+     * level. A long path is shown by its two ends. The words may change.
+     */
+    const char *text;
+} udsock_log_record;
+
+/**
+ * A function that is told what happens. It may be called from every thread that makes a call,
+ * also from several at once, and at normal exit (udsock_cleanup). See udsock_set_log.
+ */
+typedef void (*udsock_log_callback)(void *user_data, const struct udsock_log_record *record);
+
+/**
+ * Tells what the library does by itself, and is silent about otherwise, to this function. The
+ * process has one; the next call of this takes its place, and `callback` NULL takes it off.
+ * `user_data` is handed to it, and a udsock_log_record, which says what has happened
+ * (UDSOCK_LOGGED_...). It is told what is of `level` (UDSOCK_LOG_...) or matters more.
+ *
+ * It may be set at any time, from every thread, also from within a callback. A forked child
+ * has its parent's. When this has returned no thread is in the former one, and none will be:
+ * what it used can be freed. (But for the calling thread, if it is in it.) If there is no
+ * callback, what the library could tell costs it one look at a variable.
+ *
+ * The callback is called within the call in which it has happened, on the same thread, with
+ * cancellation held off. No lock is held: it may make every call. What it does takes the time
+ * of that call. What would be told on the same thread meanwhile is dropped, so that it is
+ * never called from within itself; so is what would be told while 64 other threads are in it.
+ * It has to return: no exception, no longjmp, no pthread_exit. It should not close the handle
+ * that it is told of: that waits for the call, for a tenth of a second. No memory is allocated
+ * to call it. It is never called from a signal handler: what the handler of
+ * udsock_cleanup_on_signal does is not told.
+ *
+ * The environment variable UDSOCK_LOG needs no callback. It may be error, warning, info or
+ * debug: what is of this level or matters more is written to standard error, a line each. It
+ * is looked at once, when there is first something to tell. A program that has other rights
+ * than whoever has started it (set-user-ID) does not look at it.
+ *
+ * Returns 0.
+ *
+ * -EINVAL: no such level (with `callback` NULL none is needed).
+ * -EBUSY: it has been done; but some thread has not come back from the former callback for a
+ * second.
+ */
+int32_t udsock_set_log(udsock_log_callback callback, void *user_data, uint32_t level);
 
 /* ------------------------------------------------------------------------
  * Version

@@ -42,6 +42,7 @@
 #include "udsock/unique_fd.hpp"
 #include "udsock/message.hpp"
 #include "udsock/options.hpp"
+#include "udsock/counters.hpp"
 #include "udsock/socket.hpp"
 #include "udsock/connectable.hpp"
 #include "udsock/endpoint.hpp"
@@ -49,6 +50,7 @@
 #include "udsock/poller.hpp"
 #include "udsock/inspection.hpp"
 #include "udsock/cleanup.hpp"
+#include "udsock/log.hpp"
 #include "udsock/version.hpp"
 
 #endif

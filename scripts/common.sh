@@ -39,23 +39,37 @@ debian_rust() {
     export CARGO_UNSTABLE_BUILD_STD="std panic_unwind test"
 }
 
-# Debian's Rust, and its std for another of Debian's architectures. That is unpacked where nothing
-# else looks, so that the system needs no second architecture.
-debian_rust_for() {
-    local architecture=$1 apt=$work/apt-$1 version
-    packages rustc-web cargo-web gcc libc6-dev
-    sysroot=$work/std-$architecture
-    if [[ ! -d $sysroot ]]; then
-        mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
-        touch "$apt/status"
-        local options=(-o APT::Architecture="$architecture" -o APT::Architectures="$architecture"
-            -o Dir::State="$apt" -o Dir::State::lists="$apt/lists" -o Dir::State::status="$apt/status"
-            -o Dir::Cache="$apt/cache" -o APT::Sandbox::User=root)
-        apt-get "${options[@]}" update -q
-        version=$(dpkg-query -W -f '${Version}' rustc-web)
-        (cd "$apt" && apt-get "${options[@]}" download -q "libstd-rust-web-dev=$version")
-        dpkg -x "$apt"/libstd-rust-web-dev_*_"$architecture".deb "$sysroot"
+# A package of another of Debian's architectures, or of a later Debian, unpacked into a directory
+# where nothing else looks, so that the system needs neither.
+unpack_for() { # ARCHITECTURE PACKAGE[=VERSION] DIRECTORY [SUITE]
+    local apt=$work/apt-$1${4:+-$4} mirror
+    [[ -d $3 ]] && return
+    mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+    touch "$apt/status"
+    local options=(-o APT::Architecture="$1" -o APT::Architectures="$1"
+        -o Dir::State="$apt" -o Dir::State::lists="$apt/lists" -o Dir::State::status="$apt/status"
+        -o Dir::Cache="$apt/cache" -o APT::Sandbox::User=root)
+    if [[ -n ${4:-} ]]; then
+        mirror=$(debian_mirror)
+        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $4 main" >"$apt/list"
+        options+=(-o Dir::Etc::sourcelist="$apt/list" -o Dir::Etc::sourceparts=/dev/null)
     fi
+    apt-get "${options[@]}" update -q
+    (cd "$apt" && apt-get "${options[@]}" download -q "$2")
+    dpkg -x "$apt/${2%%=*}"_*_"$1".deb "$3"
+}
+
+# Where this machine's apt gets Debian from.
+debian_mirror() {
+    cat /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources 2>/dev/null |
+        sed -n 's/^URIs: *//p; s/^deb \(\[.*\] \)\?\([^ ]*\) .*/\2/p' | head -1 || true
+}
+
+# Debian's Rust, and its std for another of Debian's architectures.
+debian_rust_for() {
+    packages rustc-web cargo-web gcc libc6-dev
+    sysroot=$work/std-$1
+    unpack_for "$1" "libstd-rust-web-dev=$(dpkg-query -W -f '${Version}' rustc-web)" "$sysroot"
     export RUSTC=/usr/bin/rustc CARGO=/usr/bin/cargo
 }
 

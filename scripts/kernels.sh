@@ -32,8 +32,7 @@ lab=$work/kernels
 mkdir -p "$lab/state/lists/partial" "$lab/cache/archives/partial"
 
 # With an apt of its own, beside the machine's: Debian's releases, each of which has a kernel.
-mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources 2>/dev/null |
-    sed -n 's/^URIs: *//p; s/^deb \(\[.*\] \)\?\([^ ]*\) .*/\2/p' | head -1 || true)
+mirror=$(debian_mirror)
 for suite in bullseye bookworm trixie trixie-backports sid; do
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main"
 done >"$lab/list"

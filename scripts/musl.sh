@@ -1,36 +1,49 @@
 #!/usr/bin/env bash
-# libudsock for musl, x86-64: the .a and the .so, a program in C with each, and the tests, which run
-# natively.
+# libudsock for musl, x86-64 or arm64, on x86-64: the .a and the .so, a program in C with each, and
+# the tests, which run natively. What is for arm64 runs under qemu-user, without the tests.
 #
-#     scripts/musl.sh [TEST...]           (without tests: the core; "none": no tests)
+#     scripts/musl.sh [x86_64|aarch64] [TEST...]      (without tests: the core; "none": no tests)
 #
 # Takes 3 minutes of CPU time for the libraries and 4 for the core tests. Fetches rustc-web,
-# cargo-web, rust-web-src, musl and python3-venv from Debian (300 MB), ziglang from PyPI (100 MB).
+# cargo-web, rust-web-src, musl and python3-venv from Debian (300 MB), ziglang from PyPI (100 MB);
+# for arm64 also qemu-user-static.
 #
 # cargo builds std anew for musl (-Zbuild-std, which stable allows with RUSTC_BOOTSTRAP). Zig is the
 # linker: it brings musl and an unwinder. Debian's own libgcc_eh.a can't be that: it wants glibc's
 # _dl_find_object.
 source "$(dirname "$0")/common.sh"
-packages musl
+architecture=x86_64
+if [[ ${1:-} == x86_64 || ${1:-} == aarch64 ]]; then
+    architecture=$1
+    shift
+fi
+if [[ $architecture == aarch64 ]]; then
+    packages qemu-user-static
+    unpack_for arm64 musl "$work/musl-arm64"
+    export QEMU_LD_PREFIX=$work/musl-arm64 RUN=qemu-aarch64-static
+else
+    packages musl
+fi
 debian_rust
-zig_for x86_64-linux-musl
-target=x86_64-unknown-linux-musl
+zig_for "$architecture-linux-musl"
+target=$architecture-unknown-linux-musl
 export CARGO_BUILD_TARGET=$target CARGO_TARGET_DIR=$work/musl
-export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=$CC
+name=CARGO_TARGET_$(tr a-z A-Z <<<"$architecture")_UNKNOWN_LINUX_MUSL
+export "${name}_LINKER=$CC"
 # A libudsock.so is made only if the C library is not linked statically. The .a is for both.
-export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS="-C link-self-contained=no -C target-feature=-crt-static"
+export "${name}_RUSTFLAGS=-C link-self-contained=no -C target-feature=-crt-static"
 $CARGO build --release --locked --lib
 built=$work/musl/$target/release
 ls -l "$built"/libudsock.a "$built"/libudsock.so
 for program in echo_server echo_client; do
     "$CC" -O2 -Iinclude -static "examples-c/$program.c" "$built/libudsock.a" -lunwind \
-        -o "$work/musl/$program-static"
+        -o "$built/$program-static"
     "$CC" -O2 -Iinclude -dynamic "examples-c/$program.c" -L"$built" -ludsock \
-        -Wl,-rpath,"$built" -o "$work/musl/$program-shared"
+        -Wl,-rpath,"$built" -o "$built/$program-shared"
 done
-echo_with "$work/musl"
+echo_with "$built"
 
-[[ ${1:-} == none ]] && exit
+[[ ${1:-} == none || $architecture == aarch64 ]] && exit
 tests=(--lib)
 for test in "${@:-abi activation cleanup close_wakes deadlines held_up kernel_rows messages peers \
     poller socket_files takeover}"; do

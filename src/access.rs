@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use crate::chain::{self, Chain};
 use crate::error::{Error, Result};
-use crate::sys::{self, Shared};
+use crate::log::Refused;
+use crate::sys::{self, Missing, Shared};
 use crate::user_namespace::{known_group, known_user};
 
 /// What a server asks of its clients. Without rules everyone is let in.
@@ -98,13 +99,18 @@ impl Access {
     }
 
     /// The user whose connection it is now.
-    fn let_in(&self, client: BorrowedFd<'_>, room: Room) -> Option<u32> {
+    fn let_in(&self, client: BorrowedFd<'_>, room: Room) -> Result<u32, Refused> {
         let Room { connections, groups } = room;
-        let who = sys::peer_credentials(client).ok().filter(|who| who.uid != u32::MAX)?;
+        let who = sys::peer_credentials(client).map_err(unknown)?;
+        if who.uid == u32::MAX {
+            return Err(unknown(Error::NO_DATA));
+        }
         let known = known_user(who.uid);
+        let pid = u32::try_from(who.pid).ok().filter(|pid| *pid > 0);
+        let refused = |error| Refused { pid, uid: known, error };
         let is_listed = || known.is_some_and(|user| self.users.iter().any(|there| *there == user));
         if self.has_list() && !is_listed() && !self.names_group(client, who.gid, groups) {
-            return None;
+            return Err(refused(Error::NO_ACCESS));
         }
         // Those whom this user namespace has no number for are as one.
         let user = known.unwrap_or(u32::MAX);
@@ -116,8 +122,8 @@ impl Access {
             most => most,
         };
         let one_more = |open| (open < most).then(|| open + 1);
-        theirs.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
-        Some(user)
+        let counted = theirs.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        counted.map(|_| user).map_err(|_| refused(Error::TOO_MANY_USERS))
     }
 
     /// Whether a rule names the client's group, or one of its supplementary groups.
@@ -127,6 +133,7 @@ impl Access {
         }
         // An old kernel does not tell them; the primary one counts all the same.
         if sys::peer_groups(client, &mut groups).is_err() {
+            sys::note_missing(Missing::PeerGroups);
             groups.clear();
         }
         let mut groups = groups.into_iter().chain([primary]).filter_map(known_group);
@@ -139,26 +146,25 @@ impl Access {
 }
 
 impl Shared<Access> {
-    /// `None`: refused, and counted. `Some(None)`: nothing at all is asked. Who can't be known
-    /// is not let in.
+    /// `None`: nothing at all is asked. Who is refused is counted, as who can't be known is.
     pub(crate) fn admit(
         &self,
         client: BorrowedFd<'_>,
         room: Option<Room>,
-    ) -> Option<Option<Place>> {
+    ) -> Result<Option<Place>, Refused> {
         if !self.asks() {
-            return Some(None);
+            return Ok(None);
         }
         // There is room, unless this was the first rule, and came just now.
-        let room = room.or_else(|| self.reserve().ok());
-        match room.and_then(|room| self.let_in(client, room)) {
-            Some(user) => Some(Some(Place { access: self.clone(), user })),
-            None => {
-                self.count_refused();
-                None
-            }
-        }
+        let room = room.map_or_else(|| self.reserve().map_err(unknown), Ok);
+        let user = room.and_then(|room| self.let_in(client, room));
+        user.map(|user| Some(Place { access: self.clone(), user }))
+            .inspect_err(|_| self.count_refused())
     }
+}
+
+fn unknown(error: Error) -> Refused {
+    Refused { pid: None, uid: None, error }
 }
 
 impl Drop for Place {

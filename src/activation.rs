@@ -4,7 +4,8 @@ use std::ffi::{CStr, CString};
 use std::iter;
 use std::os::fd::BorrowedFd;
 
-use crate::error::{Error, Failure, Result};
+use crate::error::{Error, Result};
+use crate::failure::Failure;
 use crate::handles;
 use crate::process_lock::ProcessLock;
 use crate::sys;

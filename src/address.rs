@@ -1,23 +1,21 @@
 //! Addresses: the text that people write, and the names that the kernel knows.
 //!
 //! A path; `@name`, an abstract name; `@`, a name for the kernel to pick. Behind
-//! a leading `@` the escapes `\0`, `\\` and `\xNN` stand for any byte. A received
+//! a leading `@` the escapes `\0`, `\\` and `\xNN` stand for any byte, and `\z` at the
+//! end for NULs up to the end of sun_path, which some programs bind. A received
 //! path that begins with `@` is written `./@...`, so that every text reads back as
 //! the name it came from.
 
 use std::ffi::{CStr, CString};
-use std::ops::Deref;
 use std::os::fd::{AsFd, OwnedFd};
 
-use crate::error::{Error, Failure, Result};
+use crate::error::{Error, Result};
+use crate::failure::Failure;
 use crate::sys::{self, SocketName};
 use crate::text::c_string;
 
 /// Paths have at most PATH_MAX bytes, their NUL among them.
 const PATH_MAX: usize = libc::PATH_MAX as usize;
-
-/// The longest text of a name that came from the kernel: every byte an escape.
-pub(crate) const NAME_TEXT_MAX: usize = 1 + 4 * SocketName::MAX;
 
 /// An address as a program writes it.
 pub(crate) enum Address<'a> {
@@ -90,14 +88,20 @@ impl AsRef<SocketName> for Destination {
 }
 
 fn unescape(text: &[u8]) -> Result<SocketName, Failure> {
-    const BAD: Failure =
-        Failure::Invalid(r"in a name after @ a backslash begins \0, \\ or \xNN, and nothing else");
+    const BAD: Failure = Failure::Invalid(
+        r"in a name after @ a backslash begins \0, \\, \xNN or, at its end, \z, and nothing else",
+    );
     let mut name = [0; SocketName::MAX];
     // Behind a NUL.
     let mut length = 1;
     let mut rest = text;
     while let [byte, tail @ ..] = rest {
         let (byte, tail) = match (byte, tail) {
+            // The rest is zero already.
+            (b'\\', [b'z']) => {
+                length = SocketName::MAX;
+                break;
+            }
             (b'\\', [b'0', tail @ ..]) => (0, tail),
             (b'\\', [b'\\', tail @ ..]) => (b'\\', tail),
             (b'\\', [b'x', high, low, tail @ ..]) => {
@@ -120,81 +124,6 @@ fn unescape(text: &[u8]) -> Result<SocketName, Failure> {
     Ok(SocketName::new(&name[..length]).expect("the length was checked"))
 }
 
-/// A name that came from the kernel, as text. It needs no memory but its own.
-#[expect(clippy::large_enum_variant, reason = "it is never kept for long")]
-pub(crate) enum NameText {
-    Unnamed,
-    Named(Text),
-}
-
-pub(crate) struct Text {
-    bytes: [u8; NAME_TEXT_MAX + 1],
-    length: usize,
-}
-
-impl Text {
-    fn push(&mut self, bytes: &[u8]) {
-        self.bytes[self.length..self.length + bytes.len()].copy_from_slice(bytes);
-        self.length += bytes.len();
-    }
-}
-
-impl NameText {
-    /// How much room it takes with its NUL. None at all takes none.
-    pub(crate) fn room(&self) -> usize {
-        match self {
-            Self::Unnamed => 0,
-            Self::Named(text) => text.length + 1,
-        }
-    }
-
-    /// At most.
-    pub(crate) const MOST_ROOM: usize = NAME_TEXT_MAX + 1;
-}
-
-impl Deref for NameText {
-    type Target = CStr;
-
-    fn deref(&self) -> &CStr {
-        match self {
-            Self::Unnamed => c"",
-            Self::Named(text) => CStr::from_bytes_with_nul(&text.bytes[..=text.length])
-                .expect("NULs are escaped in names and end paths"),
-        }
-    }
-}
-
-/// The text that reads back as the same name; empty if there is none.
-pub(crate) fn text_of(name: &SocketName) -> NameText {
-    let mut text = Text { bytes: [0; NAME_TEXT_MAX + 1], length: 0 };
-    match name.bytes() {
-        [] => return NameText::Unnamed,
-        [0, name @ ..] => {
-            text.push(b"@");
-            for byte in name {
-                match byte {
-                    0 => text.push(br"\0"),
-                    b'\\' => text.push(br"\\"),
-                    b' '..=b'~' => text.push(&[*byte]),
-                    _ => text.push(&[b'\\', b'x', digit(byte >> 4), digit(byte & 15)]),
-                }
-            }
-        }
-        path => {
-            if path[0] == b'@' {
-                // So that it reads back as a path.
-                text.push(b"./");
-            }
-            text.push(path);
-        }
-    }
-    NameText::Named(text)
-}
-
-fn digit(value: u8) -> u8 {
-    b"0123456789abcdef"[usize::from(value)]
-}
-
 /// The directory of a path and the name in it.
 pub(crate) fn split(path: &CStr) -> Result<(CString, &CStr), Failure> {
     let bytes = path.to_bytes_with_nul();
@@ -210,6 +139,7 @@ pub(crate) fn split(path: &CStr) -> Result<(CString, &CStr), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::name_text::{NAME_TEXT_MAX, text_of, without_padding};
 
     fn name(text: &CStr) -> SocketName {
         match Address::parse(text).ok().unwrap() {
@@ -221,11 +151,37 @@ mod tests {
 
     #[test]
     fn a_name_written_down_reads_back_the_same() {
-        for text in
-            [c"/tmp/a", c"a", c"@a", c"@\\0b", c"@a\\\\b", c"@\\xff\\x01", c"./@file", c"@@"]
-        {
+        for text in [
+            c"/tmp/a",
+            c"a",
+            c"@a",
+            c"@\\0b",
+            c"@a\\\\b",
+            c"@\\xff\\x01",
+            c"./@file",
+            c"@@",
+            c"@a\\z",
+            c"@a\\0b\\z",
+            c"@a\\0",
+            c"@\\z",
+        ] {
             assert_eq!(&*text_of(&name(text)), text);
         }
+    }
+
+    #[test]
+    fn a_padded_name_has_all_the_nuls_that_fit() {
+        let text = |length, end: &str| CString::new("@".to_owned() + &"n".repeat(length) + end);
+        for length in 0..SocketName::MAX {
+            let padded = name(&text(length, r"\z").unwrap());
+            assert_eq!(padded.bytes().len(), SocketName::MAX, "{length}");
+            assert_eq!(without_padding(&padded.bytes()[1..]).len(), length);
+        }
+        // Where none fits any more it is the name itself.
+        assert!(name(&text(107, r"\z").unwrap()) == name(&text(107, "").unwrap()));
+        assert!(Address::parse(&text(108, r"\z").unwrap()).is_err());
+        let spelt = CString::new("@n".to_owned() + &r"\0".repeat(106)).unwrap();
+        assert_eq!(&*text_of(&name(&spelt)), c"@n\\z");
     }
 
     #[test]
@@ -251,7 +207,9 @@ mod tests {
 
     #[test]
     fn what_can_not_be_is_refused() {
-        for text in [c"", c"@\\", c"@\\x", c"@\\x1", c"@\\xg0", c"@\\n", c"@a\\xF"] {
+        for text in
+            [c"", c"@\\", c"@\\x", c"@\\x1", c"@\\xg0", c"@\\n", c"@a\\xF", c"@a\\zb", c"@\\Z"]
+        {
             let failure = Address::parse(text).err().unwrap();
             assert_eq!(failure.error(), Error::INVALID, "{text:?}");
         }

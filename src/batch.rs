@@ -61,9 +61,11 @@ impl Socket {
     pub(crate) fn send_message(&self, message: &Outgoing<'_>, wait: &mut Wait) -> Result<usize> {
         let readiness = self.readiness_to_send(message.to.is_some())?;
         self.check_outgoing(message)?;
-        self.wait_until(wait, readiness, |_| {
+        let size = self.wait_until(wait, readiness, |_| {
             self.sent(sys::send_message(self.fd(), &message.as_call()))
-        })
+        })?;
+        self.counters().sent.add(1, size);
+        Ok(size)
     }
 
     /// Of a stream the kernel would lose descriptors that no byte goes with.
@@ -81,14 +83,16 @@ impl Socket {
         wait: &mut Wait,
     ) -> Result<usize> {
         let flags = if self.kind() == Kind::Stream { 0 } else { sys::TRUE_SIZE };
-        self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
+        let size = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
             let result = self.in_order(
                 || sys::receive_message(self.fd(), room, from.as_deref_mut(), ancillary, flags),
                 |&got| got,
             );
             let got = self.end_if_shut(result, shut_down)?;
             got.map(|got| got.size).ok_or_else(|| self.end())
-        })
+        })?;
+        self.counters().received.add(1, size);
+        Ok(size)
     }
 
     /// Sends what can be sent in the time: how many went. One that fails does not
@@ -147,6 +151,7 @@ impl Socket {
         let sent = self.wait_until(wait, readiness, |_| {
             self.sent(sys::send_batch(self.fd(), &calls[..count], &mut sizes))
         })?;
+        self.counters().sent.add(sent, sizes[..sent].iter().sum());
         if self.kind() == Kind::Stream {
             // A stream may take half a message; no other may come in between. If
             // the rest can't go, its size says so, and the others meet the error.
@@ -218,6 +223,8 @@ impl Socket {
         })?;
         let Some((came, _)) = found else { return Err(self.end()) };
         let came = self.without_ends(&mut messages[..came], &mut beside);
+        let sizes = messages[..came].iter().map(|message| message.received.size);
+        self.counters().received.add(came, sizes.sum());
         let with_descriptors = self.receives_descriptors();
         for ((index, message), ancillary) in places.zip(&messages[..came]).zip(&mut beside) {
             let (size, from) = (message.received.size, Some(&message.from));

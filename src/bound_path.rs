@@ -5,30 +5,63 @@
 //! 3. *Reclaim.* Under the directory's lock, a dead server's file goes, and 1 again.
 //! 4. *Own.* Owner and mode; until then nobody may connect whom they would not let.
 //!
+//! 5. *Claim*, if the path is to be had back when it is lost.
+//!
 //! To replace a live server, 1 is to a private name beside the path, and so it is for a name
 //! that no address holds.
 
+use std::cell::RefCell;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use crate::address::NO_PROC;
+use crate::claim::{Claim, Watch};
 use crate::directory::{Directory, Lock};
-use crate::error::{Error, Failure, NotKept, Result};
+use crate::error::{Error, Result};
+use crate::failure::{Failure, NotKept};
 use crate::inspection::{PinnedFile, SeenSocket, Sight, look, not_a_socket};
+use crate::log::{BindNotes, Event, Note};
 use crate::private_names;
-use crate::socket_file::FileOptions;
 use crate::sys::{self, FileStatus, SocketName};
 use crate::text::ShortText;
 
 /// So often others may change what is at a path between two looks.
 pub(crate) const ATTEMPTS: u32 = 100;
 
+/// How a socket file is to be made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FileOptions {
+    /// The exact permission bits; `None`: 0777 less the umask.
+    pub(crate) mode: Option<u32>,
+    /// `None`: as the system sets it.
+    pub(crate) user: Option<u32>,
+    pub(crate) group: Option<u32>,
+    /// Take the path over from a live server.
+    pub(crate) replace: bool,
+    /// Leave a dead server's file where it is.
+    pub(crate) no_reclaim: bool,
+    /// Leave the file where it is, in the end.
+    pub(crate) keep: bool,
+    /// Make the directories that are missing.
+    pub(crate) make_parents: bool,
+    /// Get the path back when it is lost.
+    pub(crate) restore: bool,
+}
+
+impl FileOptions {
+    pub(crate) fn has_owner(&self) -> bool {
+        self.user.is_some() || self.group.is_some()
+    }
+}
+
 /// A socket and the place that it is to be bound to.
 pub(crate) struct Place<'a> {
     pub(crate) socket: BorrowedFd<'a>,
     pub(crate) directory: &'a Directory,
     pub(crate) name: &'a CStr,
+    /// What happens on the way, which is told later.
+    pub(crate) notes: &'a RefCell<BindNotes>,
 }
 
 /// The file that was made.
@@ -36,6 +69,14 @@ pub(crate) struct Made {
     /// The name under which it was bound, if that is not the place's.
     pub(crate) private: Option<ShortText>,
     pub(crate) file: FileStatus,
+    pub(crate) claim: Option<Claim>,
+}
+
+impl Made {
+    /// What the file is called, once it is made.
+    fn name<'a>(&'a self, name: &'a CStr, options: &FileOptions) -> &'a CStr {
+        self.private.as_deref().filter(|_| options.replace).unwrap_or(name)
+    }
 }
 
 /// Why there is none.
@@ -74,7 +115,7 @@ impl Place<'_> {
         let bound = private.as_deref().unwrap_or(self.name);
         // Without this the file could not be removed safely, so it is asked for twice.
         let file = self.directory.status(bound).or_else(|_| self.directory.status(bound))?;
-        let made = Made { private, file };
+        let mut made = Made { private, file, claim: None };
         self.own(&made, options)
             .map_err(Refusal::from)
             .and_then(|()| match &made.private {
@@ -83,8 +124,17 @@ impl Place<'_> {
             })
             .inspect_err(|_| {
                 let bound = made.private.as_deref().unwrap_or(self.name);
+                if let Err(error) = self.directory.remove(&made.file, || bound, Lock::PATIENCE) {
+                    self.note(Note::failed(Event::NotRemoved, error));
+                }
+            })?;
+        if options.restore {
+            let claim = self.claim(&made, options).inspect_err(|_| {
+                let bound = made.name(self.name, options);
                 let _ = self.directory.remove(&made.file, || bound, Lock::PATIENCE);
             })?;
+            made.claim = Some(claim);
+        }
         Ok(made)
     }
 
@@ -143,7 +193,15 @@ impl Place<'_> {
     /// Nobody is waited for.
     fn sweep_if_free(&self) -> Option<Lock> {
         let lock = self.directory.lock_within(Duration::ZERO).ok()?;
-        private_names::sweep(self.directory, self.name, lock)
+        self.sweep(lock)
+    }
+
+    fn sweep(&self, lock: Lock) -> Option<Lock> {
+        private_names::sweep(self.directory, self.name, lock, &mut self.notes.borrow_mut())
+    }
+
+    fn note(&self, note: Note) {
+        self.notes.borrow_mut().push(note);
     }
 
     fn bind_to(&self, name: &SocketName) -> Result<(), Failure> {
@@ -242,6 +300,41 @@ impl Place<'_> {
         self.take(no_reclaim, Some(lock), place)
     }
 
+    /// A spare name for the file, which no other server has. Who is to replace one gets it with
+    /// the path, and a private name until then.
+    fn claim(&self, made: &Made, options: &FileOptions) -> Result<Claim, Refusal> {
+        let Self { socket, directory, name, .. } = *self;
+        let bound = made.name(self.name, options);
+        let watch = Watch::new(socket, directory.pin(bound)?.as_fd())?;
+        let spare = private_names::spare(name);
+        let mut lock = directory.lock()?;
+        let private = if options.replace {
+            let private = private_names::link(directory, name, &made.file, bound, &lock);
+            Some(private.map_err(Failure::at(SECOND_NAME))?)
+        } else {
+            if directory.status(&spare).is_ok() {
+                let swept = self.sweep(lock);
+                lock = swept.map_or_else(|| directory.lock(), Ok)?;
+            }
+            match directory.link(&made.file, bound, &spare) {
+                Ok(()) => None,
+                Err(Error::EXISTS) => return Err(self.look_at_spare(&spare)?),
+                Err(error) => return Err(Failure::Step { step: SECOND_NAME, error }.into()),
+            }
+        };
+        drop(lock);
+        Ok(Claim::new(watch, spare, private))
+    }
+
+    /// Somebody claims the path, and is about to get it back.
+    fn look_at_spare(&self, spare: &CStr) -> Result<Refusal, Failure> {
+        Ok(match look(self.directory, spare)? {
+            Sight::Socket(seen) => Refusal::Live(seen.into_file()),
+            Sight::NotASocket(file) => not_a_socket(&file).into(),
+            Sight::Nothing => Error::BUSY.into(),
+        })
+    }
+
     /// Takes a name that was found taken, by this attempt, from a dead server.
     ///
     /// Under the lock, and after an attempt that failed: the kernel makes a socket file first
@@ -304,12 +397,13 @@ impl Place<'_> {
     /// A dead server's file goes, and what its takeovers have left.
     fn reclaim(&self, lock: Lock) -> Result<Option<Lock>, Failure> {
         match self.directory.unlink(self.name) {
-            Ok(()) | Err(Error::NOT_FOUND) => {}
+            Ok(()) => self.note(Note::of(Event::Reclaimed)),
+            Err(Error::NOT_FOUND) => {}
             Err(error @ Error::BUSY) => return Err(Failure::Step { step: MOUNTED, error }),
             Err(error) => return Err(Failure::Step { step: "remove a dead server's file", error }),
         }
-        if private_names::first_is_taken(self.directory, self.name) {
-            return Ok(private_names::sweep(self.directory, self.name, lock));
+        if private_names::any_is_left(self.directory, self.name) {
+            return Ok(self.sweep(lock));
         }
         Ok(Some(lock))
     }
@@ -323,6 +417,9 @@ pub(crate) fn check_replaceable(directory: &Directory, name: &CStr) -> Result<()
         Err(error) => Err(error.into()),
     }
 }
+
+const SECOND_NAME: &str = "give the file a second name, as UDSOCK_RESTORE_FILE takes (not every \
+                           file system can)";
 
 pub(crate) const PUBLISH: &str = "publish the file";
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::critical_section;
-use crate::directory::Lock;
+use crate::directory::{Lock, Removal};
 use crate::error::{Error, Result};
 use crate::socket_file;
 use crate::sys;
@@ -17,8 +17,10 @@ pub(crate) fn remove_files() -> Result<i64> {
     let mut count = 0;
     let mut failed = None;
     for file in socket_file::all() {
-        match shortened(&mut patience, |patience| file.remove(patience)) {
-            Ok(removed) => count += i64::from(removed),
+        let removal = shortened(&mut patience, |patience| file.remove(patience));
+        file.tell_removal(0, removal);
+        match removal {
+            Ok(removal) => count += i64::from(removal == Removal::Done),
             Err(error) => failed = Some(error),
         }
     }
@@ -29,8 +31,8 @@ pub(crate) fn remove_files() -> Result<i64> {
 /// hold up the end of this process for longer.
 fn shortened(
     patience: &mut Duration,
-    remove: impl FnOnce(Duration) -> Result<bool>,
-) -> Result<bool> {
+    remove: impl FnOnce(Duration) -> Result<Removal>,
+) -> Result<Removal> {
     let result = remove(*patience);
     if result == Err(Error::BUSY) {
         *patience = Duration::ZERO;

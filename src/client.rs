@@ -1,14 +1,17 @@
 //! Clients: connecting, and trying again until there is room or a server.
 
 use std::ffi::CStr;
+use std::time::{Duration, Instant};
 
 use crate::address::Address;
-use crate::error::{Error, Failure, Result};
+use crate::bound_path::FileOptions;
+use crate::error::{Error, Result};
+use crate::failure::{Failure, Told};
 use crate::kind::Kind;
 use crate::socket::Socket;
-use crate::socket_file::FileOptions;
-use crate::sys::{self, Replacement};
+use crate::sys::{self, Replacement, SocketName};
 use crate::text::c_string;
+use crate::unix_diag;
 use crate::wait::{Readiness, Timeout, Wait};
 
 /// How to connect.
@@ -19,6 +22,8 @@ pub(crate) struct ConnectOptions<'a> {
     pub(crate) timeout: Timeout,
     /// Bound first.
     pub(crate) local_address: Option<&'a CStr>,
+    /// Whether anybody will read why it failed, which may take a look around.
+    pub(crate) explains: bool,
 }
 
 impl Socket {
@@ -44,26 +49,43 @@ impl Socket {
         self.never_block()?;
         let mut wait = Wait::new(options.timeout);
         let mut last = None;
+        let mut patience = Patience::new(options.retry);
         // A full backlog can't be polled for, nor can a server that isn't there.
         let connected = self.wait_until(&mut wait, Readiness::Unpollable, |_| {
             let attempt =
                 address.destination().and_then(|to| Ok(sys::connect(self.fd(), &to.name)?));
-            let attempt = attempt.map_err(explain_refusal);
             match attempt {
-                Err(failure) if is_passing(&failure, options.retry) => {
+                Err(failure) if patience.lasts(&failure) => {
                     last = Some(failure.error());
                     Err(Error::WOULD_BLOCK)
                 }
-                other => Ok(other),
+                other => Ok(other.map_err(explain_refusal)),
             }
         });
-        match (connected, last) {
-            (Ok(result), _) => result?,
-            (Err(Error::TIMED_OUT), Some(last)) => return Err(Failure::TimedOut { last }),
-            (Err(error), _) => return Err(error.into()),
-        }
+        let connected = match (connected, last) {
+            (Ok(result), _) => result,
+            (Err(Error::TIMED_OUT), Some(last)) => Err(Failure::TimedOut { last }),
+            (Err(error), _) => Err(error.into()),
+        };
+        connected.map_err(|failure| match &address {
+            Address::Abstract(name) if options.explains => self.name_neighbour(name, failure),
+            _ => failure,
+        })?;
         self.set_remote_address(remote);
         Ok(())
+    }
+
+    /// Of an abstract name that nobody has: whether somebody has one that is easily taken for it.
+    fn name_neighbour(&self, name: &SocketName, failure: Failure) -> Failure {
+        let told = match failure {
+            Failure::Plain(Error::CONNECTION_REFUSED) => Told::AtOnce,
+            Failure::TimedOut { last: Error::CONNECTION_REFUSED } => Told::AtTheEnd,
+            _ => return failure,
+        };
+        match unix_diag::find_neighbour(self.kind(), name.bytes()) {
+            Some(name) => Failure::NotThatName { name, told },
+            None => failure,
+        }
     }
 }
 
@@ -81,10 +103,33 @@ fn explain_refusal(failure: Failure) -> Failure {
 
 /// Whether the same attempt may succeed later. (What has an explanation does not pass: /proc,
 /// which is missing, say.)
-fn is_passing(failure: &Failure, retry: bool) -> bool {
-    match failure {
-        Failure::Plain(Error::WOULD_BLOCK) => true,
-        Failure::Plain(Error::NOT_FOUND | Error::CONNECTION_REFUSED) => retry,
-        _ => false,
+struct Patience {
+    retry: bool,
+    /// Since when nothing but refusals has been seen.
+    refused_since: Option<Instant>,
+}
+
+impl Patience {
+    /// Many servers make their file first and open it to others afterwards (bind, chmod). So long
+    /// that may take; the gap itself is of microseconds, but a process may be held up in it.
+    const OPENING_TIME: Duration = Duration::from_secs(1);
+
+    fn new(retry: bool) -> Self {
+        Self { retry, refused_since: None }
+    }
+
+    fn lasts(&mut self, failure: &Failure) -> bool {
+        match failure {
+            Failure::Plain(Error::WOULD_BLOCK) => true,
+            Failure::Plain(Error::NOT_FOUND | Error::CONNECTION_REFUSED) => {
+                self.refused_since = None;
+                self.retry
+            }
+            Failure::Plain(Error::NO_ACCESS | Error::NOT_PERMITTED) if self.retry => {
+                let since = *self.refused_since.get_or_insert_with(Instant::now);
+                since.elapsed() < Self::OPENING_TIME
+            }
+            _ => false,
+        }
     }
 }

@@ -12,8 +12,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 use std::{array, thread};
 
-use crate::error::{Error, Failure, Result};
-use crate::sys::{self, FileStatus, SocketName};
+use crate::error::{Error, Result};
+use crate::failure::Failure;
+use crate::sys::{self, FileStatus, Missing, SocketName};
 use crate::text::ShortText;
 
 pub(crate) struct Directory {
@@ -58,12 +59,27 @@ impl Directory {
             // that looks like a dead server's takes the name if nobody has it; the lock keeps
             // all others from reclaiming it.
             Err(error) if is_unknown_here(error) => {
+                sys::note_missing(Missing::RenameFlags);
                 sys::make_socket_file_at(self.fd(), to)?;
                 sys::rename_at(self.fd(), from, to).inspect_err(|_| {
                     let _ = self.unlink(to);
                 })
             }
             result => result,
+        }
+    }
+
+    /// Another name for this file, never over what is there. Whoever had taken its name meanwhile
+    /// has no other one afterwards.
+    pub(crate) fn link(&self, file: &FileStatus, name: &CStr, other: &CStr) -> Result<()> {
+        sys::link_at(self.fd(), name, other)?;
+        match self.has(file, other) {
+            Ok(true) => Ok(()),
+            // (On a file system that makes another file of a link, too.)
+            result => {
+                let _ = self.unlink(other);
+                result.and(Err(Error::NOT_SUPPORTED))
+            }
         }
     }
 
@@ -74,7 +90,10 @@ impl Directory {
     /// Both at once. `Ok(false)`: this can't be done here.
     pub(crate) fn exchange(&self, one: &CStr, other: &CStr) -> Result<bool> {
         match sys::exchange_at(self.fd(), one, other) {
-            Err(error) if is_unknown_here(error) => Ok(false),
+            Err(error) if is_unknown_here(error) => {
+                sys::note_missing(Missing::RenameFlags);
+                Ok(false)
+            }
             result => result.map(|()| true),
         }
     }
@@ -101,13 +120,13 @@ impl Directory {
     }
 
     /// Removes this file, if it is what has the name, which may change until the lock is had.
-    /// Whether it was. Only while its inode's number can't be used again. Async-signal-safe.
+    /// Only while its inode's number can't be used again. Async-signal-safe.
     pub(crate) fn remove<'a>(
         &self,
         file: &FileStatus,
         name: impl Fn() -> &'a CStr,
         patience: Duration,
-    ) -> Result<bool> {
+    ) -> Result<Removal> {
         let _lock = match self.lock_within(patience) {
             Err(Error::BUSY) => return Err(Error::BUSY),
             // Out of descriptors, say. Only a takeover in this very moment could go wrong.
@@ -115,22 +134,40 @@ impl Directory {
         };
         // It may have been published, or replaced, until now.
         let name = name();
-        if !self.has(file, name)? {
-            return Ok(false);
+        if let Some(why) = self.has_lost(file, name)? {
+            return Ok(why);
         }
         match self.unlink(name) {
             // Somebody else was faster.
-            Err(Error::NOT_FOUND) => Ok(false),
-            result => result.map(|()| true),
+            Err(Error::NOT_FOUND) => Ok(Removal::WasGone),
+            result => result.map(|()| Removal::Done),
         }
     }
 
     /// Whether this file has the name.
     pub(crate) fn has(&self, file: &FileStatus, name: &CStr) -> Result<bool> {
+        self.has_lost(file, name).map(|lost| lost.is_none())
+    }
+
+    /// Why it does not; `None`: it does.
+    pub(crate) fn has_lost(&self, file: &FileStatus, name: &CStr) -> Result<Option<Removal>> {
         match self.status(name) {
-            Err(Error::NOT_FOUND) => Ok(false),
-            status => Ok(file.is_same_file(&status?)),
+            Err(Error::NOT_FOUND) => Ok(Some(Removal::WasGone)),
+            status => Ok((!file.is_same_file(&status?)).then_some(Removal::IsAnothers)),
         }
+    }
+
+    /// A name in it as a path, for who reads it. Empty: it is longer than any path.
+    pub(crate) fn path_of<'a>(&self, name: &CStr, room: &'a mut PathRoom) -> &'a CStr {
+        let before = if &*self.path == c"." { b"" } else { self.path.to_bytes() };
+        let (name, end) = (name.to_bytes(), before.len() + name.count_bytes());
+        if end >= room.len() {
+            return c"";
+        }
+        room[..before.len()].copy_from_slice(before);
+        room[before.len()..end].copy_from_slice(name);
+        room[end] = 0;
+        CStr::from_bytes_until_nul(room).unwrap_or_default()
     }
 
     /// The lock; who holds it, if it can't be had in a second.
@@ -192,6 +229,21 @@ impl Directory {
         // A lock that goes while the list is read may hide the next one.
         (0..5).find_map(|_| sys::find_in_lines(c"/proc/locks", |line| flock_holder(line, file)))
     }
+}
+
+/// For a whole path, its NUL included.
+pub(crate) type PathRoom = [u8; libc::PATH_MAX as usize];
+
+/// What became of a file that was to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    Done,
+    /// It is not to be removed, at least not by this process.
+    Stays,
+    /// Somebody else had removed it.
+    WasGone,
+    /// Another file has its name.
+    IsAnothers,
 }
 
 /// What a rename with flags says where these are not known, or not let through. (A rename that

@@ -1,16 +1,14 @@
-//! What can go wrong: a code for every call, and for the calls that open and
-//! close things the circumstances too.
+//! What can go wrong: a code for every call.
 
 use std::collections::TryReserveError;
-use std::fmt;
 
-use crate::sys;
+use crate::words;
 
 /// An error as every call reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The system refused; errno says why.
-    #[error("{}", sys::errno_text(*.0).to_string_lossy())]
+    #[error("{}", words::errno_text(*.0).to_string_lossy())]
     System(i32),
     /// The peer sends no more.
     #[error("the end: the peer sends no more")]
@@ -49,6 +47,7 @@ system_errors! {
     MESSAGE_SIZE = EMSGSIZE;
     NAME_TOO_LONG = ENAMETOOLONG;
     NOT_A_SOCKET = ENOTSOCK;
+    NOT_CONNECTED = ENOTCONN;
     NOT_FOUND = ENOENT;
     NO_BUFFERS = ENOBUFS;
     NO_DATA = ENODATA;
@@ -67,183 +66,28 @@ system_errors! {
     TOO_BIG = E2BIG;
     TOO_MANY_FILES = ENFILE;
     TOO_MANY_HANDLES = EMFILE;
+    TOO_MANY_USERS = EUSERS;
     WOULD_BLOCK = EAGAIN;
     WRONG_FAMILY = EAFNOSUPPORT;
     WRONG_TYPE = EPROTOTYPE;
 }
 
+impl Error {
+    /// There is not enough of something at present.
+    pub(crate) fn is_scarcity(self) -> bool {
+        matches!(
+            self,
+            Self::TOO_MANY_HANDLES
+                | Self::TOO_MANY_FILES
+                | Self::NO_MEMORY
+                | Self::NO_BUFFERS
+                | Self::NO_SPACE
+        )
+    }
+}
+
 impl From<TryReserveError> for Error {
     fn from(_: TryReserveError) -> Self {
         Self::NO_MEMORY
-    }
-}
-
-/// Why something could not be opened or closed: a code, and what a person needs
-/// to know to mend it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
-    /// The code says it all.
-    #[error("{0}")]
-    Plain(#[from] Error),
-    /// The step that failed is not the call itself.
-    #[error("{step}: {error}")]
-    Step {
-        /// What was tried.
-        step: &'static str,
-        /// How it failed.
-        error: Error,
-    },
-    /// Something is at the path that is not a socket.
-    #[error(
-        "{0} is there, which is not a socket; it was left alone. Remove it or choose another path"
-    )]
-    NotASocket(&'static str),
-    /// A live server has the path.
-    #[error("{0}")]
-    Live(LiveServer),
-    /// A dead server's file is at the path, and was not to be reclaimed.
-    #[error(
-        "the socket file of a server that has gone is there; remove it, or start without \
-         UDSOCK_NO_RECLAIM"
-    )]
-    Stale,
-    /// Somebody does not let go of the lock.
-    #[error("{}", Locked(*.pid))]
-    Locked {
-        /// Who, if that is known.
-        pid: Option<u32>,
-    },
-    /// The abstract name is taken.
-    #[error("another socket of this kind has this name")]
-    NameTaken,
-    /// Whether anybody has an abstract name only the kernel's list of sockets tells.
-    #[error(
-        "whether a socket has this name is not known: the kernel does not let its list of \
-         sockets be read here (sock_diag: {0})"
-    )]
-    Untold(Error),
-    /// The file system has not done what it said.
-    #[error("{0}")]
-    NotKept(NotKept),
-    /// Time ran out while the same attempt was made again and again.
-    #[error("timed out; the last attempt said: {last}")]
-    TimedOut {
-        /// How the attempts failed.
-        last: Error,
-    },
-    /// The argument makes no sense.
-    #[error("{0}")]
-    Invalid(&'static str),
-    /// The address is longer than any can be.
-    #[error("the {what} has {length} bytes; at most {most} are possible")]
-    TooLong {
-        /// Which part.
-        what: &'static str,
-        /// Its length in bytes.
-        length: usize,
-        /// The limit in bytes.
-        most: usize,
-    },
-}
-
-/// A server that has the path, as far as it is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LiveServer {
-    /// Stream, datagram or seqpacket.
-    pub kind: Option<&'static str>,
-    /// A process that has it open.
-    pub pid: Option<u32>,
-    /// Whose it is.
-    pub uid: Option<u32>,
-    /// Whether the one that it stands in the way of can take its place.
-    pub replaceable: bool,
-}
-
-impl fmt::Display for LiveServer {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a live ")?;
-        match self.kind {
-            Some(kind) => write!(out, "{kind} server is there")?,
-            None => out.write_str("server is there")?,
-        }
-        match (self.pid, self.uid) {
-            (Some(pid), Some(uid)) => write!(out, " (pid {pid}, uid {uid})")?,
-            (Some(pid), None) => write!(out, " (pid {pid})")?,
-            (None, Some(uid)) => write!(out, " (uid {uid})")?,
-            (None, None) => {}
-        }
-        out.write_str(match self.replaceable {
-            true => "; stop it or pass UDSOCK_REPLACE",
-            false => "; stop it or choose another path",
-        })
-    }
-}
-
-/// What was asked of a file system, and what it made of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotKept {
-    /// The permission bits.
-    Mode {
-        /// What they should be.
-        asked: u32,
-        /// What they are.
-        has: u32,
-    },
-    /// User and group.
-    Owner {
-        /// Whose it should be, as far as that was asked.
-        asked: [Option<u32>; 2],
-        /// Whose it is.
-        has: [u32; 2],
-    },
-}
-
-impl fmt::Display for NotKept {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("the file system says that all is well, but ")?;
-        match *self {
-            Self::Mode { asked, has } => {
-                write!(out, "the file has mode {has:04o} instead of {asked:04o}")?;
-            }
-            Self::Owner { asked: [user, group], has } => {
-                write!(out, "the file is of user {} and group {}, not of", has[0], has[1])?;
-                user.map_or(Ok(()), |user| write!(out, " user {user}"))?;
-                group.map_or(Ok(()), |group| write!(out, " group {group}"))?;
-            }
-        }
-        out.write_str("; choose another directory")
-    }
-}
-
-struct Locked(Option<u32>);
-
-impl fmt::Display for Locked {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(pid) => write!(out, "pid {pid} holds the lock (flock) of its directory")?,
-            None => out.write_str("somebody holds the lock (flock) of its directory")?,
-        }
-        out.write_str(" and does not let go; stop that process")
-    }
-}
-
-impl Failure {
-    /// The code that the call returns.
-    pub fn error(&self) -> Error {
-        match self {
-            Self::Plain(error) | Self::Step { error, .. } => *error,
-            Self::NotASocket(_) => Error::EXISTS,
-            Self::Live(_) | Self::Stale | Self::NameTaken => Error::IN_USE,
-            Self::Locked { .. } => Error::BUSY,
-            Self::Untold(_) | Self::NotKept(_) => Error::NOT_SUPPORTED,
-            Self::TimedOut { .. } => Error::TIMED_OUT,
-            Self::Invalid(_) => Error::INVALID,
-            Self::TooLong { .. } => Error::NAME_TOO_LONG,
-        }
-    }
-
-    /// For `map_err`: names the step.
-    pub(crate) fn at(step: &'static str) -> impl FnOnce(Error) -> Self {
-        move |error| Self::Step { step, error }
     }
 }

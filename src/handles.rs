@@ -5,8 +5,10 @@ use std::ops::Deref;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 use std::time::Duration;
 
-use crate::error::{Error, Failure, Result};
+use crate::error::{Error, Result};
+use crate::failure::Failure;
 use crate::handle_table::{HandleTable, InUse, Vacancy};
+use crate::log::{self, Event, Note, Refused};
 use crate::process_lock::ProcessLock;
 use crate::socket::Socket;
 use crate::sys::{self, Credentials};
@@ -45,7 +47,7 @@ pub(crate) trait Other: Any + Send + Sync {
     fn is_of_this_process(&self) -> bool;
 
     /// This socket is about to be closed, or given away.
-    fn forget(&self, socket: i64, fd: BorrowedFd<'_>);
+    fn forget(&self, handle: i64, socket: &Socket);
 }
 
 /// A socket in use.
@@ -103,13 +105,22 @@ pub(crate) fn get_other(handle: i64) -> Result<OtherInUse> {
 /// that was made (or accepted) is lost for want of one.
 pub(crate) fn open<E: From<Error>>(make: impl FnOnce() -> Result<Socket, E>) -> Result<i64, E> {
     let place = vacancy()?;
-    Ok(place.fill(Object::Socket(make()?)).get())
+    Ok(fill(place, make()?))
 }
 
 pub(crate) fn open_pair(make: impl FnOnce() -> Result<[Socket; 2]>) -> Result<[i64; 2]> {
     let (first, second) = (vacancy()?, vacancy()?);
     let [one, other] = make()?;
-    Ok([first.fill(Object::Socket(one)).get(), second.fill(Object::Socket(other)).get()])
+    Ok([fill(first, one), fill(second, other)])
+}
+
+#[inline(always)]
+fn fill(place: Vacancy<'static, Object, 64>, socket: Socket) -> i64 {
+    let mut object = Object::Socket(socket);
+    if let Object::Socket(socket) = &mut object {
+        socket.set_handle(place.handle());
+    }
+    place.fill(object).get()
 }
 
 /// Makes something else, which is told its handle.
@@ -146,11 +157,12 @@ pub(crate) fn accept_with_peer(server: i64, wait: &mut Wait) -> Result<(i64, Cre
 pub(crate) fn accept_once(
     server: &Socket,
     prepare: impl FnOnce(i64) -> Result<()>,
+    refused: &mut Option<Refused>,
 ) -> Result<Option<i64>> {
     let place = vacancy()?;
     prepare(place.handle())?;
-    let client = server.accept_once()?;
-    Ok(client.map(|client| place.fill(Object::Socket(client)).get()))
+    let client = server.accept_once(refused)?;
+    Ok(client.map(|client| fill(place, client)))
 }
 
 /// Takes over a descriptor, if no socket that this process has opened has it already. It may be
@@ -199,6 +211,14 @@ pub(crate) fn close(handle: i64) -> Result<()> {
             Object::Socket(socket) => socket.take_away(),
             Object::Other(other) => other.take_away(),
         };
+        // (In a forked child nobody is held up: the threads are not there.)
+        if object.is_of_this_process() {
+            let note = Note::of(Event::TakenAway);
+            match &*object {
+                Object::Socket(socket) => socket.tell(&note),
+                Object::Other(_) => log::tell(&Note { handle, ..note }, None),
+            }
+        }
     }
     result
 }
@@ -223,7 +243,7 @@ pub(crate) fn release(handle: i64) -> Result<RawFd> {
 fn unwatch(handle: i64, socket: &Socket) {
     for watcher in socket.end_watching() {
         if let Ok(watcher) = get_other(watcher) {
-            watcher.other().forget(handle, socket.fd());
+            watcher.other().forget(handle, socket);
         }
     }
 }

@@ -4,10 +4,11 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
 use crate::address::{Address, NO_PROC, split};
-use crate::directory::{Directory, Lock};
-use crate::error::{Error, Failure, LiveServer, Result};
+use crate::directory::{Directory, Lock, Removal};
+use crate::error::{Error, Result};
+use crate::failure::{Failure, LiveServer};
 use crate::kind::Kind;
-use crate::sys::{self, FileStatus, SocketName};
+use crate::sys::{self, FileStatus, Missing, SocketName};
 use crate::unix_diag::{self, OpenSocket};
 use crate::user_namespace::known_user;
 
@@ -40,9 +41,14 @@ impl Inspection {
         self.socket.and_then(|socket| socket.uid).and_then(known_user)
     }
 
-    /// A process that has the socket open. It may be a child that merely inherited it.
-    pub(crate) fn process(&self) -> Option<u32> {
-        self.socket.and_then(|socket| unix_diag::holder(&socket))
+    /// The processes that have the socket open: the one with the lowest number, and how many. They
+    /// may be children that merely inherited it.
+    pub(crate) fn processes(&self) -> Option<(u32, u32)> {
+        let processes = unix_diag::holders(self.socket.as_ref()?);
+        processes.fold(None, |all, pid| {
+            let (first, count) = all.unwrap_or((pid, 0));
+            Some((pid.min(first), count + 1))
+        })
     }
 }
 
@@ -83,12 +89,10 @@ fn inspect_name(directory: &Directory, name: &CStr) -> Result<Inspection, Failur
 
 /// An abstract name is nothing but what the kernel's list says.
 fn untold(error: Error) -> Failure {
-    match error {
-        Error::NO_MEMORY | Error::NO_BUFFERS | Error::TOO_MANY_FILES | Error::TOO_MANY_HANDLES => {
-            Failure::Step { step: "ask the kernel for its sockets", error }
-        }
-        _ => Failure::Untold(error),
+    if error.is_scarcity() {
+        return Failure::Step { step: "ask the kernel for its sockets", error };
     }
+    Failure::Untold(error)
 }
 
 /// What has a name in a directory.
@@ -122,15 +126,13 @@ enum Life {
 
 /// What has this name in the directory. Quick: under a lock, too.
 pub(crate) fn look(directory: &Directory, name: &CStr) -> Result<Sight, Failure> {
-    let descriptor = match directory.pin(name) {
+    let file = match PinnedFile::pin(directory, name) {
         Err(Error::NOT_FOUND) => return Ok(Sight::Nothing),
-        descriptor => descriptor?,
+        file => file?,
     };
-    let status = sys::status_at(descriptor.as_fd(), c"")?;
-    if !status.is_socket() {
-        return Ok(Sight::NotASocket(status));
+    if !file.status.is_socket() {
+        return Ok(Sight::NotASocket(file.status));
     }
-    let file = PinnedFile { descriptor, status };
     let written = directory.written_name(name);
     let life = match probe(&file, written.as_ref()) {
         // The name has changed hands.
@@ -190,15 +192,21 @@ impl SeenSocket {
     }
 
     /// Removes the file, if it still has the name. Only if it is dead.
-    pub(crate) fn remove(&self, directory: &Directory, name: &CStr) -> Result<bool> {
+    pub(crate) fn remove(&self, directory: &Directory, name: &CStr) -> Result<Removal> {
         directory.remove(&self.file.status, || name, Lock::PATIENCE)
     }
 }
 
 impl PinnedFile {
+    pub(crate) fn pin(directory: &Directory, name: &CStr) -> Result<Self> {
+        let descriptor = directory.pin(name)?;
+        let status = sys::status_at(descriptor.as_fd(), c"")?;
+        Ok(Self { descriptor, status })
+    }
+
     /// What the kernel's list tells of its socket, if it does. Who it is is not vital. Not
     /// under a lock.
-    fn socket(&self) -> Option<OpenSocket> {
+    pub(crate) fn socket(&self) -> Option<OpenSocket> {
         self.find_socket().unwrap_or_default()
     }
 
@@ -220,9 +228,11 @@ impl PinnedFile {
     /// Whoever serves there stands in the way. Not under a lock.
     pub(crate) fn obstacle(&self) -> Failure {
         let socket = self.socket();
+        let pid = socket.and_then(|socket| unix_diag::holder(&socket));
         Failure::Live(LiveServer {
             kind: socket.and_then(|socket| socket.kind()).map(Kind::name),
-            pid: socket.and_then(|socket| unix_diag::holder(&socket)),
+            pid,
+            is_orphan: pid.is_some_and(sys::is_orphan),
             uid: socket.and_then(|socket| socket.uid),
             replaceable: true,
         })
@@ -242,7 +252,9 @@ fn probe(file: &PinnedFile, written: Option<&SocketName>) -> Result<Life, Failur
     let by_descriptor = sys::descriptor_path(file.descriptor.as_fd());
     let by_descriptor = SocketName::new(by_descriptor.to_bytes()).ok_or(Error::NAME_TOO_LONG)?;
     match connect(&by_descriptor) {
-        Err(Error::NOT_FOUND) if !sys::has_descriptor_paths() => {}
+        Err(Error::NOT_FOUND) if !sys::has_descriptor_paths() => {
+            sys::note_missing(Missing::Proc);
+        }
         attempt => return Ok(life(attempt)?),
     }
     let written = written.ok_or(NO_PROC)?;

@@ -10,13 +10,17 @@
 //! | `handles` | numbers that stand for sockets and pollers |
 //! | `server`, `client`, `transfer`, `batch`, `option`, `peer` | what sockets do, and who is at the other end |
 //! | `socket`, `look`, `settings`, `access`, `watchers` | what sockets are, what is changed of them, and who may connect |
-//! | `socket_file`, `bound_path`, `private_names` | the file of a socket |
+//! | `socket_file`, `bound_path`, `claim`, `private_names` | the file of a socket |
 //! | `inspection`, `unix_diag` | what is at an address, and who |
 //! | `directory`, `parents`, `owner`, `address`, `kind`, `user_namespace` | places, names and numbers |
 //! | `wait`, `spin`, `sleepers` | trying again, sleeping, and being woken |
+//! | `counters` | how much of it all |
 //! | `critical_section` | what no signal cuts in half |
+//! | `log` | what the library does by itself, told to whoever wants to know |
 //! | `chain`, `handle_table`, `segments`, `sync`, `process_lock` | what threads share, and a forked child finds whole |
-//! | `sys`, `text`, `error` | system calls, C strings, and what can go wrong |
+//! | `failure`, `name_text` | what went wrong in words, and names as text |
+//! | `sys`, `text` | system calls, and C strings |
+//! | `error`, `words` | what can go wrong, and what it is called |
 //!
 //! `unsafe` stands in `abi` (what callers hand in), in `sys` (what goes to the
 //! kernel) and in `handle_table`, and nowhere else.
@@ -31,18 +35,23 @@ mod address;
 mod batch;
 mod bound_path;
 mod chain;
+mod claim;
 mod cleanup;
 mod client;
+mod counters;
 mod critical_section;
 mod directory;
 mod error;
+mod failure;
 mod handle_table;
 #[cfg(test)]
 mod handle_table_tests;
 mod handles;
 mod inspection;
 mod kind;
+mod log;
 mod look;
+mod name_text;
 mod option;
 mod owner;
 mod parents;
@@ -65,3 +74,4 @@ mod unix_diag;
 mod user_namespace;
 mod wait;
 mod watchers;
+mod words;

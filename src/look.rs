@@ -53,6 +53,7 @@ impl Socket {
                     reset_seen = true;
                     self.reset_is_due().store(true, Ordering::Relaxed);
                 }
+                Err(Error::NOT_CONNECTED) if self.was_disconnected() => return Ok(None),
                 result => return result,
             }
         }

@@ -19,6 +19,7 @@ pub(crate) enum SocketOption {
     Listening,
     ReadableBytes,
     OwnsFile,
+    Restored,
     SpinMicroseconds,
 }
 
@@ -45,6 +46,7 @@ impl Socket {
             SocketOption::ReceiveBuffer => sys::option(self.fd(), libc::SO_RCVBUF)?,
             SocketOption::Listening => self.is_listening()?.into(),
             SocketOption::ReadableBytes => return Ok(self.readable_bytes()? as i64),
+            SocketOption::Restored => return Ok(self.restored().into()),
             SocketOption::OwnsFile => self.owns_file().into(),
         };
         Ok(value.into())

@@ -2,7 +2,8 @@
 
 use std::ffi::CStr;
 
-use crate::error::{Failure, Result};
+use crate::error::Result;
+use crate::failure::Failure;
 use crate::sys;
 
 pub(crate) fn user(text: &CStr) -> Result<u32, Failure> {

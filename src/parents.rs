@@ -3,7 +3,8 @@
 use std::ffi::{CStr, CString};
 
 use crate::directory::Directory;
-use crate::error::{Error, Failure, Result};
+use crate::error::{Error, Result};
+use crate::failure::Failure;
 use crate::sys;
 use crate::text::c_string;
 

@@ -11,25 +11,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::counters::Counts;
 use crate::error::{Error, Result};
 use crate::handles::{self, Other};
+use crate::log::{self, Note, Notes};
 use crate::socket::Socket;
 use crate::sys::{self, Ready};
 use crate::wait::Wait;
 
 mod input;
+mod items;
 mod kept;
 mod member;
 mod output;
+mod paths;
 mod pauses;
 mod round;
 mod sender;
 mod turns;
 
+pub(crate) use items::{Item, Items};
 use kept::Spare;
 pub(crate) use member::{Manner, Then};
 use member::{Member, Members, Role};
-pub(crate) use output::{Item, Items};
 pub(crate) use round::{Event, EventKind, Report, Round};
 use turns::Turns;
 
@@ -57,6 +61,8 @@ pub(crate) struct Poller {
     state: Mutex<State>,
 }
 
+type PollerNotes = Notes<16>;
+
 #[derive(Default)]
 struct State {
     members: Members,
@@ -77,6 +83,9 @@ struct State {
     is_ringing: bool,
     /// To be closed once nothing is locked.
     closing: Vec<i64>,
+    /// To be told then.
+    notes: PollerNotes,
+    counts: Counts,
 }
 
 impl State {
@@ -88,9 +97,31 @@ impl State {
     }
 }
 
+/// What is kept for a member that leaves is lost.
+fn note_unsent(member: &Member, notes: &mut PollerNotes, counts: &mut Counts) {
+    counts.kept.change(member.counted, 0);
+    if let Some(kept) = &member.kept {
+        let (handle, count) = (member.socket, kept.bytes() as u64);
+        notes.push(Note { handle, count, ..Note::of(log::Event::UnsentDropped) });
+    }
+}
+
+/// Once nothing is locked.
+fn tell(notes: &PollerNotes) {
+    for note in notes.iter() {
+        // It may have been closed since.
+        match handles::get(note.handle) {
+            Ok(socket) => socket.tell(&note),
+            Err(_) => log::tell(&note, None),
+        }
+    }
+}
+
 /// Handles are larger.
 const WAKE: u64 = 1;
 const CLOCK: u64 = 2;
+/// With a handle: not the server, but the names of its file. No handle has this bit.
+const PATH: u64 = 1 << 62;
 
 impl Poller {
     pub(crate) fn create(handle: i64, limits: Limits) -> Result<Self> {
@@ -125,6 +156,8 @@ impl Poller {
         let mut member = match state.members.remove(socket) {
             Some(member) if member.role == role => member,
             Some(member) => {
+                let State { notes, counts, .. } = &mut *state;
+                note_unsent(&member, notes, counts);
                 self.unwatch(&member, &found);
                 Member::new(socket, role)
             }
@@ -147,8 +180,13 @@ impl Poller {
     /// Takes the member in, watched for what interests it. If that fails nobody watches it.
     fn watch(&self, state: &mut State, member: Member, socket: &Socket) -> Result<()> {
         let handle = member.socket;
-        let result =
-            state.members.insert(member).and_then(|member| self.follow(member, socket.fd()));
+        let is_server = member.role == Role::Server;
+        let result = state.members.insert(member).and_then(|member| {
+            if is_server {
+                self.watch_path(handle, socket)?;
+            }
+            self.follow(member, socket.fd())
+        });
         result.inspect_err(|_| {
             state.members.remove(handle);
             socket.stop_watching(self.handle);
@@ -166,6 +204,8 @@ impl Poller {
     /// `None`: it was no member.
     fn leave(&self, state: &mut State, handle: i64, socket: &Socket) -> Option<()> {
         let member = state.members.remove(handle)?;
+        note_unsent(&member, &mut state.notes, &mut state.counts);
+        socket.counters().set_kept(0);
         self.unwatch(&member, socket);
         socket.stop_watching(self.handle);
         Some(())
@@ -174,6 +214,9 @@ impl Poller {
     fn unwatch(&self, member: &Member, socket: &Socket) {
         if member.watched != 0 {
             let _ = sys::unwatch(self.epoll(), socket.fd());
+        }
+        if member.role == Role::Server {
+            self.unwatch_path(socket);
         }
     }
 
@@ -218,6 +261,7 @@ impl Poller {
                 match number {
                     WAKE => woken |= self.take_wake(),
                     CLOCK => self.end_pauses(&mut state, round),
+                    number if number & PATH != 0 => paths::restore((number & !PATH) as i64),
                     handle => {
                         // Without memory the kernel tells again, if perhaps not first.
                         self.serve_or_leave(&mut state, handle as i64, events, round);
@@ -239,6 +283,7 @@ impl Poller {
             return Ok(());
         }
         let time = wait.time_left()?;
+        self.lock()?.counts.sleeps += 1;
         if self.shares_a_server()? {
             return ready.wait(self.epoll(), most, time);
         }
@@ -350,6 +395,10 @@ impl Poller {
         woken
     }
 
+    pub(crate) fn counts(&self) -> Result<Counts> {
+        Ok(self.lock()?.counts)
+    }
+
     /// Readable when a wait would find something.
     pub(crate) fn raw_fd(&self) -> Result<RawFd> {
         self.check()?;
@@ -391,11 +440,13 @@ impl Poller {
             state.is_ringing = rings;
             self.set_clock(&state);
         }
-        if state.closing.is_empty() {
+        if state.closing.is_empty() && state.notes.is_empty() {
             return;
         }
         let closing = std::mem::take(&mut state.closing);
+        let notes = std::mem::take(&mut state.notes);
         drop(state);
+        tell(&notes);
         for handle in closing {
             let _ = handles::close(handle);
         }
@@ -424,12 +475,20 @@ impl Other for Poller {
             return;
         }
         sys::raise(self.wake.as_fd());
-        let state = self.locked();
-        for handle in state.members.sockets() {
-            if let Ok(socket) = handles::get(handle) {
+        let mut state = self.locked();
+        for slot in 0..state.members.slots() {
+            let State { members, notes, counts, .. } = &mut *state;
+            let Some(member) = members.get_mut(members.in_slot(slot)) else {
+                continue;
+            };
+            note_unsent(member, notes, counts);
+            if let Ok(socket) = handles::get(member.socket) {
                 socket.stop_watching(self.handle);
             }
         }
+        let notes = std::mem::take(&mut state.notes);
+        drop(state);
+        tell(&notes);
     }
 
     fn take_away(&self) -> Result<()> {
@@ -441,14 +500,16 @@ impl Other for Poller {
         self.process == sys::fork_generation()
     }
 
-    fn forget(&self, socket: i64, fd: BorrowedFd<'_>) {
+    fn forget(&self, handle: i64, socket: &Socket) {
         if !self.is_of_this_process() {
             return;
         }
         let mut state = self.locked();
         // Others may have the same open file: then closing alone would not end it.
-        if state.members.remove(socket).is_some_and(|member| member.watched != 0) {
-            let _ = sys::unwatch(self.epoll(), fd);
+        if let Some(member) = state.members.remove(handle) {
+            let State { notes, counts, .. } = &mut *state;
+            note_unsent(&member, notes, counts);
+            self.unwatch(&member, socket);
         }
         self.unlock(state);
     }

@@ -1,14 +1,17 @@
 //! Servers: listening and accepting.
 
 use std::ffi::CStr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::error::{Error, Failure, Result};
+use crate::bound_path::FileOptions;
+use crate::error::{Error, Result};
+use crate::failure::Failure;
 use crate::kind::Kind;
+use crate::log::{Note, Refused};
 use crate::socket::Socket;
-use crate::socket_file::FileOptions;
+use crate::socket_file::SocketFile;
 use crate::sys::{self, Credentials};
-use crate::wait::{Readiness, Wait};
+use crate::wait::{self, Readiness, Wait};
 
 impl Socket {
     /// A socket that is bound and, if its kind has connections, listens.
@@ -76,6 +79,8 @@ impl Socket {
                     return Ok((client, known));
                 }
                 self.make_access()?.count_refused();
+                let error = Error::NO_DATA;
+                self.tell(&Note::refused(Refused { pid: None, uid: None, error }));
             }
             // However many of them come.
             self.check_open()?;
@@ -91,29 +96,60 @@ impl Socket {
     }
 
     /// One attempt, for a server that never blocks. `None`: a client was refused.
-    pub(crate) fn accept_once(&self) -> Result<Option<Self>> {
+    pub(crate) fn accept_once(&self, refused: &mut Option<Refused>) -> Result<Option<Self>> {
         let room = self.access().map(|access| access.reserve()).transpose()?;
         let client = sys::accept(self.fd())?;
         // What is asked now is what counts.
         let place = match self.access() {
             None => None,
             Some(access) => match access.admit(client.as_fd(), room) {
-                None => return Ok(None),
-                Some(place) => place,
+                Err(client) => {
+                    *refused = Some(client);
+                    return Ok(None);
+                }
+                Ok(place) => place,
             },
         };
+        self.counters().count_accepted();
         self.accepted(client, place).map(Some)
     }
 
     /// `None`: one was refused.
     fn next_client(&self, wait: &mut Wait) -> Result<Option<Self>> {
+        if let Some(file) = self.claimed_file() {
+            return self.next_client_at_claim(wait, &file);
+        }
         self.wait_until(wait, Readiness::ReadableOrShut, |shut_down| {
-            match self.accept_once() {
-                // Readable for ever, and nothing to accept: someone who shares this
-                // server shut it down. Blocked acceptors are told the same.
-                Err(Error::WOULD_BLOCK) if shut_down => Err(Error::INVALID),
-                result => result,
+            self.accept_and_tell(|_| Ok(shut_down))
+        })
+    }
+
+    /// One attempt; a client that is refused is told of.
+    #[inline(always)]
+    fn accept_and_tell(
+        &self,
+        is_shut: impl FnOnce(BorrowedFd<'_>) -> Result<bool>,
+    ) -> Result<Option<Self>> {
+        let mut refused = None;
+        match self.accept_once(&mut refused) {
+            // Readable for ever, and nothing to accept: someone who shares this
+            // server shut it down. Blocked acceptors are told the same.
+            Err(Error::WOULD_BLOCK) if is_shut(self.fd())? => Err(Error::INVALID),
+            Ok(None) => {
+                refused.map(|client| self.tell(&Note::refused(client)));
+                Ok(None)
             }
+            result => result,
+        }
+    }
+
+    /// The same, of a server that gets its path back meanwhile.
+    #[cold]
+    fn next_client_at_claim(&self, wait: &mut Wait, file: &SocketFile) -> Result<Option<Self>> {
+        let Some(claim) = file.claim() else { return Err(Error::INVALID) };
+        self.wait_for(claim.either(), wait, Readiness::Readable, |_| {
+            file.restore_if_told();
+            self.accept_and_tell(wait::is_shut)
         })
     }
 }

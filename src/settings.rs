@@ -22,7 +22,7 @@ impl Pass {
         match self {
             Self::Descriptors => sys::SO_PASSRIGHTS,
             Self::Credentials => libc::SO_PASSCRED,
-            Self::Pidfd => sys::SO_PASSPIDFD,
+            Self::Pidfd => libc::SO_PASSPIDFD,
         }
     }
 

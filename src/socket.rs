@@ -1,20 +1,27 @@
 //! A socket: a descriptor, what kind it is, and what the kernel doesn't remember
 //! about it (the addresses as they were given, its file, which side was shut).
 
+use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::access::{Access, Place};
-use crate::address::{self, Address};
-use crate::directory::Lock;
-use crate::error::{Error, Failure, LiveServer, Result};
+use crate::address::Address;
+use crate::bound_path::FileOptions;
+use crate::claim::Claim;
+use crate::counters::{Counters, Counts};
+use crate::directory::{Lock, Removal};
+use crate::error::{Error, Result};
+use crate::failure::{Failure, LiveServer};
 use crate::handle_table::InUse;
 use crate::kind::Kind;
+use crate::log::{self, BindNotes, Note};
+use crate::name_text;
 use crate::process_lock::ProcessLock;
 use crate::settings::{Pass, Settings};
-use crate::socket_file::{FileOptions, OwnFile, SocketFile};
+use crate::socket_file::{OwnFile, SocketFile};
 use crate::spin::Spin;
 use crate::sys::{self, OncePointer, Replaced, Replacement, Shared, SocketName};
 use crate::text::c_string;
@@ -32,6 +39,8 @@ pub(crate) enum Side {
 }
 
 pub(crate) struct Socket {
+    /// Its own; 0: it has none yet.
+    handle: i64,
     /// Before the descriptor: fields are dropped in this order, and a file is only
     /// surely ours while its socket is open.
     file: OwnFile,
@@ -50,6 +59,7 @@ pub(crate) struct Socket {
     binding: ProcessLock,
     interrupt: Interrupt,
     spin: Spin,
+    counters: Counters,
     /// Where it is bound, as it was given. The connections that a server accepts
     /// share its.
     local: OncePointer<Shared<CString>>,
@@ -80,6 +90,8 @@ impl Socket {
     }
 
     /// A connection that this server accepted.
+    // Inlined, as what makes it: it would be copied at each return.
+    #[inline(always)]
     pub(crate) fn accepted(&self, fd: OwnedFd, place: Option<Place>) -> Result<Self> {
         let mut connection = Self::own(fd, self.kind)?;
         connection.settings.inherit(connection.fd(), &self.settings)?;
@@ -114,6 +126,7 @@ impl Socket {
         Ok(socket)
     }
 
+    #[inline(always)]
     fn own(fd: OwnedFd, kind: Kind) -> Result<Self> {
         let settings = Settings::of_new();
         if kind == Kind::Seqpacket {
@@ -122,11 +135,13 @@ impl Socket {
         Ok(Self::new(fd, kind, settings))
     }
 
+    #[inline(always)]
     fn new(fd: OwnedFd, kind: Kind, settings: Settings) -> Self {
         // Where they can't be counted every socket may be shared.
         let is_lent = settings.is_adopted || !sys::count_forks();
         let process = sys::fork_generation();
         Self {
+            handle: 0,
             file: OwnFile::default(),
             fd,
             kind,
@@ -138,6 +153,7 @@ impl Socket {
             binding: ProcessLock::new(),
             interrupt: Interrupt::default(),
             spin: Spin::default(),
+            counters: Counters::default(),
             local: OncePointer::new(),
             remote: Replaced::default(),
             access: OncePointer::new(),
@@ -153,17 +169,33 @@ impl Socket {
     /// Without a name, and by one thread at a time: a bind that is refused for another reason
     /// than its address may leave a file (Linux 5.10), or have removed a dead server's.
     pub(crate) fn bind(&self, text: &CStr, options: &FileOptions) -> Result<(), Failure> {
-        let Some(_alone) = self.binding.hold_within(Duration::ZERO) else {
+        let Some(alone) = self.binding.hold_within(Duration::ZERO) else {
             return Err(Failure::Invalid("another thread is binding this socket"));
         };
-        match self.has_name()? {
-            false => self.bind_unnamed(text, options),
+        let notes = RefCell::default();
+        let bound = match self.has_name()? {
+            false => self.bind_noting(text, options, &notes),
             true => Err(Failure::Invalid(BOUND_ALREADY)),
-        }
+        };
+        drop(alone);
+        notes.into_inner().tell(self.handle, Some(text));
+        bound
     }
 
     /// The same, of a socket that has no name, and that nobody else knows.
     pub(crate) fn bind_unnamed(&self, text: &CStr, options: &FileOptions) -> Result<(), Failure> {
+        let notes = RefCell::default();
+        let bound = self.bind_noting(text, options, &notes);
+        notes.into_inner().tell(self.handle, Some(text));
+        bound
+    }
+
+    fn bind_noting(
+        &self,
+        text: &CStr,
+        options: &FileOptions,
+        notes: &RefCell<BindNotes>,
+    ) -> Result<(), Failure> {
         let address = Address::parse(text)?;
         if !matches!(address, Address::Path(_)) {
             check_without_file(options)?;
@@ -177,8 +209,15 @@ impl Socket {
                     error: Error::NOT_SUPPORTED,
                 });
             }
+            Address::Path(_) if options.restore && self.kind == Kind::Datagram => {
+                return Err(Failure::Step {
+                    step: "UDSOCK_RESTORE_FILE is for servers that accept connections",
+                    error: Error::NOT_SUPPORTED,
+                });
+            }
             Address::Path(path) => {
-                self.file.bind(self.fd(), path, options).map_err(|failure| self.advise(failure))?;
+                let bound = self.file.bind(self.fd(), path, options, notes);
+                bound.map_err(|failure| self.advise(failure))?;
             }
             Address::Abstract(name) => self.bind_name(&name)?,
             // Which name it became, only the kernel knows.
@@ -230,12 +269,15 @@ impl Socket {
     /// Removes the file and ends every wait. The descriptor itself is closed when
     /// the socket is dropped, by its last user.
     pub(crate) fn close(&self) -> Result<()> {
-        let removed = self.file().map_or(Ok(false), |file| file.remove(Lock::PATIENCE));
+        let removed = self.file().map_or(Ok(Removal::Stays), |file| file.remove(Lock::PATIENCE));
         if removed.is_err() {
             // Nor will it go when this is dropped, after another wait.
             self.disown();
         }
         self.end_waits();
+        if let Some(file) = self.file() {
+            file.tell_removal(self.handle, removed);
+        }
         removed.map(drop)
     }
 
@@ -281,7 +323,7 @@ impl Socket {
 
     /// The path that it is to take over becomes its own.
     pub(crate) fn publish_file(&self) -> Result<(), Failure> {
-        self.file().map_or(Ok(()), |file| file.publish())
+        self.file().map_or(Ok(()), |file| file.publish(self.handle))
     }
 
     /// For an opening that fails after its bind.
@@ -298,16 +340,31 @@ impl Socket {
         }
     }
 
-    /// Whether the path still leads to this socket's own file.
+    /// Whether the path still leads to this socket's own file, or does again.
     pub(crate) fn owns_file(&self) -> bool {
-        self.file().is_some_and(|file| file.is_ours())
+        self.file().is_some_and(|file| {
+            // If it can't be had back, that is the answer.
+            let _ = file.restore();
+            file.is_ours()
+        })
+    }
+
+    /// Its file, if the path is to be had back when it is lost.
+    pub(crate) fn claimed_file(&self) -> Option<InUse<'static, SocketFile>> {
+        self.file.claimed()
+    }
+
+    /// How often the path was had back.
+    pub(crate) fn restored(&self) -> u32 {
+        let file = self.claimed_file();
+        file.as_ref().and_then(|file| file.claim()).map_or(0, Claim::restored)
     }
 
     /// Shows the address it is bound to, as it was given. Empty: none.
     pub(crate) fn local_address<T>(&self, show: impl FnOnce(&CStr) -> Result<T>) -> Result<T> {
         match self.local.get() {
             Some(text) => show(text),
-            None => show(&address::text_of(&sys::local_name(self.fd())?)),
+            None => show(&name_text::text_of(&sys::local_name(self.fd())?)),
         }
     }
 
@@ -316,7 +373,7 @@ impl Socket {
         let name = sys::remote_name(self.fd())?;
         self.remote.read(|text| match text {
             Some(text) => show(text),
-            None => show(&address::text_of(&name)),
+            None => show(&name_text::text_of(&name)),
         })
     }
 
@@ -339,9 +396,30 @@ impl Socket {
         wait.until(self.fd(), &self.interrupt, &self.spin, readiness, attempt)
     }
 
+    /// The same, where something else is readable when there is reason for an attempt.
+    pub(crate) fn wait_for<T>(
+        &self,
+        readable: BorrowedFd<'_>,
+        wait: &mut Wait,
+        readiness: Readiness,
+        attempt: impl FnMut(bool) -> Result<T>,
+    ) -> Result<T> {
+        wait.until(readable, &self.interrupt, &self.spin, readiness, attempt)
+    }
+
     /// How long its waits try before they sleep.
     pub(crate) fn spin(&self) -> &Spin {
         &self.spin
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let [sleeps, spins_paid, spins_lost] = self.spin.counts();
+        let refused = self.access().map_or(0, |access| access.refused()) as u64;
+        Counts { sleeps, spins_paid, spins_lost, refused, ..self.counters.counts() }
     }
 
     /// Fails once another thread has closed it.
@@ -380,12 +458,12 @@ impl Socket {
     }
 
     /// What it asks of its clients, if it asks anything.
-    pub(crate) fn access(&self) -> Option<&Shared<Access>> {
-        self.access.get()
+    pub(crate) fn access(&self) -> Option<Shared<Access>> {
+        self.access.share()
     }
 
     /// The same, from now on. Only who has connections can ask.
-    pub(crate) fn make_access(&self) -> Result<&Shared<Access>> {
+    pub(crate) fn make_access(&self) -> Result<Shared<Access>> {
         if self.kind == Kind::Datagram {
             return Err(Error::NOT_SUPPORTED);
         }
@@ -393,15 +471,34 @@ impl Socket {
             // Another thread may have been faster.
             let _ = self.access.set(Shared::new(Access::default())?);
         }
-        self.access.get().ok_or(Error::NO_MEMORY)
+        self.access.share().ok_or(Error::NO_MEMORY)
     }
 
     pub(crate) fn activation_name(&self) -> Option<&CStr> {
-        self.activation_name.get().map(|name| name.as_c_str())
+        self.activation_name.get().map(CString::as_c_str)
     }
 
     pub(crate) fn set_activation_name(&self, name: Box<CString>) {
         let _ = self.activation_name.set(name);
+    }
+
+    /// The one that it is about to have.
+    pub(crate) fn set_handle(&mut self, handle: i64) {
+        self.handle = handle;
+    }
+
+    /// Tells what has happened to it. Not while a lock is held.
+    pub(crate) fn tell(&self, note: &Note) {
+        if log::is_wanted(note.level()) {
+            let note = Note { handle: self.handle, ..*note };
+            let told = self.local_address(|text| {
+                log::tell(&note, Some(text));
+                Ok(())
+            });
+            if told.is_err() {
+                log::tell(&note, None);
+            }
+        }
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -477,7 +574,7 @@ impl Socket {
 
 /// What needs a file to make sense.
 fn check_without_file(options: &FileOptions) -> Result<(), Failure> {
-    let FileOptions { mode, user, group, replace, make_parents, .. } = *options;
+    let FileOptions { mode, user, group, replace, make_parents, restore, .. } = *options;
     if mode.is_some() || user.is_some() || group.is_some() {
         return Err(Failure::Invalid(
             "an abstract name has no file, so no mode and no owner: everyone can connect",
@@ -486,6 +583,11 @@ fn check_without_file(options: &FileOptions) -> Result<(), Failure> {
     if replace || make_parents {
         return Err(Failure::Invalid(
             "an abstract name has no file: UDSOCK_REPLACE and UDSOCK_MAKE_PARENTS make no sense",
+        ));
+    }
+    if restore {
+        return Err(Failure::Invalid(
+            "an abstract name has no file: UDSOCK_RESTORE_FILE makes no sense",
         ));
     }
     Ok(())

@@ -10,11 +10,13 @@
 //! 2. *Bind* (`bound_path`), to the path or, to replace another, to a private name.
 //! 3. *Publish.* What has a private name takes the path over when the socket listens, in one
 //!    step.
-//! 4. *Remove.* Under the lock, if the path still leads to the file that was made.
+//! 4. *Restore*, if that was asked for and the path was lost (`claim`).
+//! 5. *Remove.* Under the lock, if the path still leads to the file that was made.
 //!
 //! Whatever makes, publishes or removes a file is a critical section, from whose end on the
 //! file is in the table, where the clean-up finds it.
 
+use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
@@ -22,38 +24,21 @@ use std::thread;
 use std::time::Duration;
 
 use crate::address::split;
-use crate::bound_path::{ATTEMPTS, MOUNTED, Made, PUBLISH, Place, check_replaceable};
+use crate::bound_path::{ATTEMPTS, FileOptions, MOUNTED, Made, PUBLISH, Place, check_replaceable};
+use crate::claim::Claim;
 use crate::critical_section::CriticalSection;
-use crate::directory::{Directory, Lock};
-use crate::error::{Error, Failure, Result};
+use crate::directory::{Directory, Lock, PathRoom, Removal};
+use crate::error::{Error, Result};
+use crate::failure::Failure;
 use crate::handle_table::{HandleTable, InUse};
+use crate::inspection::PinnedFile;
+use crate::log::{self, BindNotes, Event, Level, Note};
 use crate::parents::{self, Parents};
+use crate::private_names;
 use crate::sys::{self, FileStatus};
 use crate::text::{ShortText, c_string};
-
-/// How a socket file is to be made.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct FileOptions {
-    /// The exact permission bits; `None`: 0777 less the umask.
-    pub(crate) mode: Option<u32>,
-    /// `None`: as the system sets it.
-    pub(crate) user: Option<u32>,
-    pub(crate) group: Option<u32>,
-    /// Take the path over from a live server.
-    pub(crate) replace: bool,
-    /// Leave a dead server's file where it is.
-    pub(crate) no_reclaim: bool,
-    /// Leave the file where it is, in the end.
-    pub(crate) keep: bool,
-    /// Make the directories that are missing.
-    pub(crate) make_parents: bool,
-}
-
-impl FileOptions {
-    pub(crate) fn has_owner(&self) -> bool {
-        self.user.is_some() || self.group.is_some()
-    }
-}
+use crate::unix_diag;
+use crate::user_namespace::known_user;
 
 /// Every file that a socket of this process made, and has not given up.
 static FILES: HandleTable<SocketFile> = HandleTable::new();
@@ -63,10 +48,17 @@ pub(crate) fn all() -> impl Iterator<Item = InUse<'static, SocketFile>> {
     FILES.iter().map(|(_, file)| file)
 }
 
+/// A path of so many bytes every program can connect to that docs/atlas.md knows.
+const REACHED_BY_ALL: usize = 96;
+
 /// A socket's own file, once it has made one: its handle in the table. A socket that is dropped
 /// without being closed leaves none behind.
 #[derive(Default)]
-pub(crate) struct OwnFile(AtomicI64);
+pub(crate) struct OwnFile {
+    handle: AtomicI64,
+    /// What is asked before each wait for a client.
+    has_claim: AtomicBool,
+}
 
 impl OwnFile {
     /// Binds the socket to the path. If anything fails nothing is left. A name can't be taken
@@ -76,6 +68,7 @@ impl OwnFile {
         socket: BorrowedFd<'_>,
         path: &CStr,
         options: &FileOptions,
+        notes: &RefCell<BindNotes>,
     ) -> Result<(), Failure> {
         let vacancy = FILES.vacancy().ok_or_else(|| match FILES.is_full() {
             true => Error::TOO_MANY_HANDLES,
@@ -95,15 +88,17 @@ impl OwnFile {
             }
         };
         let section = CriticalSection::begin();
-        let made = Place { socket, directory: &directory, name: &name }.make(options);
+        let made = Place { socket, directory: &directory, name: &name, notes }.make(options);
         match made {
-            Ok(Made { private, file }) => {
+            Ok(Made { private, file, claim }) => {
                 let is_published = private.is_none() || !options.replace;
                 let stays = is_published && options.keep;
                 let fate = if stays { Fate::Stays } else { Fate::Goes };
+                let has_claim = claim.is_some();
                 let file = SocketFile {
                     directory,
                     name,
+                    claim,
                     published: AtomicBool::new(is_published),
                     private,
                     made: file,
@@ -112,7 +107,13 @@ impl OwnFile {
                     process: sys::fork_generation(),
                     fate: AtomicU32::new(fate as u32),
                 };
-                self.0.store(vacancy.fill(file).get(), Ordering::Release);
+                if path.count_bytes() > REACHED_BY_ALL {
+                    let long =
+                        Note { count: path.count_bytes() as u64, ..Note::of(Event::LongPath) };
+                    notes.borrow_mut().push(long);
+                }
+                self.handle.store(vacancy.fill(file).get(), Ordering::Release);
+                self.has_claim.store(has_claim, Ordering::Release);
                 Ok(())
             }
             Err(refusal) => {
@@ -124,7 +125,15 @@ impl OwnFile {
     }
 
     pub(crate) fn get(&self) -> Option<InUse<'static, SocketFile>> {
-        FILES.get(self.0.load(Ordering::Acquire))
+        FILES.get(self.handle.load(Ordering::Acquire))
+    }
+
+    /// The file, if its path is to be had back by this process.
+    pub(crate) fn claimed(&self) -> Option<InUse<'static, SocketFile>> {
+        if !self.has_claim.load(Ordering::Acquire) {
+            return None;
+        }
+        self.get().filter(|file| file.claim().is_some())
     }
 }
 
@@ -132,8 +141,8 @@ impl Drop for OwnFile {
     fn drop(&mut self) {
         if let Some(file) = self.get() {
             // In the table until it is gone.
-            let _ = file.remove(Lock::PATIENCE);
-            FILES.close(*self.0.get_mut());
+            file.tell_removal(0, file.remove(Lock::PATIENCE));
+            FILES.close(*self.handle.get_mut());
         }
     }
 }
@@ -154,6 +163,7 @@ pub(crate) struct SocketFile {
     private: Option<ShortText>,
     published: AtomicBool,
     made: FileStatus,
+    claim: Option<Claim>,
     parents: Parents,
     /// Not to be removed once it is published.
     keep: bool,
@@ -168,37 +178,161 @@ impl SocketFile {
     /// that were made for it.
     pub(crate) fn undo(&self) {
         self.fate.store(Fate::Goes as u32, Ordering::Release);
-        let _ = self.remove(Lock::PATIENCE);
+        self.tell_removal(0, self.remove(Lock::PATIENCE));
         self.parents.remove();
     }
 
     /// Takes the path over, from whichever socket has it. What has connected to that one
     /// stays with it; who connects from now on comes here.
-    pub(crate) fn publish(&self) -> Result<(), Failure> {
+    pub(crate) fn publish(&self, handle: i64) -> Result<(), Failure> {
+        let mut displaced = None;
+        self.publish_over(&mut displaced)?;
+        self.tell_displaced(handle, displaced);
+        Ok(())
+    }
+
+    /// Tells whose file the path has led to.
+    fn tell_displaced(&self, handle: i64, displaced: Option<PinnedFile>) {
+        let Some(file) = displaced else { return };
+        let note = match file.socket() {
+            Some(socket) => Note {
+                pid: unix_diag::holder(&socket),
+                uid: socket.uid.and_then(known_user),
+                ..Note::of(Event::TookOver)
+            },
+            None => Note::of(Event::Reclaimed),
+        };
+        self.tell(&Note { handle, ..note });
+    }
+
+    /// The same. Whose file it was is to be told later: that takes time.
+    fn publish_over(&self, displaced: &mut Option<PinnedFile>) -> Result<(), Failure> {
         let Some(private) = &self.private else { return Ok(()) };
         if self.is_published() {
             return Ok(());
         }
         let _section = CriticalSection::begin();
         let lock = self.directory.lock()?;
+        self.take_path(private, &lock, displaced)?;
+        self.published.store(true, Ordering::Release);
+        self.take_spare();
+        if self.keep {
+            self.fate.store(Fate::Stays as u32, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// The path leads to what has the private name, which is gone then.
+    fn take_path(
+        &self,
+        private: &CStr,
+        lock: &Lock,
+        displaced: &mut Option<PinnedFile>,
+    ) -> Result<(), Failure> {
         for _ in 0..ATTEMPTS {
-            match self.directory.rename_new(private, &self.name, &lock) {
+            match self.directory.rename_new(private, &self.name, lock) {
                 Err(Error::EXISTS) => {}
-                result => return self.note_published(result),
+                result => return result.map_err(at_publishing),
             }
             check_replaceable(&self.directory, &self.name)?;
+            if log::is_wanted(Level::Info) {
+                *displaced = PinnedFile::pin(&self.directory, &self.name).ok();
+            }
             match self.directory.exchange(private, &self.name) {
                 Err(Error::NOT_FOUND) => continue,
                 // Here what is no socket and came after the look is lost.
                 Ok(false) => {
-                    return self.note_published(self.directory.rename_over(private, &self.name));
+                    let over = self.directory.rename_over(private, &self.name);
+                    return over.map_err(at_publishing);
                 }
                 result => result.map_err(at_publishing)?,
             };
-            self.drop_displaced(private)?;
-            return self.note_published(Ok(()));
+            return self.drop_displaced(private);
         }
         Err(Failure::Plain(Error::BUSY))
+    }
+
+    /// The path was taken over: who claimed it before does so no longer.
+    fn take_spare(&self) {
+        let of_others = private_names::spare(&self.name);
+        match self.claim.as_ref().and_then(|claim| Some((claim, claim.private.as_deref()?))) {
+            Some((claim, private)) => {
+                if self.directory.rename_over(private, &claim.spare).is_err() {
+                    claim.let_go();
+                    let _ = self.directory.unlink(private);
+                }
+            }
+            None if self.directory.status(&of_others).is_ok_and(|file| file.is_socket()) => {
+                let _ = self.directory.unlink(&of_others);
+            }
+            None => {}
+        }
+    }
+
+    /// Gets the path back, if it was lost and is claimed still. What fails now can succeed later.
+    pub(crate) fn restore(&self) -> Result<(), Failure> {
+        let mut displaced = None;
+        if self.restore_over(&mut displaced)? {
+            self.tell_displaced(0, displaced);
+            self.tell(&Note::of(Event::Restored));
+        }
+        Ok(())
+    }
+
+    /// Whether it has it back.
+    fn restore_over(&self, displaced: &mut Option<PinnedFile>) -> Result<bool, Failure> {
+        let Some(claim) = self.claim() else { return Ok(false) };
+        if !claim.is_held() || !self.is_published() || self.is_ours() {
+            return Ok(false);
+        }
+        let _section = CriticalSection::begin();
+        let lock = self.directory.lock()?;
+        // It may be about to be closed; or another thread was faster.
+        if !claim.is_held() || self.directory.has(&self.made, &self.name)? {
+            return Ok(false);
+        }
+        // Who took it on purpose took the claim, too.
+        if !self.directory.has(&self.made, &claim.spare)? {
+            claim.let_go();
+            return Ok(false);
+        }
+        if !claim.is_patient() {
+            claim.let_go();
+            self.directory.unlink(&claim.spare)?;
+            return Ok(false);
+        }
+        check_replaceable(&self.directory, &self.name)?;
+        let private =
+            private_names::link(&self.directory, &self.name, &self.made, &claim.spare, &lock)?;
+        self.take_path(&private, &lock, displaced).inspect_err(|_| {
+            let _ = self.directory.unlink(&private);
+        })?;
+        claim.note_restored();
+        Ok(true)
+    }
+
+    /// The claim to the path, if this process has made the file.
+    pub(crate) fn claim(&self) -> Option<&Claim> {
+        self.claim.as_ref().filter(|_| self.process == sys::fork_generation())
+    }
+
+    /// What a wait for clients does in between: gets the path back, if it was just lost.
+    pub(crate) fn restore_if_told(&self) {
+        if self.claim.as_ref().is_some_and(Claim::is_told) {
+            // What became of it UDSOCK_OPTION_OWNS_FILE tells, which tries again.
+            let _ = self.restore();
+        }
+    }
+
+    /// Nothing is had back from now on, and the spare name goes.
+    fn drop_claim(&self, patience: Duration) {
+        if let Some(claim) = self.claim().filter(|claim| claim.let_go()) {
+            let spare = || match &claim.private {
+                Some(private) if !self.is_published() => &**private,
+                _ => &*claim.spare,
+            };
+            let _ = self.directory.remove(&self.made, spare, patience);
+        }
     }
 
     /// What was at the path has the private name now, and goes; or, if somebody put it
@@ -209,15 +343,6 @@ impl SocketFile {
         })?;
         // The path is taken over: if the old name can't go now, the next start sees to it.
         let _ = self.directory.unlink(private);
-        Ok(())
-    }
-
-    fn note_published(&self, result: Result<()>) -> Result<(), Failure> {
-        result.map_err(at_publishing)?;
-        self.published.store(true, Ordering::Release);
-        if self.keep {
-            self.disown();
-        }
         Ok(())
     }
 
@@ -237,24 +362,27 @@ impl SocketFile {
         self.directory.has(&self.made, &self.name).unwrap_or(false)
     }
 
-    /// Removes the file if it is still there, ours, and to be removed at all. Whether it
-    /// was; after an error it can be tried again. Only call this while the socket is open.
-    pub(crate) fn remove(&self, patience: Duration) -> Result<bool> {
+    /// Removes the file if it is still there, ours, and to be removed at all; after an error it can be tried again. Only call this while the socket is open.
+    pub(crate) fn remove(&self, patience: Duration) -> Result<Removal> {
         if self.process != sys::fork_generation() {
-            return Ok(false);
+            return Ok(Removal::Stays);
         }
         self.wait_for_other_remover();
-        if self.fate() != Fate::Goes {
-            return Ok(false);
+        if self.fate() != Fate::Goes && !self.claim.as_ref().is_some_and(Claim::is_held) {
+            return Ok(Removal::Stays);
         }
         let _section = CriticalSection::begin();
         self.remove_in_section(patience)
     }
 
     /// The same, for who keeps all others out. Async-signal-safe.
-    pub(crate) fn remove_in_section(&self, patience: Duration) -> Result<bool> {
-        if self.process != sys::fork_generation() || !self.change_fate(Fate::Goes, Fate::IsGoing) {
-            return Ok(false);
+    pub(crate) fn remove_in_section(&self, patience: Duration) -> Result<Removal> {
+        if self.process != sys::fork_generation() {
+            return Ok(Removal::Stays);
+        }
+        self.drop_claim(patience);
+        if !self.change_fate(Fate::Goes, Fate::IsGoing) {
+            return Ok(Removal::Stays);
         }
         let removed = self.remove_now(patience);
         // Unless somebody has it meanwhile.
@@ -263,12 +391,30 @@ impl SocketFile {
         removed
     }
 
-    fn remove_now(&self, patience: Duration) -> Result<bool> {
+    fn remove_now(&self, patience: Duration) -> Result<Removal> {
         // Where it is before that, only who holds the lock knows.
-        if self.is_published() && !self.directory.has(&self.made, &self.name)? {
-            return Ok(false);
+        if self.is_published() {
+            if let Some(why) = self.directory.has_lost(&self.made, &self.name)? {
+                return Ok(why);
+            }
         }
         self.directory.remove(&self.made, || self.current_name(), patience)
+    }
+
+    /// Tells what is worth to be told of what has become of it.
+    pub(crate) fn tell_removal(&self, handle: i64, removal: Result<Removal>) {
+        let note = match removal {
+            Ok(Removal::Done | Removal::Stays) => return,
+            Ok(Removal::WasGone) => Note::of(Event::FileGone),
+            Ok(Removal::IsAnothers) => Note::of(Event::TakenOver),
+            Err(error) => Note::failed(Event::NotRemoved, error),
+        };
+        self.tell(&Note { handle, ..note });
+    }
+
+    fn tell(&self, note: &Note) {
+        let mut room = [0; size_of::<PathRoom>()];
+        log::tell(note, Some(self.directory.path_of(&self.name, &mut room)));
     }
 
     /// Another thread may be removing it in udsock_cleanup. The socket is not to be closed
@@ -298,6 +444,10 @@ impl SocketFile {
     /// Leaves the file to somebody else.
     pub(crate) fn disown(&self) {
         self.fate.store(Fate::Stays as u32, Ordering::Release);
+        if self.claim().is_some_and(Claim::is_held) {
+            let _section = CriticalSection::begin();
+            self.drop_claim(Lock::PATIENCE);
+        }
     }
 }
 

@@ -7,7 +7,9 @@
 //! wasted stays a small part of what sleeping alone would have cost, however many threads wait
 //! for however little.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{
+    AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering,
+};
 use std::time::{Duration, Instant};
 
 use crate::sys;
@@ -65,6 +67,10 @@ pub(crate) struct Spin {
     /// Waits that go straight to sleep.
     rest: AtomicU16,
     last_rest: AtomicU16,
+    /// For who wants to know: how often it slept, and spun for something or for nothing.
+    sleeps: AtomicU64,
+    paid: AtomicU64,
+    lost: AtomicU64,
 }
 
 /// A wait under way that spins, or sleeps.
@@ -106,6 +112,16 @@ impl Spin {
         Some(Spinning { start: Instant::now(), limit, spins })
     }
 
+    /// A wait goes to sleep.
+    pub(crate) fn count_sleep(&self) {
+        self.sleeps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often a wait slept, spun and found something, and spun for nothing.
+    pub(crate) fn counts(&self) -> [u64; 3] {
+        [&self.sleeps, &self.paid, &self.lost].map(|count| count.load(Ordering::Relaxed))
+    }
+
     fn was_short(&self) -> bool {
         match self.last_wait.load(Ordering::Relaxed) {
             UNKNOWN => LAST_WAS_SHORT.load(Ordering::Relaxed),
@@ -132,6 +148,8 @@ impl Spin {
 
     /// Pays for a spin, and learns from it.
     fn settle(&self, spinning: &Spinning, found: bool) {
+        let count = if found { &self.paid } else { &self.lost };
+        count.fetch_add(1, Ordering::Relaxed);
         // What is beyond the limit, others had of this core, or the program asked for.
         let cost = spinning.start.elapsed().min(LIMIT);
         let saved = if found { SLEEP } else { Duration::ZERO };

@@ -20,7 +20,9 @@ mod epoll;
 mod files;
 mod forks;
 mod identity;
+mod inotify;
 mod memory;
+mod missing;
 mod name;
 mod netlink;
 mod once;
@@ -28,8 +30,8 @@ mod process;
 mod procfs;
 mod replaced;
 mod signals;
+mod standard_error;
 mod thread;
-mod words;
 
 pub(crate) use accounts::{group_id, user_id};
 pub(crate) use ancillary::{Ancillary, MOST_DESCRIPTORS, Sender};
@@ -39,8 +41,10 @@ pub(crate) use epoll::*;
 pub(crate) use files::*;
 pub(crate) use forks::*;
 pub(crate) use identity::*;
+pub(crate) use inotify::*;
 pub use memory::Buffer;
 pub(crate) use memory::{LARGEST_MESSAGE, Room, Shared, boxed, room_for};
+pub(crate) use missing::*;
 pub use name::SocketName;
 use name::name_from;
 pub(crate) use netlink::unix_diag;
@@ -49,8 +53,8 @@ pub(crate) use process::*;
 pub(crate) use procfs::*;
 pub(crate) use replaced::{Replaced, Replacement};
 pub(crate) use signals::*;
+pub(crate) use standard_error::write_line;
 pub(crate) use thread::*;
-pub(crate) use words::*;
 
 fn last_error() -> Error {
     Error::System(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO))
@@ -153,13 +157,13 @@ pub(crate) const SO_PASSRIGHTS: i32 = 83;
 /// The same; kernels before 6.16 always let them.
 pub(crate) fn pass_descriptors(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
     match set_option(fd, SO_PASSRIGHTS, on.into()) {
-        Err(Error::NO_SUCH_OPTION) => Ok(()),
+        Err(Error::NO_SUCH_OPTION) => {
+            note_missing(Missing::DescriptorRefusal);
+            Ok(())
+        }
         result => result,
     }
 }
-
-/// Tells, with each message, the process that sent it. Linux 6.5.
-pub(crate) const SO_PASSPIDFD: i32 = 76;
 
 /// SO_TIMESTAMP, SO_TIMESTAMPNS and their later forms (SO_TIMESTAMP_NEW, SO_TIMESTAMPNS_NEW; see
 /// asm-generic/socket.h). Turning one on turns the others off, and turning one off all of them.

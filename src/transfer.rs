@@ -22,19 +22,31 @@ impl Socket {
         wait: &mut Wait,
     ) -> Result<usize> {
         let readiness = self.readiness_to_send(to.is_some())?;
-        self.wait_until(wait, readiness, |_| self.sent(sys::send(self.fd(), buffers, to)))
+        let size =
+            self.wait_until(wait, readiness, |_| self.sent(sys::send(self.fd(), buffers, to)))?;
+        self.counters().sent.add(1, size);
+        Ok(size)
     }
 
     /// The result of a send. Older kernels (5.10) tell the sender of a seqpacket that meets the
-    /// peer's close what they tell a datagram's.
+    /// peer's close what they tell a datagram's, and disconnect it.
     #[inline(always)]
     pub(crate) fn sent<T>(&self, result: Result<T>) -> Result<T> {
         match result {
             Err(Error::CONNECTION_REFUSED) if self.kind() == Kind::Seqpacket => {
                 Err(Error::BROKEN_PIPE)
             }
+            Err(Error::NOT_CONNECTED) if self.was_disconnected() => Err(Error::BROKEN_PIPE),
             result => result,
         }
+    }
+
+    /// Whether it is a seqpacket that had a peer, and is not connected any more (see `sent`).
+    #[cold]
+    pub(crate) fn was_disconnected(&self) -> bool {
+        let had_peer = || sys::peer_credentials(self.fd()).is_ok_and(|who| who.uid != u32::MAX);
+        // A server that listens has itself for its peer.
+        self.kind() == Kind::Seqpacket && had_peer() && self.is_listening() == Ok(false)
     }
 
     /// Everything; how much has gone is in `sent`, also after an error.
@@ -148,7 +160,7 @@ impl Socket {
         from: Option<&mut SocketName>,
         shut_down: bool,
     ) -> Result<usize> {
-        match self.kind() {
+        let size = match self.kind() {
             Kind::Stream => match sys::receive(self.fd(), buffers, 0)? {
                 0 => Err(self.end()),
                 size => Ok(size),
@@ -169,7 +181,9 @@ impl Socket {
                 )?;
                 got.map(|got| got.size).ok_or_else(|| self.end())
             }
-        }
+        }?;
+        self.counters().received.add(1, size);
+        Ok(size)
     }
 
     /// Tells the end from an empty message, while no other holder of the socket has a say.
@@ -239,6 +253,7 @@ impl Socket {
                     end_seen = true;
                     reset_seen = false;
                 }
+                Err(Error::NOT_CONNECTED) if self.was_disconnected() => return Ok(None),
                 result => return result.map(Some),
             }
         }

@@ -2,10 +2,12 @@
 //! who has one open (/proc).
 
 use std::ffi::CStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
 use crate::kind::Kind;
-use crate::sys;
+use crate::name_text::without_padding;
+use crate::sys::{self, Missing, SocketName};
 use crate::text::ShortText;
 
 /// A socket that some process has open.
@@ -19,6 +21,8 @@ pub(crate) struct OpenSocket {
     file: Option<[u32; 2]>,
     /// Who made it.
     pub(crate) uid: Option<u32>,
+    /// What waits in it, and how much may.
+    queue: Option<[u32; 2]>,
 }
 
 /// A socket as the visitor sees it: with its name.
@@ -47,6 +51,14 @@ impl OpenSocket {
         Kind::from_number(self.kind.into()).ok()
     }
 
+    /// Of one that listens: how many connections wait, and how many may.
+    pub(crate) fn backlog(&self) -> Option<[u32; 2]> {
+        const LISTENING: u8 = 10;
+        let [waiting, most] = self.queue.filter(|_| self.state == LISTENING)?;
+        // The kernel refuses one when more than that wait already.
+        Some([waiting, most.saturating_add(1)])
+    }
+
     pub(crate) fn is_connected(&self) -> bool {
         const ESTABLISHED: u8 = 1;
         self.state == ESTABLISHED
@@ -56,14 +68,47 @@ impl OpenSocket {
 /// A socket that fits; of a server and its connections, which have its name, the server.
 pub(crate) fn find(fits: impl Fn(&Entry<'_>) -> bool) -> Result<Option<OpenSocket>> {
     let mut found: Option<OpenSocket> = None;
-    sys::unix_diag(|part| {
+    let told = sys::unix_diag(|part| {
         visit(part, |entry| {
             if found.is_none_or(|found| found.is_connected()) && fits(&entry) {
                 found = Some(entry.socket);
             }
         })
-    })?;
-    Ok(found)
+    });
+    if told.is_err_and(|error| !error.is_scarcity()) {
+        sys::note_missing(Missing::SocketList);
+    }
+    told.map(|()| found)
+}
+
+/// An abstract name of this kind that is easily taken for this one: with more or fewer NULs at its
+/// end or, if there is none, the shortest of those that go on with a slash.
+pub(crate) fn find_neighbour(kind: Kind, name: &[u8]) -> Option<SocketName> {
+    let name = without_padding(name);
+    // Where there is no such list the kernel looks for the module that has it, each time.
+    static IS_MISSING: AtomicBool = AtomicBool::new(false);
+    // Nor for what every name begins with.
+    if name.is_empty() || IS_MISSING.load(Ordering::Relaxed) {
+        return None;
+    }
+    let rank = |other: &SocketName| {
+        let rest = &other.bytes()[name.len()..];
+        (rest.starts_with(b"/"), rest.len())
+    };
+    let mut found: Option<SocketName> = None;
+    let listed = sys::unix_diag(|part| {
+        visit(part, |Entry { socket, name: other }| {
+            let rest = other.strip_prefix(name).filter(|_| socket.kind() == Some(kind));
+            let is_like = |rest: &[u8]| without_padding(rest).is_empty() || rest.starts_with(b"/");
+            if let Some(other) = rest.filter(|rest| is_like(rest)).and(SocketName::new(other)) {
+                if found.as_ref().is_none_or(|found| rank(&other) < rank(found)) {
+                    found = Some(other);
+                }
+            }
+        })
+    });
+    IS_MISSING.store(listed == Err(Error::NOT_FOUND), Ordering::Relaxed);
+    listed.ok().and(found)
 }
 
 const ERROR: u16 = 2;
@@ -95,6 +140,7 @@ fn visit(mut part: &[u8], mut with: impl FnMut(Entry<'_>)) -> Result<bool> {
 fn entry(message: &[u8]) -> Entry<'_> {
     const NAME: u16 = 0;
     const VFS: u16 = 1;
+    const QUEUE: u16 = 4;
     const UID: u16 = 7;
     let mut socket = OpenSocket {
         kind: message[1],
@@ -102,6 +148,7 @@ fn entry(message: &[u8]) -> Entry<'_> {
         inode: u32_at(message, 4),
         file: None,
         uid: None,
+        queue: None,
     };
     let mut name = &[][..];
     let mut rest = &message[MESSAGE..];
@@ -111,6 +158,9 @@ fn entry(message: &[u8]) -> Entry<'_> {
         match u16_at(rest, 2) {
             NAME => name = value,
             VFS if value.len() >= 8 => socket.file = Some([u32_at(value, 0), u32_at(value, 4)]),
+            QUEUE if value.len() >= 8 => {
+                socket.queue = Some([u32_at(value, 0), u32_at(value, 4)]);
+            }
             UID if value.len() >= 4 => socket.uid = Some(u32_at(value, 0)),
             _ => {}
         }
@@ -130,8 +180,14 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 /// A process that has the socket open, the oldest by its number. `None`: none that this
 /// process may look into.
 pub(crate) fn holder(socket: &OpenSocket) -> Option<u32> {
+    holders(socket).min()
+}
+
+/// Every process that has the socket open, and that this process may look into.
+pub(crate) fn holders(socket: &OpenSocket) -> impl Iterator<Item = u32> {
     let wanted = ShortText::new(format_args!("socket:[{}]", socket.inode));
-    sys::numbers_in(c"/proc").ok()?.filter(|pid| has_open(*pid, &wanted)).min()
+    let processes = sys::numbers_in(c"/proc").ok();
+    processes.into_iter().flatten().filter(move |pid| has_open(*pid, &wanted))
 }
 
 fn has_open(pid: u32, wanted: &CStr) -> bool {
@@ -164,6 +220,7 @@ mod tests {
         body.resize(MESSAGE, 0);
         body.extend([7, 0, 0, 0, 0, b'n', b'a', 0]);
         body.extend([12, 0, 1, 0, 1, 0, 0, 0, 2, 0, 0, 0]);
+        body.extend([12, 0, 4, 0, 4, 0, 0, 0, 5, 0, 0, 0]);
         body.extend([8, 0, 7, 0, 3, 0, 0, 0]);
         let whole = message(20, &body);
         let mut seen = None;
@@ -175,6 +232,7 @@ mod tests {
         let seen = seen.unwrap();
         assert_eq!((seen.kind, seen.state, seen.inode), (5, 10, 7));
         assert_eq!((seen.file, seen.uid), (Some([1, 2]), Some(3)));
+        assert_eq!((seen.queue, seen.backlog()), (Some([4, 5]), Some([4, 6])));
         for size in 0..whole.len() {
             let mut part = whole[..size].to_vec();
             let _ = visit(&part, |_| ());

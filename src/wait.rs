@@ -7,10 +7,11 @@
 //! (close and shutdown wake neither accept nor connect nor a datagram's send).
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::log::{self, Event, Note};
 use crate::sleepers::{Alarm, Sleepers};
 use crate::spin::{Spin, Spinning};
 use crate::sys;
@@ -206,6 +207,7 @@ impl Wait {
             Readiness::Writable | Readiness::Unpollable => libc::POLLOUT,
         };
         let fd = (!pausing).then_some(fd);
+        spin.count_sleep();
         let revents = sleep(interrupt, before, fd, events, earlier(left, limit))?;
         match (pausing, revents) {
             // After a pause poll is asked again: perhaps it tells the truth now.
@@ -329,7 +331,17 @@ struct Place(usize);
 
 impl Place {
     fn take() -> Option<Self> {
-        SLEEPERS.take_place(sys::fork_generation(), sys::thread_number()).map(Self)
+        /// Whether that has been told, since there last was one.
+        static IS_TOLD: AtomicBool = AtomicBool::new(false);
+        let place = SLEEPERS.take_place(sys::fork_generation(), sys::thread_number());
+        if place.is_some() != IS_TOLD.load(Ordering::Relaxed) {
+            return place.map(Self);
+        }
+        IS_TOLD.store(place.is_none(), Ordering::Relaxed);
+        if place.is_none() {
+            log::tell(&Note::of(Event::NoAlarm), None);
+        }
+        place.map(Self)
     }
 
     fn alarm(&self) -> BorrowedFd<'_> {

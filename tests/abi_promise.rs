@@ -2,11 +2,8 @@
 //! abi/layouts.txt, which may only grow; and that a program with older, shorter structs is understood.
 //! docs/versioning.md says what may change, and how.
 
-mod support;
+use support::c_library;
 use support::*;
-
-#[path = "support/c_library.rs"]
-mod c_library;
 
 #[path = "abi_promise/calls.rs"]
 mod calls;
@@ -175,6 +172,11 @@ fn poller_options_of_every_size() {
 #[test]
 fn messages_of_every_size() {
     check("messages_of_every_size", "tests/abi_promise/message.c", &[]);
+}
+
+#[test]
+fn counters_of_every_size() {
+    check("counters_of_every_size", "tests/abi_promise/counters.c", &[]);
 }
 
 #[test]

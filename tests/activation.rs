@@ -1,16 +1,6 @@
 //! Sockets that a service manager opened and passed on: as sd_listen_fds(3) has it.
 
-mod support;
-
-#[path = "strangers/peer.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod peer;
-#[path = "kernel_rows/process.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod process;
-#[path = "kernel_rows/raw.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod raw;
+use support::{peer, process, raw};
 
 #[path = "activation/launch.rs"]
 mod launch;

@@ -1,11 +1,8 @@
 //! udsock.hpp: every compiler takes it in every mode, its tests pass in each of them, its
 //! examples do what they say, and nothing of udsock.h is missing.
 
-mod support;
+use support::c_library;
 use support::*;
-
-#[path = "support/c_library.rs"]
-mod c_library;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};

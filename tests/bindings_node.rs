@@ -1,17 +1,12 @@
 //! The Node.js binding's own tests, by Node's runner, Bun's and Deno's, and its types, by the
 //! TypeScript compiler.
 
-#[path = "support/c_library.rs"]
-mod c_library;
-#[path = "support/node_binding.rs"]
-mod node_binding;
-mod support;
-
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::{fs, io};
+use support::{c_library, node_binding};
 
 use node_binding::run;
 use support::has;
@@ -38,11 +33,15 @@ fn the_binding_passes_its_own_tests() {
         .args(["--project", "test/tsconfig.json"])
         .current_dir(&copy));
     assert!(are_right, "the types:\n{said}");
+    // Its page has clients of it; they are skipped without.
+    has(NAME, "redis-server");
+    let libraries = node_binding::libraries(NAME).unwrap_or_default();
     let (passed, said) = run(Command::new("timeout")
         .args([GUARD_SECONDS, "node", "--test", "--test-reporter=tap"])
         .args(test_files(&copy))
         .env("UDSOCK_LIBRARY", library)
         .env("UDSOCK_CHECKOUT", env!("CARGO_MANIFEST_DIR"))
+        .env("UDSOCK_LIBRARIES", libraries)
         .current_dir(&copy));
     assert!(passed, "{}", failures(&said));
     let count = |what: &str| {

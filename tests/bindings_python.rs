@@ -1,13 +1,8 @@
 //! The Python package: its own tests, its types, `CPython`'s tests of sockets over it, and
 //! its wheel.
 
-mod support;
 use support::*;
-
-#[path = "support/bindings.rs"]
-mod bindings;
-#[path = "support/c_library.rs"]
-mod c_library;
+use support::{bindings, c_library};
 
 use std::collections::BTreeSet;
 use std::fs;

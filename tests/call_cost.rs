@@ -1,8 +1,6 @@
 //! What calls cost in user space, as instructions: the release build's counts are the same
 //! on every run, so that a detour in the path of every call is seen at once.
 
-mod support;
-
 use std::fs;
 use std::io::{Write, stderr};
 use std::process::Command;

@@ -3,12 +3,9 @@
 //! it at any moment; and the former in the midst of calls. (The latter must not be in the midst of
 //! almost any function: see CONVENTIONS.md, Threads.)
 
-#[path = "support/c_library.rs"]
-mod c_library;
-mod support;
-
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
+use support::c_library;
 
 use support::*;
 

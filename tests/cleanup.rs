@@ -1,7 +1,5 @@
 //! udsock_cleanup concerns the whole process, so it has this one to itself.
 
-mod support;
-
 use support::*;
 
 #[test]

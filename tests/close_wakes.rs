@@ -1,11 +1,9 @@
 //! Close wakes everyone who waits on the handle, at once and from every call, and the
 //! descriptor's number is not used again under anybody (row 20 of tests/kernel_rows/README.md).
 
-mod support;
+use support::waiting;
 use support::*;
 
-#[path = "support/waiting.rs"]
-mod waiting;
 use waiting::*;
 
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};

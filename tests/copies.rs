@@ -2,14 +2,11 @@
 //! that are shared libraries, one of them also apart (dlmopen(3)), or one and a plugin that has the
 //! static library in it.
 
-#[path = "support/c_library.rs"]
-mod c_library;
-mod support;
-
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use support::c_library;
 
 use support::*;
 

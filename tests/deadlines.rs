@@ -1,15 +1,11 @@
 //! Deadlines hold and nothing is lost under a storm of signals: a timeout never comes
 //! early, and a call that was interrupted can simply be called again.
 
-mod support;
 use support::*;
+use support::{storm, waiting};
 
-#[path = "support/waiting.rs"]
-mod waiting;
 use waiting::*;
 
-#[path = "support/storm.rs"]
-mod storm;
 use storm::*;
 
 use std::sync::atomic::{AtomicU64, Ordering};

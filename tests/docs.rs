@@ -1,22 +1,14 @@
 //! The pages of docs/: every program, configuration and command on them, at work next to
 //! the programs that they speak of.
 
-mod support;
+use support::{bindings, c_library, node_binding, running};
 
-#[path = "support/bindings.rs"]
-mod bindings;
-#[path = "support/c_library.rs"]
-mod c_library;
 #[path = "docs/links.rs"]
 mod links;
-#[path = "support/node_binding.rs"]
-mod node_binding;
 #[path = "docs/node_descriptors.rs"]
 mod node_descriptors;
 #[path = "docs/page.rs"]
 mod page;
-#[path = "docs/running.rs"]
-mod running;
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -128,7 +120,7 @@ fn let_in_one_group() {
 
 #[test]
 fn restart_without_losing_a_client() {
-    if !has_all("restart_without_losing_a_client", &[]) {
+    if !has_all("restart_without_losing_a_client", &["python3"]) {
         return;
     }
     let page = Page::open("restart-without-losing-a-client.md");
@@ -147,6 +139,17 @@ fn restart_without_losing_a_client() {
     assert_eq!(said, last_words, "{status}");
     old.stop();
     assert!(!exists(&page, "app.sock"));
+
+    let keeper = page.start("./keeper");
+    assert!(page.run("python3 -c"));
+    assert!(page.run("./knock /run/app/kept.sock"));
+    let shown = page.take("./service /run/app/kept.sock");
+    let mut service = page.spawn(&shown.command);
+    let (said, status) = keeper.finish();
+    assert_eq!(said, shown.says[..1], "{status}");
+    assert_eq!(service.line(), shown.says[1]);
+    service.stop();
+    assert!(!exists(&page, "kept.sock"));
     page.is_complete();
 }
 
@@ -275,27 +278,39 @@ fn relay() {
     assert!(page.run("echo hello | socat -t5 - UNIX:/run/app/front.sock"));
     assert_eq!(relay.stop(), [""; 0]);
 
-    let python = page.start("python3 relay.py");
-    let descriptors = || fs::read_dir(format!("/proc/{}/fd", python.id())).unwrap().count();
+    holds_out(&page, "python3 relay.py", "python.sock");
+    if has(TEST, "node") && node_binding::install_into(Path::new(&page.dir.path(".")), TEST) {
+        holds_out(&page, "node relay.mjs", "node.sock");
+    } else {
+        page.take("node relay.mjs");
+        page.take("echo hello | socat -t5 - UNIX:/run/app/node.sock");
+    }
+    passes_descriptors(&page);
+    page.is_complete();
+}
+
+/// A relay with much on its way at once, both ways; with clients that go, and one that floods.
+fn holds_out(page: &Page, command: &str, socket: &str) {
+    let relay = page.start(command);
+    let descriptors = || fs::read_dir(format!("/proc/{}/fd", relay.id())).unwrap().count();
     let at_rest = descriptors();
-    assert!(page.run("echo hello | socat -t5 - UNIX:/run/app/python.sock"));
-    // More than is on its way at once, both ways; clients that go, and one that floods.
-    page.check(
+    assert!(page.run(&format!("echo hello | socat -t5 - UNIX:/run/app/{socket}")));
+    page.check(&format!(
         "head -c 20000000 /dev/urandom | tr a-z A-Z > much; \
-         socat -t60 - UNIX:python.sock < much | cmp - much",
-    );
-    page.check("for i in 1 2 3; do socat -u OPEN:/dev/null UNIX:python.sock; done");
-    page.check("head -c 9000000 /dev/zero | timeout 2 socat -u - UNIX:python.sock; [ $? = 124 ]");
-    page.check("[ $(echo hello | socat -t60 - UNIX:python.sock) = HELLO ]");
+         socat -t60 - UNIX:{socket} < much | cmp - much",
+    ));
+    page.check(&format!("for i in 1 2 3; do socat -u OPEN:/dev/null UNIX:{socket}; done"));
+    page.check(&format!(
+        "head -c 9000000 /dev/zero | timeout 2 socat -u - UNIX:{socket}; [ $? = 124 ]"
+    ));
+    page.check(&format!("[ $(echo hello | socat -t60 - UNIX:{socket}) = HELLO ]"));
     let start = Instant::now();
     while descriptors() != at_rest {
         assert!(start.elapsed() < HANG, "it has forgotten somebody");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    assert_eq!(python.stop(), [""; 0]);
-
-    passes_descriptors(&page);
-    page.is_complete();
+    assert_eq!(relay.stop(), [""; 0]);
+    assert!(!exists(page, socket));
 }
 
 /// The relay with descriptors, between programs that do not know this library.

@@ -1,10 +1,6 @@
 //! However a program ends, its socket files go with it or are no obstacle to the next
 //! start: ends.c and ends.py end in every way, and here is what they must leave.
 
-#[path = "support/c_library.rs"]
-mod c_library;
-mod support;
-
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::MetadataExt;
@@ -14,6 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use support::c_library;
 
 use support::*;
 

@@ -123,6 +123,9 @@ static void data(int number)
     CHECK(memcmp(in, out, sizeof out) == 0);
     MUST(-EAGAIN, udsock_recv, pair[0], in, sizeof in, 0);
     MUST(-ETIMEDOUT, udsock_recv, pair[0], in, sizeof in, 1);
+    udsock_counters counters = { .size = sizeof counters };
+    MUST(0, udsock_get_counters, pair[1], &counters);
+    CHECK(counters.sent_messages == 1 && counters.received_bytes == sizeof out);
     closed(pair[0]);
     MUST(-EBADF, udsock_recv, pair[0], in, sizeof in, SOON);
     closed(pair[1]);
@@ -278,8 +281,29 @@ static void words(int number)
     MUST(0, udsock_cleanup_on_signal, SIGTERM);
 }
 
+static void count_record(void *user_data, const udsock_log_record *record)
+{
+    CHECK(record->level <= UDSOCK_LOG_INFO && record->text[0] != 0);
+    __atomic_fetch_add((unsigned *)user_data, 1, __ATOMIC_RELAXED);
+}
+
+/* (Other threads may have set another one meanwhile, which is told then.) */
+static void logs(int number)
+{
+    static unsigned count;
+    char path[TEXT];
+    snprintf(path, sizeof path, "log-%d-%d", (int)getpid(), number);
+    int set = CALL(udsock_set_log, count_record, &count, UDSOCK_LOG_INFO);
+    CHECK(set == 0 || set == -EBUSY);
+    udsock_t server = opened(CALL(udsock_open_server, UDSOCK_STREAM, path, NULL, NULL));
+    CHECK(unlink(path) == 0);
+    closed(server);
+    while ((set = CALL(udsock_set_log, NULL, NULL, 0)) == -EBUSY) {}
+    CHECK(set == 0);
+}
+
 static void (*const themes[])(int) = {
-    files, data, datagrams, messages, adopted, peers, pollers, words,
+    logs, files, data, datagrams, messages, adopted, peers, pollers, words,
 };
 enum { THEMES = sizeof themes / sizeof themes[0] };
 

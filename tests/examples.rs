@@ -1,17 +1,12 @@
 //! The examples in C: each complete and short, without a warning in any language that
 //! takes them, and `make run` succeeds, also under the sanitizers and valgrind.
 
-mod support;
 use support::*;
+use support::{c_library, running};
 
-#[path = "support/c_library.rs"]
-mod c_library;
 #[path = "examples/relay.rs"]
 mod relay;
 #[allow(dead_code, reason = "pages need more of it")]
-#[path = "docs/running.rs"]
-mod running;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;

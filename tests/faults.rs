@@ -4,11 +4,8 @@
 //! no live server is displaced that should not be. All errnos of every call, and not some of
 //! them, with UDSOCK_FAULTS_WHOLE=1.
 
-mod support;
+use support::c_library;
 use support::*;
-
-#[path = "support/c_library.rs"]
-mod c_library;
 
 #[path = "faults/cell.rs"]
 mod cell;
@@ -143,6 +140,8 @@ fn openings() -> Vec<Scenario> {
         Scenario::new("pair"),
         Scenario::new("pair-seqpacket"),
         Scenario::new("close"),
+        Scenario::new("restore"),
+        Scenario::new("restored"),
     ]
 }
 
@@ -152,6 +151,7 @@ fn replacements() -> Vec<Scenario> {
         Scenario::occupied("replace"),
         Scenario::new("replace-stale"),
         Scenario::new("replace"),
+        Scenario::occupied("replace-restore"),
         Scenario::occupied("listen"),
         // Not every file system can exchange names.
         Scenario { given: Some(("RENAME_EXCHANGE", "EINVAL")), ..Scenario::occupied("listen") },

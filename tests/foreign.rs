@@ -1,10 +1,7 @@
 //! The library from another language by its bare ABI.
 
-#[path = "support/c_library.rs"]
-mod c_library;
-mod support;
-
 use std::process::Command;
+use support::c_library;
 
 #[test]
 fn python_s_ctypes_converses_over_every_kind() {

@@ -3,15 +3,12 @@
 //! storm of threads, while another thread makes the first calls of a process, and processes that
 //! have the same number.
 
-#[path = "support/c_library.rs"]
-mod c_library;
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use support::c_library;
 
 use support::*;
 

@@ -18,6 +18,8 @@
 #include "garbage/pollers.h"
 #include "garbage/sockets.h"
 
+static char hear_data[1];
+
 static uint32_t any_option(thread *t) {
     return percent(t, 90) ? (uint32_t)below(t, 13) : any_bits(t);
 }
@@ -128,6 +130,48 @@ static void call_inspect(thread *t) {
     free(out);
 }
 
+/* It may be called on every thread, and says what makes sense. */
+static void hear(void *user_data, const udsock_log_record *record) {
+    if (user_data != hear_data) abort();
+    if (record->size != sizeof *record || record->level < UDSOCK_LOG_ERROR) abort();
+    if (record->level > UDSOCK_LOG_DEBUG || record->event > UDSOCK_LOGGED_LONG_PATH) abort();
+    if (record->event < UDSOCK_LOGGED_RECLAIMED || strlen(record->text) >= 512) abort();
+    for (const char *c = record->text; *c != 0; c++) {
+        if ((unsigned char)*c < ' ' || *c == 127) abort();
+    }
+    /* Whatever a call that failed was given. */
+    if (record->path != NULL && strlen(record->path) > (size_t)SSIZE_MAX) abort();
+}
+
+static void call_set_log(thread *t) {
+    begin(t, "set_log");
+    uint32_t level = percent(t, 80) ? (uint32_t)below(t, 6) : any_bits(t);
+    /* (Whom a path is taken over from takes all of /proc to find out: not most of the time.) */
+    bool takes_off = percent(t, 70);
+    int64_t result = check(t, udsock_set_log(takes_off ? NULL : hear, hear_data, level));
+    bool is_level = level >= UDSOCK_LOG_ERROR && level <= UDSOCK_LOG_DEBUG;
+    if ((result == -EINVAL) != (!takes_off && !is_level)) fail(t, "level %u", level);
+}
+
+static void call_get_counters(thread *t) {
+    udsock_t handle = on_handle(t, "get_counters");
+    if (percent(t, 30)) {
+        on_poller(t, "get_counters");
+        handle = t->handle;
+    }
+    uint32_t size = any_size(t, sizeof(udsock_counters));
+    size_t room = size < sizeof(udsock_counters) ? sizeof(udsock_counters) : size;
+    udsock_counters *out = percent(t, 3) ? NULL : canaries(room);
+    if (out != NULL && percent(t, 80)) memset(out, 0, room);
+    if (out != NULL) out->size = size;
+    int64_t result = check(t, udsock_get_counters(handle, out));
+    if (result >= 0 && (out == NULL || out->size != size || out->reserved != 0)) {
+        fail(t, "impossible counters");
+    }
+    if (result >= 0 && out->kept_bytes > out->kept_bytes_most) fail(t, "more than the most");
+    free(out);
+}
+
 static void call_words(thread *t) {
     begin(t, "error_name");
     int64_t code = percent(t, 80) ? -(int64_t)below(t, 5000) : (int64_t)number(t);
@@ -171,7 +215,7 @@ static void (*const CALLS[])(thread *) = {
     call_cleanup_on_signal, call_activated, call_peer, call_allow, call_poller_create,
     call_poller_add, call_poller_add, call_poller_add, call_poller_remove, call_poller_wait,
     call_poller_wait, call_poller_wait, call_poller_send, call_poller_send, call_poller_wake,
-    call_poller_fd,
+    call_poller_fd, call_set_log, call_get_counters, call_get_counters,
 };
 
 /* ---- all of it */

@@ -1,11 +1,8 @@
 //! Nothing that a program hands in breaks the library: garbage.c calls everything with
 //! garbage, under the sanitizers and under valgrind.
 
-mod support;
+use support::c_library;
 use support::*;
-
-#[path = "support/c_library.rs"]
-mod c_library;
 
 use std::fs;
 use std::process::Command;

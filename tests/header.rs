@@ -1,11 +1,8 @@
 //! The header: every compiler takes it, and it says what the library has. That programs which
 //! were compiled with an older one still fit is in abi_promise.rs.
 
-mod support;
+use support::c_library;
 use support::*;
-
-#[path = "support/c_library.rs"]
-mod c_library;
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -56,6 +53,22 @@ fn is_what_the_sources_say() {
         );
     }
     assert_eq!(before, c_library::header());
+}
+
+/// The tour that opens the header names its sections, and only these.
+#[test]
+fn the_tour_names_the_sections() {
+    let header = c_library::header();
+    let (_, tour) = header.split_once("The sections of this header, in their order:").expect("it");
+    let (tour, _) = tour.split_once(" * Conventions").expect("they follow");
+    let tour: Vec<&str> = tour.lines().filter_map(|line| line.strip_prefix(" *     ")).collect();
+    let rule = format!("/* {}\n * ", "-".repeat(72));
+    let titles: Vec<&str> =
+        header.split(&rule).skip(1).map(|section| section.lines().next().unwrap()).collect();
+    assert_eq!(tour.len(), titles.len(), "{titles:?}");
+    for (named, title) in tour.iter().zip(titles) {
+        assert!(named.starts_with(title), "{named:?} where the section is {title:?}");
+    }
 }
 
 /// What a clean clone gets is what the tests were run with.

@@ -2,7 +2,6 @@
 //! keeps it, as a debugger would. Nobody waits for it long, and it never gets at anything
 //! that is not its own.
 
-mod support;
 use support::*;
 
 use std::os::fd::{FromRawFd, OwnedFd};

@@ -1,11 +1,8 @@
 //! The manual pages that the build makes: one for each function, with all that the header
 //! says of it, in a form that both programs which show manual pages take.
 
-mod support;
+use support::c_library;
 use support::*;
-
-#[path = "support/c_library.rs"]
-mod c_library;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

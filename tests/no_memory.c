@@ -45,6 +45,7 @@ static const struct scenario {
     { "without permission", without_permission },
     { "occupied", occupied },
     { "replaced", replaced },
+    { "restored", restored },
     { "locked", locked },
     { "made parents", made_parents },
     { "owned by name", owned_by_name },

@@ -3,13 +3,10 @@
 //! changes nothing; made again, it does as if nothing had happened. Nothing is lost, and nothing
 //! is left.
 
-#[path = "support/c_library.rs"]
-mod c_library;
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
+use support::c_library;
 
 use support::*;
 

@@ -1,23 +1,15 @@
-//! Every program in Python and C++ that the README, the pages of docs/ and the bindings show is
-//! on a list here. Those that serve outlive rude clients, and serve the polite ones among them;
+//! Every program in Python, C++ and JavaScript that the README, the pages of docs/ and the bindings
+//! show is on a list here. Those that serve outlive rude clients, and serve the polite ones among them;
 //! then a signal ends them, whoever is connected, and their files go.
 
-mod support;
+use support::{bindings, c_library, node_binding, running};
 
-#[path = "support/bindings.rs"]
-mod bindings;
-#[path = "support/c_library.rs"]
-mod c_library;
 #[path = "rude_clients/pages.rs"]
 mod pages;
 #[path = "rude_clients/polite.rs"]
 mod polite;
 #[path = "rude_clients/rude.rs"]
 mod rude;
-#[allow(dead_code, reason = "its own test file uses the rest")]
-#[path = "docs/running.rs"]
-mod running;
-
 use std::path::Path;
 use std::process::Command;
 
@@ -54,8 +46,31 @@ const SHOWN: &[(&str, &str, &str, Shown)] = &[
     ("docs/relay.md", "python", "# relay.py", Shown::Other),
     // They take what their frameworks let in; bindings/python/tests/test_frameworks.py runs them.
     ("docs/with-your-framework.md", "python", "", Shown::Other),
+    ("README.md", "js", "createServer(", Shown::Server(Service::Echo { at_once: true })),
+    ("README.md", "js", "import koffi", Shown::Other),
+    (NODE, "js", "new Poller()", Shown::Server(Service::Echo { at_once: true })),
+    // bindings/node/test/readme.test.mjs has rude clients for these four.
+    (NODE, "js", "server.listen({ path: '/tmp/echo.sock'", Shown::Other),
+    (NODE, "js", "createServer({ type: 'seqpacket' }, async", Shown::Other),
+    (NODE, "js", "createSocket('dgram'", Shown::Other),
+    (NODE, "js", "http.createServer(", Shown::Other),
+    (NODE, "js", "other.emit('connection'", Shown::Other),
+    (NODE, "js", "undici.Agent", Shown::Other),
+    (NODE, "js", "await using", Shown::Other),
+    ("docs/comparison.md", "js", "// check.mjs", Shown::Other),
+    // As the one in Python.
+    ("docs/ffi.md", "js", "", Shown::Other),
+    ("docs/node-datagrams.md", "js", "// collector.mjs", Shown::Server(Service::Reports)),
+    ("docs/node-datagrams.md", "js", "// report.mjs", Shown::Other),
+    ("docs/node-datagrams.md", "js", "// ready.mjs", Shown::Other),
+    // A bus stands between them and their clients.
+    ("docs/node-descriptors.md", "js", "", Shown::Other),
+    // bindings/node/test/libraries.test.mjs has rude clients for them.
+    ("docs/node-with-your-library.md", "js", "", Shown::Other),
+    ("docs/relay.md", "js", "// relay.mjs", Shown::Other),
 ];
 
+const NODE: &str = "bindings/node/README.md";
 const PYTHON: &str = "bindings/python/README.md";
 const CPP: &str = "bindings/cpp/README.md";
 
@@ -80,14 +95,20 @@ fn every_program_is_known() {
     }
 }
 
-/// The servers, each with its arguments.
-fn servers() -> Vec<(Program, Service)> {
-    let programs = pages::programs();
+/// The servers, each with what it does: those that can be run here.
+fn servers(test: &str) -> Vec<(Program, Service)> {
+    let mut programs = pages::programs();
+    let runs_node =
+        has(test, "node") && has(test, "npm") && node_binding::installed(test).is_some();
+    programs.retain(|program| runs_node || program.language != "js");
     let mut servers: Vec<_> = SHOWN
         .iter()
         .filter_map(|entry| {
-            let (page, _, words, Shown::Server(service)) = entry else { return None };
+            let (page, language, words, Shown::Server(service)) = entry else { return None };
             let program = programs.iter().find(|program| is_it(program, entry));
+            if program.is_none() && *language == "js" && !runs_node {
+                return None;
+            }
             let program = program.unwrap_or_else(|| panic!("{page}: no {words}"));
             Some((program.clone(), *service))
         })
@@ -98,6 +119,9 @@ fn servers() -> Vec<(Program, Service)> {
 
 /// A server that has few descriptors.
 fn start(program: &Program, service: Service, dir: &Dir) -> Running {
+    if program.language == "js" {
+        node_binding::install_into(Path::new(&dir.path(".")), &program.page);
+    }
     let command = program.command(dir, &service.arguments(dir));
     let mut bash = Command::new("bash");
     // A shell starts what runs in the background with SIGINT ignored.
@@ -113,7 +137,7 @@ fn the_servers_outlive_rude_clients() {
     if !can_run(TEST) {
         return;
     }
-    for (program, service) in servers() {
+    for (program, service) in servers(TEST) {
         let dir = Dir::new();
         let running = start(&program, service, &dir);
         let what = format!("{} ({}) {service:?}", program.page, program.language);
@@ -134,7 +158,7 @@ fn the_servers_outlive_rude_clients() {
         };
         running.stop_by(service.signal());
         // A signal for which nothing was asked leaves the file; the next start removes it.
-        let leaves_file = program.language == "cpp" && service.signal() == libc::SIGINT;
+        let leaves_file = program.language != "python" && service.signal() == libc::SIGINT;
         let is_there = service.sockets(&dir).iter().any(|path| Path::new(path).exists());
         assert_eq!(is_there, leaves_file, "{what}");
     }
@@ -146,7 +170,7 @@ fn the_servers_outlive_a_lack_of_descriptors() {
     if !can_run(TEST) {
         return;
     }
-    for (program, service) in servers() {
+    for (program, service) in servers(TEST) {
         let dir = Dir::new();
         let running = start(&program, service, &dir);
         let what = format!("{} ({}) {service:?}", program.page, program.language);

@@ -2,18 +2,8 @@
 //! blocking calls and through pollers, in several threads; and nothing is left of it: no
 //! descriptor, no memory, no file.
 
-mod support;
 use support::*;
-
-#[path = "poller_storm/calls.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod calls;
-#[path = "poller_storm/measure.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod measure;
-#[path = "takeover/processes.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod processes;
+use support::{measure, poller_calls as calls};
 
 use std::thread;
 

@@ -1,10 +1,7 @@
 //! Waits that try for a moment before they sleep: what can be set, and what the kernel sees.
 
-mod support;
+use support::traced;
 use support::*;
-
-#[path = "support/traced.rs"]
-mod traced;
 
 use std::thread;
 use std::time::Duration;

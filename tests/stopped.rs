@@ -4,21 +4,13 @@
 //!
 //! Whole with UDSOCK_SIGNAL_CALLS=200000.
 
-mod support;
 use support::*;
+use support::{processes, storm, waiting};
 
-#[path = "support/waiting.rs"]
-mod waiting;
 use waiting::*;
 
-#[path = "takeover/processes.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod processes;
 use processes::{Process, fork, in_own_process};
 
-#[path = "support/storm.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod storm;
 use storm::{HANDLERS, Timer, handled, install_handler};
 
 use std::rc::Rc;

@@ -1,7 +1,5 @@
 //! The house style, as far as tools can check it.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

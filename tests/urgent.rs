@@ -4,18 +4,8 @@
 //!
 //! Whole with UDSOCK_URGENT_STEPS=1000000.
 
-mod support;
 use support::*;
-
-#[path = "kernel_rows/process.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod process;
-#[path = "takeover/processes.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod processes;
-#[path = "kernel_rows/raw.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod raw;
+use support::{process, processes, raw};
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use std::{fs, io, mem, ptr};
 
 use super::codes;
 use super::place::Place;
-use super::support::*;
+use support::*;
 use udsock::abi::inspection::*;
 
 /// The room for a name (sun_path).

@@ -11,8 +11,8 @@ use std::{ptr, thread};
 use arbitrary::Unstructured;
 
 use super::place::Place;
-use super::support::*;
 use super::{bytes, codes, one_of, up_to};
+use support::*;
 use udsock::abi::inspection::*;
 use udsock::abi::poller::*;
 
@@ -317,7 +317,7 @@ impl<'a> Caller<'a> {
     }
 
     fn option(&mut self) -> u32 {
-        up_to(&mut self.input, UDSOCK_OPTION_RECEIVE_PIDFD as usize + 1) as u32
+        up_to(&mut self.input, UDSOCK_OPTION_RESTORED as usize + 1) as u32
     }
 
     fn name(&mut self) -> *const c_char {
@@ -334,7 +334,8 @@ impl<'a> Caller<'a> {
     }
 
     fn bind_options(&mut self) -> udsock_bind_options {
-        let flags = [0, UDSOCK_REPLACE, UDSOCK_NO_RECLAIM, UDSOCK_KEEP_FILE, 1 << 31];
+        let flags =
+            [0, UDSOCK_REPLACE, UDSOCK_NO_RECLAIM, UDSOCK_KEEP_FILE, UDSOCK_RESTORE_FILE, 1 << 31];
         let mode = one_of(&mut self.input, &[0, 0o666, 0o7777, 0o10000]);
         let backlog = up_to(&mut self.input, 2) as i32;
         udsock_bind_options {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
-use super::support::name_of;
+use support::name_of;
 
 const HEADER: &str = include_str!("../../tests/garbage/codes.h");
 

@@ -9,8 +9,8 @@ use std::ptr;
 use arbitrary::Unstructured;
 
 use super::place::Place;
-use super::support::*;
 use super::{bytes, codes, one_of, up_to};
+use support::*;
 use udsock::abi::poller::*;
 
 const SCM_PIDFD: i32 = 4;

@@ -8,8 +8,6 @@ pub mod options;
 
 mod codes;
 mod place;
-#[path = "../../tests/support/mod.rs"]
-mod support;
 
 use arbitrary::Unstructured;
 

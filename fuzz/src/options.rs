@@ -7,8 +7,8 @@ use std::{fs, ptr};
 use arbitrary::Unstructured;
 
 use super::place::Place;
-use super::support::*;
 use super::{bytes, codes, one_of, up_to};
+use support::*;
 use udsock::abi::inspection::*;
 use udsock::abi::poller::*;
 

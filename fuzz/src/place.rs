@@ -4,7 +4,7 @@ use std::env;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use super::support::{Dir, open_descriptors};
+use support::{Dir, open_descriptors};
 
 /// A directory that is the current one as long as this is there.
 pub struct Place {

@@ -30,6 +30,9 @@ struct inspection {
     std::uint32_t process_uid = UINT32_MAX;
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
+    std::uint32_t queue = 0;
+    std::uint32_t queue_limit = 0;
+    std::uint32_t processes = 0;
 };
 
 inline inspection inspect(std::string_view address, error &err) noexcept
@@ -46,7 +49,8 @@ inline inspection inspect(std::string_view address, error &err) noexcept
         return {};
     }
     return {static_cast<state>(found.state), static_cast<kind>(found.kind), found.mode, found.uid,
-            found.gid, found.pid, found.process_uid, found.device, found.inode};
+            found.gid, found.pid, found.process_uid, found.device, found.inode,
+            found.queue, found.queue_limit, found.processes};
 }
 
 #ifdef __cpp_exceptions

@@ -43,6 +43,7 @@ enum class option : std::uint32_t {
     readable_bytes = UDSOCK_OPTION_READABLE_BYTES,
     owns_file = UDSOCK_OPTION_OWNS_FILE,
     receive_pidfd = UDSOCK_OPTION_RECEIVE_PIDFD,
+    restored = UDSOCK_OPTION_RESTORED,
 };
 
 /** How to bind: udsock_bind_options. */
@@ -51,6 +52,8 @@ struct bind_options {
     bool no_reclaim = false;
     bool keep_file = false;
     bool make_parents = false;
+    /** Get the path back when it was lost. */
+    bool restore_file = false;
     /** 0: 0777 less the umask. */
     std::uint32_t mode = 0;
     /** 0: as many as the system allows. */
@@ -109,7 +112,8 @@ inline udsock_bind_options raw(const bind_options &options) noexcept
     raw.flags = (options.replace ? UDSOCK_REPLACE : 0u)
                 | (options.no_reclaim ? UDSOCK_NO_RECLAIM : 0u)
                 | (options.keep_file ? UDSOCK_KEEP_FILE : 0u)
-                | (options.make_parents ? UDSOCK_MAKE_PARENTS : 0u);
+                | (options.make_parents ? UDSOCK_MAKE_PARENTS : 0u)
+                | (options.restore_file ? UDSOCK_RESTORE_FILE : 0u);
     raw.mode = options.mode;
     raw.backlog = options.backlog;
     raw.user = or_null(options.user);

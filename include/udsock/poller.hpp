@@ -12,6 +12,7 @@
 
 #include "../udsock.h"
 #include "buffer.hpp"
+#include "counters.hpp"
 #include "error.hpp"
 #include "socket.hpp"
 #include "timeout.hpp"
@@ -269,6 +270,12 @@ public:
         err.take("poller::wake", udsock_poller_wake(handle()));
     }
 
+    /** What went through its own calls. */
+    counters get_counters(error &err) const noexcept
+    {
+        return detail::get_counters(handle(), err);
+    }
+
     /** A descriptor for another loop to watch, on loan. -1 if that fails. */
     int fd(error &err) const noexcept
     {
@@ -320,6 +327,11 @@ public:
     void wake()
     {
         detail::throwing([&](error &err) { wake(err); });
+    }
+
+    counters get_counters() const
+    {
+        return detail::throwing([&](error &err) { return get_counters(err); });
     }
 
     int fd() const

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "../udsock.h"
+#include "counters.hpp"
 #include "error.hpp"
 #include "options.hpp"
 #include "unique_fd.hpp"
@@ -117,6 +118,11 @@ public:
         err.take("set_option", udsock_set_option(handle_, number, value));
     }
 
+    counters get_counters(error &err) const noexcept
+    {
+        return detail::get_counters(handle_, err);
+    }
+
     std::string local_address(error &err) const
     {
         return detail::text_of("local_address", err, [&](char *text, std::size_t size) {
@@ -171,6 +177,11 @@ public:
     void set_option(option which, std::int64_t value)
     {
         detail::throwing([&](error &err) { set_option(which, value, err); });
+    }
+
+    counters get_counters() const
+    {
+        return detail::throwing([&](error &err) { return get_counters(err); });
     }
 
     std::string local_address() const

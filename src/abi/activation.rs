@@ -3,27 +3,30 @@
 use std::ffi::c_char;
 
 use super::argument::{self, TextRoom};
+use super::basics::udsock_t;
+use super::codes::count;
 use super::error::{explain, udsock_error};
-use super::guard::{count, guard};
-use super::socket::udsock_t;
+use super::guard::guard;
 use crate::activation::activated;
-use crate::error::{Error, Failure};
+use crate::error::Error;
+use crate::failure::Failure;
 use crate::handles;
 
-/// Handles for the Unix sockets that a service manager passed to this process. That is
-/// systemd, or who does as it does (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from
-/// descriptor 3 on). They are adopted (udsock_adopt): their files stay. Other descriptors
-/// are left alone. All become close-on-exec, and the variables are removed from the
-/// environment, so a second call finds none. They are removed also if they were meant for
-/// another process, and after every error but -ERANGE and -ENOMEM. Call it early: no other
-/// thread may change the environment meanwhile.
+/// Handles for the Unix sockets that a service manager passed to this process: systemd, or a
+/// program that does as it does (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from descriptor 3
+/// on). They are adopted (udsock_adopt): their files stay. Other descriptors are left alone.
+/// All become close-on-exec.
 ///
-/// Returns how many were written to `out`; 0 if nothing was passed to this process.
+/// The variables are removed from the environment, so that a second call finds none. They are
+/// removed also if they were meant for another process, and after every error but -ERANGE and
+/// -ENOMEM. Call it early: no other thread may change the environment meanwhile.
+///
+/// Returns how many handles were written to `out`; 0 if nothing was passed to this process.
 ///
 /// -ERANGE: there are more than `capacity`; nothing has happened, call again.
 /// -EINVAL: the variables make no sense.
-/// -EBADF: fewer descriptors are open than they say.
-/// Others: as udsock_adopt.
+/// -EBADF: fewer descriptors are open than the variables say.
+/// Others: as of udsock_adopt.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_activated(
     out: *mut udsock_t,
@@ -45,12 +48,12 @@ pub unsafe extern "C" fn udsock_activated(
     })
 }
 
-/// What the service manager calls this socket (LISTEN_FDNAMES). "unknown" if it has no
-/// name.
+/// The name that the service manager has for this socket (LISTEN_FDNAMES). "unknown" if it has
+/// none.
 ///
 /// Returns the length of the name without its NUL.
 ///
-/// -ENODATA: the socket was not passed by one.
+/// -ENODATA: no service manager passed the socket.
 /// -ERANGE: `size` is too small.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_activated_name(

@@ -3,18 +3,18 @@
 use std::ffi::c_char;
 
 use super::argument::TextRoom;
+use super::basics::udsock_t;
 use super::guard::guard;
-use super::socket::udsock_t;
 use crate::handles;
 
 /// Room for any address as text, its NUL included (PATH_MAX).
 pub const UDSOCK_ADDRESS_SIZE: usize = 4096;
 
-/// The address that the socket is bound to, as text. It is as it was given; for a client
-/// that a server accepted, the server's. Where the kernel picked the name, or the socket
-/// was adopted, as the kernel has it.
+/// The address that the socket is bound to, as text. It is the text that the program gave. A
+/// client that a server accepted has the server's. If the kernel picked the name, or the socket
+/// was adopted, it is the text of the kernel's name.
 ///
-/// Returns its length without the NUL; 0: it has none.
+/// Returns its length without the NUL; 0: the socket has no name.
 ///
 /// -ERANGE: `size` is too small; UDSOCK_ADDRESS_SIZE is always enough.
 #[unsafe(no_mangle)]
@@ -30,12 +30,12 @@ pub unsafe extern "C" fn udsock_local_address(
     })
 }
 
-/// The address that the socket is connected to, as text. It is as it was given to connect,
-/// else as the peer bound it.
+/// The address that the socket is connected to, as text. It is the text that the program gave
+/// to connect; on an accepted connection, the name that the peer bound.
 ///
-/// Returns its length without the NUL; 0: the peer has no name, as most clients.
+/// Returns its length without the NUL; 0: the peer has no name, like most clients.
 ///
-/// -ENOTCONN: no peer.
+/// -ENOTCONN: the socket has no peer.
 /// -ERANGE: `size` is too small; UDSOCK_ADDRESS_SIZE is always enough.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_remote_address(

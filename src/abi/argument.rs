@@ -21,7 +21,7 @@ pub(super) unsafe fn required_text<'a>(pointer: *const c_char) -> Result<&'a CSt
 
 pub(super) fn timeout(timeout_ms: i32) -> Result<Timeout> {
     match timeout_ms {
-        super::socket::UDSOCK_FOREVER => Ok(Timeout::Forever),
+        super::basics::UDSOCK_FOREVER => Ok(Timeout::Forever),
         _ => u32::try_from(timeout_ms).map(Timeout::Milliseconds).map_err(|_| Error::INVALID),
     }
 }
@@ -37,37 +37,6 @@ pub(super) fn outgoing<'a>(data: *const c_void, size: usize) -> Result<Buffer<'a
 /// Room to receive into: a byte at least.
 pub(super) fn incoming<'a>(data: *mut c_void, size: usize) -> Result<Buffer<'a>> {
     if size == 0 { Err(Error::INVALID) } else { outgoing(data, size) }
-}
-
-/// As many parts as the kernel takes in one call (UIO_MAXIOV).
-const MOST_PARTS: usize = 1024;
-
-/// An array of parts whose sizes together are a length.
-pub(super) unsafe fn parts<'a>(
-    parts: *const super::transfer::udsock_part,
-    count: usize,
-) -> Result<&'a [Buffer<'a>]> {
-    if count == 0 {
-        return Ok(&[]);
-    }
-    if count > MOST_PARTS {
-        return Err(Error::MESSAGE_SIZE);
-    }
-    if parts.is_null() || !parts.is_aligned() {
-        return Err(Error::INVALID);
-    }
-    // SAFETY: the caller passes `count` parts, which are laid out as buffers are
-    // (asserted beside udsock_part), and leaves them alone during the call.
-    let buffers = unsafe { std::slice::from_raw_parts(parts.cast::<Buffer<'a>>(), count) };
-    let mut total = 0_isize;
-    for buffer in buffers {
-        if buffer.is_null() && buffer.size() != 0 {
-            return Err(Error::INVALID);
-        }
-        let size = isize::try_from(buffer.size()).map_err(|_| Error::INVALID)?;
-        total = total.checked_add(size).ok_or(Error::INVALID)?;
-    }
-    Ok(buffers)
 }
 
 /// A place for a result.
@@ -144,7 +113,7 @@ impl TextRoom {
             ptr::copy_nonoverlapping(text.as_ptr().cast(), self.buffer, text.len());
             self.buffer.add(text.len()).write(0);
         }
-        Ok(super::guard::count(text.len()))
+        Ok(super::codes::count(text.len()))
     }
 }
 
@@ -193,6 +162,18 @@ unsafe fn read_sized<T: Sized32>(bytes: *const u8) -> Result<T> {
         ptr::copy_nonoverlapping(bytes, value.as_mut_ptr().cast(), size.min(size_of::<T>()));
         Ok(value.assume_init())
     }
+}
+
+/// Writes a struct, as far as the caller's goes: its size is in the value.
+pub(super) unsafe fn write_sized<T: SizedOutput>(pointer: *mut T, value: &T) {
+    let size = (value.size() as usize).min(size_of::<T>());
+    // SAFETY: the caller passes a struct of at least so many bytes, not necessarily aligned.
+    unsafe { ptr::copy_nonoverlapping(ptr::from_ref(value).cast::<u8>(), pointer.cast(), size) };
+}
+
+/// What the library writes.
+pub(super) trait SizedOutput: Sized32 {
+    fn size(&self) -> u32;
 }
 
 pub(super) fn known_flags(flags: u32, known: u32) -> Result<u32> {

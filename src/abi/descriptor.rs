@@ -1,26 +1,30 @@
 //! Descriptors in and out
 
+use super::basics::udsock_t;
 use super::error::{explain, udsock_error};
 use super::guard::guard;
-use super::socket::udsock_t;
-use crate::error::{Error, Failure};
+use crate::error::Error;
+use crate::failure::Failure;
 use crate::handles;
 use crate::sys;
 
-/// Takes over a descriptor of any Unix socket. It may be in any state: inherited, passed,
-/// or made by another library. From now on it belongs to the handle: do not close it. Its
-/// file, if it has one, is never removed. It becomes close-on-exec. Before it accepts or
-/// connects it becomes non-blocking, also for other processes that share it: only so can an
-/// accept be woken. Its other settings stay as they are, and the options say what holds
-/// (UDSOCK_OPTION_RECEIVE_FDS, say); but a seqpacket socket gets SO_TIMESTAMP, if neither that
-/// nor one of its other forms is on (see udsock_fd). Other holders of the same socket may
-/// change its settings at any time: an empty message is still known from the end. On failure
-/// the descriptor stays the caller's, as it was.
+/// Takes over a descriptor of any Unix socket, in any state: inherited, passed, or made by
+/// another library. From now on it belongs to the handle: do not close it. The library never
+/// removes its file.
+///
+/// The descriptor becomes close-on-exec. It becomes non-blocking before it accepts or connects,
+/// also for other processes that share it: a blocking accept could not be woken. Its other
+/// settings stay as they are, and udsock_get_option tells what holds
+/// (UDSOCK_OPTION_RECEIVE_FDS, say). One exception: a seqpacket socket gets SO_TIMESTAMP, if
+/// neither that nor one of its other forms is on (see udsock_fd). Other holders of the same
+/// socket may change its settings at any time: an empty message is still told from the end.
+///
+/// On failure the descriptor stays the caller's, as it was.
 ///
 /// Returns a handle.
 ///
 /// -EBADF: not a descriptor.
-/// -ENOTSOCK, -EAFNOSUPPORT: not a socket, not a Unix one.
+/// -ENOTSOCK, -EAFNOSUPPORT: not a socket; not a Unix socket.
 /// -EEXIST: a handle that this process has opened has it already. (A handle that came with a
 /// fork gives it up instead, and is closed.)
 #[must_use]
@@ -35,14 +39,14 @@ pub unsafe extern "C" fn udsock_adopt(fd: i32, err: *mut udsock_error) -> udsock
     })
 }
 
-/// The descriptor behind the handle, on loan. It is for poll(2), epoll(7) or another
-/// library's event loop. It stays the handle's: do not close it, nor use it after
-/// udsock_close. It is non-blocking, unless it was adopted blocking.
+/// The descriptor behind the handle, on loan, for poll(2), epoll(7) or another library's event
+/// loop. It stays the handle's: do not close it, and do not use it after udsock_close. It is
+/// non-blocking, unless it was adopted blocking.
 ///
-/// SO_TIMESTAMP is on for a seqpacket socket (so an empty message is known from the end). If
-/// it is turned off, or changed to another form, an empty message is still known.
-/// Who calls recvmsg(2) on the descriptor gets SCM_TIMESTAMP with each message, before any
-/// descriptors: leave room for it, else the kernel says MSG_CTRUNC.
+/// A seqpacket socket has SO_TIMESTAMP on, so that an empty message is told from the end. If a
+/// program turns it off, or to another form, an empty message is still told. A program that
+/// calls recvmsg(2) on the descriptor gets SCM_TIMESTAMP with each message, before any
+/// descriptors: it needs room for that, else the kernel says MSG_CTRUNC.
 ///
 /// Returns the descriptor.
 #[unsafe(no_mangle)]
@@ -50,12 +54,12 @@ pub extern "C" fn udsock_fd(s: udsock_t) -> i32 {
     guard(|| handles::get(s).map(|socket| socket.lend_fd()))
 }
 
-/// Ends the handle and gives its descriptor to the caller, who has to close it. Calls of
-/// other threads on the handle return UDSOCK_CLOSED first. The socket's file stays. The
-/// descriptor is close-on-exec. Whatever the library changed of its settings is as it was when
-/// it was adopted, or as socket(2) makes it: whether it blocks, time stamps, whether
-/// descriptors, credentials and pidfds come with messages. A setting that somebody else has
-/// changed since stays as it is. A forked child gets its copy as it is.
+/// Ends the handle and gives its descriptor to the caller, who has to close it. First, calls of
+/// other threads on the handle return UDSOCK_CLOSED. The socket's file stays. The descriptor is
+/// close-on-exec. The library takes back what it changed of the settings, to what they were at
+/// udsock_adopt, or what socket(2) makes them: whether the descriptor blocks, time stamps,
+/// whether descriptors, credentials and pidfds come with messages. A setting that somebody else
+/// has changed since then stays as it is. A forked child gets its copy as it is.
 ///
 /// Returns the descriptor.
 #[unsafe(no_mangle)]
@@ -63,8 +67,8 @@ pub extern "C" fn udsock_release(s: udsock_t) -> i32 {
     guard(|| handles::release(s))
 }
 
-/// Leaves the socket's file to somebody else, a successor say. It is never removed by this
-/// process from now on.
+/// Leaves the socket's file to another process, a successor say. This process never removes it
+/// from now on.
 ///
 /// Returns 0, also if there is no file.
 #[unsafe(no_mangle)]

@@ -1,30 +1,23 @@
-//! Errors
+//! Errors in words
 
 use std::ffi::{CStr, c_char};
-use std::fmt::{self, Write};
 use std::mem::{offset_of, size_of};
 
 use super::argument;
-use super::guard::{caught, code_of, guard};
-use crate::error::{Error, Failure, Result};
-use crate::sys;
-
-/// The end: the peer sends no more. It may still receive.
-pub const UDSOCK_EOF: i32 = -4097;
-
-/// The handle was closed by another thread while this call was waiting on it.
-pub const UDSOCK_CLOSED: i32 = -4098;
-
-/// An error inside the library, reported rather than let loose on the program. Please
-/// report it too.
-pub const UDSOCK_PANIC: i32 = -4099;
+use super::codes::code_of;
+use super::guard::{caught, guard};
+use crate::error::{Error, Result};
+use crate::failure::Failure;
+use crate::log;
+use crate::text::CutText;
+use crate::words;
 
 /// The size of the text in a udsock_error, its NUL included.
 pub const UDSOCK_MESSAGE_SIZE: usize = 256;
 
-/// What went wrong, in words. The calls that open, bind, connect, adopt and inspect take
-/// one as their last argument, or NULL. It is the caller's; initialise it with
-/// UDSOCK_ERROR_INIT. It is written only if the call fails.
+/// What went wrong, in words. The calls that open, bind, connect, adopt and inspect take one as
+/// their last argument, or NULL. The struct is the caller's: initialise it with
+/// UDSOCK_ERROR_INIT. A call writes it only if it fails.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct udsock_error {
@@ -32,9 +25,9 @@ pub struct udsock_error {
     pub size: u32,
     /// The code that the call returned.
     pub code: i32,
-    /// What was tried, on which address, what stood in the way and what to do:
-    /// "open server /run/app.sock: a regular file is there, which is not a socket; it
-    /// was left alone. Remove it or choose another path". Always ends with a NUL.
+    /// What was tried, on which address, what stood in the way, and what to do: "open server
+    /// /run/app.sock: a regular file is there, which is not a socket; it was left alone. Remove
+    /// it or choose another path". The text always ends with a NUL.
     pub message: [c_char; UDSOCK_MESSAGE_SIZE],
 }
 
@@ -43,13 +36,13 @@ const FIRST_SIZE: usize = 264;
 
 /// The name of a code, such as "EADDRINUSE" or "UDSOCK_EOF".
 ///
-/// Returns a static string for every number: "OK" for 0 and above, "UNKNOWN" for what is no
-/// code.
+/// Returns a static string for every number: "OK" for 0 and above, "UNKNOWN" for a number that
+/// is no code.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_error_name(code: i64) -> *const c_char {
     guard(|| {
         Ok(words(code, c"OK", |error| match error {
-            Error::System(errno) => sys::errno_name(errno),
+            Error::System(errno) => words::errno_name(errno),
             Error::End => c"UDSOCK_EOF",
             Error::Closed => c"UDSOCK_CLOSED",
             Error::Panic => c"UDSOCK_PANIC",
@@ -64,7 +57,7 @@ pub extern "C" fn udsock_error_name(code: i64) -> *const c_char {
 pub extern "C" fn udsock_error_text(code: i64) -> *const c_char {
     guard(|| {
         Ok(words(code, c"Success", |error| match error {
-            Error::System(errno) => sys::errno_text(errno),
+            Error::System(errno) => words::errno_text(errno),
             Error::End => c"End of stream: the peer sends no more",
             Error::Closed => c"Closed by another thread while the call was waiting",
             Error::Panic => c"Error inside libudsock",
@@ -94,15 +87,18 @@ pub(super) unsafe fn explain<T>(
     address: *const c_char,
     body: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<T> {
-    caught(body).map_err(|failure| {
+    let result = caught(body).map_err(|failure| {
+        // SAFETY: the caller passed a C string or NULL.
+        let address = unsafe { argument::text(address) };
         if !place.is_null() {
-            // SAFETY: the caller passed a C string or NULL.
-            let address = unsafe { argument::text(address) };
             // SAFETY: the caller passed a udsock_error, or NULL.
             unsafe { write_error(place, call, address, &failure) };
         }
+        log::tell_failure(call, address, &failure);
         failure.error()
-    })
+    });
+    log::tell_missing();
+    result
 }
 
 unsafe fn write_error(
@@ -118,14 +114,11 @@ unsafe fn write_error(
     };
     let code_at = offset_of!(udsock_error, code);
     let message_at = offset_of!(udsock_error, message);
-    let mut message = Message::new(room.saturating_sub(message_at));
+    let mut message = CutText::<UDSOCK_MESSAGE_SIZE>::new(room.saturating_sub(message_at));
     // A message that is full is not an error.
-    let _ = match address {
-        Some(address) => write!(message, "{call} {}: {failure}", Shown(address)),
-        None => write!(message, "{call}: {failure}"),
-    };
+    let _ = log::write_failure(&mut message, call, address, failure);
     let code = code_of(failure.error()).to_ne_bytes();
-    for (offset, bytes) in [(code_at, &code[..]), (message_at, &message.bytes[..])] {
+    for (offset, bytes) in [(code_at, &code[..]), (message_at, &message.with_nuls()[..])] {
         let count = bytes.len().min(room.saturating_sub(offset));
         // SAFETY: offset + count is within the caller's struct.
         unsafe {
@@ -134,61 +127,15 @@ unsafe fn write_error(
     }
 }
 
-/// Text in a fixed room, cut at a character's end. It needs no memory, so that an
-/// error can be told when there is none.
-struct Message {
-    /// Ends with a NUL at least.
-    bytes: [u8; UDSOCK_MESSAGE_SIZE],
-    length: usize,
-    room: usize,
-}
-
-impl Message {
-    fn new(room: usize) -> Self {
-        Self { bytes: [0; UDSOCK_MESSAGE_SIZE], length: 0, room: room.saturating_sub(1) }
-    }
-}
-
-impl Write for Message {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let left = self.room - self.length;
-        let fits = (0..=left.min(text.len())).rfind(|&end| text.is_char_boundary(end)).unwrap_or(0);
-        self.bytes[self.length..self.length + fits].copy_from_slice(&text.as_bytes()[..fits]);
-        self.length += fits;
-        if fits < text.len() { Err(fmt::Error) } else { Ok(()) }
-    }
-}
-
-/// An address in a message: its two ends if it is long, so that the reason fits too.
-struct Shown<'a>(&'a CStr);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LONG: usize = 110;
-        const END: usize = 50;
-        let bytes = self.0.to_bytes();
-        let part = |out: &mut fmt::Formatter<'_>, bytes: &[u8]| {
-            bytes.utf8_chunks().try_for_each(|chunk| {
-                // A message is one line, whatever the address holds.
-                chunk.valid().chars().try_for_each(|char| match char.is_control() {
-                    true => write!(out, "\\x{:02x}", u32::from(char)),
-                    false => out.write_char(char),
-                })?;
-                chunk.invalid().iter().try_for_each(|byte| write!(out, "\\x{byte:02x}"))
-            })
-        };
-        if bytes.len() <= LONG {
-            return part(out, bytes);
-        }
-        part(out, &bytes[..END])?;
-        out.write_str("...")?;
-        part(out, &bytes[bytes.len() - END..])
-    }
+/// For calls that have no room for the whole story.
+pub(super) fn code(failure: Failure) -> Error {
+    failure.error()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::codes::UDSOCK_PANIC;
 
     #[test]
     fn a_panic_is_told_too() {

@@ -4,8 +4,9 @@ use std::ffi::c_char;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::error::{UDSOCK_CLOSED, UDSOCK_EOF, UDSOCK_PANIC};
+use super::codes::code_of;
 use crate::error::{Error, Result};
+use crate::log::{self, Event, Note};
 use crate::sys;
 
 /// What an export returns, and how it says that something went wrong.
@@ -64,27 +65,15 @@ pub(super) fn caught<T, E: From<Error>>(body: impl FnOnce() -> Result<T, E>) -> 
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
         // Dropping it could panic again.
         std::mem::forget(payload);
+        log::tell(&Note::of(Event::Panic), None);
         Err(Error::Panic.into())
     })
-}
-
-pub(super) fn code_of(error: Error) -> i32 {
-    match error {
-        Error::System(errno) => -errno,
-        Error::End => UDSOCK_EOF,
-        Error::Closed => UDSOCK_CLOSED,
-        Error::Panic => UDSOCK_PANIC,
-    }
-}
-
-/// A count as C gets it.
-pub(super) fn count(count: usize) -> i64 {
-    i64::try_from(count).expect("counts are at most SSIZE_MAX")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::codes::{UDSOCK_EOF, UDSOCK_PANIC};
 
     #[test]
     fn a_panic_becomes_a_code() {

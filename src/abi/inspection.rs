@@ -1,27 +1,25 @@
 //! What is at an address
 
-use std::ffi::c_char;
-use std::mem::size_of;
-
-use super::argument::{self, Sized32};
+use super::argument::{self, Sized32, SizedOutput};
 use super::error::{explain, udsock_error};
 use super::guard::guard;
-use super::socket::required_address;
-use crate::error::Failure;
+use super::open_options::required_address;
+use crate::failure::Failure;
 use crate::inspection::{Inspection, State, inspect};
 use crate::kind::Kind;
 use crate::user_namespace::{known_group, known_user};
+use std::ffi::c_char;
 
 /// State: nothing has the address.
 pub const UDSOCK_ABSENT: u32 = 0;
 
-/// State: a socket has it, which some process has open.
+/// State: a socket has the address, and some process has that socket open.
 pub const UDSOCK_LIVE: u32 = 1;
 
-/// State: the file of a socket that nobody has open any more. A bind removes it.
+/// State: the file of a socket that no process has open any more. A bind removes it.
 pub const UDSOCK_STALE: u32 = 2;
 
-/// State: something else is there. A symbolic link is, wherever it leads.
+/// State: something else is at the path. A symbolic link is something else, wherever it leads.
 pub const UDSOCK_NOT_A_SOCKET: u32 = 3;
 
 /// What udsock_inspect finds.
@@ -32,45 +30,68 @@ pub struct udsock_inspection {
     pub size: u32,
     /// UDSOCK_ABSENT, UDSOCK_LIVE, UDSOCK_STALE or UDSOCK_NOT_A_SOCKET.
     pub state: u32,
-    /// The live socket's kind; 0: not known.
+    /// The live socket's kind. 0: not known.
     pub kind: u32,
     /// The file's permission bits; 0 for an abstract name.
     pub mode: u32,
-    /// The file's owner; UINT32_MAX: no file, or one of a user whom this user namespace has
-    /// no number for.
+    /// The file's owner. UINT32_MAX: there is no file, or its owner has no number in this user
+    /// namespace.
     pub uid: u32,
-    /// The file's group, likewise.
+    /// The file's group. UINT32_MAX: there is no file, or its group has no number in this user
+    /// namespace.
     pub gid: u32,
-    /// A process that has the socket open, the one with the lowest number; it may be a
-    /// child that inherited it. 0: none that this process may look into.
+    /// A process that has the socket open. Of several it is the one with the lowest number,
+    /// which may be a child that inherited the socket. 0: this process may look into none of
+    /// them.
     pub pid: i32,
     /// The user who made the socket; UINT32_MAX: not known.
     pub process_uid: u32,
-    /// The file's device and inode; 0: no file.
+    /// The device that the file is on. 0: there is no file.
     pub device: u64,
-    /// See device.
+    /// The file's inode. 0: there is no file.
     pub inode: u64,
+    /// How many connections wait to be accepted. This and what follows is written only if size
+    /// has room for it.
+    pub queue: u32,
+    /// How many may wait: the next client waits, or gets EAGAIN. 0: it is not known, or it is no
+    /// server that listens.
+    pub queue_limit: u32,
+    /// How many processes have the socket open, of those that this process may look into.
+    pub processes: u32,
+    /// 0.
+    pub reserved: u32,
 }
+
+/// The first version's, in bytes.
+const FIRST_SIZE: usize = 48;
 
 // SAFETY: numbers: any bytes are a value.
 unsafe impl Sized32 for udsock_inspection {}
 
-/// Says what is at an address, and who. It is not noticed there. What it says may be over
-/// when it returns. Kind and process come from the kernel's list of sockets, which is that
-/// of the network namespace, and from /proc: they are missing where these don't tell.
-/// `out`: its size is set by the caller; the rest is written. Set the struct to 0 first: what
-/// lies behind the fields of this version is checked, as in every struct. A server's file that
-/// is seen through another layer (see udsock_bind) is UDSOCK_STALE, as nobody reaches it there;
-/// a file whose mode lets this process not connect counts as UDSOCK_LIVE where nothing tells
-/// more.
+impl SizedOutput for udsock_inspection {
+    fn size(&self) -> u32 {
+        self.size
+    }
+}
+
+/// Tells what is at an address, and who. Nobody there notices it. What it tells may be over
+/// when it returns. Kind and process come from /proc and from the kernel's list of sockets,
+/// which is that of the network namespace; they are 0 where these do not tell. A server's file
+/// that is seen through another layer (see udsock_bind) is UDSOCK_STALE: nobody reaches the
+/// server there. If this process has no permission to connect, and nothing else tells more, the
+/// file counts as UDSOCK_LIVE.
+///
+/// `out`: the caller sets its size; the call writes the rest. Set the whole struct to 0 before:
+/// what lies behind the fields of this version has to be 0, as in every struct.
 ///
 /// Returns 0.
 ///
-/// -EACCES, -ENOTDIR, -ELOOP: the way to the file can't be gone.
-/// -ENOENT: the path has more than 107 bytes, which takes /proc, and that is not there.
-/// -EOPNOTSUPP: whether anybody has an abstract name is not known, since the kernel does not
-/// let its list of sockets be read (a filter of system calls; no module unix_diag).
-/// -EINVAL: no address, or "@" alone; `out` is NULL, or its size less than 48, that of the
+/// -EACCES, -ENOTDIR, -ELOOP: the path can't be followed: a directory may not be searched, a part
+/// of it is no directory, or there are too many symbolic links.
+/// -ENOENT: the path is longer than 107 bytes, and /proc is not there.
+/// -EOPNOTSUPP: it is not known whether anybody has this abstract name, since the kernel's list
+/// of sockets can't be read (a filter of system calls; no module unix_diag).
+/// -EINVAL: no address, or "@" alone; `out` is NULL, or its size is less than 48, that of the
 /// first version.
 /// -E2BIG: its size is above 4096, or what this version does not know is not 0.
 #[unsafe(no_mangle)]
@@ -84,10 +105,10 @@ pub unsafe extern "C" fn udsock_inspect(
         explain(err, "inspect", address, || {
             let given = argument::options(out)
                 .map_err(Failure::Plain)?
-                .filter(|given| given.size as usize >= size_of::<udsock_inspection>())
+                .filter(|given| given.size as usize >= FIRST_SIZE)
                 .ok_or(Failure::Invalid("out is NULL, or its size is not set"))?;
             let found = inspect(required_address(address)?)?;
-            out.write_unaligned(udsock_inspection { size: given.size, ..told(&found) });
+            argument::write_sized(out, &udsock_inspection { size: given.size, ..told(&found) });
             Ok(0)
         })
     })
@@ -101,6 +122,8 @@ fn told(found: &Inspection) -> udsock_inspection {
         State::Stale => UDSOCK_STALE,
         State::NotASocket => UDSOCK_NOT_A_SOCKET,
     };
+    let (pid, processes) = found.processes().unwrap_or_default();
+    let [queue, queue_limit] = found.socket.and_then(|it| it.backlog()).unwrap_or_default();
     let kind = found.socket.and_then(|socket| socket.kind()).map_or(0, Kind::number);
     udsock_inspection {
         size: 0,
@@ -109,9 +132,13 @@ fn told(found: &Inspection) -> udsock_inspection {
         mode: found.file.map_or(0, |file| file.permissions()),
         uid: found.file.and_then(|file| known_user(file.uid)).unwrap_or(UNKNOWN),
         gid: found.file.and_then(|file| known_group(file.gid)).unwrap_or(UNKNOWN),
-        pid: found.process().map_or(0, |pid| pid as i32),
+        pid: pid as i32,
         process_uid: found.user().unwrap_or(UNKNOWN),
         device: found.file.map_or(0, |file| file.device),
         inode: found.file.map_or(0, |file| file.inode),
+        queue,
+        queue_limit,
+        processes,
+        reserved: 0,
     }
 }

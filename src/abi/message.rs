@@ -6,23 +6,25 @@ use std::os::fd::IntoRawFd;
 use std::ptr;
 
 use super::argument::{self, Sized32, TextRoom};
-use super::guard::{code_of, count, guard};
-use super::socket::{udsock_credentials, udsock_t};
-use crate::address::{self, NameText};
+use super::basics::{udsock_credentials, udsock_t};
+use super::codes::{code_of, count};
+use super::guard::guard;
+use crate::address;
 use crate::batch::{Delivery, Inbox, Outbox, Outgoing};
 use crate::error::{Error, Result};
 use crate::handles;
+use crate::name_text::{self, NameText};
 use crate::socket::Socket;
 use crate::sys::{Ancillary, Buffer, Credentials, Sender, SocketName};
 use crate::user_namespace::known_of_sender;
 use crate::wait::Wait;
 
-/// Message flag, set by receiving: the message was larger than data_capacity. data_size
-/// is its true length; what did not fit is gone.
+/// Message flag, set by receiving: the message was larger than data_capacity. data_size is its
+/// true length; the bytes that did not fit are gone.
 pub const UDSOCK_TRUNCATED: u32 = 1;
 
-/// Message flag, set by receiving: descriptors came that could not be taken: nobody had
-/// asked for them, there was no room, or this process has too many open. They are closed.
+/// Message flag, set by receiving: descriptors came that could not be taken, and are closed.
+/// Nobody had asked for them, there was no room, or this process has too many open.
 pub const UDSOCK_FDS_LOST: u32 = 2;
 
 /// The most descriptors that go with one message.
@@ -30,15 +32,16 @@ pub const UDSOCK_MAX_DESCRIPTORS: usize = 253;
 
 const _: () = assert!(UDSOCK_MAX_DESCRIPTORS == crate::sys::MOST_DESCRIPTORS);
 
-/// A message, and all that goes with it. Sending reads data_size, descriptors_count and
-/// address; receiving reads the capacities and writes the sizes and counts, so that what
-/// was received can be sent on as it is. Set size, and what is not used to 0. What only
-/// receiving writes means nothing before: a pid, uid or pidfd of 0 is nobody's then.
+/// A message, and all that goes with it. A call that sends reads data_size, descriptors_count
+/// and address. A call that receives reads the capacities and writes the sizes and counts, so
+/// that a received message can be sent on as it is. Set size, and set the fields that are not
+/// used to 0. The fields that only receiving writes mean nothing before: a pid, uid or pidfd of
+/// 0 is nobody's then.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct udsock_message {
-    /// sizeof(udsock_message). In an array every element has the same, and elements are
-    /// as many bytes apart.
+    /// sizeof(udsock_message). In an array every element has the same size, and the elements
+    /// are as many bytes apart.
     pub size: u32,
     /// Out: UDSOCK_TRUNCATED, UDSOCK_FDS_LOST. A message that was cut can't be sent on:
     /// -EINVAL.
@@ -49,36 +52,37 @@ pub struct udsock_message {
     pub data_capacity: usize,
     /// How many bytes to send; how many bytes the received message has.
     pub data_size: usize,
-    /// Descriptors to pass, or room for them. Those that are passed stay open here; those
-    /// that are received are close-on-exec, and the caller's to close. A handle's descriptor
-    /// is udsock_fd's. Receiving takes UDSOCK_OPTION_RECEIVE_FDS.
+    /// Descriptors to pass, or room for them. Those that are passed stay open here. Those that
+    /// are received are close-on-exec, and the caller has to close them. To pass a handle's
+    /// descriptor take that of udsock_fd. To receive descriptors takes
+    /// UDSOCK_OPTION_RECEIVE_FDS.
     pub descriptors: *mut i32,
     /// Receiving: how many there is room for. UDSOCK_MAX_DESCRIPTORS is always enough.
     pub descriptors_capacity: usize,
     /// How many to pass, at most UDSOCK_MAX_DESCRIPTORS; how many were received.
     pub descriptors_count: usize,
-    /// Where to send to (datagrams; NULL or "": where the socket is connected to); room
-    /// for the address of the sender, or NULL.
+    /// The address to send to (datagrams; NULL or "": the one that the socket is connected to).
+    /// Receiving: room for the address of the sender, or NULL.
     pub address: *mut c_char,
     /// Receiving: the room at address, in bytes, at least 1. UDSOCK_ADDRESS_SIZE is
     /// always enough.
     pub address_capacity: usize,
-    /// Receiving: the length of the sender's address without its NUL; 0: it has none, or
-    /// there is no room for one.
+    /// Receiving: the length of the sender's address without its NUL. 0: the sender has none,
+    /// or there is no room for one.
     pub address_size: usize,
-    /// Receiving: who sent it, with UDSOCK_OPTION_RECEIVE_CREDENTIALS; else, and of a
-    /// message that was sent before that was on, unknown (see udsock_credentials). Of a sender
-    /// of a PID namespace that this one does not see uid and gid are known, and the pid is 0;
-    /// but if the kernel shows both as 65534, all three are unknown: a message without a
-    /// sender looks the same.
+    /// Receiving, with UDSOCK_OPTION_RECEIVE_CREDENTIALS: who sent it. Unknown without that
+    /// option, and of a message that was sent before it was on (see udsock_credentials). Of a
+    /// sender in a PID namespace that this process does not see, uid and gid are known, and the
+    /// pid is 0. But if the kernel shows both as 65534, all three are unknown: a message
+    /// without a sender looks the same.
     pub credentials: udsock_credentials,
-    /// What became of it: how many bytes went or came, or an error code.
+    /// What became of the message: how many bytes were sent or came, or an error code.
     pub result: i32,
     /// Receiving, with UDSOCK_OPTION_RECEIVE_PIDFD: a descriptor that stands for the process
-    /// that sent it (pidfd_open(2)), close-on-exec and the caller's to close; another process
-    /// with its number can't be mistaken for it. Else why there is none: -ENODATA: not asked
-    /// for, or sent before that was on; -ESRCH: the process has gone; -EMFILE: too many are
-    /// open.
+    /// that sent it (pidfd_open(2)). It is close-on-exec, and the caller has to close it. A
+    /// later process with the same number can't be mistaken for the sender. If there is none,
+    /// the reason. -ENODATA: the option is off, or the message was sent before it was on.
+    /// -ESRCH: the process has gone. -EMFILE: too many descriptors are open.
     pub pidfd: i32,
     /// 0.
     pub reserved: u32,
@@ -90,18 +94,18 @@ const SMALLEST: usize = offset_of!(udsock_message, pidfd);
 // SAFETY: numbers and pointers: any bytes are a value.
 unsafe impl Sized32 for udsock_message {}
 
-/// Sends one message, and descriptors with it. It goes as by udsock_send, or, with an
-/// address, as by udsock_send_to. Of a stream a part may go: the descriptors go with its
+/// Sends one message, and descriptors with it. It is sent as by udsock_send, or, with an
+/// address, as by udsock_send_to. Of a stream a part may be sent: the descriptors go with its
 /// first byte, so send the rest without them.
 ///
-/// Returns how many bytes went.
+/// Returns how many bytes were sent.
 ///
-/// -EINVAL: more than UDSOCK_MAX_DESCRIPTORS, or descriptors without data on a stream,
-/// where the kernel would lose them.
-/// -EBADF: one of them is not open.
+/// -EINVAL: more than UDSOCK_MAX_DESCRIPTORS, or descriptors without data on a stream, where
+/// the kernel would lose them.
+/// -EBADF: one of the descriptors is not open.
 /// -EPERM: the receiver does not take descriptors.
-/// -ETOOMANYREFS: too many are under way.
-/// Others: as udsock_send and udsock_send_to.
+/// -ETOOMANYREFS: too many descriptors are under way.
+/// Others: as of udsock_send and udsock_send_to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_send_message(
     s: udsock_t,
@@ -116,14 +120,14 @@ pub unsafe extern "C" fn udsock_send_message(
     })
 }
 
-/// Receives one message, and all that comes with it. A message that is larger than its room
-/// is cut: UDSOCK_TRUNCATED is set, and data_size says how large it was.
+/// Receives one message, and all that comes with it. A message that is larger than its room is
+/// cut: UDSOCK_TRUNCATED is set, and data_size says how large it was.
 ///
 /// Returns how many bytes are at data.
 ///
 /// -ERANGE: the sender's address does not fit; the message stays in the queue.
-/// -EINVAL: no room.
-/// Others: as udsock_recv.
+/// -EINVAL: there is no room.
+/// Others: as of udsock_recv.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_recv_message(
     s: udsock_t,
@@ -146,16 +150,16 @@ pub unsafe extern "C" fn udsock_recv_message(
     })
 }
 
-/// Sends many messages. Up to 16 go in one system call. Each one's `result` is its length
-/// or its own error, and one that fails does not hold up the others. If time runs out, a
-/// signal comes or the handle is closed, the rest have that as their result. On a stream
-/// the messages follow each other without bounds; one that went in part says so in its
-/// result, and is the last that went.
+/// Sends many messages. Up to 16 go in one system call. The `result` of each is its length or
+/// its own error, and one that fails does not hold up the others. If time runs out, a signal
+/// comes or the handle is closed, the rest have that as their result. On a stream the messages
+/// follow each other without bounds; a message that was sent in part says so in its result, and
+/// is the last that was sent.
 ///
-/// Returns how many went; an error only if none did: the first one's.
+/// Returns how many were sent. It is an error only if none was: the first one's.
 ///
 /// -EINVAL: no messages, or sizes that differ.
-/// Others: as udsock_send and udsock_send_to; also in each result.
+/// Others: as of udsock_send and udsock_send_to; also in each result.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_send_batch(
     s: udsock_t,
@@ -171,16 +175,16 @@ pub unsafe extern "C" fn udsock_send_batch(
     })
 }
 
-/// Receives many messages. It waits for one, and takes with it those that are there
-/// already, up to 64 in one call (16 datagrams). Each one's `result` is the number of bytes
-/// at data, or -ERANGE if the sender's address did not fit (address_size says its length);
-/// data and descriptors have come all the same. UDSOCK_TRUNCATED marks those that were
-/// larger than their room. Elements beyond those that came are not touched.
+/// Receives many messages. The call waits for one, and takes with it those that are there
+/// already, up to 64 in one call (16 datagrams). The `result` of each is the number of bytes at
+/// data, or -ERANGE if the sender's address did not fit (address_size says its length); data
+/// and descriptors have come all the same. UDSOCK_TRUNCATED marks those that were larger than
+/// their room. The call does not touch the elements beyond those that came.
 ///
 /// Returns how many came.
 ///
 /// -EINVAL: an element has no room; nothing was received.
-/// Others: as udsock_recv.
+/// Others: as of udsock_recv.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_recv_batch(
     s: udsock_t,
@@ -253,12 +257,12 @@ impl Message {
     /// Whether the sender's address will fit, before the message is taken.
     fn check_address_room(&self, socket: &Socket, wait: &mut Wait) -> Result<()> {
         let capacity = self.content.address_capacity;
-        if !self.wants_address() || capacity > address::NAME_TEXT_MAX {
+        if !self.wants_address() || capacity > name_text::NAME_TEXT_MAX {
             return Ok(());
         }
         let mut from = SocketName::EMPTY;
         socket.next_sender(&mut from, wait)?;
-        let fits = address::text_of(&from).count_bytes() < capacity;
+        let fits = name_text::text_of(&from).count_bytes() < capacity;
         if fits { Ok(()) } else { Err(Error::OUT_OF_RANGE) }
     }
 
@@ -266,7 +270,7 @@ impl Message {
     fn deliver(&mut self, delivery: Delivery<'_>) -> Result<usize> {
         let Delivery { size, from, ancillary, with_descriptors } = delivery;
         let message = &mut self.content;
-        let from = from.map_or(NameText::Unnamed, address::text_of);
+        let from = from.map_or(NameText::Unnamed, name_text::text_of);
         let room = if with_descriptors { message.descriptors_capacity } else { 0 };
         let mut lost_descriptors = ancillary.is_cut();
         message.descriptors_count = 0;

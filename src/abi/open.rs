@@ -1,27 +1,26 @@
-//! The same in one call: what most programs want
+//! In one call: what most programs need
 
 use std::ffi::c_char;
 
 use super::argument::{self, Output};
+use super::basics::{udsock_bind_options, udsock_connect_options, udsock_t};
 use super::error::{explain, udsock_error};
 use super::guard::guard;
-use super::socket::{
-    bind_options, connect_options, required_address, udsock_bind_options, udsock_connect_options,
-    udsock_t,
-};
+use super::open_options::{bind_options, connect_options, required_address};
 use crate::cleanup;
-use crate::error::{Failure, Result};
+use crate::error::Result;
+use crate::failure::Failure;
 use crate::handles;
 use crate::kind::Kind;
 use crate::socket::Socket;
 
-/// A server: a socket that is bound to the address and listens. One of the kind
-/// UDSOCK_DGRAM is only bound. udsock_close removes its file. If anything fails nothing is
-/// left behind.
+/// A server: a socket that is bound to the address and listens. A server of the kind
+/// UDSOCK_DGRAM is only bound. udsock_close removes its file. If anything fails nothing is left
+/// behind.
 ///
 /// Returns its handle.
 ///
-/// Errors: as udsock_create, udsock_bind and udsock_listen.
+/// Errors: as of udsock_create, udsock_bind and udsock_listen.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_open_server(
@@ -47,7 +46,7 @@ pub unsafe extern "C" fn udsock_open_server(
 ///
 /// Returns its handle.
 ///
-/// Errors: as udsock_create and udsock_connect.
+/// Errors: as of udsock_create and udsock_connect.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_open_client(
@@ -60,7 +59,7 @@ pub unsafe extern "C" fn udsock_open_client(
     guard(|| unsafe {
         explain(err, "open client", address, || {
             let kind = known_kind(kind)?;
-            let options = connect_options(options)?;
+            let options = connect_options(options, err)?;
             let address = required_address(address)?;
             cleanup::remove_at_exit()?;
             handles::open(|| Socket::open_client(kind, address, options))
@@ -68,13 +67,13 @@ pub unsafe extern "C" fn udsock_open_client(
     })
 }
 
-/// A datagram socket that is bound to the address. `address`: a path or an abstract name;
-/// "@": a name that the kernel picks, so that answers arrive and no file is made; NULL:
-/// none, for a sender that wants no answer.
+/// A datagram socket that is bound to the address. `address`: a path or an abstract name. "@":
+/// a name that the kernel picks, so that answers arrive and no file is made. NULL: no name, for
+/// a sender that wants no answer.
 ///
 /// Returns its handle.
 ///
-/// Errors: as udsock_create and udsock_bind.
+/// Errors: as of udsock_create and udsock_bind.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_open_datagram(
@@ -97,7 +96,7 @@ pub unsafe extern "C" fn udsock_open_datagram(
 ///
 /// Returns 0.
 ///
-/// Errors: as udsock_create.
+/// Errors: as of udsock_create.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_open_pair(kind: u32, out: *mut udsock_t) -> i32 {
     guard(|| {

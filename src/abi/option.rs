@@ -1,7 +1,7 @@
 //! Properties of a socket
 
+use super::basics::udsock_t;
 use super::guard::guard;
-use super::socket::udsock_t;
 use crate::error::{Error, Result};
 use crate::handles;
 use crate::option::SocketOption;
@@ -9,64 +9,67 @@ use crate::option::SocketOption;
 /// Option, to read: UDSOCK_STREAM, UDSOCK_DGRAM or UDSOCK_SEQPACKET.
 pub const UDSOCK_OPTION_KIND: u32 = 1;
 
-/// Option: the send buffer in bytes (SO_SNDBUF). The kernel doubles what is set, for its
-/// own needs, and limits it to net.core.wmem_max; reading gives what it made of it. A
+/// Option: the send buffer in bytes (SO_SNDBUF). The kernel doubles the value that is set, for
+/// its own needs, and limits it to net.core.wmem_max; reading gives the kernel's value. A
 /// message may have 32 bytes less than that.
 pub const UDSOCK_OPTION_SEND_BUFFER: u32 = 2;
 
-/// Option: the receive buffer in bytes (SO_RCVBUF). Unix sockets keep what was sent in
-/// the sender's buffer, so it changes little.
+/// Option: the receive buffer in bytes (SO_RCVBUF). It changes little: what was sent through a
+/// Unix socket lies in the sender's buffer until it is received.
 pub const UDSOCK_OPTION_RECEIVE_BUFFER: u32 = 3;
 
 /// Option: for how many microseconds at most a wait to receive or to accept tries again and
-/// again before it sleeps, 0 to 1000000. To wake a thread that sleeps takes longer than most
-/// answers do. The default is 50, and 0 where only one processor is online. A wait tries only
-/// where the last one was short and where that has paid lately, so it costs little beyond what
-/// sleeping would; 0 turns it off. Accepted connections have it from their server.
+/// again before it sleeps, 0 to 1000000. It takes longer to wake a thread that sleeps than most
+/// answers take. The default is 50, and 0 where only one processor is online. A wait tries only
+/// if the last one was short and if trying has paid lately, so it costs little beyond what
+/// sleeping would; 0 turns it off. Accepted connections have the value of their server.
 pub const UDSOCK_OPTION_SPIN_US: u32 = 4;
 
 /// Option: 1 if udsock_recv_message and udsock_recv_batch are to take descriptors that come
-/// with messages. 0, the default: a peer that sends some gets EPERM (Linux 6.16), or, with
-/// an older kernel, they are closed and UDSOCK_FDS_LOST says so. Accepted connections have
-/// it from their server. A socket that was adopted has what holds for its descriptor
-/// (SO_PASSRIGHTS): 1, unless somebody turned it off. The other calls that receive always
-/// lose them.
+/// with messages. 0, the default: a peer that sends some gets EPERM (Linux 6.16); with an older
+/// kernel they are closed, and UDSOCK_FDS_LOST says so. Accepted connections have the value of
+/// their server. A socket that was adopted has what holds for its descriptor (SO_PASSRIGHTS):
+/// 1, unless somebody turned it off. The other calls that receive always lose descriptors.
 pub const UDSOCK_OPTION_RECEIVE_FDS: u32 = 5;
 
 /// Option: 1 if udsock_recv_message and udsock_recv_batch are to tell who sent each message
-/// (SO_PASSCRED). Accepted connections have it from their server, and a socket that was
-/// adopted has what holds for its descriptor. The kernel gives a socket
-/// without a name one of its own (as "@") when this is on and it connects or sends.
+/// (SO_PASSCRED). Accepted connections have the value of their server. A socket that was
+/// adopted has what holds for its descriptor. While it is on, the kernel gives a socket without
+/// a name one of its own (as "@") when it connects or sends.
 pub const UDSOCK_OPTION_RECEIVE_CREDENTIALS: u32 = 6;
 
-/// Option, to read: how many clients this server has refused, because of udsock_allow_uid
-/// and its kin or of UDSOCK_OPTION_MAX_PER_UID.
+/// Option, to read: how many clients this server has refused, because of udsock_allow_uid and
+/// its kin, or of UDSOCK_OPTION_MAX_PER_UID.
 pub const UDSOCK_OPTION_REFUSED: u32 = 7;
 
-/// Option: how many connections of one user may be open that this server accepted since
-/// the option was set; more are refused until one is closed. 0: as many as they like. All
-/// users whom this user namespace has no number for count as one. Not for datagram sockets:
-/// -EOPNOTSUPP.
+/// Option: how many connections of one user may be open, of those that this server accepted
+/// since the option was set. The server refuses more until one is closed. 0: as many as they
+/// like. All users who have no number in this user namespace count as one. Not for datagram
+/// sockets: -EOPNOTSUPP.
 pub const UDSOCK_OPTION_MAX_PER_UID: u32 = 8;
 
 /// Option, to read: 1 if the socket is a server that listens.
 pub const UDSOCK_OPTION_LISTENING: u32 = 9;
 
-/// Option, to read: how many bytes of a stream the next receive can bring, if it has room for
-/// them (4 MiB at most are counted); the length of the message that is next on the other kinds.
-/// It is never more than a receive gives: urgent bytes, which FIONREAD counts, don't count.
+/// Option, to read. Of a stream: how many bytes the next receive brings if it has room for them
+/// (4 MiB at most are counted). Of the other kinds: the length of the next message. The value
+/// is never more than a receive gives: urgent bytes, which FIONREAD counts, do not count.
 pub const UDSOCK_OPTION_READABLE_BYTES: u32 = 10;
 
-/// Option, to read: 1 if the path that this socket was bound to still leads to its own
-/// file.
+/// Option, to read: 1 if the path that this socket was bound to still leads to its own file. A
+/// server with UDSOCK_RESTORE_FILE that has lost its path gets it back before it answers; 0 means
+/// that it could not, or was replaced.
 pub const UDSOCK_OPTION_OWNS_FILE: u32 = 11;
 
 /// Option: 1 if udsock_recv_message and udsock_recv_batch are to get a descriptor for the
-/// process that sent each message (SO_PASSPIDFD), in its field pidfd. Accepted connections
-/// have it from their server, and a socket that was adopted has what holds for its
-/// descriptor. The kernel gives a socket without a name one of its own, as
-/// with UDSOCK_OPTION_RECEIVE_CREDENTIALS. -ENOPROTOOPT: the kernel is older than Linux 6.5.
+/// process that sent each message (SO_PASSPIDFD), in its field pidfd. Accepted connections have
+/// the value of their server. A socket that was adopted has what holds for its descriptor. The
+/// kernel gives a socket without a name one of its own, as with
+/// UDSOCK_OPTION_RECEIVE_CREDENTIALS. -ENOPROTOOPT: the kernel is older than Linux 6.5.
 pub const UDSOCK_OPTION_RECEIVE_PIDFD: u32 = 12;
+
+/// Option, to read: how often a server with UDSOCK_RESTORE_FILE has had its path back.
+pub const UDSOCK_OPTION_RESTORED: u32 = 13;
 
 /// Reads an option (UDSOCK_OPTION_...).
 ///
@@ -86,9 +89,9 @@ pub extern "C" fn udsock_get_option(s: udsock_t, option: u32) -> i64 {
 /// Returns 0.
 ///
 /// -ENOPROTOOPT: there is no such option, or it can only be read.
-/// -EINVAL: the value is out of range: 1 to 2^31 - 1 for buffers, 0 to 2^32 - 1 for
-/// UDSOCK_OPTION_MAX_PER_UID, 0 to 1000000 for UDSOCK_OPTION_SPIN_US, 0 or 1 for what is on
-/// or off.
+/// -EINVAL: the value is out of range. The ranges: 1 to 2^31 - 1 for buffers, 0 to 2^32 - 1 for
+/// UDSOCK_OPTION_MAX_PER_UID, 0 to 1000000 for UDSOCK_OPTION_SPIN_US, 0 or 1 for what is on or
+/// off.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_set_option(s: udsock_t, option: u32, value: i64) -> i32 {
     guard(|| {
@@ -111,6 +114,7 @@ fn known(option: u32) -> Result<SocketOption> {
         UDSOCK_OPTION_READABLE_BYTES => Ok(SocketOption::ReadableBytes),
         UDSOCK_OPTION_SPIN_US => Ok(SocketOption::SpinMicroseconds),
         UDSOCK_OPTION_OWNS_FILE => Ok(SocketOption::OwnsFile),
+        UDSOCK_OPTION_RESTORED => Ok(SocketOption::Restored),
         _ => Err(Error::NO_SUCH_OPTION),
     }
 }

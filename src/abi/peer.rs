@@ -4,27 +4,29 @@ use std::ffi::{c_char, c_void};
 use std::os::fd::IntoRawFd;
 
 use super::argument::{self, Output, TextRoom, required_text};
-use super::guard::{count, guard};
-use super::socket::{code, udsock_credentials, udsock_t};
+use super::basics::{udsock_credentials, udsock_t};
+use super::codes::count;
+use super::error::code;
+use super::guard::guard;
 use crate::access::Rule;
 use crate::error::{Error, Result};
 use crate::handles;
 use crate::owner;
 
-/// Who the peer is: process, user and group. The kernel vouches for them, as they were when
-/// the client connected, when the server listened, or when the pair was made. What the peer
-/// became since, or that it has gone, changes nothing; its number may be another process's
-/// by now (udsock_peer_pidfd).
+/// Who the peer is: process, user and group. The kernel vouches for them, as they were when the
+/// client connected, when the server listened, or when the pair was made. They do not change
+/// when the peer changes its user, or ends. By then its number may be another process's
+/// (udsock_peer_pidfd can't be mistaken).
 ///
-/// Of a process of a PID namespace that this one does not see (of the host or of another
-/// container, seen from a container) the pid is 0, and uid and gid are true. Of a user or
-/// group whom this user namespace has no number for, uid or gid is UINT32_MAX. Never is one
-/// made up.
+/// Of a process in a PID namespace that this process does not see (of the host or of another
+/// container, seen from a container) the pid is 0, and uid and gid are true. Of a user or group
+/// that has no number in this user namespace, uid or gid is UINT32_MAX. The library never makes
+/// one up.
 ///
 /// Returns 0.
 ///
-/// -ENOTCONN: no peer; a server that listens has none.
-/// -ENODATA: the kernel does not know anything: a datagram socket that was connected.
+/// -ENOTCONN: the socket has no peer; a server that listens has none.
+/// -ENODATA: the kernel does not know the peer: a datagram socket that was connected.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_peer_credentials(s: udsock_t, out: *mut udsock_credentials) -> i32 {
     guard(|| {
@@ -36,15 +38,15 @@ pub unsafe extern "C" fn udsock_peer_credentials(s: udsock_t, out: *mut udsock_c
     })
 }
 
-/// The peer's supplementary groups. They are those of the same moment as its credentials
-/// (udsock_peer_credentials). UINT32_MAX stands for each group that this user namespace has no
-/// number for. `gids` NULL and `capacity` 0: only how many.
+/// The peer's supplementary groups, as they were at the moment of its credentials
+/// (udsock_peer_credentials). UINT32_MAX stands for each group that has no number in this user
+/// namespace. `gids` NULL and `capacity` 0: only how many.
 ///
 /// Returns how many there are.
 ///
-/// -ERANGE: more than `capacity`; nothing is written.
+/// -ERANGE: there are more than `capacity`; nothing is written.
 /// -ENOPROTOOPT: the kernel is older than Linux 4.13.
-/// Others: as udsock_peer_credentials.
+/// Others: as of udsock_peer_credentials.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_peer_groups(s: udsock_t, gids: *mut u32, capacity: usize) -> i64 {
     guard(|| {
@@ -65,17 +67,17 @@ pub unsafe extern "C" fn udsock_peer_groups(s: udsock_t, gids: *mut u32, capacit
     })
 }
 
-/// A descriptor for the peer's process (pidfd_open(2)). It can't be mistaken for a later
-/// one of the same number, is close-on-exec, and the caller's to close. It also stands for a
-/// process of a PID namespace that this one does not see: it tells the end of it (poll(2)),
-/// though it can't be sent a signal.
+/// A descriptor for the peer's process (pidfd_open(2)). It is close-on-exec, and the caller has
+/// to close it. A later process with the same number can't be mistaken for the peer. The
+/// descriptor also stands for a process in a PID namespace that this process does not see:
+/// poll(2) tells when that ends, but no signal can be sent to it.
 ///
 /// Returns the descriptor.
 ///
-/// -ENODATA: none is known.
+/// -ENODATA: no process is known.
 /// -ESRCH: the process has gone, and the kernel is older than Linux 6.16.
 /// -ENOPROTOOPT: the kernel is older than Linux 6.5.
-/// Others: as udsock_peer_credentials.
+/// Others: as of udsock_peer_credentials.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_peer_pidfd(s: udsock_t) -> i32 {
     guard(|| handles::get(s)?.peer_pidfd().map(IntoRawFd::into_raw_fd))
@@ -98,40 +100,44 @@ pub unsafe extern "C" fn udsock_peer_label(s: udsock_t, buffer: *mut c_char, siz
     })
 }
 
-/// Lets a user in. The first call of this kind closes the door to everyone else: from then
-/// on udsock_accept closes the connections of those whom no rule names, counts them
-/// (UDSOCK_OPTION_REFUSED) and goes on waiting, within its timeout; a poller does the same,
-/// and tells no event. The program never sees them; they see the end. Connections that were
-/// accepted before stay. Before udsock_listen nobody can slip in. Root has to be named as
-/// everyone. The rules go by users and groups: of which PID namespace a client is does not
-/// matter. A user whom this user namespace has no number for, no rule names.
+/// Lets a user in. After the first call of this kind the server lets in only those whom a rule
+/// names: udsock_accept closes the connections of all others, counts them
+/// (UDSOCK_OPTION_REFUSED) and goes on waiting, within its timeout. A poller does the same, and
+/// no event tells of it. The program never sees those clients; they see the end. Connections
+/// that were accepted before stay. A server that has its rules before udsock_listen lets nobody
+/// else in at any moment.
+///
+/// Root is refused like everyone whom no rule names. The rules go by users and groups: the PID
+/// namespace of a client does not matter. No rule names a user who has no number in this user
+/// namespace.
 ///
 /// Returns 0.
 ///
-/// -EINVAL: nobody has this number.
+/// -EINVAL: uid is UINT32_MAX.
 /// -EOPNOTSUPP: a datagram socket accepts nobody.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_allow_uid(server: udsock_t, uid: u32) -> i32 {
     guard(|| allow(server, Rule::User(uid)))
 }
 
-/// Lets the members of a group in. They are those who had it as their group or among their
-/// supplementary groups when they connected. Else as udsock_allow_uid.
+/// Lets the members of a group in: those who had it as their group or among their supplementary
+/// groups when they connected. Otherwise as udsock_allow_uid.
 ///
 /// Returns 0.
 ///
-/// Errors: as udsock_allow_uid.
+/// -EINVAL: gid is UINT32_MAX.
+/// Others: as of udsock_allow_uid.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_allow_gid(server: udsock_t, gid: u32) -> i32 {
     guard(|| allow(server, Rule::Group(gid)))
 }
 
-/// Lets a user in, by name or by a decimal number. Else as udsock_allow_uid.
+/// Lets a user in, by name or by a decimal number. Otherwise as udsock_allow_uid.
 ///
 /// Returns 0.
 ///
 /// -EINVAL: there is no such user.
-/// Others: as udsock_allow_uid.
+/// Others: as of udsock_allow_uid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_allow_user(server: udsock_t, name: *const c_char) -> i32 {
     guard(|| {
@@ -141,13 +147,13 @@ pub unsafe extern "C" fn udsock_allow_user(server: udsock_t, name: *const c_char
     })
 }
 
-/// Lets the members of a group in, by its name or by a decimal number. Else as
+/// Lets the members of a group in, by its name or by a decimal number. Otherwise as
 /// udsock_allow_gid.
 ///
 /// Returns 0.
 ///
 /// -EINVAL: there is no such group.
-/// Others: as udsock_allow_uid.
+/// Others: as of udsock_allow_uid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_allow_group(server: udsock_t, name: *const c_char) -> i32 {
     guard(|| {

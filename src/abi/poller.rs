@@ -26,8 +26,9 @@ use std::ffi::{CString, c_void};
 use std::mem::size_of;
 
 use super::argument::{self, Sized32};
-use super::guard::{code_of, count, guard};
-use super::socket::udsock_t;
+use super::basics::udsock_t;
+use super::codes::{code_of, count};
+use super::guard::guard;
 use crate::address;
 use crate::error::{Error, Result};
 use crate::handles;
@@ -35,67 +36,71 @@ use crate::poller::{Event, EventKind, Item, Items, Limits, Manner, Poller, Repor
 use crate::sys::Buffer;
 use crate::wait::Wait;
 
-/// Poller flag, for udsock_poller_add: the socket is only reported as UDSOCK_EVENT_READY,
-/// and the program calls what it likes (udsock_recv_message for descriptors, say).
+/// Poller flag, for udsock_poller_add: the poller only reports the socket as
+/// UDSOCK_EVENT_READY, and the program calls what it likes (udsock_recv_message for
+/// descriptors, say).
 pub const UDSOCK_POLLER_READINESS: u32 = 1;
 
-/// Poller flag: also while something is kept for a connection it is received from. Else a
-/// client that does not read its answers can't have more made; but two ends that both send
-/// much before they receive would wait for each other. A server's connections have it from
-/// the server. UDSOCK_EVENT_ENDED may come before all is out.
+/// Poller flag: the poller receives from a connection also while something is kept for it.
+/// Without the flag, a client that does not read its answers can't have more made. But then two
+/// ends that both send much before they receive would wait for each other. A server's
+/// connections have the flag from the server. UDSOCK_EVENT_ENDED may come before everything
+/// that is kept has been sent.
 pub const UDSOCK_POLLER_DUPLEX: u32 = 2;
 
-/// Poller flag: nothing is received (or accepted) for now; what is kept goes on its way.
-/// udsock_poller_add without it goes on.
+/// Poller flag: the poller receives (or accepts) nothing for now, and goes on sending what is
+/// kept. udsock_poller_add without the flag ends the pause.
 pub const UDSOCK_POLLER_PAUSED: u32 = 4;
 
-/// Event: a server has accepted a connection, which is a member of the poller now: `socket`
-/// is its handle. `token` is the server's, and the connection's own from now on;
-/// udsock_poller_add gives it another. Those whom the server does not let in
-/// (udsock_allow_uid) are closed, and no event tells of them.
+/// Event: a server has accepted a connection. `socket` is the connection's handle, which is a
+/// member of the poller now. `token` is the server's; the connection has it, too, until
+/// udsock_poller_add gives it another. The poller closes the connections of those whom the
+/// server does not let in (udsock_allow_uid), and no event tells of them.
 pub const UDSOCK_EVENT_ACCEPTED: u32 = 1;
 
-/// Event: `length` bytes of a stream, or a message, are at `offset` in the arena. A datagram
-/// from a socket with a name has that at `address_offset`, with a NUL behind it. `code` is
-/// -EMSGSIZE if the message was larger than the whole arena (the rest is gone), -ERANGE if
-/// the address did not fit beside it, else 0.
+/// Event: `length` bytes of a stream, or a message, are at `offset` in the arena. If a
+/// datagram's sender has a name, that is at `address_offset`, with a NUL behind it. `code` is
+/// 0, or -EMSGSIZE if the message was larger than the whole arena (the rest is gone), or
+/// -ERANGE if the address did not fit beside it.
 pub const UDSOCK_EVENT_RECEIVED: u32 = 2;
 
-/// Event: an item for this socket was refused (-EAGAIN, or not sent whole where it was not to
-/// be kept), and there is room now: go on. Of a paused member it comes also if what was kept is
-/// lost, which the next item says (-EPIPE).
+/// Event: the poller had refused an item for this socket (-EAGAIN), or had not sent all of one
+/// that was not to be kept, and there is room now: go on. A paused member gets it also if what
+/// was kept is lost; the next item tells that (-EPIPE).
 pub const UDSOCK_EVENT_DRAINED: u32 = 3;
 
-/// Event: the peer sends no more. It may still be answered. Closing the socket is up to the
-/// program.
+/// Event: the peer sends no more. The program may still answer. The program has to close the
+/// socket.
 pub const UDSOCK_EVENT_ENDED: u32 = 4;
 
-/// Event: the socket failed, as `code` says, and is no member any more; closing it is up to
-/// the program. But a server for which there was no descriptor or no memory (-EMFILE, -ENFILE,
-/// -ENOBUFS, -ENOMEM or -ENOSPC) is a member still: that is told once, the poller tries again
-/// after pauses, and the program need do nothing. So do not close a server on this event unless
-/// its code is another one.
+/// Event: the socket failed, as `code` says. It is no member any more, and the program has to
+/// close it. One exception is a server for which there was no descriptor or no memory (-EMFILE,
+/// -ENFILE, -ENOBUFS, -ENOMEM or -ENOSPC). It is still a member: the poller tells it once and
+/// tries again after pauses, and the program need do nothing. So close a server only if its
+/// code is another one.
 pub const UDSOCK_EVENT_FAILED: u32 = 5;
 
 /// Event: there is something to receive or to accept, or the end, or an urgent byte that the
-/// next receive passes over (udsock_recv). Told for as long as it is so.
+/// next receive passes over (udsock_recv). Every wait tells it, for as long as it is so.
 pub const UDSOCK_EVENT_READY: u32 = 6;
 
-/// Flag of an item: once it and everything before it is out, the sending side is shut down.
+/// Flag of an item: when it and everything before it has been sent, the sending side is shut
+/// down.
 pub const UDSOCK_THEN_SHUTDOWN: u32 = 1;
 
-/// Flag of an item: once it and everything before it is out, the socket is closed. Without data
-/// it may follow an item with UDSOCK_THEN_SHUTDOWN, as nothing else may.
+/// Flag of an item: when it and everything before it has been sent, the socket is closed. An
+/// item with this flag and without data may follow one with UDSOCK_THEN_SHUTDOWN; nothing else
+/// may.
 pub const UDSOCK_THEN_CLOSE: u32 = 2;
 
-/// Flag of an item for a connection: what finds no room is not kept. `result` is then how
-/// many bytes were sent, which may be less than the length, or -EAGAIN; and
-/// UDSOCK_EVENT_DRAINED says when there is room. Another flag counts only if all was sent.
-/// On a stream an item without data asks so whether all that was sent before it is out: 0, or
-/// -EAGAIN if something is kept.
+/// Flag of an item for a connection: the poller does not keep what finds no room. `result` is
+/// then how many bytes were sent, which may be less than the length, or -EAGAIN;
+/// UDSOCK_EVENT_DRAINED tells when there is room. Another flag counts only if all was sent. On
+/// a stream, an item with this flag and without data asks whether everything before it has been
+/// sent: 0, or -EAGAIN if something is kept.
 pub const UDSOCK_DONT_KEEP: u32 = 16;
 
-/// What is special about a poller.
+/// The limits of a poller.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct udsock_poller_options {
@@ -103,7 +108,8 @@ pub struct udsock_poller_options {
     pub size: u32,
     /// 0.
     pub flags: u32,
-    /// How many bytes are kept at most for one socket that does not take them. 0: 1 MiB.
+    /// How many bytes the poller keeps at most for one socket that does not take them. 0: 1
+    /// MiB.
     pub send_limit: u64,
     /// How many bytes of a stream one event brings at most. 0: 64 KiB.
     pub receive_size: u64,
@@ -139,7 +145,7 @@ pub struct udsock_event {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct udsock_outgoing {
-    /// Through this member.
+    /// The member that it is sent through.
     pub socket: udsock_t,
     /// Where the data is, behind base.
     pub offset: u32,
@@ -147,13 +153,13 @@ pub struct udsock_outgoing {
     pub length: u32,
     /// Where the address to send to is, behind base.
     pub address_offset: u32,
-    /// Its length without a NUL; 0: where the socket is connected to.
+    /// Its length without a NUL. 0: the address that the socket is connected to.
     pub address_length: u32,
     /// UDSOCK_THEN_SHUTDOWN or UDSOCK_THEN_CLOSE, and UDSOCK_DONT_KEEP, or 0.
     pub flags: u32,
     /// 0.
     pub reserved: u32,
-    /// Out: its length if it was taken, or an error code. See UDSOCK_DONT_KEEP.
+    /// Out: its length if the poller took it, or an error code. See UDSOCK_DONT_KEEP.
     pub result: i64,
 }
 
@@ -161,9 +167,9 @@ const _: () = assert!(size_of::<udsock_event>() == 40 && size_of::<udsock_outgoi
 
 const DEFAULT_LIMITS: Limits = Limits { send: 1 << 20, receive: 1 << 16 };
 
-/// A poller without members. It takes three descriptors. udsock_close closes it, and leaves
-/// its members open. After fork it is the parent's alone: in the child every call but
-/// udsock_close gets -EBADF.
+/// A poller without members. It takes three descriptors. udsock_close closes it, and leaves its
+/// members open. After a fork it is the parent's alone: in the child every call but
+/// udsock_close is -EBADF.
 ///
 /// Returns its handle.
 ///
@@ -188,14 +194,14 @@ pub unsafe extern "C" fn udsock_poller_create(options: *const udsock_poller_opti
 }
 
 /// Adds a socket, or gives a member this token and these flags. `flags`:
-/// UDSOCK_POLLER_READINESS, UDSOCK_POLLER_DUPLEX, UDSOCK_POLLER_PAUSED, or 0. `token` is
-/// the program's own: it comes back in the socket's events. A server is accepted from, and
-/// its connections are added with its token; the others are received from. A server may be
-/// in many pollers, one a thread; of those one that waits is woken for each connection.
+/// UDSOCK_POLLER_READINESS, UDSOCK_POLLER_DUPLEX, UDSOCK_POLLER_PAUSED, or 0. `token` is the
+/// program's own: it comes back in the socket's events. The poller accepts from a server, and
+/// adds its connections with its token; it receives from other sockets. A server may be in many
+/// pollers, one a thread: for each connection one poller that waits is woken.
 ///
 /// Returns 0.
 ///
-/// -EBUSY: it is in another poller, and not a server.
+/// -EBUSY: the socket is in another poller, and is no server.
 /// -ENOTSOCK: it is a poller.
 /// -ENOSPC, -ENOMEM: the kernel watches no more.
 #[unsafe(no_mangle)]
@@ -212,8 +218,9 @@ pub extern "C" fn udsock_poller_add(poller: udsock_t, s: udsock_t, token: u64, f
     })
 }
 
-/// Takes a socket out. What was kept for it is dropped; what its peer has sent and no event
-/// has brought is received by the next call that receives. udsock_close takes it out by itself.
+/// Takes a socket out. The poller drops what it kept for the socket. What the peer has sent and
+/// no event has brought is received by the next call that receives. udsock_close takes a socket
+/// out by itself.
 ///
 /// Returns 0.
 ///
@@ -223,20 +230,21 @@ pub extern "C" fn udsock_poller_remove(poller: udsock_t, s: udsock_t) -> i32 {
     guard(|| with(poller, |poller| poller.remove(s).map(|()| 0)))
 }
 
-/// Waits until something happens to a member. Data is put into the arena, in the order of
-/// the events; it stays until the next wait with this arena. A message that does not fit
-/// any more is not received; it comes first in the next call, with the whole arena free. If
+/// Waits until something happens to a member. Data is put into the arena, in the order of the
+/// events; it stays until the next wait with this arena. A message that does not fit any more
+/// is not received: it comes first in the next call, which has the whole arena for it. If
 /// another thread or process receives from the same socket during the call, a message may be
-/// cut to what is left of the arena (-EMSGSIZE). No call brings data of a socket and, behind it,
-/// its end: so answer first, and close when the end comes. With no arena (`arena_size` 0)
-/// nothing is received, and UDSOCK_EVENT_READY says that something is there. Of an arena of
-/// more than 4 GiB only these are used. Of threads that wait on the same poller each gets
-/// other events.
+/// cut to what is left of the arena (-EMSGSIZE).
 ///
-/// Returns how many events were written; 0: nothing had happened and `timeout_ms` is 0, or
+/// One call does not bring both data of a socket and its end: answer first, and close when the
+/// end comes. Without an arena (`arena_size` 0) the poller receives nothing, and
+/// UDSOCK_EVENT_READY tells that something is there. The poller uses at most the first 4 GiB of
+/// an arena. If several threads wait on one poller, each gets other events.
+///
+/// Returns how many events were written. 0: nothing had happened and `timeout_ms` is 0, or
 /// udsock_poller_wake ended the wait.
 ///
-/// -EINTR: a signal handler ran; or the process was stopped and went on, if it handles any
+/// -EINTR: a signal handler ran. Also: the process was stopped and went on, if it handles any
 /// signal and a server is in several pollers or was opened before a fork.
 /// -EINVAL: `events_capacity` is 0.
 #[unsafe(no_mangle)]
@@ -257,25 +265,27 @@ pub unsafe extern "C" fn udsock_poller_wait(
     })
 }
 
-/// Sends items, each through its socket, without waiting. `base` is what their offsets
-/// count from (the arena, say); it may be used again when this returns. An item is taken
-/// whole, sent or kept, or not at all: then its `result` is an error, and no other socket's
-/// items are harmed. Items for one socket keep their order; those of a stream leave
+/// Sends items, each through its socket, without waiting. The offsets of the items count from
+/// `base` (the arena, say), which may be used again when the call returns. The poller takes an
+/// item whole, to send or to keep it, or not at all: then its `result` is an error, and the
+/// items of other sockets go on. Items for one socket keep their order; those of a stream leave
 /// together.
 ///
-/// As long as something is kept for a connection nothing is received from it, but with
-/// UDSOCK_POLLER_DUPLEX. What is kept and can't be sent later is told by UDSOCK_EVENT_FAILED
-/// (-EPIPE) of a connection, and by nothing of a datagram, as what is lost on the way.
+/// While the poller keeps something for a connection it receives nothing from it, unless the
+/// connection has UDSOCK_POLLER_DUPLEX. If what is kept for a connection can't be sent later,
+/// UDSOCK_EVENT_FAILED tells it (-EPIPE). If a kept datagram can't be sent later it is dropped,
+/// and nothing tells.
 ///
-/// Returns how many were taken. The errors are those of each `result`.
+/// Returns how many items were taken. The errors are those of each `result`.
 ///
-/// -EAGAIN: so much is kept that this item would exceed send_limit; so do all later ones of
-/// this connection in the call; UDSOCK_EVENT_DRAINED says when to go on.
-/// -ENOENT: no member.
-/// -EPIPE: the peer is gone, or an item before had a flag.
-/// -EINVAL: it lies beyond base.
-/// -EOPNOTSUPP: an address, and not a datagram socket; UDSOCK_DONT_KEEP, and a datagram socket.
-/// Others: as udsock_send and udsock_send_to.
+/// -EAGAIN: with this item more than send_limit would be kept. All later items of this
+/// connection in the call get the same. UDSOCK_EVENT_DRAINED tells when to go on.
+/// -ENOENT: the socket is no member.
+/// -EPIPE: the peer is gone, or an earlier item had a flag.
+/// -EINVAL: the item lies beyond base.
+/// -EOPNOTSUPP: an address for a socket that is no datagram socket; UDSOCK_DONT_KEEP for a
+/// datagram socket.
+/// Others: as of udsock_send and udsock_send_to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_poller_send(
     poller: udsock_t,
@@ -291,8 +301,8 @@ pub unsafe extern "C" fn udsock_poller_send(
     })
 }
 
-/// Ends a wait on the poller. It returns 0 if nothing else has happened. If nobody waits it
-/// ends the next one. Many before one wait count once.
+/// Ends a wait on the poller. That returns 0 if nothing else has happened. If nobody waits, the
+/// next wait ends. Many calls before one wait count once.
 ///
 /// Returns 0.
 #[unsafe(no_mangle)]
@@ -301,7 +311,7 @@ pub extern "C" fn udsock_poller_wake(poller: udsock_t) -> i32 {
 }
 
 /// A descriptor for another event loop. It is readable when udsock_poller_wait would find
-/// something: then wait with `timeout_ms` 0. It is borrowed: do not close it.
+/// something: then call that with `timeout_ms` 0. It is borrowed: do not close it.
 ///
 /// Returns the descriptor.
 #[unsafe(no_mangle)]

@@ -5,11 +5,14 @@ use std::mem::{offset_of, size_of};
 
 use super::address::UDSOCK_ADDRESS_SIZE;
 use super::argument::{self, TextRoom, required_text, with_progress};
-use super::guard::{count, guard};
-use super::socket::{code, udsock_t};
-use crate::address::{self, Address};
-use crate::error::Error;
+use super::basics::udsock_t;
+use super::codes::count;
+use super::error::code;
+use super::guard::guard;
+use crate::address::Address;
+use crate::error::{Error, Result};
 use crate::handles;
+use crate::name_text;
 use crate::sys::{Buffer, SocketName};
 use crate::wait::Wait;
 
@@ -23,7 +26,7 @@ pub struct udsock_part {
     pub size: usize,
 }
 
-// argument::parts passes an array of these on as it is.
+// `buffers` passes an array of these on as it is.
 const _: () = assert!(
     size_of::<udsock_part>() == size_of::<Buffer<'_>>()
         && size_of::<udsock_part>() == size_of::<libc::iovec>()
@@ -31,18 +34,18 @@ const _: () = assert!(
         && offset_of!(udsock_part, size) == offset_of!(libc::iovec, iov_len)
 );
 
-/// Sends some bytes of a stream, or a message. Of a stream at least one byte, and as many
-/// as there is room for; udsock_send_all sends all. Of the other kinds the whole message,
-/// or nothing. `size` 0 sends an empty message, and nothing on a stream.
+/// Sends some bytes of a stream, or a message. Of a stream: at least one byte, and as many as
+/// there is room for; udsock_send_all sends all. Of the other kinds: the whole message, or
+/// nothing. `size` 0 sends an empty message, and nothing on a stream.
 ///
-/// Returns how many bytes went.
+/// Returns how many bytes were sent.
 ///
 /// -EPIPE: the peer is gone or reads no more.
-/// -ECONNRESET: it left without reading what was sent before.
+/// -ECONNRESET: the peer left without reading what was sent before.
 /// -ENOTCONN, -EDESTADDRREQ: not connected.
 /// -EMSGSIZE: the message is larger than the send buffer (UDSOCK_OPTION_SEND_BUFFER).
-/// -ENOBUFS: larger than any can be.
-/// -ECONNREFUSED: the datagram server is gone; connect anew.
+/// -ENOBUFS: the message is larger than any can be.
+/// -ECONNREFUSED: the datagram server is gone; connect again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_send(
     s: udsock_t,
@@ -57,17 +60,17 @@ pub unsafe extern "C" fn udsock_send(
     })
 }
 
-/// Receives some bytes of a stream, or a message. Of a stream what is there, at least a
-/// byte. A stream's urgent byte (MSG_OOB) ends a receive and is passed over by the next one, as
-/// by each call that receives, and by a poller. With SO_OOBINLINE set on the descriptor it is
-/// received like the others.
+/// Receives some bytes of a stream, or a message. Of a stream: what is there, at least one
+/// byte. A stream's urgent byte (MSG_OOB) ends a receive, and the next one passes over it;
+/// every call that receives does so, and so does a poller. With SO_OOBINLINE set on the
+/// descriptor it is received like the others.
 ///
 /// Returns how many bytes came. 0 is an empty message, never the end.
 ///
 /// UDSOCK_EOF: the peer sends no more.
-/// -EMSGSIZE: the message was larger than `size`; the buffer holds its beginning, and the
-/// rest is gone.
-/// -ECONNRESET: the peer left without reading everything; told once, after all that it
+/// -EMSGSIZE: the message was larger than `size`; the buffer holds its beginning, and the rest
+/// is gone.
+/// -ECONNRESET: the peer left without reading everything. This is told once, after all that it
 /// sent, and then comes the end.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_recv(
@@ -83,12 +86,12 @@ pub unsafe extern "C" fn udsock_recv(
     })
 }
 
-/// Sends everything, or on message sockets one message. `sent` (may be NULL) says how many
-/// bytes have gone, also after an error: after -EINTR or -ETIMEDOUT go on from there.
+/// Sends everything, or one message on message sockets. `sent` (may be NULL) gets how many
+/// bytes were sent, also after an error: after -EINTR or -ETIMEDOUT go on from there.
 ///
 /// Returns `size`.
 ///
-/// Errors: as udsock_send.
+/// Errors: as of udsock_send.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_send_all(
     s: udsock_t,
@@ -107,14 +110,14 @@ pub unsafe extern "C" fn udsock_send_all(
     })
 }
 
-/// Receives exactly `size` bytes of a stream. `received` (may be NULL) says how many have
-/// come, also after an error: after -EINTR or -ETIMEDOUT go on from there; after UDSOCK_EOF
-/// that was all.
+/// Receives exactly `size` bytes of a stream. `received` (may be NULL) gets how many have come,
+/// also after an error: after -EINTR or -ETIMEDOUT go on from there; after UDSOCK_EOF that was
+/// all.
 ///
 /// Returns `size`.
 ///
 /// -EOPNOTSUPP: not a stream.
-/// Others: as udsock_recv.
+/// Others: as of udsock_recv.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_recv_exact(
     s: udsock_t,
@@ -133,12 +136,12 @@ pub unsafe extern "C" fn udsock_recv_exact(
     })
 }
 
-/// Sends from many parts, as one message. Else as udsock_send.
+/// Sends many parts as one message. Otherwise as udsock_send.
 ///
-/// Returns how many bytes went.
+/// Returns how many bytes were sent.
 ///
-/// -EMSGSIZE: more than 1024 parts, or as udsock_send.
-/// Others: as udsock_send.
+/// -EMSGSIZE: more than 1024 parts, or as of udsock_send.
+/// Others: as of udsock_send.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_sendv(
     s: udsock_t,
@@ -148,18 +151,18 @@ pub unsafe extern "C" fn udsock_sendv(
 ) -> i64 {
     guard(|| {
         // SAFETY: the caller passes `parts_count` parts.
-        let buffers = unsafe { argument::parts(parts, parts_count) }?;
+        let buffers = unsafe { buffers(parts, parts_count) }?;
         let mut wait = Wait::new(argument::timeout(timeout_ms)?);
         handles::get(s)?.send(buffers, None, &mut wait).map(count)
     })
 }
 
-/// Receives into many parts, which are filled in turn. Else as udsock_recv.
+/// Receives into many parts, and fills them in turn. Otherwise as udsock_recv.
 ///
 /// Returns how many bytes came.
 ///
-/// -EMSGSIZE: more than 1024 parts, or as udsock_recv.
-/// Others: as udsock_recv.
+/// -EMSGSIZE: more than 1024 parts, or as of udsock_recv.
+/// Others: as of udsock_recv.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_recvv(
     s: udsock_t,
@@ -169,7 +172,7 @@ pub unsafe extern "C" fn udsock_recvv(
 ) -> i64 {
     guard(|| {
         // SAFETY: the caller passes `parts_count` parts.
-        let buffers = unsafe { argument::parts(parts, parts_count) }?;
+        let buffers = unsafe { buffers(parts, parts_count) }?;
         if buffers.iter().all(|buffer| buffer.size() == 0) {
             return Err(Error::INVALID);
         }
@@ -178,17 +181,17 @@ pub unsafe extern "C" fn udsock_recvv(
     })
 }
 
-/// Sends a datagram to an address. The socket need not be connected. If the receiver's
-/// queue is full this waits, with pauses that grow: the kernel tells nobody when there is
-/// room again.
+/// Sends a datagram to an address. The socket need not be connected. If the receiver's queue is
+/// full the call waits, with pauses that grow: the kernel does not tell when there is room
+/// again.
 ///
-/// Returns how many bytes went.
+/// Returns how many bytes were sent.
 ///
-/// -ENOENT, -ECONNREFUSED, -EACCES, -EPROTOTYPE: as udsock_connect.
-/// -EPERM: the receiver is connected to another socket, or a sandbox keeps this process from
-/// it (Landlock: abstract names beyond its scope).
+/// -ENOENT, -ECONNREFUSED, -EACCES, -EPROTOTYPE: as of udsock_connect.
+/// -EPERM: the receiver is connected to another socket, or a sandbox keeps this process from it
+/// (Landlock: abstract names beyond its scope).
 /// -EOPNOTSUPP: not a datagram socket.
-/// Others: as udsock_send.
+/// Others: as of udsock_send.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_send_to(
     s: udsock_t,
@@ -208,16 +211,15 @@ pub unsafe extern "C" fn udsock_send_to(
     })
 }
 
-/// Receives, and says who sent it. The address is text, and empty if the sender has no name
-/// (it can't be answered), and on streams. `address` may be NULL if it is not wanted; else
-/// UDSOCK_ADDRESS_SIZE bytes are always enough. Else as udsock_recv.
+/// Receives, and tells who sent it. The address is text. It is empty if the sender has no name
+/// (nobody can answer it), and on streams. `address` may be NULL if it is not wanted;
+/// UDSOCK_ADDRESS_SIZE bytes are always enough. Otherwise as udsock_recv.
 ///
 /// Returns how many bytes came.
 ///
 /// -ERANGE: `address_size` is too small; the message stays in the queue.
-/// -EMSGSIZE: as udsock_recv; who sent it is not told then (udsock_recv_message tells
-/// both).
-/// Others: as udsock_recv.
+/// -EMSGSIZE: as of udsock_recv; the sender is not told then (udsock_recv_message tells both).
+/// Others: as of udsock_recv.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_recv_from(
     s: udsock_t,
@@ -236,9 +238,9 @@ pub unsafe extern "C" fn udsock_recv_from(
             return socket.receive(&[buffer], &mut wait).map(count);
         };
         let mut from = SocketName::EMPTY;
-        if room.size() <= address::NAME_TEXT_MAX {
+        if room.size() <= name_text::NAME_TEXT_MAX {
             socket.next_sender(&mut from, &mut wait)?;
-            if address::text_of(&from).count_bytes() >= room.size() {
+            if name_text::text_of(&from).count_bytes() >= room.size() {
                 return Err(Error::OUT_OF_RANGE);
             }
         }
@@ -246,9 +248,37 @@ pub unsafe extern "C" fn udsock_recv_from(
         // Another thread may have taken the message that was looked at: this one came
         // instead, and must not be lost.
         // SAFETY: the caller passes room for `address_size` bytes.
-        unsafe { room.write_or_empty(&address::text_of(&from)) }?;
+        unsafe { room.write_or_empty(&name_text::text_of(&from)) }?;
         Ok(count(received))
     })
 }
 
-const _: () = assert!(address::NAME_TEXT_MAX < UDSOCK_ADDRESS_SIZE);
+const _: () = assert!(name_text::NAME_TEXT_MAX < UDSOCK_ADDRESS_SIZE);
+
+/// As many parts as the kernel takes in one call (UIO_MAXIOV).
+const MOST_PARTS: usize = 1024;
+
+/// An array of parts whose sizes together are a length.
+unsafe fn buffers<'a>(parts: *const udsock_part, count: usize) -> Result<&'a [Buffer<'a>]> {
+    if count == 0 {
+        return Ok(&[]);
+    }
+    if count > MOST_PARTS {
+        return Err(Error::MESSAGE_SIZE);
+    }
+    if parts.is_null() || !parts.is_aligned() {
+        return Err(Error::INVALID);
+    }
+    // SAFETY: the caller passes `count` parts, which are laid out as buffers are
+    // (asserted beside it), and leaves them alone during the call.
+    let buffers = unsafe { std::slice::from_raw_parts(parts.cast::<Buffer<'a>>(), count) };
+    let mut total = 0_isize;
+    for buffer in buffers {
+        if buffer.is_null() && buffer.size() != 0 {
+            return Err(Error::INVALID);
+        }
+        let size = isize::try_from(buffer.size()).map_err(|_| Error::INVALID)?;
+        total = total.checked_add(size).ok_or(Error::INVALID)?;
+    }
+    Ok(buffers)
+}

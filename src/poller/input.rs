@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::member::{Manner, Member, Role};
 use super::{Event, EventKind, Poller, Report, Round, State};
-use crate::address::{self, NameText};
 use crate::error::{Error, Result};
 use crate::handles;
 use crate::kind::Kind;
+use crate::log::Note;
+use crate::name_text::{self, NameText};
 use crate::socket::Socket;
 use crate::sys::{self, SocketName};
 use crate::wait;
@@ -35,8 +36,14 @@ impl Poller {
                 state.members.make_room(client)?;
                 Ok(state.closing.try_reserve(1)?)
             };
-            let result = match handles::accept_once(server, prepare) {
-                Ok(None) => continue,
+            let mut refused = None;
+            let result = match handles::accept_once(server, prepare, &mut refused) {
+                Ok(None) => {
+                    state.counts.refused += 1;
+                    let note = refused.map(|client| Note { handle, ..Note::refused(client) });
+                    note.into_iter().for_each(|note| state.notes.push(note));
+                    continue;
+                }
                 Ok(Some(client)) => self.welcome(state, handle, client, round),
                 Err(error) => Err(error),
             };
@@ -52,7 +59,7 @@ impl Poller {
                 }
                 // It is ready still.
                 Err(Error::INTERRUPTED) => break,
-                Err(error) if is_scarcity(error) => {
+                Err(error) if error.is_scarcity() => {
                     self.starve(state, server, handle, error, round);
                     break;
                 }
@@ -85,7 +92,10 @@ impl Poller {
             self.watch(state, member, &socket)
         });
         match result {
-            Ok(()) => round.report(Event::new(EventKind::Accepted, client, token)),
+            Ok(()) => {
+                state.counts.accepted += 1;
+                round.report(Event::new(EventKind::Accepted, client, token));
+            }
             Err(_) => state.closing.push(client),
         }
         result
@@ -169,6 +179,7 @@ impl Poller {
     ) -> Result<()> {
         let room = round.rest().first(self.limits.receive);
         let size = socket.receive_now(&[room], None, false)?;
+        state.counts.received.add(1, size);
         let token = state.members.get_mut(handle).map_or(0, |member| member.token);
         let data = round.take(size);
         round.report(Event { data, ..Event::new(EventKind::Received, handle, token) });
@@ -187,7 +198,8 @@ impl Poller {
         let mut from = SocketName::EMPTY;
         let wanted = (socket.kind() == Kind::Datagram).then_some(&mut from);
         let size = socket.receive_now(&[round.rest()], wanted, shut)?;
-        let address = address::text_of(&from);
+        state.counts.received.add(1, size);
+        let address = name_text::text_of(&from);
         let token = state.members.get_mut(handle).map_or(0, |member| member.token);
         let mut event = Event::new(EventKind::Received, handle, token);
         let fits = size.min(round.rest().size());
@@ -282,17 +294,5 @@ fn next_fits(
     }
     let mut from = SocketName::EMPTY;
     let size = socket.peek_now(is_datagram.then_some(&mut from), shut)?;
-    Ok(size + address::text_of(&from).room() <= room)
-}
-
-/// There is not enough of something at present.
-fn is_scarcity(error: Error) -> bool {
-    matches!(
-        error,
-        Error::TOO_MANY_HANDLES
-            | Error::TOO_MANY_FILES
-            | Error::NO_MEMORY
-            | Error::NO_BUFFERS
-            | Error::NO_SPACE
-    )
+    Ok(size + name_text::text_of(&from).room() <= room)
 }

@@ -6,6 +6,7 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use crate::address::Destination;
+use crate::counters::Traffic;
 use crate::error::{Error, Result};
 use crate::sys::{self, Buffer, SocketName};
 
@@ -16,6 +17,8 @@ pub(super) struct Kept {
     queue: Queue,
     /// How much memory it takes.
     size: usize,
+    /// How many bytes wait for their way out.
+    bytes: usize,
     /// The kernel had no memory for it, and does not tell when it has.
     is_starved: bool,
     /// Until the next attempt, where the kernel does not say when there is room.
@@ -35,6 +38,17 @@ struct Message {
     to: Option<Destination>,
 }
 
+/// What has become of what was kept.
+#[derive(Default)]
+pub(super) struct Flushed {
+    pub(super) sent: Traffic,
+    /// Messages that went nowhere.
+    pub(super) dropped: u64,
+    dropped_bytes: usize,
+    /// Why the last one did.
+    pub(super) error: Option<Error>,
+}
+
 impl Message {
     fn name(&self) -> Option<&SocketName> {
         self.to.as_ref().map(AsRef::as_ref)
@@ -51,7 +65,12 @@ impl Kept {
     }
 
     fn new(queue: Queue) -> Self {
-        Self { queue, size: 0, is_starved: false, pause: FIRST_PAUSE, is_pausing: false }
+        Self { queue, size: 0, bytes: 0, is_starved: false, pause: FIRST_PAUSE, is_pausing: false }
+    }
+
+    /// How many bytes wait for their way out.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -100,6 +119,7 @@ impl Kept {
     }
 
     pub(super) fn push(&mut self, data: Buffer<'_>, to: Option<Destination>) -> Result<()> {
+        let added = data.size();
         match &mut self.queue {
             Queue::Bytes(bytes) => {
                 bytes.try_reserve(data.size())?;
@@ -116,21 +136,28 @@ impl Kept {
                 messages.push_back(message);
             }
         }
+        self.bytes += added;
         Ok(())
     }
 
     /// Sends what can be sent. What fails can fail for all (a connection's), or for one
-    /// receiver, whose message is then dropped as if it had got there too late.
-    pub(super) fn flush(&mut self, fd: BorrowedFd<'_>, is_connection: bool) -> Result<()> {
+    /// receiver, whose message is then dropped as if it had got there too late, and counted.
+    pub(super) fn flush(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        is_connection: bool,
+        flushed: &mut Flushed,
+    ) -> Result<()> {
         let before = self.size;
         let result = match &mut self.queue {
-            Queue::Bytes(bytes) => flush_bytes(bytes, fd),
-            Queue::Messages(messages) => flush_messages(messages, fd, is_connection),
+            Queue::Bytes(bytes) => flush_bytes(bytes, fd, flushed),
+            Queue::Messages(messages) => flush_messages(messages, fd, is_connection, flushed),
         };
         self.size = match &self.queue {
             Queue::Bytes(bytes) => bytes.len(),
             Queue::Messages(messages) => messages.iter().map(Message::size).sum(),
         };
+        self.bytes -= flushed.sent.bytes as usize + flushed.dropped_bytes;
         if self.size < before {
             self.pause = FIRST_PAUSE;
         }
@@ -184,11 +211,14 @@ fn is_passing(error: Error) -> bool {
     matches!(error, Error::NO_BUFFERS | Error::NO_MEMORY | Error::INTERRUPTED)
 }
 
-fn flush_bytes(bytes: &mut VecDeque<u8>, fd: BorrowedFd<'_>) -> Result<()> {
+fn flush_bytes(bytes: &mut VecDeque<u8>, fd: BorrowedFd<'_>, flushed: &mut Flushed) -> Result<()> {
     while !bytes.is_empty() {
         let (front, back) = bytes.as_slices();
         match sys::send(fd, &[Buffer::of(front), Buffer::of(back)], None) {
-            Ok(size) => drop(bytes.drain(..size)),
+            Ok(size) => {
+                flushed.sent.add(1, size);
+                drop(bytes.drain(..size));
+            }
             Err(Error::WOULD_BLOCK) => return Ok(()),
             Err(error) => return Err(error),
         }
@@ -200,6 +230,7 @@ fn flush_messages(
     messages: &mut VecDeque<Message>,
     fd: BorrowedFd<'_>,
     is_connection: bool,
+    flushed: &mut Flushed,
 ) -> Result<()> {
     let mut full: Vec<SocketName> = Vec::new();
     let mut result = Ok(());
@@ -222,7 +253,16 @@ fn flush_messages(
                 (result, stopped) = (Err(error), true);
                 true
             }
-            _ => false,
+            Err(error) => {
+                flushed.dropped += 1;
+                flushed.dropped_bytes += message.bytes.len();
+                flushed.error = Some(error);
+                false
+            }
+            Ok(size) => {
+                flushed.sent.add(1, size);
+                false
+            }
         }
     });
     result

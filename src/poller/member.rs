@@ -53,6 +53,8 @@ pub(super) struct Member {
     pub(super) token: u64,
     /// What has been taken for sending and is not out yet.
     pub(super) kept: Option<Box<Kept>>,
+    /// How many bytes of that the poller's count has.
+    pub(super) counted: usize,
     /// What the kernel has been asked to tell.
     pub(super) watched: u32,
     /// While items are sent: its turn's number, counted from 1.
@@ -77,6 +79,7 @@ impl Member {
         socket: 0,
         token: 0,
         kept: None,
+        counted: 0,
         watched: 0,
         turn: 0,
         role: Role::Connection,
@@ -173,10 +176,5 @@ impl Members {
     /// The handle of who is there; 0: nobody.
     pub(super) fn in_slot(&self, slot: usize) -> i64 {
         self.0[slot].socket
-    }
-
-    /// The handle of each.
-    pub(super) fn sockets(&self) -> impl Iterator<Item = i64> {
-        self.0.iter().map(|member| member.socket).filter(|&socket| socket != 0)
     }
 }

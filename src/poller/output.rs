@@ -1,34 +1,17 @@
 //! What goes out: answers for many sockets, in as few system calls as they need.
 
 use super::input::STARVED_PAUSE;
+use super::items::{Items, Taken};
+use super::kept::Flushed;
 use super::member::{Member, Role, Then};
 use super::sender::Sender;
-use super::turns::{Chain, Taken};
+use super::turns::Chain;
 use super::{Event, EventKind, Poller, Report, Round, State};
-use crate::address::Destination;
 use crate::error::Result;
 use crate::handles;
 use crate::kind::Kind;
+use crate::log::{Event as LogEvent, Note};
 use crate::socket::{Side, Socket};
-use crate::sys::Buffer;
-
-/// What is to be sent through one socket.
-pub(crate) struct Item<'a> {
-    pub(crate) data: Buffer<'a>,
-    /// `None`: where the socket is connected to.
-    pub(crate) to: Option<Destination>,
-    pub(crate) then: Then,
-    /// Whether it is kept if it finds no room.
-    pub(crate) keeps: bool,
-}
-
-/// The caller's items.
-pub(crate) trait Items<'a> {
-    fn count(&self) -> usize;
-    fn socket(&self, index: usize) -> i64;
-    fn item(&self, index: usize) -> Result<Item<'a>>;
-    fn settle(&mut self, index: usize, result: Result<usize>);
-}
 
 impl Poller {
     /// Sends or keeps: how many items were taken.
@@ -62,11 +45,12 @@ impl Poller {
         mut chain: Chain<'_>,
         taken: &mut Taken<'_, impl Items<'a>>,
     ) {
-        let State { members, spare, .. } = state;
+        let State { members, spare, counts, .. } = state;
         let Some(member) = members.get_mut(handle) else {
             return;
         };
-        let mut sender = Sender { member, socket, spare, limits: self.limits, refusal: None };
+        let limits = self.limits;
+        let mut sender = Sender { member, socket, spare, counts, limits, refusal: None };
         match socket.kind() {
             Kind::Stream => sender.send_bytes(&mut chain, taken),
             Kind::Datagram | Kind::Seqpacket => sender.send_messages(&mut chain, taken),
@@ -76,11 +60,18 @@ impl Poller {
 
     /// What has not gone is seen to; what was to happen when all has gone happens.
     pub(super) fn after_sending(&self, state: &mut State, handle: i64, socket: &Socket) {
-        let Some(member) = state.members.get_mut(handle) else {
+        let State { members, counts, .. } = state;
+        let Some(member) = members.get_mut(handle) else {
             return;
         };
         if member.kept.as_ref().is_some_and(|kept| kept.is_empty()) {
             member.kept = None;
+        }
+        let bytes = member.kept.as_ref().map_or(0, |kept| kept.bytes());
+        if bytes != member.counted {
+            counts.kept.change(member.counted, bytes);
+            socket.counters().set_kept(bytes);
+            member.counted = bytes;
         }
         let is_watched = self.follow(member, socket.fd()).is_ok();
         match &mut member.kept {
@@ -140,7 +131,21 @@ impl Poller {
         let Some(kept) = &mut member.kept else {
             return;
         };
-        if kept.flush(socket.fd(), member.role == Role::Connection).is_err() {
+        let mut flushed = Flushed::default();
+        let result = kept.flush(socket.fd(), member.role == Role::Connection, &mut flushed);
+        let Flushed { sent, dropped, error, .. } = flushed;
+        state.counts.sent.add(sent.messages as usize, sent.bytes as usize);
+        socket.counters().sent.add(sent.messages as usize, sent.bytes as usize);
+        if dropped > 0 {
+            state.counts.dropped += dropped;
+            socket.counters().count_dropped(dropped);
+            let event = LogEvent::DatagramDropped;
+            state.notes.push(Note { handle, count: dropped, error, ..Note::of(event) });
+        }
+        if let Err(error) = result {
+            let count = kept.bytes() as u64;
+            let note = Note { handle, count, ..Note::failed(LogEvent::UnsentDropped, error) };
+            state.notes.push(note);
             member.kept = None;
             // If the program wants to know: what came before is told first, and then this, even
             // if the end has been.

@@ -1,10 +1,11 @@
 //! One socket's turn to send.
 
 use super::Limits;
+use super::items::{Item, Items, Taken};
 use super::kept::{Kept, Spare};
 use super::member::{Member, Role, Then};
-use super::output::{Item, Items};
-use super::turns::{Chain, Taken};
+use super::turns::Chain;
+use crate::counters::Counts;
 use crate::error::{Error, Result};
 use crate::kind::Kind;
 use crate::socket::{Side, Socket};
@@ -18,6 +19,7 @@ pub(super) struct Sender<'b> {
     pub(super) member: &'b mut Member,
     pub(super) socket: &'b Socket,
     pub(super) spare: &'b mut Spare,
+    pub(super) counts: &'b mut Counts,
     pub(super) limits: Limits,
     /// An item was refused; nothing may overtake it.
     pub(super) refusal: Option<Error>,
@@ -104,7 +106,8 @@ impl Sender<'_> {
             true => Ok(0),
             // What has gone can't be taken back, so there must be room for the rest.
             false => match self.spare.make_room(kept) {
-                Ok(()) => sys::send(self.socket.fd(), parts, None),
+                Ok(()) => sys::send(self.socket.fd(), parts, None)
+                    .inspect(|&size| self.count_sent(1, size)),
                 Err(error) => {
                     self.refuse(error);
                     Err(error)
@@ -170,6 +173,12 @@ impl Sender<'_> {
             taken.settle(index, Ok(0));
         }
         closes
+    }
+
+    #[inline(always)]
+    fn count_sent(&mut self, messages: usize, bytes: usize) {
+        self.counts.sent.add(messages, bytes);
+        self.socket.counters().sent.add(messages, bytes);
     }
 
     /// Whether anything can follow what was sent before.
@@ -258,6 +267,7 @@ impl Sender<'_> {
         let to = item.to.as_ref().map(AsRef::as_ref);
         match self.socket.sent(sys::send(self.socket.fd(), &[item.data], to)) {
             Ok(size) => {
+                self.count_sent(1, size);
                 self.member.then = item.then;
                 Ok(size)
             }
@@ -313,6 +323,7 @@ impl Sender<'_> {
             let mut sizes = [0; sys::BATCH];
             match self.send_some(&batch[done..], &mut sizes) {
                 Ok(count) => {
+                    self.count_sent(count, sizes[..count].iter().sum());
                     for (place, size) in batch[done..][..count].iter().zip(&sizes) {
                         if let Some((index, item)) = place {
                             self.member.then = item.then;

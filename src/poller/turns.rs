@@ -1,7 +1,7 @@
 //! Items for many sockets, in any order: each socket's together.
 
 use super::State;
-use super::output::Items;
+use super::items::{Items, Taken};
 use crate::error::{Error, Result};
 use crate::handles;
 
@@ -79,18 +79,5 @@ impl Iterator for Chain<'_> {
         let index = self.peek()?;
         self.at = self.next[index];
         Some(index)
-    }
-}
-
-/// The fates of all items.
-pub(super) struct Taken<'b, I> {
-    pub(super) items: &'b mut I,
-    pub(super) count: usize,
-}
-
-impl<'a, I: Items<'a>> Taken<'_, I> {
-    pub(super) fn settle(&mut self, index: usize, result: Result<usize>) {
-        self.count += usize::from(result.is_ok());
-        self.items.settle(index, result);
     }
 }

@@ -143,6 +143,13 @@ pub(crate) fn rename_at(directory: BorrowedFd<'_>, from: &CStr, to: &CStr) -> Re
     check(unsafe { libc::renameat(fd, from.as_ptr(), fd, to.as_ptr()) }).map(drop)
 }
 
+/// Another name for the same file, never over what is there. A symbolic link is not followed.
+pub(crate) fn link_at(directory: BorrowedFd<'_>, from: &CStr, to: &CStr) -> Result<()> {
+    let fd = directory.as_raw_fd();
+    // SAFETY: both names are C strings.
+    check(unsafe { libc::linkat(fd, from.as_ptr(), fd, to.as_ptr(), 0) }).map(drop)
+}
+
 /// With this mode less the umask.
 pub(crate) fn make_directory(path: &CStr, mode: u32) -> Result<()> {
     // SAFETY: the path is a C string.

@@ -6,10 +6,6 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use super::{check, own};
 use crate::error::{Error, Result};
 
-/// What getsockopt knows only in later kernels; not in the libc crate for every target.
-const SO_PEERGROUPS: i32 = 59;
-const SO_PEERPIDFD: i32 = 77;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Credentials {
     pub(crate) pid: i32,
@@ -44,7 +40,7 @@ pub(crate) const MOST_GROUPS: usize = 65_536;
 
 /// The supplementary groups, instead of what is in the list, which grows if need be.
 pub(crate) fn peer_groups(fd: BorrowedFd<'_>, groups: &mut Vec<u32>) -> Result<()> {
-    variable(fd, SO_PEERGROUPS, groups)
+    variable(fd, libc::SO_PEERGROUPS, groups)
 }
 
 /// The label of a Linux security module, as bytes, perhaps with a NUL.
@@ -103,7 +99,7 @@ pub(crate) fn peer_pidfd(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
         libc::getsockopt(
             fd.as_raw_fd(),
             libc::SOL_SOCKET,
-            SO_PEERPIDFD,
+            libc::SO_PEERPIDFD,
             (&raw mut pidfd).cast(),
             &raw mut size,
         )

@@ -1,6 +1,7 @@
 //! A socket's name as the kernel knows it.
 
 use std::ffi::c_int;
+use std::fmt;
 use std::mem::size_of;
 
 use super::check;
@@ -78,6 +79,14 @@ impl SocketName {
 impl PartialEq for SocketName {
     fn eq(&self, other: &Self) -> bool {
         self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for SocketName {}
+
+impl fmt::Debug for SocketName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.bytes().escape_ascii())
     }
 }
 

@@ -22,6 +22,7 @@ struct Request {
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const SHOW_NAME: u32 = 1;
 const SHOW_VFS: u32 = 2;
+const SHOW_QUEUE: u32 = 0x10;
 const SHOW_UID: u32 = 0x40;
 const ALL_STATES: u32 = u32::MAX;
 
@@ -44,7 +45,7 @@ pub(crate) fn unix_diag(mut visit: impl FnMut(&[u8]) -> Result<bool>) -> Result<
         padding: 0,
         states: ALL_STATES,
         inode: 0,
-        show: SHOW_NAME | SHOW_VFS | SHOW_UID,
+        show: SHOW_NAME | SHOW_VFS | SHOW_QUEUE | SHOW_UID,
         cookie: [u32::MAX; 2],
     };
     let size = size_of::<Request>();

@@ -3,6 +3,7 @@
 
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, transmute_copy};
+use std::ops::Deref;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 /// # Safety
 ///
 /// That has to be so.
-pub(crate) unsafe trait Pointer: Sized {}
+pub(crate) unsafe trait Pointer: Deref + Sized {}
 
 // SAFETY: a Box of a type whose size is known is a pointer to memory, or is dangling.
 unsafe impl<T> Pointer for Box<T> {}
@@ -32,11 +33,24 @@ impl<P: Pointer> OncePointer<P> {
         Self { place: AtomicPtr::new(ptr::null_mut()), owns: PhantomData }
     }
 
+    /// What it points to. The pointer itself is read by an atomic load alone: another thread may
+    /// be trying to set it.
     #[inline(always)]
-    pub(crate) fn get(&self) -> Option<&P> {
-        let is_set = !self.place.load(Ordering::Acquire).is_null();
-        // SAFETY: a P has been put there, and stays as long as this is borrowed.
-        is_set.then(|| unsafe { &*self.place.as_ptr().cast::<P>() })
+    pub(crate) fn get(&self) -> Option<&P::Target> {
+        let word = self.place.load(Ordering::Acquire);
+        // SAFETY: the word was made from a P. That stays, with what it points to, as long as
+        // this is borrowed.
+        (!word.is_null()).then(|| unsafe { &*ptr::from_ref(pointer_of::<P>(&word).deref()) })
+    }
+
+    /// One more owner of what it points to.
+    pub(crate) fn share(&self) -> Option<P>
+    where
+        P: Clone,
+    {
+        let word = self.place.load(Ordering::Acquire);
+        // SAFETY: the word was made from a P, which stays as long as this is borrowed.
+        (!word.is_null()).then(|| unsafe { pointer_of::<P>(&word) }.clone())
     }
 
     /// `Err`: another one is there already.
@@ -63,6 +77,14 @@ impl<P: Pointer> OncePointer<P> {
     }
 }
 
+/// # Safety
+///
+/// The word was made from a P that is still there.
+unsafe fn pointer_of<P: Pointer>(word: &*mut ()) -> &P {
+    // SAFETY: a P is one word, and this is it.
+    unsafe { &*ptr::from_ref(word).cast::<P>() }
+}
+
 impl<P: Pointer> Default for OncePointer<P> {
     fn default() -> Self {
         Self::new()
@@ -72,8 +94,8 @@ impl<P: Pointer> Default for OncePointer<P> {
 impl<P: Pointer + Clone> Clone for OncePointer<P> {
     fn clone(&self) -> Self {
         let copy = Self::new();
-        if let Some(pointer) = self.get() {
-            let _ = copy.set(pointer.clone());
+        if let Some(pointer) = self.share() {
+            let _ = copy.set(pointer);
         }
         copy
     }
@@ -114,7 +136,7 @@ mod tests {
                 .map(|n| {
                     scope.spawn(move || {
                         let _ = place.set(Box::new(n));
-                        **place.get().expect("it is set")
+                        *place.get().expect("it is set")
                     })
                 })
                 .collect();

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-use super::{find_in_lines, make_nameless, read_start, status_at};
+use super::{Missing, find_in_lines, make_nameless, note_missing, read_start, status_at};
 use crate::error::{Error, Result};
 use crate::text::c_string;
 
@@ -84,6 +84,7 @@ fn make_note() -> *mut AtomicU32 {
     // SAFETY: as above; there is nothing on it yet.
     if !is_heeded || unsafe { libc::madvise(page, NOTE_SIZE, libc::MADV_WIPEONFORK) } != 0 {
         unmake_note(page.cast());
+        note_missing(Missing::ForkNote);
         return NO_NOTE;
     }
     page.cast()
@@ -116,6 +117,19 @@ pub(crate) fn variable(name: &CStr) -> Result<Option<CString>> {
     }
     // SAFETY: what is found is a C string, and is copied at once.
     c_string(unsafe { CStr::from_ptr(value) }.to_bytes()).map(Some)
+}
+
+/// The same, where this process does not act for another user than who has started it (set-user-ID
+/// programs do).
+pub(crate) fn variable_of_user<T>(name: &CStr, read: impl FnOnce(&CStr) -> T) -> Option<T> {
+    // Not in the libc crate.
+    unsafe extern "C" {
+        fn secure_getenv(name: *const c_char) -> *const c_char;
+    }
+    // SAFETY: the name is a C string.
+    let value = unsafe { secure_getenv(name.as_ptr()) };
+    // SAFETY: what is found is a C string, and is read at once.
+    (!value.is_null()).then(|| read(unsafe { CStr::from_ptr(value) }))
 }
 
 /// Without the C library, whose lock another thread of the parent may have held when this

@@ -66,6 +66,22 @@ pub(crate) fn mounted_device(file: BorrowedFd<'_>) -> Option<u64> {
     })
 }
 
+/// Whether the process that forked this one has ended, as far as that can be told: a child that
+/// has made no session of its own is in its parent's, and who takes it in is in another.
+pub(crate) fn is_orphan(pid: u32) -> bool {
+    let number = |pid: u32, name: &str| {
+        let status = ShortText::new(format_args!("/proc/{pid}/status"));
+        find_in_lines(&status, |line| line.strip_prefix(name)?.split('\t').nth(1)?.parse().ok())
+    };
+    let session = |pid: u32| number(pid, "NSsid:");
+    // 0: a process that this PID namespace does not see.
+    let Some(parent) = number(pid, "PPid:").filter(|&parent| parent != 0) else { return false };
+    match (session(pid), session(parent)) {
+        (Some(own), Some(other)) => own != pid && own != other,
+        _ => false,
+    }
+}
+
 /// Where a symbolic link leads, as far as there is room.
 pub(crate) fn read_link<'a>(path: &CStr, room: &'a mut [u8]) -> Result<&'a [u8]> {
     // SAFETY: the path is a C string, and the room of this size.

@@ -18,6 +18,12 @@ pub(crate) fn thread_number() -> usize {
     unsafe { libc::pthread_self() as usize / PAGE }
 }
 
+/// Tells the calling thread from all others of the machine, as long as it lives.
+pub(crate) fn thread_id() -> u32 {
+    // SAFETY: no pointers. (By its number: older C libraries have no name for it.)
+    unsafe { libc::syscall(libc::SYS_gettid) as u32 }
+}
+
 /// From now on pthread_cancel(3) does not end the calling thread. What is to be handed to
 /// [`let_cancel`].
 #[inline(always)]

@@ -5,7 +5,7 @@ use std::ptr;
 
 use udsock::abi::poller::*;
 
-use crate::support::*;
+use support::*;
 
 fn options() -> udsock_poller_options {
     let size = size_of::<udsock_poller_options>() as u32;

@@ -20,6 +20,8 @@ pub fn of(header: &Path) -> String {
     words
         .join(" ")
         .split(';')
+        // A type of functions is none.
+        .filter(|declaration| !declaration.contains("(*"))
         .filter_map(|declaration| {
             let (call, arguments) = declaration.strip_suffix(')')?.split_once('(')?;
             let (result, name) = field(call);

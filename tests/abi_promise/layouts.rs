@@ -40,6 +40,16 @@ fn printer(header: &Path) -> String {
                 prints.push(format!("TYPE({name}, \"struct\")"));
                 within = Some(name);
             }
+            ["typedef", .., last] if line.contains("(*") && last.ends_with(");") => {
+                let (result, rest) = line.split_once("(*").expect("it is a function's");
+                let (alias, arguments) = rest.split_once(')').expect("it is a function's");
+                let of = format!(
+                    "{}(*){}",
+                    &result["typedef ".len()..],
+                    &arguments[..arguments.len() - 1]
+                );
+                prints.push(format!("TYPE({alias}, \"{of}\")"));
+            }
             ["typedef", .., alias] => {
                 let alias = alias.trim_end_matches(';');
                 let of = words[1..words.len() - 1].join(" ");

@@ -9,7 +9,7 @@ use std::{env, fs, io};
 
 use crate::peer::Peer;
 use crate::process::{in_child, in_fork};
-use crate::support::*;
+use support::*;
 
 /// Where the descriptors begin.
 pub const FIRST: i32 = 3;

@@ -3,8 +3,8 @@
 use std::ptr;
 
 use crate::launch::{activate, passing};
-use crate::support::*;
 use crate::{activated, name, servers};
+use support::*;
 
 fn are_called(names: &'static str, expected: [&'static str; 3]) {
     let starts =

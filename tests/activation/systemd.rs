@@ -2,8 +2,8 @@
 
 use crate::launch::activate_by_systemd;
 use crate::peer::GUARD_MS;
-use crate::support::*;
 use crate::{activated, name};
+use support::*;
 
 /// Connects once the socket is there.
 fn call(kind: u32, address: &str) -> Sock {

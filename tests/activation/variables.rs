@@ -3,8 +3,8 @@
 use std::os::fd::OwnedFd;
 
 use crate::launch::{FIRST, Start, activate, passing, variables};
-use crate::support::*;
 use crate::{close_on_exec, nothing_is_activated, servers, serves, try_activated};
+use support::*;
 
 /// The program is started with one server and each of these values in turn.
 fn each(

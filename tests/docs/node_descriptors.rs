@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crate::node_binding;
 use crate::page::Page;
 use crate::running::{HANG, Running};
-use crate::support::{has, lacks};
 use crate::{has_all, until};
+use support::{has, lacks};
 
 const TEST: &str = "node_descriptors";
 

@@ -14,7 +14,7 @@ use std::process::Command;
 use crate::bindings::over_checkout;
 use crate::c_library;
 use crate::running::Running;
-use crate::support::Dir;
+use support::Dir;
 
 /// What a reader of the pages compiles with.
 const FLAGS: [&str; 6] = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-s"];

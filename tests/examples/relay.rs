@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::c_library;
 use crate::running::{HANG, Running};
-use crate::support::*;
+use support::*;
 
 /// More than is on its way at once: two sockets' buffers, and what the relay keeps.
 const MUCH: usize = 8_000_000;

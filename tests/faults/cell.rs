@@ -12,7 +12,7 @@ use std::{fs, thread};
 
 use crate::c_library;
 use crate::strace::{self, Fault, SystemCall, Traced};
-use crate::support::{Dir, name_of};
+use support::{Dir, name_of};
 
 #[derive(Clone)]
 pub struct Scenario {

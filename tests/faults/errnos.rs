@@ -34,7 +34,10 @@ const ERRNOS: &[(&str, &str, &[&str])] = &[
     ("getpeername", "", &["ENOBUFS", "EACCES"]),
     ("getsockname", "", &["ENOBUFS", "EACCES"]),
     ("getsockopt", "", &["ENOMEM", "ENOPROTOOPT", "EACCES"]),
+    ("inotify_add_watch", "", &["EACCES", "ENOMEM", "ENOSPC"]),
+    ("inotify_init1", "", &["EMFILE", "ENFILE", "ENOMEM"]),
     ("ioctl", "", &["EPERM", "EACCES"]),
+    ("linkat", "", &["EACCES", "EPERM", "EMLINK", "ENOSPC", "EROFS", "EIO"]),
     ("listen", "", &["EADDRINUSE", "ENOMEM", "EACCES"]),
     ("lseek", "", &["EIO"]),
     ("lstat", "", &["ENOMEM", "EACCES"]),
@@ -51,6 +54,7 @@ const ERRNOS: &[(&str, &str, &[&str])] = &[
     ("pread64", "", &["EIO"]),
     // Of an eventfd or a timer, that another thread has read first.
     ("read", ", 8) ", &["EAGAIN"]),
+    ("read", ", 1024) ", &["EAGAIN", "EINTR"]),
     ("read", "", &["EIO", "EINTR"]),
     ("readlink", "", &["EACCES", "ENOMEM"]),
     ("readlinkat", "", &["EACCES", "ENOMEM"]),

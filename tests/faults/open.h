@@ -59,6 +59,12 @@ static void prepare_stale_datagram(void) {
 
 static void prepare_replace(void) { opening.options.flags = UDSOCK_REPLACE; }
 
+static void prepare_restore(void) { opening.options.flags = UDSOCK_RESTORE_FILE; }
+
+static void prepare_replace_restore(void) {
+    opening.options.flags = UDSOCK_REPLACE | UDSOCK_RESTORE_FILE;
+}
+
 static void prepare_replace_stale(void) {
     leave_stale_file();
     prepare_replace();
@@ -130,6 +136,25 @@ static int64_t listen_at_last(udsock_error *err) {
     return udsock_listen(it.server, 0);
 }
 
+static void prepare_lost(void) {
+    prepare_restore();
+    it.server = udsock_open_server(opening.kind, it.path, &opening.options, NULL);
+    must(it.server > 0, "open server");
+    must(unlink(it.path) == 0, it.path);
+}
+
+/* 0 is an answer, too: it can't be had back, and nothing of it is left. */
+static int64_t ask_for_the_path(udsock_error *err) {
+    (void)err;
+    if (udsock_accept(it.server, 0, NULL) > 0) wrong("nobody has connected");
+    return udsock_get_option(it.server, UDSOCK_OPTION_OWNS_FILE);
+}
+
+static void check_restored(int64_t result) {
+    if (result == 1) check_server(result);
+    if (result == 1 && udsock_get_option(it.server, UDSOCK_OPTION_RESTORED) != 1) wrong("count");
+}
+
 static int64_t close_server(udsock_error *err) {
     (void)err;
     const udsock_t server = it.server;
@@ -185,6 +210,9 @@ static const struct scenario OPENINGS[] = {
     OPENING("owner-only", prepare_owner_only),
     OPENING("replace-owner", prepare_replace_owner),
     OPENING("parents", prepare_parents),
+    OPENING("restore", prepare_restore),
+    OPENING("replace-restore", prepare_replace_restore),
+    { "restored", prepare_lost, ask_for_the_path, check_restored, NULL, 1, { 0 } },
     { "occupied", NULL, open_server, NULL, "open server", -EADDRINUSE, PATH_CODES },
     { "no-reclaim", prepare_no_reclaim, open_server, NULL, "open server", -EADDRINUSE,
       PATH_CODES },

@@ -56,7 +56,7 @@ static void check_rule(int64_t result) {
 
 static int64_t get_options(udsock_error *err) {
     (void)err;
-    for (uint32_t option = UDSOCK_OPTION_KIND; option <= UDSOCK_OPTION_RECEIVE_PIDFD; option++) {
+    for (uint32_t option = UDSOCK_OPTION_KIND; option <= UDSOCK_OPTION_RESTORED; option++) {
         const int64_t value = udsock_get_option(it.peer, option);
         if (value < 0) return value;
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::process::{Command, Output};
 
 use crate::errnos;
-use crate::support::{has, skip};
+use support::{has, skip};
 
 #[derive(Clone)]
 pub struct SystemCall {

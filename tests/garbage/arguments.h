@@ -221,6 +221,7 @@ static void *sized(thread *t, const void *whole, size_t whole_size, size_t point
 static udsock_bind_options *any_bind_options(thread *t) {
     static const uint32_t FLAGS[] = {
         0, 0, UDSOCK_REPLACE, UDSOCK_NO_RECLAIM, UDSOCK_KEEP_FILE, UDSOCK_MAKE_PARENTS,
+        UDSOCK_RESTORE_FILE, UDSOCK_REPLACE | UDSOCK_RESTORE_FILE,
     };
     static const char *const NAMES[] = { "root", "0", "4294967295", "", "nobody of this name" };
     static const uint32_t MODES[] = { 0, 0, 0, 0600, 0666, 0777, 07777, 010000 };

@@ -80,6 +80,8 @@ static const allowed ALLOWED[] = {
     { "inspect", { -EINVAL, -E2BIG, -EOPNOTSUPP, PATH_CODES } },
     { "cleanup", { 0 } },
     { "cleanup_on_signal", { -EINVAL } },
+    { "get_counters", { -EBADF, -EINVAL, -E2BIG, UDSOCK_CLOSED } },
+    { "set_log", { -EINVAL, -EBUSY } },
     { "poller_create", { -EINVAL, -E2BIG } },
     { "poller_add", { POLLER_CODES, -ENOTSOCK, -EBUSY } },
     { "poller_remove", { POLLER_CODES, -ENOTSOCK, -ENOENT } },

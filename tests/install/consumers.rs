@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::c_library::source;
 use crate::contents::dynamic;
 use crate::prefix::{Prefix, installed, installed_below, run};
-use crate::support::*;
+use support::*;
 
 fn has_all(test: &str, programs: &[&str]) -> bool {
     programs.iter().all(|program| has(test, program))

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::c_library;
 use crate::prefix::{files, installed, installed_below, run, uninstall_below};
-use crate::support::*;
+use support::*;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 

@@ -2,18 +2,7 @@
 //! own. Programs are built there and run there with nothing of the checkout in sight, and
 //! what was installed can be removed.
 
-#[path = "../support/mod.rs"]
-mod support;
-
-#[path = "../support/c_library.rs"]
-mod c_library;
-#[path = "../support/node_binding.rs"]
-mod node_binding;
-#[path = "../strangers/peer.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod peer;
-#[path = "../support/readme.rs"]
-mod readme;
+use support::{c_library, node_binding, peer, readme};
 
 mod consumers;
 mod contents;

@@ -8,7 +8,7 @@ use std::{env, fs};
 
 use crate::c_library;
 use crate::readme;
-use crate::support::*;
+use support::*;
 
 pub struct Prefix {
     pub path: PathBuf,

@@ -7,8 +7,8 @@ use std::process::Command;
 use crate::peer::Peer;
 use crate::prefix::{Prefix, installed, run};
 use crate::readme;
-use crate::support::*;
 use crate::{c_library, node_binding};
+use support::*;
 
 /// It serves, and all it has of ours in its memory is what is installed.
 fn serves(prefix: &Prefix, command: &mut Command, address: &str) {

@@ -6,7 +6,7 @@ use std::{mem, ptr};
 use crate::raw::answer;
 
 pub const SO_INQ: i32 = 84;
-pub const SO_PASSPIDFD: i32 = 76;
+pub use libc::SO_PASSPIDFD;
 pub const SCM_PIDFD: i32 = 4;
 
 /// Room for everything that can come.

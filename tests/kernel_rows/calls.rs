@@ -3,7 +3,7 @@
 
 use std::ptr;
 
-use crate::support::*;
+use support::*;
 
 pub fn sendv(socket: &Sock, parts: &[&[u8]], timeout_ms: i32) -> i64 {
     let parts: Vec<_> = parts

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::process::{LONG, asleep};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 #[test]
 fn row_15_nobody_behind_the_path() {

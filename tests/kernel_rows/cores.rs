@@ -4,7 +4,7 @@ use std::{env, fs};
 
 use crate::process::{LONG, in_child, is_root};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 const PATTERN: &str = "/proc/sys/kernel/core_pattern";
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::calls::{RECEIVES, SENDS, recv_batch, send_batch};
 use crate::process::{LONG, asleep, in_child, in_fork};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 #[test]
 fn row_30_no_send_raises_sigpipe() {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::calls::{RECEIVES, SENDS, recv_batch, send_batch};
 use crate::process::{LONG, asleep, in_child, processor_time};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// How many messages wait for a receiver, at most.
 fn queue_length() -> usize {

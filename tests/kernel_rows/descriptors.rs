@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use crate::calls::{RECEIVES, recv_batch};
 use crate::process::in_child;
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// Whether nobody holds the other end of the pipe.
 fn is_alone(reading: &OwnedFd) -> bool {

@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, IntoRawFd};
 use crate::calls::{RECEIVES, SENDS, recv_batch, sendv};
 use crate::process::LONG;
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// Empty messages everywhere.
 const SEQUENCES: [&[&[u8]]; 5] =

@@ -7,7 +7,7 @@ use std::thread;
 
 use crate::process::{LONG, asleep, in_child, in_fork};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 fn inode(path: &str) -> u64 {
     fs::symlink_metadata(path).expect("it is there").ino()

@@ -12,7 +12,7 @@ use udsock::abi::inspection::*;
 use crate::mounts::{Mount, inspect, own_mounts};
 use crate::process::{LONG, in_child};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// The program that serves a file system, ended with its owner, and what it has mounted.
 struct Served {

@@ -9,7 +9,7 @@ use crate::forked::Forked;
 use crate::mounts::{Mount, connects, own_mounts};
 use crate::process::{in_child, in_fork};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// A namespace in which the numbers from 0 on are those from this one on.
 fn user_namespace(first: u32) -> Option<(OwnedFd, Forked)> {

@@ -11,7 +11,7 @@ use crate::beside::{ROOM, SCM_PIDFD, SO_PASSPIDFD, receive};
 use crate::calls::RECEIVES;
 use crate::process::{LONG, in_child, in_fork};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 #[test]
 fn row_92_a_second_bind_leaves_no_file_behind() {
@@ -198,6 +198,7 @@ fn row_96_a_seqpacket_send_that_meets_the_close() {
             let told = [(); 2].map(|()| one.send(b"x", 0));
             assert!([no(libc::EPIPE), no(libc::ECONNRESET)].contains(&told[0]), "{told:?}");
             assert_eq!(told[1], no(libc::EPIPE), "from then on");
+            assert_eq!(one.recv(0), Err(EOF), "nothing had been sent to it");
         }
     });
 }

@@ -6,7 +6,7 @@ use std::ptr;
 use crate::mounts::inspect;
 use crate::process::{LONG, in_child, in_fork};
 use crate::raw;
-use crate::support::*;
+use support::*;
 use udsock::abi::inspection::*;
 
 const SCOPE_ABSTRACT: u64 = 1;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::process::{LONG, in_child};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// Takes every descriptor that is left under a lowered limit.
 fn exhaust() -> Vec<OwnedFd> {

@@ -2,18 +2,11 @@
 //! by experiment (README.md), and what this library makes of it. Each test is named after its row.
 //! Where it is short, the kernel's trap is shown first, by raw system calls.
 
-#[path = "../support/mod.rs"]
-mod support;
-
-#[path = "../socket_files/forked.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod forked;
+use support::{forked, process, raw};
 
 mod beside;
 mod calls;
 mod diag;
-mod process;
-mod raw;
 
 mod bind;
 mod connect;

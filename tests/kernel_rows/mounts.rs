@@ -9,7 +9,7 @@ use udsock::abi::inspection::*;
 use crate::diag;
 use crate::process::{LONG, in_child, in_fork, is_root};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// Mounts of the test's own from here on; says if there can be none. Only in a child.
 pub fn own_mounts(test: &str) -> bool {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::process::{in_child, without_rights};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// A path of this length whose last component has `last` bytes. Its directories are made.
 fn path_of(start: &str, length: usize, last: usize) -> String {

@@ -9,10 +9,10 @@ use crate::beside::{ROOM, SCM_PIDFD, SO_PASSPIDFD, receive};
 use crate::forked::Forked;
 use crate::process::{LONG, in_child, in_fork};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
-const SO_PEERPIDFD: i32 = 77;
-const SO_PEERGROUPS: i32 = 59;
+use libc::SO_PEERGROUPS;
+use libc::SO_PEERPIDFD;
 
 fn unshare(flags: i32) -> bool {
     // SAFETY: no pointers.

@@ -9,7 +9,7 @@ use crate::beside::{ROOM, receive, send};
 use crate::calls::RECEIVES;
 use crate::process::{in_child, is_root};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 fn splice(from: &impl AsRawFd, to: &impl AsRawFd, size: usize) -> i64 {
     let (none, flags) = (ptr::null_mut(), libc::SPLICE_F_NONBLOCK);

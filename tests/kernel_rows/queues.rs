@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use crate::beside::{ROOM, receive};
 use crate::calls::RECEIVES;
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// Of a message of one byte, and of one of 4,096: what the kernel counts for the buffer's sake.
 const DEFAULT_BUFFER: i32 = 212_992;

@@ -7,7 +7,7 @@ use std::{io, ptr};
 use crate::calls::RECEIVES;
 use crate::process::LONG;
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 const PROVIDE_BUFFERS: u8 = 31;
 const ACCEPT: u8 = 13;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::calls::{RECEIVES, SENDS};
 use crate::process::{LONG, asleep, processor_time};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 #[test]
 fn row_20_close_wakes_every_call() {

@@ -12,7 +12,7 @@ use std::thread;
 
 use crate::process::{in_child, is_root, without_rights};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 const SOMEBODY: u32 = 4_242;
 

@@ -9,7 +9,7 @@ use udsock::abi::poller::*;
 
 use crate::process::{LONG, in_child};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// Forks a process that makes the call, stops and continues it in there, lets the call
 /// succeed, and gives what it returned: 1 or -errno.

@@ -7,7 +7,7 @@ use crate::beside::{ROOM, SCM_PIDFD, SO_INQ, SO_PASSPIDFD, receive};
 use crate::calls::RECEIVES;
 use crate::process::{LONG, asleep, in_child};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 const SO_PASSRIGHTS: i32 = 83;
 const SO_TIMESTAMP_NEW: i32 = 63;

@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use crate::calls::RECEIVES;
 use crate::process::{LONG, in_child};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// An urgent byte. Whether this kernel has them, which older ones say to a stream, too.
 fn send_urgent(test: &str, peer: &OwnedFd, byte: u8) -> bool {

@@ -8,7 +8,7 @@ use crate::bindings::over_checkout;
 use crate::c_library;
 use crate::node_binding;
 use crate::peer::{Peer, build_go, source};
-use crate::support::*;
+use support::*;
 
 pub struct Language {
     pub name: &'static str,

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::c_library;
 use crate::node_binding;
-use crate::support::*;
+use support::*;
 
 const CODE: &str = "unsigned udsock_version(void) { return 99; }\n";
 

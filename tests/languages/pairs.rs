@@ -5,7 +5,7 @@ use std::{fs, thread};
 
 use crate::languages::{Language, ours, strangers};
 use crate::peer::{GUARD_MS, Peer};
-use crate::support::*;
+use support::*;
 
 /// More than any socket buffer holds, with every byte in it.
 fn blob() -> Vec<u8> {

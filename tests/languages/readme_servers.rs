@@ -7,7 +7,7 @@ use crate::c_library;
 use crate::languages::start;
 use crate::node_binding;
 use crate::readme::{echoes, server};
-use crate::support::*;
+use support::*;
 
 fn written(dir: &Dir, name: &str, language: &str, address: &str) -> String {
     let path = dir.path(name);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::calls::*;
 use crate::pipes::Pipe;
-use crate::support::*;
+use support::*;
 
 #[test]
 fn each_message_of_a_batch_has_its_own() {

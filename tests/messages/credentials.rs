@@ -5,7 +5,7 @@ use crate::calls::*;
 use crate::pipes::Pipe;
 use crate::process::{in_child, in_fork, is_root};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 #[test]
 fn each_message_tells_its_sender() {

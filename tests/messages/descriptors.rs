@@ -8,7 +8,7 @@ use crate::calls::*;
 use crate::pipes::Pipe;
 use crate::process::{LONG, asleep, in_child};
 use crate::raw_messages::{recvmsg, space_for};
-use crate::support::*;
+use support::*;
 
 #[test]
 fn as_many_as_the_kernel_passes_arrive_and_work() {

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use crate::calls::*;
 use crate::peer::{GUARD_MS, Peer, Start, build_go};
-use crate::support::*;
+use support::*;
 
 const ALL: [(u32, &str); 3] =
     [(UDSOCK_STREAM, "stream"), (UDSOCK_DGRAM, "dgram"), (UDSOCK_SEQPACKET, "seqpacket")];

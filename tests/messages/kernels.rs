@@ -7,7 +7,7 @@ use udsock::abi::peer::udsock_peer_pidfd;
 use crate::calls::*;
 use crate::process::{in_child, in_fork};
 use crate::receivers::*;
-use crate::support::*;
+use support::*;
 
 /// From now on these system calls of this process fail so: those with this third argument, if
 /// one is given. Only in a fork.
@@ -106,7 +106,7 @@ fn row_96_a_pollers_item_too() {
 
 #[test]
 fn row_95_a_pidfd_of_a_process_that_has_gone_is_esrch() {
-    const SO_PEERPIDFD: u32 = 77;
+    const SO_PEERPIDFD: u32 = libc::SO_PEERPIDFD as u32;
     in_child(|| {
         let (one, _other) = pair(UDSOCK_STREAM);
         let status = in_fork(|| {

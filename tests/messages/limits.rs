@@ -3,7 +3,7 @@
 use crate::calls::*;
 use crate::pipes::Pipe;
 use crate::process::in_child;
-use crate::support::*;
+use support::*;
 
 const LIMIT: u64 = 1_024;
 

@@ -6,7 +6,7 @@ use crate::calls::*;
 use crate::pipes::Pipe;
 use crate::process::in_child;
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 type Plain = fn(&Sock) -> Vec<u8>;
 
@@ -206,7 +206,7 @@ fn what_is_told_to_have_no_room_leaves_the_message_where_it_is() {
 /// An adopted socket whose messages come with a pidfd of the sender (SO_PASSPIDFD); the
 /// other end is raw. `None`, and said so, where the kernel does not know that.
 fn with_pidfds(test: &str, kind: u32) -> Option<(OwnedFd, Sock)> {
-    const SO_PASSPIDFD: i32 = 76;
+    use libc::SO_PASSPIDFD;
     let (stranger, socket) = stranger(kind);
     if raw::set_option(socket.fd(), SO_PASSPIDFD, 1) < 0 {
         skip(test, "SO_PASSPIDFD is from Linux 6.5 on");

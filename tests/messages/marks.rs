@@ -9,8 +9,8 @@ use std::thread;
 use crate::process::{in_child, in_fork};
 use crate::raw;
 use crate::receivers::*;
-use crate::support::*;
 use crate::traced;
+use support::*;
 
 const KIND: u32 = UDSOCK_SEQPACKET;
 

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use crate::calls::*;
 use crate::raw;
 use crate::receivers::*;
-use crate::support::*;
+use support::*;
 
 const PEEK_OFFSETS: [i32; 5] = [-1, 0, 1, 3, 10_000];
 

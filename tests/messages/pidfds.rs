@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::calls::*;
 use crate::process::{in_child, in_fork};
-use crate::support::*;
+use support::*;
 
 const NO_DATA: i32 = -libc::ENODATA;
 

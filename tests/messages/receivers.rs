@@ -5,7 +5,7 @@ use std::ptr;
 pub use udsock::abi::poller::*;
 
 use crate::calls::*;
-use crate::support::*;
+use support::*;
 
 /// The sizes of the messages that one call brings, or its error.
 pub type Receiver = fn(&Sock) -> Result<Vec<usize>, i64>;

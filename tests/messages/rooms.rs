@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use crate::calls::*;
 use crate::pipes::Pipe;
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// Every option that makes the kernel put something beside a message, as far as it has them.
 const OPTIONS: [(&str, i32, i32); 8] = [

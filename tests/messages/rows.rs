@@ -8,7 +8,7 @@ use crate::pipes::Pipe;
 use crate::process::{in_child, in_fork, is_root, without_rights};
 use crate::raw;
 use crate::raw_messages::*;
-use crate::support::*;
+use support::*;
 
 #[test]
 fn row_42_253_pass_and_254_are_einval() {

@@ -9,9 +9,9 @@ use crate::pipes::Pipe;
 use crate::process::{in_child, in_fork};
 use crate::raw;
 use crate::raw_messages::receive;
-use crate::support::*;
+use support::*;
 
-const SO_PASSPIDFD: i32 = 76;
+use libc::SO_PASSPIDFD;
 const SO_PASSRIGHTS: i32 = 83;
 
 /// Each option, and what it is of the descriptor's.

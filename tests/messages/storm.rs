@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use crate::calls::*;
 use crate::processes::in_own_process;
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// Enough for a full batch of the most descriptors, and for these in the queue.
 const LIMIT: u64 = 4_096;

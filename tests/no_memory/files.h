@@ -76,6 +76,16 @@ static void replaced(void) {
     close_it(newest);
 }
 
+static void restored(void) {
+    const udsock_bind_options restore = { .size = sizeof restore, .flags = UDSOCK_RESTORE_FILE };
+    udsock_t server = serve(UDSOCK_STREAM, "server", &restore);
+    MUST(unlink("server") == 0);
+    MUST(CALL(udsock_accept, server, 0, NULL) == -EAGAIN);
+    MUST(CALL(udsock_get_option, server, UDSOCK_OPTION_RESTORED) == 1);
+    visit(UDSOCK_STREAM, "server", server);
+    close_it(server);
+}
+
 /* Who holds the lock is looked for. (It takes a second, so no other call has its faults here.) */
 static void locked(void) {
     const udsock_bind_options replace = { .size = sizeof replace, .flags = UDSOCK_REPLACE };

@@ -6,8 +6,8 @@ use crate::calls::*;
 use crate::forked::Forked;
 use crate::process::in_fork;
 use crate::raw;
-use crate::support::*;
 use crate::users::*;
+use support::*;
 
 /// A user of whom nothing but this is in common with anyone.
 const MEMBER: User = user(71_003, 72_003, &[72_099, CLUB, 72_101]);

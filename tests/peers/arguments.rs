@@ -5,8 +5,8 @@ use std::ptr;
 
 use crate::calls::*;
 use crate::raw;
-use crate::support::*;
 use crate::users::*;
+use support::*;
 
 /// What the four questions about a peer say.
 fn answers(socket: &Sock) -> [i64; 4] {

@@ -8,12 +8,12 @@ use std::ptr;
 pub use udsock::abi::peer::*;
 
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 // Not in the libc crate.
 pub const SO_PEERSEC: c_int = 31;
-pub const SO_PEERGROUPS: c_int = 59;
-pub const SO_PEERPIDFD: c_int = 77;
+pub use libc::SO_PEERGROUPS;
+pub use libc::SO_PEERPIDFD;
 
 /// A timeout that is never reached: it only ends a test that would hang.
 pub const LONG: i32 = 20_000;

@@ -4,8 +4,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::calls::*;
-use crate::support::*;
 use crate::users::*;
+use support::*;
 
 fn capped(kind: u32, dir: &Dir, cap: i64) -> (Sock, String) {
     let (server, path) = open_to_all(kind, dir, "s");

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::support::*;
+use support::*;
 
 /// What is received first, and after it, while another thread does this.
 fn received_during(one: &Sock, last: impl FnOnce() + Send) -> [Result<Vec<u8>, i64>; 2] {

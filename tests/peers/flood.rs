@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::calls::*;
 use crate::process::{asleep, in_child};
-use crate::support::*;
+use support::*;
 
 /// What a call that is to end at once, or soon, takes at most; on a slow machine too.
 const SOON: Duration = Duration::from_secs(10);

@@ -6,8 +6,8 @@ use crate::calls::*;
 use crate::forked::Forked;
 use crate::process::{in_child, in_fork};
 use crate::raw;
-use crate::support::*;
 use crate::users::*;
+use support::*;
 
 /// Everything there is to know of this process.
 fn is_this_process(socket: &Sock) {

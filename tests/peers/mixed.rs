@@ -5,8 +5,8 @@ use std::thread;
 
 use crate::calls::*;
 use crate::processes::{Process, Shared};
-use crate::support::*;
 use crate::users::*;
+use support::*;
 
 const ALLOWED: [User; 4] = [
     ALICE,

@@ -5,8 +5,8 @@ use std::os::fd::IntoRawFd;
 
 use crate::calls::*;
 use crate::raw;
-use crate::support::*;
 use crate::users::*;
+use support::*;
 
 /// What is neither a name nor the number of anybody.
 const NOBODY_S: [&str; 10] =

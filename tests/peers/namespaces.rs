@@ -11,8 +11,8 @@ use crate::calls::*;
 use crate::forked::Forked;
 use crate::process::in_fork;
 use crate::raw;
-use crate::support::*;
 use crate::users::*;
+use support::*;
 
 const UNKNOWN: u32 = u32::MAX;
 /// Under which the kernel shows whom it has no number for; and nobody's own.

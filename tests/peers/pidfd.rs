@@ -7,8 +7,8 @@ use crate::calls::*;
 use crate::forked::Forked;
 use crate::process::{in_child, in_fork};
 use crate::raw;
-use crate::support::*;
 use crate::users::*;
+use support::*;
 
 /// Whether the process has ended, be it reaped or not.
 pub fn has_ended(pidfd: &OwnedFd) -> bool {

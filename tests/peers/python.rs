@@ -8,8 +8,8 @@ use std::process::Command;
 use crate::calls::*;
 use crate::peer::Peer;
 use crate::process::is_root;
-use crate::support::*;
 use crate::users::*;
+use support::*;
 
 fn python(role: &str, kind: u32, path: &str, user: Option<User>) -> Peer {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/credentials.py");

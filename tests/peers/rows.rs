@@ -7,8 +7,8 @@ use crate::forked::Forked;
 use crate::pidfd::{has_ended, pid_of};
 use crate::process::{in_child, in_fork};
 use crate::raw;
-use crate::support::*;
 use crate::users::*;
+use support::*;
 
 /// What the kernel says where it knows nobody.
 const NOBODY: Who = Who { pid: 0, uid: u32::MAX, gid: u32::MAX };

@@ -7,7 +7,7 @@ use std::{io, thread};
 use crate::forked::Forked;
 use crate::process::{in_child, is_root};
 use crate::processes::{self, Process};
-use crate::support::*;
+use support::*;
 
 /// Whom a process acts for.
 #[derive(Clone, Copy, Debug)]

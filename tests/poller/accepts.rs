@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use crate::calls::*;
 use crate::process::processor_time;
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// Has the poller accept one.
 fn accepted(poller: &Poller, token: u64) -> Sock {

@@ -1,7 +1,7 @@
 //! Who sent a datagram, and how to answer.
 
 use crate::calls::*;
-use crate::support::*;
+use support::*;
 
 /// A receiver in a poller, and its address.
 fn receiver(dir: &Dir) -> (Poller, Sock, String) {

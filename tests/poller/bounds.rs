@@ -1,7 +1,7 @@
 //! Messages keep their bounds, and an empty one is not the end.
 
 use crate::calls::*;
-use crate::support::*;
+use support::*;
 
 const MESSAGE_KINDS: [u32; 2] = [UDSOCK_DGRAM, UDSOCK_SEQPACKET];
 

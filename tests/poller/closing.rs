@@ -8,8 +8,8 @@ use crate::calls::*;
 use crate::forked::in_fork_that_holds;
 use crate::process::{in_child, processor_time};
 use crate::raw;
-use crate::support::*;
 use crate::threads::asleep;
+use support::*;
 
 #[test]
 fn every_wait_on_a_poller_ends_when_it_is_closed() {

@@ -1,9 +1,9 @@
 //! Items for one stream leave together: what the kernel is asked, strace tells.
 
 use crate::calls::*;
-use crate::support::*;
 use crate::traced;
 use crate::waiting::fill;
+use support::*;
 
 /// The system calls that send between the marks of the calling test. `None`: strace can't
 /// tell; or this is the process that it looks at.

@@ -2,8 +2,8 @@
 
 use crate::calls::*;
 use crate::limits::is_drained;
-use crate::support::*;
 use crate::waiting::fill;
+use support::*;
 
 /// More than the kernel takes.
 const MUCH: usize = 1_000_000;

@@ -1,7 +1,7 @@
 //! Members that are received from while something is kept for them, and members that pause.
 
 use crate::calls::*;
-use crate::support::*;
+use support::*;
 
 /// More than the kernel takes.
 const MUCH: usize = 1_000_000;

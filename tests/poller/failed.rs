@@ -2,8 +2,8 @@
 
 use crate::calls::*;
 use crate::raw;
-use crate::support::*;
 use crate::waiting::fill;
+use support::*;
 
 /// It has failed as one of these, and is no member any more.
 fn has_failed(poller: &Poller, socket: &Sock, event: &Event, errnos: &[i32]) {

@@ -1,7 +1,7 @@
 //! A socket that floods is served like every other, and not before them.
 
 use crate::calls::*;
-use crate::support::*;
+use support::*;
 
 /// As many messages, or bytes, as there is room for.
 fn flood(socket: &Sock) {

@@ -5,8 +5,8 @@ use std::thread;
 use crate::calls::*;
 use crate::process::{in_child, in_fork};
 use crate::processes::{Process, fork};
-use crate::support::*;
 use crate::threads::asleep;
+use support::*;
 
 /// A child that has copies of everything, until it is dropped. Only in a child.
 pub fn in_fork_that_holds() -> Process {

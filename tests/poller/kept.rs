@@ -4,9 +4,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::calls::*;
-use crate::support::*;
 use crate::threads::asleep;
 use crate::waiting::fill;
+use support::*;
 
 /// A member whose peer has no room for anything more.
 fn full_member(kind: u32) -> (Poller, Sock, Sock) {

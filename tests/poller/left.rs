@@ -6,7 +6,7 @@ use crate::message_calls as messages;
 use crate::pipes::Pipe;
 use crate::process::{in_child, in_fork};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 const MESSAGE_KINDS: [u32; 2] = [UDSOCK_DGRAM, UDSOCK_SEQPACKET];
 const SIZE: usize = 60_000;

@@ -1,8 +1,8 @@
 //! send_limit: what a peer costs that never reads, and when to go on.
 
 use crate::calls::*;
-use crate::support::*;
 use crate::waiting::fill;
+use support::*;
 
 fn full_member(kind: u32, limit: u64) -> (Poller, Sock, Sock) {
     let poller = Poller::with_send_limit(limit);

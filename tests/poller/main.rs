@@ -1,34 +1,8 @@
 //! The poller: what the manual says of it, sentence by sentence, for each kind of socket.
 
-#[path = "../support/mod.rs"]
-mod support;
+use support::poller as calls;
+use support::{c_library, message_calls, peer, pipes, process, processes, raw, traced, waiting};
 
-#[path = "../support/c_library.rs"]
-mod c_library;
-#[path = "../messages/calls.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod message_calls;
-#[path = "../strangers/peer.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod peer;
-#[path = "../messages/pipes.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod pipes;
-#[path = "../kernel_rows/process.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod process;
-#[path = "../takeover/processes.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod processes;
-#[path = "../kernel_rows/raw.rs"]
-#[allow(dead_code, reason = "its own test file uses the rest")]
-mod raw;
-#[path = "../support/traced.rs"]
-mod traced;
-#[path = "../support/waiting.rs"]
-mod waiting;
-
-mod calls;
 mod threads;
 
 mod accepts;

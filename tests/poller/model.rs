@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use crate::calls::*;
-use crate::support::*;
+use support::*;
 
 /// A message on its way.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use crate::c_library;
 use crate::calls::*;
 use crate::peer::Peer;
 use crate::raw;
-use crate::support::*;
 use crate::waiting::fill;
+use support::*;
 
 /// Waits in poll(2) for something to happen, and then without.
 fn poll_in(descriptor: i32, timeout_ms: i32) -> bool {

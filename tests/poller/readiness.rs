@@ -3,8 +3,8 @@
 use crate::calls::*;
 use crate::message_calls;
 use crate::pipes::Pipe;
-use crate::support::*;
 use crate::waiting::fill;
+use support::*;
 
 fn ready_member(kind: u32, token: u64) -> (Poller, Sock, Sock) {
     let poller = Poller::new();

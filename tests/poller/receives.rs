@@ -1,7 +1,7 @@
 //! What comes in.
 
 use crate::calls::*;
-use crate::support::*;
+use support::*;
 
 #[test]
 fn one_wait_brings_the_data_of_many_sockets() {

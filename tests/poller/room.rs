@@ -2,7 +2,7 @@
 
 use crate::calls::*;
 use crate::processes::Random;
-use crate::support::*;
+use support::*;
 
 const MESSAGE_KINDS: [u32; 2] = [UDSOCK_DGRAM, UDSOCK_SEQPACKET];
 

@@ -3,7 +3,7 @@
 use std::thread;
 
 use crate::calls::*;
-use crate::support::*;
+use support::*;
 
 #[test]
 fn one_call_answers_many() {

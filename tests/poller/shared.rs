@@ -8,8 +8,8 @@ use std::{fs, thread};
 
 use crate::calls::*;
 use crate::processes::{fork, in_own_process};
-use crate::support::*;
 use crate::threads::{Sleeper, asleep, is_in_poll};
+use support::*;
 
 const POLLERS: usize = 4;
 

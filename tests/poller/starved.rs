@@ -7,7 +7,7 @@ use crate::calls::*;
 use crate::message_calls::{leave_descriptors, limit_descriptors};
 use crate::process::{in_child, processor_time};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// A server for which there is no descriptor, and who waits there.
 fn starving(kind: u32, poller: &Poller, path: &str) -> (Sock, Vec<OwnedFd>) {

@@ -1,8 +1,8 @@
 //! What an item does when it is out: shut down, or close.
 
 use crate::calls::*;
-use crate::support::*;
 use crate::waiting::fill;
+use support::*;
 
 #[test]
 fn then_shutdown_ends_what_is_sent_and_not_what_comes() {

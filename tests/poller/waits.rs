@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::calls::*;
 use crate::process::processor_time;
-use crate::support::*;
 use crate::threads::asleep;
+use support::*;
 
 #[test]
 fn a_wait_that_is_not_to_wait_says_that_nothing_has_happened() {

@@ -4,8 +4,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::calls::*;
-use crate::support::*;
 use crate::threads::asleep;
+use support::*;
 
 #[test]
 fn a_wake_ends_the_wait_that_is_under_way() {

@@ -13,7 +13,7 @@ use crate::model::Due;
 use crate::pipes::Pipe;
 use crate::processes::Random;
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// No message is larger.
 const MOST: u64 = 200_000;

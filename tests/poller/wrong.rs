@@ -5,7 +5,7 @@ use std::ptr;
 
 use crate::calls::*;
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 fn create_with(options: &[u8]) -> i64 {
     // SAFETY: as many bytes as their size says.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::calls::Random;
-use crate::support::*;
+use support::*;
 
 /// How a client begins: how many bytes it sends in all, these among them, and who ends.
 pub const HEADER: usize = 8;

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::calls::*;
-use crate::support::*;
+use support::*;
 
 const MEMBERS: usize = 12;
 const WAITERS: u64 = 2;

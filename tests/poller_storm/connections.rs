@@ -9,7 +9,7 @@ use crate::calls::*;
 use crate::client::{Client, Step};
 use crate::measure::{descriptors, place_of, raise_limit};
 use crate::server::{self, Server, Tally};
-use crate::support::*;
+use support::*;
 
 const CLIENT_THREADS: usize = 3;
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::calls::*;
-use crate::support::*;
+use support::*;
 
 const CLIENTS: usize = 60;
 const SILENT: usize = 12;

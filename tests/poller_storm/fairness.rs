@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::calls::*;
-use crate::support::*;
+use support::*;
 
 /// So many floods of every kind, and quiet sockets of all kinds in turn.
 const FLOODS: usize = 2;

@@ -7,7 +7,7 @@ use std::{mem, thread};
 use crate::calls::*;
 use crate::measure::{allocated, raise_limit, resident};
 use crate::processes::fork;
-use crate::support::*;
+use support::*;
 
 /// Far more than a connection takes, to be told from a buffer for each.
 const MOST_PER_CONNECTION: usize = 1_024;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::calls::*;
 use crate::measure::resident;
-use crate::support::*;
+use support::*;
 
 const LIMIT: usize = 1 << 15;
 const RECEIVE: usize = 1 << 12;

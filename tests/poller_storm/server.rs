@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::calls::*;
 use crate::client::HEADER;
 use crate::measure::place_of;
-use crate::support::*;
+use support::*;
 
 /// Of a connection: enough for the longest message.
 const SEND_BUFFER: i64 = 12_000;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::c_library;
 use crate::polite::Service;
-use crate::support::*;
+use support::*;
 
 /// What a program that is shown does.
 pub enum Shown {
@@ -27,7 +27,7 @@ fn page(name: &str) -> Vec<Program> {
     let opened = text.split("\n```").skip(1).step_by(2);
     opened
         .filter_map(|block| block.split_once('\n'))
-        .filter(|(language, _)| ["python", "cpp"].contains(language))
+        .filter(|(language, _)| ["python", "cpp", "js"].contains(language))
         .map(|(language, code)| Program {
             page: name.to_owned(),
             language: language.to_owned(),
@@ -36,13 +36,14 @@ fn page(name: &str) -> Vec<Program> {
         .collect()
 }
 
-/// All that are in Python or C++.
+/// All that are in Python, C++ or JavaScript.
 pub fn programs() -> Vec<Program> {
     let docs = fs::read_dir(c_library::source("docs")).expect("the directory is there");
     let docs = docs.map(|file| file.unwrap().file_name().into_string().unwrap());
     let docs = docs.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}"));
-    let others = ["README.md", "bindings/python/README.md", "bindings/cpp/README.md"];
-    others.map(str::to_owned).into_iter().chain(docs).flat_map(|name| page(&name)).collect()
+    let bindings = ["cpp", "node", "python"].map(|name| format!("bindings/{name}/README.md"));
+    let readme = std::iter::once("README.md".to_owned());
+    readme.chain(bindings).chain(docs).flat_map(|name| page(&name)).collect()
 }
 
 /// A whole file.
@@ -59,6 +60,11 @@ impl Program {
             let path = dir.path("program.py");
             fs::write(&path, code).unwrap();
             return format!("python3 {path} {arguments}");
+        }
+        if self.language == "js" {
+            let path = dir.path("program.mjs");
+            fs::write(&path, code).unwrap();
+            return format!("node {path} {arguments}");
         }
         let path = dir.path("program.cpp");
         fs::write(&path, code).unwrap();

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::running::HANG;
-use crate::support::*;
+use support::*;
 
 #[derive(Clone, Copy, Debug)]
 pub enum Service {
@@ -16,6 +16,8 @@ pub enum Service {
     Board,
     /// Seqpackets (bindings/cpp/examples/chat.cpp).
     Chat,
+    /// Datagrams (docs/node-datagrams.md).
+    Reports,
 }
 
 /// Milliseconds, against a hang only.
@@ -39,6 +41,7 @@ impl Service {
             Self::Echo { .. } => String::new(),
             Self::Board => dir.path(""),
             Self::Chat => format!("serve {}", dir.path("chat.sock")),
+            Self::Reports => dir.path("report.sock"),
         }
     }
 
@@ -46,7 +49,7 @@ impl Service {
     pub fn signal(self) -> i32 {
         match self {
             Self::Echo { .. } => libc::SIGINT,
-            Self::Board | Self::Chat => libc::SIGTERM,
+            Self::Board | Self::Chat | Self::Reports => libc::SIGTERM,
         }
     }
 
@@ -59,11 +62,12 @@ impl Service {
                 (UDSOCK_SEQPACKET, dir.path("ask.sock")),
             ],
             Self::Chat => vec![(UDSOCK_SEQPACKET, dir.path("chat.sock"))],
+            Self::Reports => Vec::new(),
         }
     }
 
     pub fn datagrams(self, dir: &Dir) -> Option<String> {
-        matches!(self, Self::Board).then(|| dir.path("report.sock"))
+        matches!(self, Self::Board | Self::Reports).then(|| dir.path("report.sock"))
     }
 
     pub fn sockets(self, dir: &Dir) -> Vec<String> {
@@ -101,6 +105,16 @@ impl Service {
                 })?;
                 sent(asker.send(b"cellar", patience()))?;
                 received(&asker, b"12")
+            }
+            Self::Reports => {
+                let reporter = open_datagram(Some("@"));
+                let start = Instant::now();
+                // Until it is there.
+                while reporter.send_to(b"hello", &dir.path("report.sock"), patience()) < 0 {
+                    assert!(start.elapsed() < HANG, "nobody takes reports");
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+                received(&reporter, b"thank you")
             }
             Self::Chat => {
                 let listener = join(UDSOCK_SEQPACKET, &dir.path("chat.sock"));

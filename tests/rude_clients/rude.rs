@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::polite::Service;
-use crate::support::*;
+use support::*;
 
 const SOME: usize = 20;
 static LARGE: [u8; 60_000] = [b'x'; 60_000];

@@ -8,7 +8,7 @@ pub use udsock::abi::inspection::*;
 
 use crate::process::{in_child, is_root, without_rights};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// Runs the test in a process of its own, as this user; if this is root, then once more
 /// as a user without rights.
@@ -98,6 +98,10 @@ pub fn inspection() -> udsock_inspection {
         process_uid: 77,
         device: 77,
         inode: 77,
+        queue: 77,
+        queue_limit: 77,
+        processes: 77,
+        reserved: 0,
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::ptr;
 
 use crate::log_of;
-use crate::support::*;
+use support::*;
 
 /// Beyond socket, bind and listen; and what the first opening of a process has more, to note
 /// which process it is.

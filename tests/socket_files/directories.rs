@@ -7,7 +7,7 @@ use std::ptr;
 use crate::calls::*;
 use crate::forked::Forked;
 use crate::process::{Mounted, in_child, is_root, without_rights};
-use crate::support::*;
+use support::*;
 
 fn set_mode(path: &str, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();

@@ -12,7 +12,7 @@ use crate::forked::Forked;
 use crate::fuse::{Fuse, Peculiar};
 use crate::process::{Mounted, in_child, in_fork};
 use crate::sandboxes::refuse;
-use crate::support::*;
+use support::*;
 
 fn names() -> [String; 3] {
     ["s".to_owned(), "n".repeat(100), "n".repeat(255)]

@@ -6,7 +6,7 @@ use crate::calls::*;
 use crate::forked::Forked;
 use crate::process::in_fork;
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// How a child ends. Where it returns, whether all was as it should be there.
 type End = fn(&Sock) -> bool;

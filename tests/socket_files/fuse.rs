@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 use std::ptr;
 
 use crate::forked::Forked;
-use crate::support::*;
+use support::*;
 
 /// What it does not do.
 #[derive(Clone, Copy, Default)]

@@ -8,7 +8,7 @@ use crate::calls::*;
 use crate::forked::Forked;
 use crate::process::is_root;
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 const UNKNOWN: u32 = u32::MAX;
 

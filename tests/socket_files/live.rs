@@ -8,7 +8,7 @@ use crate::calls::*;
 use crate::forked::Forked;
 use crate::process::{in_child, is_root, without_rights};
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// Every start is refused, says who is there, and changes nothing.
 fn refuse_all(path: &str, kind: u32, pid: u32, uid: u32) {

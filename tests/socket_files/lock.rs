@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::calls::*;
 use crate::forked::Forked;
 use crate::log_of;
-use crate::support::*;
+use support::*;
 
 /// Another process that sits on the lock.
 fn holder_of(directory: &str) -> Forked {

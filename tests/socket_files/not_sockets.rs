@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use crate::calls::*;
 use crate::process::is_root;
 use crate::raw;
-use crate::support::*;
+use support::*;
 
 /// Something that is no socket, and the word for it.
 struct Thing {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use crate::calls::*;
-use crate::support::*;
+use support::*;
 
 const UMASKS: [u32; 4] = [0, 0o022, 0o077, 0o777];
 

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use crate::calls::*;
 use crate::peer::{Peer, build_go};
-use crate::support::*;
+use support::*;
 
 fn source(file: &str) -> String {
     format!("{}/tests/socket_files/peers/{file}", env!("CARGO_MANIFEST_DIR"))

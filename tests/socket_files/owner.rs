@@ -8,7 +8,7 @@ use std::ptr;
 use crate::calls::*;
 use crate::options::watched;
 use crate::process::{in_child, is_root, without_rights};
-use crate::support::*;
+use support::*;
 
 /// The name and number of a user, or of a group, who is not root.
 fn somebody(file: &str) -> (String, u32) {

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::ptr;
 
 use crate::calls::*;
-use crate::support::*;
+use support::*;
 
 fn open(kind: u32, path: &str) -> Result<Sock, Refusal> {
     try_open_server(kind, path, Some(&with_flags(UDSOCK_MAKE_PARENTS)))

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use crate::calls::*;
-use crate::support::*;
+use support::*;
 
 /// A path of this length, in directories that are made, with a last name of this length.
 fn path_of(dir: &Dir, length: usize, name: usize) -> String {

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use crate::calls::*;
 use crate::process::{in_child, in_fork, is_root};
-use crate::support::*;
+use support::*;
 
 /// From now on this system call (with this first argument) fails so, in this thread.
 pub fn refuse(call: libc::c_long, argument: Option<i32>, errno: i32) {

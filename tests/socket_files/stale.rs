@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use crate::calls::*;
 use crate::forked::Forked;
 use crate::process::{in_child, is_root, without_rights};
-use crate::support::*;
+use support::*;
 
 type Start = fn(u32, &str) -> Result<Sock, Refusal>;
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::calls::*;
 use crate::forked::Forked;
 use crate::process::{in_child, is_root, without_rights};
-use crate::support::*;
+use support::*;
 
 /// In a child whose root is an empty directory, as root and as who may not do everything.
 fn without_proc(test: &str, body: impl Fn()) {

@@ -4,7 +4,7 @@ use std::thread;
 
 use crate::http::{self, Wire};
 use crate::peer::{GUARD_MS, Peer, Start};
-use crate::support::*;
+use support::*;
 
 /// More than any socket buffer holds, with every byte in it.
 pub fn blob() -> Vec<u8> {

@@ -6,7 +6,7 @@ use crate::conversation::*;
 use crate::examples::{HELLO, has_compiler, http_server};
 use crate::http;
 use crate::peer::Peer;
-use crate::support::*;
+use support::*;
 
 fn curl(to: &[&str], rest: &[&str]) -> Peer {
     let quietly = ["--silent", "--show-error", "--fail"];

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use crate::c_library;
 use crate::peer::Peer;
-use crate::support::*;
+use support::*;
 
 pub fn has_compiler(test: &str) -> bool {
     has(test, &c_library::compiler())

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use crate::conversation::*;
 use crate::peer::{Peer, build_go, source};
-use crate::support::*;
+use support::*;
 
 fn go(arguments: &[&str]) -> Peer {
     static PROGRAM: OnceLock<String> = OnceLock::new();

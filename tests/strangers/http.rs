@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::thread;
 
 use crate::peer::GUARD_MS;
-use crate::support::*;
+use support::*;
 
 /// A socket of ours as a Rust stream.
 pub struct Wire<'a>(pub &'a Sock);

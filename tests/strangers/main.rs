@@ -1,16 +1,11 @@
 //! Conversations with programs that have never heard of this library, both ways:
 //! what they know is Unix sockets.
 
-#[path = "../support/mod.rs"]
-mod support;
-
-#[path = "../support/c_library.rs"]
-mod c_library;
+use support::{c_library, peer};
 
 mod conversation;
 mod examples;
 mod http;
-mod peer;
 
 mod curl;
 mod go;

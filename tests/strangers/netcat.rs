@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::conversation::*;
 use crate::peer::Peer;
-use crate::support::*;
+use support::*;
 
 /// `-N`: at the end of its input it says so. `-U`: Unix sockets.
 fn nc(options: &str, address: &str) -> Peer {

@@ -11,7 +11,7 @@ use crate::conversation::*;
 use crate::examples::{HELLO, has_compiler, http_client, http_server};
 use crate::http::{self, Wire};
 use crate::peer::{GUARD_MS, Peer};
-use crate::support::*;
+use support::*;
 
 const GUARD: Duration = Duration::from_millis(GUARD_MS as u64);
 

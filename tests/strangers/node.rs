@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::conversation::*;
 use crate::peer::{Peer, source};
-use crate::support::*;
+use support::*;
 
 fn node(arguments: &[&str]) -> Peer {
     Peer::start(Command::new("node").arg(source("peer.js")).args(arguments))

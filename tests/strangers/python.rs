@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::conversation::*;
 use crate::peer::{GUARD_MS, Peer, source};
-use crate::support::*;
+use support::*;
 
 fn python(arguments: &[&str]) -> Peer {
     Peer::start(Command::new("python3").arg(source("peer.py")).args(arguments))

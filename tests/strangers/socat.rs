@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::conversation::*;
 use crate::peer::{GUARD_MS, Peer};
-use crate::support::*;
+use support::*;
 
 /// `-t`: how long after the end of one direction it waits for the other.
 fn socat(from: &str, to: &str) -> Peer {

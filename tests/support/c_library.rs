@@ -1,7 +1,5 @@
 //! The library as C programs get it: `libudsock.a`, `libudsock.so` and the header, and
-//! a compiler to build a program with them. For tests that `mod` it through `#[path]`.
-
-#![allow(dead_code, reason = "each test file uses its part")]
+//! a compiler to build a program with them.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -11,15 +9,24 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs};
 
-use crate::support::has;
+use crate::has;
 
 /// What a program needs beside a static library that is written in Rust.
 const SYSTEM_LIBRARIES: [&str; 4] = ["-lpthread", "-ldl", "-lm", "-lgcc_s"];
 
 pub const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
+/// A file of the repository.
 pub fn source(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    top.expect("this crate is in tests/support").join(path)
+}
+
+/// The directory for what tests make and leave: CARGO_TARGET_TMPDIR, which only they are built with.
+pub fn scratch() -> PathBuf {
+    // <target>/<profile>/deps/<test>
+    let test = env::current_exe().expect("a test is a file");
+    test.ancestors().nth(3).expect("cargo's layout").join("tmp")
 }
 
 pub fn header() -> String {
@@ -112,7 +119,7 @@ pub fn directory() -> &'static Path {
 
 /// Builds a program in C, or in C++, with the static library.
 pub fn build(program: &str, from: &Path, flags: &[&str]) -> PathBuf {
-    let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join(program);
+    let output = scratch().join(program);
     let library = directory().join("libudsock.a");
     let mut inputs = vec![from, &library];
     if from.extension().is_some_and(|end| end == "cpp") {
@@ -124,7 +131,7 @@ pub fn build(program: &str, from: &Path, flags: &[&str]) -> PathBuf {
 
 /// The same with the shared library, which is found where it was built.
 pub fn build_shared(program: &str, from: &Path, flags: &[&str]) -> PathBuf {
-    let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join(program);
+    let output = scratch().join(program);
     let library = directory().join("libudsock.so");
     let path = format!("-Wl,-rpath,{}", directory().display());
     let flags = [flags, &[path.as_str()]].concat();
@@ -137,7 +144,7 @@ pub fn supports(flags: &[&str]) -> Result<(), String> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("supports-{}-{count}", std::process::id());
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let program = scratch().join(name);
     let code = program.with_extension("c");
     fs::write(&code, "int main(void) { return 0; }\n").expect("the directory can be written");
     let result = compile(&program, flags, &[&code]).and_then(|()| {

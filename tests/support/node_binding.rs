@@ -1,7 +1,5 @@
 //! The Node.js binding, with what npm installs beside it.
 
-#![allow(dead_code, reason = "each test file uses its part")]
-
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -9,7 +7,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::c_library;
-use crate::support::lacks;
+use crate::lacks;
 
 /// What is copied of the binding; npm installs the rest beside it.
 const PARTS: [&str; 10] = [
@@ -46,9 +44,24 @@ pub fn install_into(directory: &Path, test: &str) -> bool {
     true
 }
 
+/// What docs/node-with-your-library.md imports, as npm installs it.
+pub fn libraries(test: &str) -> Option<PathBuf> {
+    let from = c_library::source("bindings/node/test/libraries");
+    let copy = c_library::scratch().join("node-libraries");
+    fs::create_dir_all(&copy).expect("the directory can be written");
+    for file in ["package.json", "package-lock.json", ".npmrc"] {
+        fs::copy(from.join(file), copy.join(file)).expect("the directory can be written");
+    }
+    if let Err(reason) = install_locked(&copy) {
+        lacks(test, &format!("what the page on libraries imports: {reason}"));
+        return None;
+    }
+    Some(copy.join("node_modules"))
+}
+
 fn install() -> Result<PathBuf, String> {
     let binding = c_library::source("bindings/node");
-    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bindings-node");
+    let copy = c_library::scratch().join("bindings-node");
     fs::create_dir_all(&copy).expect("the directory can be written");
     for part in PARTS {
         let to = copy.join(part);
@@ -58,19 +71,25 @@ fn install() -> Result<PathBuf, String> {
         let (is_copied, said) = run(Command::new("cp").arg("-Rp").args([binding.join(part), to]));
         assert!(is_copied, "{said}");
     }
-    let lock = fs::read(binding.join("package-lock.json")).expect("the lock file is there");
-    let stamp = copy.join("installed");
+    install_locked(&copy)?;
+    build_addon(copy)
+}
+
+/// What the lock file in this directory says, unless that is here already.
+fn install_locked(directory: &Path) -> Result<(), String> {
+    let lock = fs::read(directory.join("package-lock.json")).expect("the lock file is there");
+    let stamp = directory.join("installed");
     if fs::read(&stamp).is_ok_and(|last| last == lock) {
-        return build_addon(copy);
+        return Ok(());
     }
     let (is_installed, said) = run(Command::new("npm")
         .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-        .current_dir(&copy));
+        .current_dir(directory));
     if !is_installed {
         return Err(format!("npm ci: {}", said.trim().lines().last().unwrap_or_default()));
     }
     fs::write(&stamp, lock).expect("the directory can be written");
-    build_addon(copy)
+    Ok(())
 }
 
 fn build_addon(copy: PathBuf) -> Result<PathBuf, String> {

@@ -1,12 +1,10 @@
 //! The README's programs and commands, as they stand there.
 
-#![allow(dead_code, reason = "each test file uses its part")]
-
 use std::fs;
 
 use crate::c_library;
 use crate::peer::GUARD_MS;
-use crate::support::*;
+use crate::*;
 
 fn readme() -> String {
     fs::read_to_string(c_library::source("README.md")).expect("the README is there")

@@ -1,5 +1,5 @@
 //! A storm of signals, which rages in a process of its own: handlers are the whole
-//! process's. For tests that `mod` it through `#[path]`.
+//! process's.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, io, panic, process, ptr, thread};
 
-use crate::support::*;
+use crate::*;
 
 /// Against a hang only.
 const HANG: Duration = Duration::from_secs(600);
@@ -61,7 +61,6 @@ extern "C" fn handler(_: i32) {
 }
 
 /// How many signals the handlers have had.
-#[allow(dead_code, reason = "each test file uses its part")]
 pub fn handled() -> u64 {
     HANDLED.load(Ordering::Relaxed)
 }

@@ -4,7 +4,7 @@
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
-use crate::support::{Dir, has, skip};
+use crate::{Dir, has, skip};
 
 const TRACED: &str = "UDSOCK_TEST_IS_TRACED";
 

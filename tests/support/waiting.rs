@@ -1,13 +1,10 @@
-//! Every call that can wait, in a state in which it does. For tests that `mod` it through
-//! `#[path]`.
-
-#![allow(dead_code, reason = "each test file uses its part")]
+//! Every call that can wait, in a state in which it does.
 
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::support::*;
+use crate::*;
 
 pub type Call = Arc<dyn Fn(udsock_t, i32) -> i64 + Send + Sync>;
 

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use std::{fs, mem, ptr, thread};
 
 use crate::processes::*;
-use crate::support::*;
 use crate::{hear, leave_stale_file, litter, owns_file, with};
+use support::*;
 
 /// What a starter meets, and whether it may take it over.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,11 +1,9 @@
 //! A path changes hands: killed starters, starters at once, and replacements under
 //! clients. Each proof runs in processes of its own, since it kills and forks.
 
-#[path = "../support/mod.rs"]
-mod support;
+use support::processes;
 
 mod kills;
-mod processes;
 mod races;
 mod replacements;
 

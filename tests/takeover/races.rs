@@ -5,8 +5,8 @@ use std::time::Instant;
 use std::{array, fs, thread};
 
 use crate::processes::*;
-use crate::support::*;
 use crate::{hear, leave_stale_file, owns_file, with};
+use support::*;
 
 const MOST: usize = 8;
 

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::processes::*;
-use crate::support::*;
 use crate::{owns_file, with};
+use support::*;
 
 const CLIENTS: usize = 4;
 /// How many exchanges there are between two replacements, at least.

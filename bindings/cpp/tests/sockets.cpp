@@ -110,6 +110,35 @@ TEST(one_step_each)
     FAILS(std::errc::bad_file_descriptor, udsock::socket().shutdown(udsock::side::both, err));
 }
 
+TEST(a_path_that_was_lost_is_had_back)
+{
+    const test::directory dir;
+    udsock::error err;
+    udsock::bind_options options;
+    options.restore_file = true;
+    const auto path = dir / "s";
+    udsock::stream_server server(path, options, err);
+    OK(void());
+    CHECK(unlink(path.c_str()) == 0);
+    CHECK(server.get_option(option::owns_file, err) == 1);
+    CHECK(server.get_option(option::restored, err) == 1);
+    udsock::stream client(path, {}, err);
+    OK(void());
+}
+
+TEST(a_padded_name_is_told_to_who_asks_for_the_short_one)
+{
+    udsock::error err;
+    const std::string name = "@udsock-cpp-" + std::to_string(getpid());
+    udsock::stream_server server(name + "\\z", {}, err);
+    OK(void());
+    CHECK(server.local_address(err) == name + "\\z");
+    FAILS(std::errc::connection_refused, udsock::stream(name, {}, err));
+    CHECK(std::strstr(err.message(), (name + "\\z is there").c_str()) != nullptr);
+    udsock::stream client(name + "\\z", {}, err);
+    OK(void());
+}
+
 TEST(bind_options_arrive)
 {
     const test::directory dir;

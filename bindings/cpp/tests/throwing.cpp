@@ -150,4 +150,26 @@ TEST(a_poller_throws)
     thrown(std::errc::bad_file_descriptor, [&] { poller.wait(events, arena); });
 }
 
+TEST(counters_throw)
+{
+    auto [a, b] = udsock::open_pair<udsock::stream>();
+    a.send("hello");
+    CHECK(a.get_counters().sent_bytes == 5 && b.get_counters().received_bytes == 0);
+    udsock::poller poller;
+    CHECK(poller.get_counters().accepted == 0);
+    poller.close();
+    a.close();
+    thrown(std::errc::bad_file_descriptor, [&] { poller.get_counters(); });
+    thrown(std::errc::bad_file_descriptor, [&, &closed = a] { closed.get_counters(); });
+}
+
+TEST(the_log_throws)
+{
+    auto ignore = [](const udsock::log_record &) noexcept {};
+    udsock::set_log(udsock::log_level::debug, ignore);
+    udsock::reset_log();
+    const auto no_level = static_cast<udsock::log_level>(0);
+    thrown(std::errc::invalid_argument, [&] { udsock::set_log(no_level, ignore); });
+}
+
 #endif

@@ -4,12 +4,30 @@
 
 const { calls } = require('./library.js');
 const { absolute } = require('./address.js');
-const { EAGAIN, ECONNREFUSED, ENOENT, KIND } = require('./constants.js');
+const { EACCES, EAGAIN, ECONNREFUSED, ENOENT, EPERM, KIND } = require('./constants.js');
 const { errorBuffer, failure } = require('./errors.js');
 const { soon } = require('./watch.js');
 const handles = require('./handle.js');
 
 const LONGEST_PAUSE = 20;
+
+/** As UDSOCK_RETRY: so many milliseconds a server may take to open its file to others. */
+const OPENING_TIME = 1000;
+
+/** Whether an attempt with this result may succeed later: asked of each result in its turn. */
+function patience(retry) {
+  let refusedSince;
+  return (result) => {
+    if (result === EAGAIN) return true;
+    if (result === ENOENT || result === ECONNREFUSED) {
+      refusedSince = undefined;
+      return retry;
+    }
+    if (!retry || (result !== EACCES && result !== EPERM)) return false;
+    refusedSince ??= performance.now();
+    return performance.now() - refusedSince < OPENING_TIME;
+  };
+}
 
 /**
  * Tries until it is connected: then `done(error, handle)` is called, never in this turn: whoever
@@ -19,6 +37,7 @@ const LONGEST_PAUSE = 20;
 function connectHandle({ type, path, localAddress, retry }, isRef, done) {
   let to = path;
   let pause = 0;
+  const lasts = patience(Boolean(retry));
   let stop;
   let error = null;
   let handle;
@@ -32,8 +51,7 @@ function connectHandle({ type, path, localAddress, retry }, isRef, done) {
     } else {
       result = calls.connect(handle, to, details);
     }
-    const isAbsent = result === ENOENT || result === ECONNREFUSED;
-    if (result === EAGAIN || (retry && isAbsent)) return tryLater();
+    if (lasts(result)) return tryLater();
     if (result < 0) error = failure(result, 'connect', path, details);
     finish();
   };

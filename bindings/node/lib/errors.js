@@ -2,7 +2,7 @@
 // Errors as Node's own: code, errno, syscall, address, and how the message begins. Behind that
 // stands what the library says besides.
 
-const { getSystemErrorMap } = require('node:util');
+const { getSystemErrorMap, inspect } = require('node:util');
 const { calls } = require('./library.js');
 const { MESSAGE_SIZE } = require('./constants.js');
 
@@ -16,6 +16,7 @@ const JAVASCRIPT_NAMES = {
   UDSOCK_REPLACE: 'replace: true',
   UDSOCK_NO_RECLAIM: 'reclaim: false',
   UDSOCK_MAKE_PARENTS: 'makeParents: true',
+  UDSOCK_RESTORE_FILE: 'restoreFile: true',
   UDSOCK_RETRY: 'retry: true',
   UDSOCK_DONT_WAIT: 'timeout: 0',
   UDSOCK_STREAM: "'stream'",
@@ -89,12 +90,23 @@ function coded(Base, code, message) {
 
 /** Node's error for an argument of the wrong type. */
 function invalidArgument(name, expected, value) {
-  const got = value === null ? 'null' : typeof value;
   return coded(
     TypeError,
     'ERR_INVALID_ARG_TYPE',
-    `The "${name}" argument must be ${expected}. Received ${got}`,
+    `The "${name}" argument must be ${expected}. Received ${described(value)}`,
   );
+}
+
+/** In Node's words. */
+function described(value) {
+  if (value == null) return String(value);
+  if (typeof value === 'function') return `function ${value.name}`;
+  if (typeof value === 'object') {
+    const { name } = value.constructor ?? {};
+    return name ? `an instance of ${name}` : inspect(value, { depth: -1 });
+  }
+  const shown = inspect(value, { colors: false });
+  return `type ${typeof value} (${shown.length > 28 ? `${shown.slice(0, 25)}...` : shown})`;
 }
 
 function checkAddress(address, name = 'path') {

@@ -96,7 +96,8 @@ function bindArguments(options) {
     (options.replace ? BIND.REPLACE : 0) |
     (options.reclaim === false ? BIND.NO_RECLAIM : 0) |
     (options.keepFile ? BIND.KEEP_FILE : 0) |
-    (options.makeParents ? BIND.MAKE_PARENTS : 0);
+    (options.makeParents ? BIND.MAKE_PARENTS : 0) |
+    (options.restoreFile ? BIND.RESTORE_FILE : 0);
   const name = (value) => (value === undefined ? undefined : checkText(String(value), 'name'));
   const mode = options.mode ?? modeOf(options);
   return [flags, mode, options.backlog ?? 0, name(options.user), name(options.group)];

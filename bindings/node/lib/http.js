@@ -8,12 +8,15 @@ const { Listening } = require('./server.js');
 const { Socket } = require('./socket.js');
 
 const Agent = callable(class Agent extends over(http.Agent) {
-  createConnection(options) {
-    return new Socket(options).connect({ ...options, path: options.socketPath });
+  /** `(options[, listener])` or `(path[, listener])`. */
+  createConnection(given, listener) {
+    const options = typeof given === 'object' ? given : { socketPath: given };
+    const how = { ...options, path: options.socketPath };
+    return new Socket(options).connect(how, ...(listener ? [listener] : []));
   }
 });
 
-const globalAgent = new Agent({ keepAlive: true, scheduling: 'lifo', timeout: 5000 });
+let globalAgent = new Agent({ keepAlive: true, scheduling: 'lifo', timeout: 5000 });
 
 const Server = callable(class Server extends Listening(http.Server) {});
 
@@ -26,8 +29,13 @@ function request(...args) {
   const hasUrl = typeof args[0] === 'string' || args[0] instanceof URL;
   const [url, rest] = hasUrl ? [args.slice(0, 1), args.slice(1)] : [[], args];
   const given = typeof rest[0] === 'object' && rest[0] !== null ? rest.shift() : {};
-  const agent = given.agent === false ? new Agent() : (given.agent ?? globalAgent);
-  return http.request(...url, { ...given, agent }, ...rest);
+  return http.request(...url, { ...given, agent: agentOf(given) }, ...rest);
+}
+
+function agentOf({ agent, createConnection }) {
+  if (agent === false) return new globalAgent.constructor();
+  // (Without one Node calls createConnection; with one it would not.)
+  return agent ?? (typeof createConnection === 'function' ? undefined : globalAgent);
 }
 
 function get(...args) {
@@ -36,4 +44,17 @@ function get(...args) {
   return made;
 }
 
-module.exports = { ...http, Agent, Server, createServer, get, globalAgent, request };
+module.exports = {
+  ...http,
+  Agent,
+  Server,
+  createServer,
+  get,
+  request,
+  get globalAgent() {
+    return globalAgent;
+  },
+  set globalAgent(agent) {
+    globalAgent = agent;
+  },
+};

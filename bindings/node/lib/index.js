@@ -4,10 +4,12 @@
 const { calls } = require('./library.js');
 const { KIND } = require('./constants.js');
 const { Connection } = require('./connection.js');
+const { counters } = require('./counters.js');
 const { DatagramSocket, createSocket } = require('./dgram.js');
 const { check, checkDescriptor, invalidArgument } = require('./errors.js');
 const { own } = require('./handle.js');
 const { inspect } = require('./inspect.js');
+require('./log.js');
 const { Poller } = require('./poller.js');
 const promises = require('./promises.js');
 const { Server } = require('./server.js');
@@ -69,6 +71,7 @@ module.exports = {
   cleanupOnSignal,
   closeDescriptor,
   connect,
+  counters,
   createConnection: connect,
   createServer,
   createSocket,

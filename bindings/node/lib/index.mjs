@@ -11,6 +11,7 @@ export const {
   cleanupOnSignal,
   closeDescriptor,
   connect,
+  counters,
   createConnection,
   createServer,
   createSocket,

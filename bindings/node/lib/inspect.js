@@ -6,7 +6,7 @@ const { absolute } = require('./address.js');
 const { KIND_NAME, UNKNOWN } = require('./constants.js');
 const { check, checkAddress, newErrorBuffer } = require('./errors.js');
 
-const SIZE = 48;
+const SIZE = 64;
 const STATES = ['absent', 'live', 'stale', 'not a socket'];
 
 async function inspect(path) {
@@ -25,6 +25,9 @@ async function inspect(path) {
     processUid: known(out.readUInt32LE(28), UNKNOWN),
     device: out.readBigUInt64LE(32),
     inode: out.readBigUInt64LE(40),
+    queue: out.readUInt32LE(48),
+    queueLimit: known(out.readUInt32LE(52), 0),
+    processes: out.readUInt32LE(56),
   };
 }
 

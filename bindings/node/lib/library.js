@@ -5,28 +5,19 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { isMainThread } = require('node:worker_threads');
+const { ofPlatform } = require('./platform.js');
 
 const SONAME = 'libudsock.so.0';
 /** As udsock_version() has it: 0.1.0. */
 const NEEDED_VERSION = 100;
-/**
- * Of libuv's functions Bun has some by name only: to call them ends the process. Nor does it run
- * C's exit handlers.
- */
+/** Bun runs no exit handlers of C's. */
 const IS_BUN = process.versions.bun !== undefined;
+/**
+ * Of libuv's functions Bun has some by name only: to call them ends the process. What Deno has of
+ * them runs no promises between two calls.
+ */
+const HAS_LIBUV = !IS_BUN && process.versions.deno === undefined;
 const CHECKOUT = path.join(__dirname, '../../..');
-
-/** A file of the package of this platform, which npm has chosen. */
-function ofPlatform(file) {
-  for (const libc of ['gnu', 'musl']) {
-    try {
-      return require.resolve(`@udsock/${process.platform}-${process.arch}-${libc}/${file}`);
-    } catch {
-      // Not this one.
-    }
-  }
-  return undefined;
-}
 
 /** The addon: that of the package, or in a checkout what is built there. */
 function findAddon() {
@@ -53,7 +44,7 @@ function load() {
     file = findAddon();
     const addon = require(file);
     file = findLibrary();
-    return addon.load(file, NEEDED_VERSION, IS_BUN ? 0 : 1);
+    return addon.load(file, NEEDED_VERSION, HAS_LIBUV ? 1 : 0);
   } catch (cause) {
     const error = new Error(
       `udsock: ${file} can't be used: ${cause.message}. Install the package of this platform ` +

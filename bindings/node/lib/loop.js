@@ -4,7 +4,7 @@
 // sockets have something to tell.
 
 const { calls } = require('./library.js');
-const { EVENT, READINESS } = require('./constants.js');
+const { EVENT, MEMBER } = require('./constants.js');
 const { check } = require('./errors.js');
 const { READABLE, Watch } = require('./watch.js');
 const handles = require('./handle.js');
@@ -59,7 +59,7 @@ class Loop {
    */
   add(member, onlyReadiness = false) {
     const token = this.#freeTokens.pop() ?? this.#members.length;
-    const flags = onlyReadiness ? READINESS : 0;
+    const flags = onlyReadiness ? MEMBER.READINESS : 0;
     const result = calls.poller_add(this.#poller, member.handle, token, flags);
     if (result < 0) {
       this.#freeTokens.push(token);

@@ -3,7 +3,7 @@
 // them from one buffer; what it sends leaves in one call. Sockets are handles: numbers.
 
 const { calls } = require('./library.js');
-const { EVENT, KIND, READINESS } = require('./constants.js');
+const { EVENT, KIND, MEMBER, READ, THEN, WRITE } = require('./constants.js');
 const { check, checkAddress, checkFunction, errorBuffer, failure } = require('./errors.js');
 const { Outgoing } = require('./outgoing.js');
 const { READABLE, Watch } = require('./watch.js');
@@ -122,31 +122,37 @@ class Poller {
   // ---- sockets
 
   /** A server's, or a datagram socket's, handle, which is a member. It is opened in this call. */
-  async listen(path, { type = 'stream', token = 0, ...options } = {}) {
+  async listen(path, { type = 'stream', token = 0, duplex, ...options } = {}) {
     const details = errorBuffer();
     const args = [checkAddress(path), details, ...handles.bindArguments(options)];
     const server =
       type === 'dgram' ? calls.open_datagram(...args) : calls.open_server(KIND[type], ...args);
-    return this.#own(check(server, 'listen', path, details), token);
+    return this.#own(check(server, 'listen', path, details), token, { duplex });
   }
 
   /** A client's handle, which is a member. */
-  connect(path, { type = 'stream', token = 0, localAddress } = {}) {
+  connect(path, { type = 'stream', token = 0, duplex, localAddress } = {}) {
     const details = errorBuffer();
     if (localAddress !== undefined) checkAddress(localAddress, 'localAddress');
     const client = calls.open_client(KIND[type], checkAddress(path), details, localAddress);
-    return this.#own(check(client, 'connect', path, details), token);
+    return this.#own(check(client, 'connect', path, details), token, { duplex });
   }
 
-  #own(socket, token) {
-    const result = calls.poller_add(this.#handle, socket, token, 0);
+  #own(socket, token, how) {
+    const result = calls.poller_add(this.#handle, socket, token, flagsOf(how));
     if (result >= 0) return handles.own(socket);
     calls.close(socket);
     throw failure(result, 'poller_add');
   }
 
-  add(socket, token = 0, { readiness = false } = {}) {
-    check(calls.poller_add(this.#handle, socket, token, readiness ? READINESS : 0), 'poller_add');
+  /**
+   * Adds a socket; or gives one that is here another token, and these. `readiness`: it is only
+   * reported as READY. `duplex`: it is received from also while something is kept for it; a
+   * server's connections have it from the server. `paused`: nothing is received (or accepted) for
+   * now; what is kept goes on its way.
+   */
+  add(socket, token = 0, how = {}) {
+    check(calls.poller_add(this.#handle, socket, token, flagsOf(how)), 'poller_add');
   }
 
   remove(socket) {
@@ -158,9 +164,17 @@ class Poller {
     check(handles.close(socket), 'close');
   }
 
+  /** Nothing more is received (`Poller.READ`), or sent (`WRITE`, at once); or both. */
+  shutdown(socket, how) {
+    check(calls.shutdown(socket, how), 'shutdown');
+  }
+
   // ---- sending: collected until the callback returns, or until `flush`
 
-  /** `data` is a string or a Uint8Array. `flags`: `Poller.THEN_SHUTDOWN`, `THEN_CLOSE`. */
+  /**
+   * `data` is a string or a Uint8Array. `flags`: `Poller.THEN_SHUTDOWN`, `THEN_CLOSE`,
+   * `DONT_KEEP`.
+   */
   send(socket, data, flags = 0) {
     const size = this.#reserve(data);
     this.#outgoing.push(socket, this.#outgoing.put(data, size), size, flags);
@@ -187,21 +201,49 @@ class Poller {
 
   /** Sends what event `i` brought, without a copy: to `socket`, by default to whom it is from. */
   forward(batch, i, socket = batch.socket(i), flags = 0) {
+    this.#push(socket, batch.offset(i), batch.size(i), flags);
+  }
+
+  #push(socket, offset, size, flags) {
     if (!this.#outgoing.hasRoom(0)) this.flush();
-    this.#outgoing.push(socket, batch.offset(i), batch.size(i), flags);
+    this.#outgoing.push(socket, offset, size, flags);
+  }
+
+  /**
+   * Sends at once, behind what was collected: how many bytes were taken, or an error code. What a
+   * batch has brought is sent without a copy.
+   */
+  sendNow(socket, data, flags = 0) {
+    if (data.buffer === this.#memory.buffer) {
+      this.#push(socket, data.byteOffset, data.length, flags);
+    } else {
+      this.send(socket, data, flags);
+    }
+    return this.#sendCollected(this.#outgoing.count - 1);
   }
 
   flush() {
+    if (this.#outgoing.count > 0) this.#sendCollected();
+  }
+
+  /** The result of item `asked`; `onRefused` is told of the others. */
+  #sendCollected(asked) {
     const outgoing = this.#outgoing;
     const { count } = outgoing;
-    if (count === 0) return;
     const taken = check(outgoing.send(this.#handle), 'poller_send');
+    const result = outgoing.result(asked);
     // What is refused may be sent again, by way of the same memory.
     const refused = [];
     for (let i = 0; taken < count && i < count; i++) {
-      if (outgoing.result(i) < 0) refused.push([outgoing.socket(i), outgoing.result(i)]);
+      if (i === asked || outgoing.result(i) >= 0) continue;
+      refused.push([outgoing.socket(i), outgoing.result(i)]);
     }
     for (const [socket, code] of refused) this.#onRefused(socket, code);
+    return result;
+  }
+
+  get handle() {
+    return this.#handle;
   }
 
   ref() {
@@ -221,6 +263,11 @@ class Poller {
   }
 }
 
-Object.assign(Poller, EVENT, { THEN_SHUTDOWN: 1, THEN_CLOSE: 2 });
+function flagsOf({ readiness, duplex, paused }) {
+  const { READINESS, DUPLEX, PAUSED } = MEMBER;
+  return (readiness ? READINESS : 0) | (duplex ? DUPLEX : 0) | (paused ? PAUSED : 0);
+}
+
+Object.assign(Poller, EVENT, THEN, { READ, WRITE });
 
 module.exports = { Poller };

@@ -15,6 +15,9 @@ const { Socket } = require('./socket.js');
 const handles = require('./handle.js');
 const pipes = require('./pipe.js');
 
+/** So often, in milliseconds, a server with `restoreFile` looks whether it has lost its path. */
+const LOOK_UP = 200;
+
 /** A listening socket of the library's: `listen()` with these options, of the server and its. */
 function openSocket({ type, settings, options }) {
   const { fd, path, backlog = 0 } = options;
@@ -107,6 +110,7 @@ const Listening = (Base) =>
         throw error;
       }
       let acceptor;
+      let lookUp;
       const { close } = pipe;
       const address = handles.localAddress(handle) ?? null;
       const socket = { handle, address, isReleased: false, fd: undefined };
@@ -114,12 +118,17 @@ const Listening = (Base) =>
       pipe.listen = () => {
         const onConnection = (connection) => this.#onConnection(connection);
         acceptor = new Acceptor(handle, onConnection, (code) => this.#onFailed(code));
+        if (how.options.restoreFile) {
+          // Who asks gets it back.
+          lookUp = setInterval(() => calls.get_option(handle, OPTION.OWNS_FILE), LOOK_UP).unref();
+        }
         return 0;
       };
       pipe.ref = () => acceptor.setRef(true);
       pipe.unref = () => acceptor.setRef(false);
       pipe.close = (callback) => {
         acceptor?.stop();
+        clearInterval(lookUp);
         if (socket.isReleased) socket.fd = handles.release(handle);
         else handles.close(handle);
         close.call(pipe, callback);
@@ -223,6 +232,11 @@ const Listening = (Base) =>
     /** Whether the path still leads here: not after another server has replaced this one. */
     get ownsFile() {
       return calls.get_option(this.#checkOpen(), OPTION.OWNS_FILE) === 1;
+    }
+
+    /** How often a server with `restoreFile` has had its path back. */
+    get restored() {
+      return check(calls.get_option(this.#checkOpen(), OPTION.RESTORED), 'getsockopt');
     }
 
     /** Leaves the file to a successor: this process will not remove it. */

@@ -370,14 +370,17 @@ class Socket extends over(net.Socket) {
 
   // ---- who is at the other end
 
-  /** What the library knows: it is asked through a handle, if need be one for this question. */
+  /**
+   * What the library knows: it is asked through a handle, if need be one for this question. (Not
+   * with a descriptor of its own: there may be none left, when a server asks who has come.)
+   */
   #ask(question) {
     if (this.#kept !== undefined) return question(this.#kept.handle);
-    const handle = this.#another();
+    const handle = handles.adopt(this.#descriptor, 'stream');
     try {
       return question(handle);
     } finally {
-      handles.close(handle);
+      handles.release(handle);
     }
   }
 

@@ -13,8 +13,8 @@ class Watch {
 
   /**
    * `callback` gets what the descriptor is ready for. With a `server` all its connections are
-   * accepted: then it gets the handle of each, or an error code. Without a descriptor (-1): before
-   * the loop waits.
+   * accepted: then it gets the handle of each, or an error code. Without a descriptor (-1): after
+   * the loop has waited, before immediates.
    */
   constructor(fd, callback, server = 0) {
     this.#watch = calls.watch_open(fd, callback, server);
@@ -44,16 +44,21 @@ class Watch {
 }
 
 const due = [];
-let beforeWaiting;
+let afterWaiting;
 
 /**
- * Calls back when this turn is over, with all its ticks and promises, and before the loop waits for
- * what happens next: where libuv tells that a connection has been made. What it returns stops it.
+ * Calls back when the loop has looked for what has happened, which it does at once: where libuv
+ * tells that a connection has been made. So a server of this process has accepted it by then. What
+ * it returns stops it.
  */
 function soon(callback) {
   const call = { run: callback, context: new AsyncResource('UdsockConnecting') };
-  beforeWaiting ??= new Watch(-1, runNext);
-  if (due.push(call) === 1) beforeWaiting.listen(READABLE);
+  afterWaiting ??= new Watch(-1, runNext);
+  if (due.push(call) === 1) {
+    afterWaiting.listen(READABLE);
+    // For that the loop does not wait.
+    setImmediate(() => {});
+  }
   return () => {
     call.run = undefined;
   };
@@ -61,7 +66,7 @@ function soon(callback) {
 
 function runNext() {
   const { run, context } = due.shift();
-  if (due.length === 0) beforeWaiting.listen(0);
+  if (due.length === 0) afterWaiting.listen(0);
   if (run !== undefined) context.runInAsyncScope(run);
 }
 

@@ -1,23 +1,20 @@
 'use strict';
 // Builds the addon, src/*.c, with the C compiler. Published packages bring it along; this is for
 // a checkout, where it is built when it is first needed, and again when its sources have changed.
+// UDSOCK_PLATFORM: for another platform, with its compiler as CC.
 
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
+const { platform } = require('../lib/platform.js');
 
 const binding = path.join(__dirname, '..');
 const source = path.join(binding, 'src');
 const header = path.join(binding, '../../include/udsock.h');
 
-function platform() {
-  const isMusl = fs.readFileSync('/proc/self/maps', 'utf8').includes('/ld-musl-');
-  return `${process.platform}-${process.arch}-${isMusl ? 'musl' : 'gnu'}`;
-}
-
-/** Where the package of this platform is made. */
+/** Where the package of the platform is made. */
 function directory() {
-  return path.join(binding, 'npm', platform());
+  return path.join(binding, 'npm', process.env.UDSOCK_PLATFORM || platform());
 }
 
 /** The headers of Node-API: npm's, or those that come with Node.js. */

@@ -1,7 +1,9 @@
 // Builds the library and the addon for this platform into npm/<platform>, whose package carries
 // them. With a directory as argument it also makes there what is to be published: a tarball of that
-// package
-// and one of udsock, which names the packages of all platforms by their version.
+// package and one of udsock, which names the packages of all platforms by their version.
+//
+// For another platform (scripts/npm.sh of the repository has all): UDSOCK_PLATFORM names it, CC is
+// its compiler, and UDSOCK_LIBRARY the library that was built for it.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -17,10 +19,10 @@ function run(command, args, cwd) {
 }
 
 function buildLibrary() {
+  if (process.env.UDSOCK_LIBRARY) return process.env.UDSOCK_LIBRARY;
   run('cargo', ['build', '--release', '--lib'], root);
   const metadata = run('cargo', ['metadata', '--no-deps', '--format-version', '1'], root);
-  const library = path.join(JSON.parse(metadata).target_directory, 'release/libudsock.so');
-  fs.copyFileSync(library, path.join(addon.directory(), 'libudsock.so'));
+  return path.join(JSON.parse(metadata).target_directory, 'release/libudsock.so');
 }
 
 /** A package with the platforms' packages by their version, not by where they are in a checkout. */
@@ -39,7 +41,7 @@ function publishable(into) {
   return copy;
 }
 
-buildLibrary();
+fs.copyFileSync(buildLibrary(), path.join(addon.directory(), 'libudsock.so'));
 addon.built();
 const into = process.argv[2] && path.resolve(process.argv[2]);
 if (into) {

@@ -7,6 +7,7 @@
 
 #include "ahead.h"
 #include "calls.h"
+#include "log.h"
 #include "loop.h"
 #include "values.h"
 #include "watch.h"
@@ -116,6 +117,7 @@ static napi_value load(napi_env env, napi_callback_info info) {
     define_functions(env, calls, functions, sizeof functions / sizeof *functions);
     define_ahead(env, calls);
     define_calls(env, calls);
+    define_log(env, calls);
     define_watches(env, calls);
     define_work(env, calls);
     return calls;

@@ -278,6 +278,15 @@ static napi_value call_error_name(napi_env env, napi_callback_info info) {
     return string(env, library.error_name(INTEGER(0)));
 }
 
+/** (handle, room for them) */
+static int64_t counters_of(int64_t handle, udsock_counters *room) {
+    if (room == NULL) return -EINVAL;
+    *room = (udsock_counters){.size = sizeof *room};
+    return library.get_counters(handle, room);
+}
+
+CALL(get_counters, 2, counters_of(HANDLE, room_of(env, a[1], sizeof(udsock_counters))))
+
 static napi_value call_error_text(napi_env env, napi_callback_info info) {
     napi_value a[1];
     read_arguments(env, info, a, 1);
@@ -308,7 +317,7 @@ void define_calls(napi_env env, napi_value exports) {
         EXPORT(allow_uid), EXPORT(allow_user), EXPORT(bind), EXPORT(cleanup), EXPORT(close),
         EXPORT(close_descriptor), EXPORT(connect), EXPORT(create), EXPORT(disown),
         EXPORT(duplicate), EXPORT(end_descriptor), EXPORT(error_name), EXPORT(error_text),
-        EXPORT(fd), EXPORT(get_option), EXPORT(is_nonblocking), EXPORT(listen),
+        EXPORT(fd), EXPORT(get_counters), EXPORT(get_option), EXPORT(is_nonblocking), EXPORT(listen),
         EXPORT(local_address), EXPORT(open_client), EXPORT(open_datagram), EXPORT(open_pair),
         EXPORT(open_server), EXPORT(peer_credentials), EXPORT(peer_groups), EXPORT(peer_label),
         EXPORT(peer_pidfd), EXPORT(poller_add), EXPORT(poller_create), EXPORT(poller_fd),

@@ -8,11 +8,11 @@
 #define LIBRARY_FUNCTIONS(X)                                                              \
     X(accept) X(adopt) X(allow_gid) X(allow_group) X(allow_uid) X(allow_user) X(bind)     \
     X(cleanup) X(close) X(connect) X(create) X(disown) X(error_name) X(error_text) X(fd)  \
-    X(get_option) X(inspect) X(listen) X(local_address) X(open_client) X(open_datagram)   \
+    X(get_counters) X(get_option) X(inspect) X(listen) X(local_address) X(open_client) X(open_datagram)   \
     X(open_pair) X(open_server) X(peer_credentials) X(peer_groups) X(peer_label)          \
     X(peer_pidfd) X(poller_add) X(poller_create) X(poller_fd) X(poller_remove)            \
     X(poller_send) X(poller_wait) X(recv_message) X(release) X(remote_address) X(send)    \
-    X(send_message) X(set_option) X(shutdown) X(version) X(version_string)
+    X(send_message) X(set_log) X(set_option) X(shutdown) X(version) X(version_string)
 
 struct library {
 #define FUNCTION(name) __typeof__(udsock_##name) *name;

@@ -25,9 +25,6 @@
 /** So many are asked for at once. */
 enum { MOST_READY = 64 };
 
-/** So many turns in a row are for what is prepared, before something that is ready has one. */
-enum { MOST_PREPARED = 64 };
-
 enum { STACK_SIZE = 256 * 1024 };
 
 struct waiter;
@@ -40,9 +37,9 @@ struct handle {
     int events;
     bool is_held;
     uv_poll_callback on_ready;
-    uv_prepare_callback on_prepare;
+    uv_check_callback on_check;
     void (*on_closed)(uv_handle *handle);
-    /** Of those that are being closed, or of those that are called before others. */
+    /** Of those that are being closed, or of those that come behind what is ready. */
     struct handle *next;
 };
 
@@ -59,9 +56,9 @@ struct waiter {
     /** How many keep the process alive. */
     size_t held;
     struct handle *closing;
-    struct handle *prepared;
-    /** So many turns were theirs. */
-    int turns_of_prepared;
+    struct handle *checked;
+    /** Whether it has been looked for what is ready since one of these was called. */
+    bool has_looked;
     /** setImmediate, and what it is to call. */
     napi_ref set_immediate;
     napi_ref turn;
@@ -119,10 +116,10 @@ static void schedule_turn(struct waiter *waiter) {
         napi_call_function(env, global, set_immediate, 1, &turn, &result) == napi_ok;
 }
 
-static void call_prepared(struct waiter *waiter) {
-    for (struct handle *next, *handle = waiter->prepared; handle != NULL; handle = next) {
+static void call_checked(struct waiter *waiter) {
+    for (struct handle *next, *handle = waiter->checked; handle != NULL; handle = next) {
         next = handle->next;
-        handle->on_prepare((uv_handle *)handle);
+        handle->on_check((uv_handle *)handle);
     }
 }
 
@@ -140,12 +137,14 @@ static int readiness(const struct handle *handle, uint32_t events) {
     return ready & handle->events;
 }
 
-/** Whether something is ready, which is found out when the last of it has been called back. */
-static bool is_ready(struct waiter *waiter) {
-    if (waiter->next < waiter->count) return true;
+static bool is_ready(const struct waiter *waiter) {
+    return waiter->next < waiter->count;
+}
+
+static void look(struct waiter *waiter) {
     waiter->next = 0;
     waiter->count = epoll_wait(waiter->epoll, waiter->ready, MOST_READY, 0);
-    return waiter->count > 0;
+    waiter->has_looked = true;
 }
 
 static void call_back_next(struct waiter *waiter) {
@@ -161,24 +160,25 @@ static void let_wait(struct waiter *waiter) {
     sem_post(&waiter->done);
 }
 
-/** What is prepared comes before what is ready. */
+/** What is ready, one by one; then one of those that come behind it. */
 static napi_value take_turn(napi_env env, napi_callback_info info) {
     (void)env;
     (void)info;
     struct waiter *waiter = waiter_of_thread;
     if (waiter == NULL) return NULL;
     waiter->has_turn = false;
-    bool is_their_turn = !waiter->has_rung || waiter->turns_of_prepared++ < MOST_PREPARED;
-    if (waiter->prepared != NULL && is_their_turn) {
-        call_prepared(waiter);
-    } else {
-        waiter->turns_of_prepared = 0;
-        if (waiter->has_rung && is_ready(waiter)) call_back_next(waiter);
-        else if (waiter->has_rung) let_wait(waiter);
+    if (!is_ready(waiter) && (waiter->checked == NULL || !waiter->has_looked)) look(waiter);
+    if (is_ready(waiter)) {
+        call_back_next(waiter);
+    } else if (waiter->checked != NULL) {
+        waiter->has_looked = false;
+        call_checked(waiter);
+    } else if (waiter->has_rung) {
+        let_wait(waiter);
     }
     // (What is due for setImmediate keeps the process alive.)
     if (waiter->held == 0 && waiter->has_rung) let_wait(waiter);
-    if (waiter->prepared != NULL || waiter->has_rung) schedule_turn(waiter);
+    if (waiter->checked != NULL || waiter->has_rung) schedule_turn(waiter);
     return NULL;
 }
 
@@ -286,13 +286,13 @@ static void count_held(struct waiter *waiter, bool before, bool after) {
     if (!after && waiter->held == 0) napi_unref_threadsafe_function(waiter->env, waiter->bell);
 }
 
-static int prepare_init(struct uv_loop_s *waiter, uv_handle *handle) {
+static int check_init(struct uv_loop_s *waiter, uv_handle *handle) {
     return poll_init(waiter, handle, -1);
 }
 
-static int prepare_stop(uv_handle *stopped) {
+static int check_stop(uv_handle *stopped) {
     struct handle *handle = (struct handle *)stopped;
-    struct handle **at = &handle->waiter->prepared;
+    struct handle **at = &handle->waiter->checked;
     bool before = holds(handle);
     while (*at != NULL && *at != handle) at = &(*at)->next;
     if (*at != NULL) *at = handle->next;
@@ -301,14 +301,15 @@ static int prepare_stop(uv_handle *stopped) {
     return 0;
 }
 
-static int prepare_start(uv_handle *started, uv_prepare_callback callback) {
+static int check_start(uv_handle *started, uv_check_callback callback) {
     struct handle *handle = (struct handle *)started;
     struct waiter *waiter = handle->waiter;
     if (handle->events != 0) return 0;
-    handle->on_prepare = callback;
+    handle->on_check = callback;
     handle->events = UV_READABLE;
-    handle->next = waiter->prepared;
-    waiter->prepared = handle;
+    handle->next = waiter->checked;
+    waiter->checked = handle;
+    waiter->has_looked = false;
     count_held(waiter, false, holds(handle));
     schedule_turn(waiter);
     return 0;
@@ -358,7 +359,7 @@ static void unref_handle(uv_handle *handle) {
 static void close_handle(uv_handle *closed, void (*callback)(uv_handle *handle)) {
     struct handle *handle = (struct handle *)closed;
     struct waiter *waiter = handle->waiter;
-    if (handle->fd < 0) prepare_stop(closed);
+    if (handle->fd < 0) check_stop(closed);
     else listen_to(handle, 0);
     for (int i = waiter->next; i < waiter->count; i++) {
         if (waiter->ready[i].data.ptr == handle) waiter->ready[i].data.ptr = NULL;
@@ -377,9 +378,9 @@ const struct loop waiting_thread = {
     .poll_init = poll_init,
     .poll_start = poll_start,
     .poll_stop = poll_stop,
-    .prepare_init = prepare_init,
-    .prepare_start = prepare_start,
-    .prepare_stop = prepare_stop,
+    .check_init = check_init,
+    .check_start = check_start,
+    .check_stop = check_stop,
     .close = close_handle,
     .ref = ref_handle,
     .unref = unref_handle,

@@ -1,6 +1,6 @@
-// A watch calls back whenever its descriptor is ready; one without a descriptor, before the loop
-// next waits. It ends with its thread: before the loop does, a hook closes it. So nothing is called
-// in a thread that is no more.
+// A watch calls back whenever its descriptor is ready; one without a descriptor, when the loop has
+// next waited, before immediates. It ends with its thread: before the loop does, a hook closes it.
+// So nothing is called in a thread that is no more.
 
 #include "watch.h"
 
@@ -13,11 +13,13 @@
 
 struct watch {
     napi_env env;
-    /** A uv_poll_t, or without a descriptor a uv_prepare_t. */
+    /** A uv_poll_t, or without a descriptor a uv_check_t. */
     uv_handle *handle;
     bool has_descriptor;
     /** For what it calls back. */
     int events;
+    /** How often that was said. */
+    unsigned starts;
     napi_ref callback;
     napi_async_context context;
     napi_async_cleanup_hook_handle hook;
@@ -100,11 +102,15 @@ static void on_ready(uv_handle *handle, int status, int events) {
     else call_back(watch, status < 0 ? UV_READABLE | UV_WRITABLE : events);
 }
 
-/** Each call has a turn of its own, in which promises and ticks run, until nothing is due. */
-static void on_prepare(uv_handle *handle) {
+/**
+ * Each call has a turn of its own, in which promises and ticks run, until nothing is due. Who stops
+ * and starts meanwhile is called when the loop has waited again.
+ */
+static void on_check(uv_handle *handle) {
     struct watch *watch = handle->data;
+    unsigned starts = watch->starts;
     for (int i = 0; i < loop.most_calls && watch->is_open && watch->events != 0; i++) {
-        if (!call_back(watch, 0)) return;
+        if (watch->starts != starts || !call_back(watch, 0)) return;
     }
 }
 
@@ -120,7 +126,7 @@ static struct watch *allocate(bool has_descriptor) {
     struct watch *watch = calloc(1, sizeof *watch);
     if (watch == NULL) return NULL;
     watch->has_descriptor = has_descriptor;
-    int type = has_descriptor ? UV_POLL_HANDLE : UV_PREPARE_HANDLE;
+    int type = has_descriptor ? UV_POLL_HANDLE : UV_CHECK_HANDLE;
     watch->handle = calloc(1, loop.handle_size(type));
     if (watch->handle == NULL) {
         free(watch);
@@ -142,7 +148,7 @@ static bool add_to_loop(napi_env env, struct watch *watch, int fd) {
     if (of_thread == NULL) return false;
     uv_handle *handle = watch->handle;
     int result = watch->has_descriptor ? loop.poll_init(of_thread, handle, fd)
-                                       : loop.prepare_init(of_thread, handle);
+                                       : loop.check_init(of_thread, handle);
     if (result != 0) return false;
     // From here on it is closed by way of the loop.
     watch->owners += 1;
@@ -180,10 +186,11 @@ static struct watch *watch_of(napi_env env, napi_value value) {
 static int listen_to(struct watch *watch, int events) {
     uv_handle *handle = watch->handle;
     watch->events = events;
+    watch->starts += events != 0;
     if (watch->has_descriptor) {
         return events == 0 ? loop.poll_stop(handle) : loop.poll_start(handle, events, on_ready);
     }
-    return events == 0 ? loop.prepare_stop(handle) : loop.prepare_start(handle, on_prepare);
+    return events == 0 ? loop.check_stop(handle) : loop.check_start(handle, on_check);
 }
 
 /** (watch, what for: 1 to read, 2 to write, 0 not at all) */

@@ -71,6 +71,39 @@ test('node:http as the client, and a server of node:http', GUARD, async (t) => {
   await closed(server);
 });
 
+test('agents: one of one\'s own, none, another for all', GUARD, async (t) => {
+  const server = await serve(t, 'agents', echo);
+  const address = server.address();
+  // Who makes the connections needs no agent.
+  let made = 0;
+  const createConnection = () => {
+    made += 1;
+    return connect(address);
+  };
+  const { body } = await exchange({ createConnection, method: 'POST', path: '/mine' }, 'hello');
+  assert.deepEqual([body, made], ['hello', 1]);
+  const { agent } = http.request({ createConnection }).on('error', () => {}).destroy();
+  assert.equal(agent, undefined);
+  // One that knows the path; as axios, got and others take it.
+  const mine = new http.Agent({ socketPath: address, keepAlive: true });
+  t.after(() => mine.destroy());
+  assert.equal((await exchange({ agent: mine, host: 'app', method: 'POST' }, 'again')).body, 'again');
+
+  const before = http.globalAgent;
+  t.after(() => (http.globalAgent = before));
+  http.globalAgent = mine;
+  const request = http.request({ host: 'app' }).on('error', () => {}).destroy();
+  assert.equal(request.agent, mine);
+  assert.equal((await exchange({ method: 'POST' }, 'globally')).body, 'globally');
+
+  const socket = await new Promise((resolve) => {
+    const client = mine.createConnection(address, () => resolve(client));
+  });
+  assert.equal(socket.remoteAddress, address);
+  socket.destroy();
+  assert.throws(() => mine.createConnection(80), { code: 'ERR_INVALID_ARG_TYPE' });
+});
+
 test('connections of a server of ours are served by node:http', GUARD, async (t) => {
   const listener = nodeHttp.createServer(echo);
   const options = { allowHalfOpen: true };

@@ -34,7 +34,9 @@ function source(name) {
 
 test('every constant has the value of the library', options, () => {
   const constants = createRequire(import.meta.url)('../lib/constants.js');
-  const named = { KIND: '', BIND: '', CONNECT: '', OPTION: 'OPTION_', EVENT: 'EVENT_' };
+  const named = {
+    KIND: '', BIND: '', OPTION: 'OPTION_', EVENT: 'EVENT_', MEMBER: 'POLLER_', THEN: '',
+  };
   let compared = 0;
   const compare = (name, value) => {
     assert.equal(value, numbers.get(name), name);
@@ -47,8 +49,11 @@ test('every constant has the value of the library', options, () => {
       }
     } else if (name === 'KIND_NAME') {
       for (const [number, kind] of Object.entries(value)) compare(kind.toUpperCase(), +number);
-    } else if (name === 'READINESS') {
-      compare('POLLER_READINESS', value);
+    } else if (name === 'LEVEL_NAME' || name === 'EVENT_NAME') {
+      const before = name === 'LEVEL_NAME' ? 'LOG_' : 'LOGGED_';
+      for (const [number, what] of Object.entries(value)) {
+        compare(before + what.toUpperCase().replaceAll('-', '_'), +number);
+      }
     } else if (name === 'EOF' || !(/^E[A-Z]+$/.test(name) || name === 'UNKNOWN')) {
       // (The others are the errnos of the system, and its number for nobody.)
       compare(name, value);
@@ -71,6 +76,7 @@ test('the structs have the sizes that are used', options, () => {
     ['outgoing.js', 'WORDS', 4, 'outgoing'],
     ['loop.js', 'EVENT_SIZE', 1, 'event'],
     ['inspect.js', 'SIZE', 1, 'inspection'],
+    ['counters.js', 'SIZE', 1, 'counters'],
   ];
   for (const [file, name, unit, struct] of used) {
     const [, size] = source(file).match(new RegExp(`^const ${name} = (\\d+);`, 'm'));
@@ -82,8 +88,15 @@ test('their fields are where they are read', options, () => {
   const inspected = [...source('inspect.js').matchAll(/^ +(\w+): .*out\.read\w+\((\d+)\)/gm)];
   assert.ok(inspected.length > 8);
   for (const [, name, offset] of inspected) {
-    const field = { type: 'kind', processUid: 'process_uid' }[name] ?? name;
+    const others = { type: 'kind', processUid: 'process_uid', queueLimit: 'queue_limit' };
+    const field = others[name] ?? name;
     assert.equal(Number(offset), offsets.get(`inspection.${field}`), name);
+  }
+  const counted = [...source('counters.js').matchAll(/^ +(\w+): count\((\d+)\)/gm)];
+  assert.equal(counted.length, 12);
+  for (const [, name, offset] of counted) {
+    const field = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    assert.equal(Number(offset), offsets.get(`counters.${field}`), name);
   }
   const event = /^ {2}(kind|code|offset|size)\(i\) {\n +return this\.#words\[.* \+ (\d+)\]/gm;
   const read = [...source('poller.js').matchAll(event)];

@@ -129,6 +129,56 @@ test('retry: the server may come later', GUARD, async (t) => {
   assert.equal(await text(await connecting), 'here I am');
 });
 
+test('restoreFile: a path that was lost is had back', GUARD, async (t) => {
+  const server = using(t, createServer((socket) => socket.end('still here')));
+  server.listen({ path: at('restored'), restoreFile: true });
+  await once(server, 'listening');
+  assert.equal(server.restored, 0);
+  fs.unlinkSync(at('restored'));
+  assert.equal(await text(await promises.connect(at('restored'), { retry: true })), 'still here');
+  assert.equal(server.restored, 1);
+  assert.equal(server.ownsFile, true);
+  const next = using(t, await promises.listen(at('restored'), { replace: true }));
+  assert.equal(server.ownsFile, false);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  assert.equal(next.ownsFile, true);
+  await assert.rejects(promises.listen('@name', { restoreFile: true }), /restoreFile: true makes/);
+});
+
+/** An owner without the right to write is not let in, but may give it to himself; root always is. */
+function withoutRights(t, directory) {
+  const before = process.cwd();
+  process.chdir(directory);
+  if (process.geteuid() === 0) {
+    fs.chownSync('.', 65534, 65534);
+    process.seteuid(65534);
+  }
+  t.after(() => {
+    process.seteuid(process.getuid());
+    process.chdir(before);
+  });
+}
+
+test('retry: the server may open its file to others later', GUARD, async (t) => {
+  fs.mkdirSync(at('unopened'));
+  fs.chmodSync(at('.'), 0o755);
+  withoutRights(t, at('unopened'));
+  const server = net.createServer((socket) => socket.end('open now')).listen('s');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  fs.chmodSync('s', 0);
+  await assert.rejects(promises.connect('s'), { code: 'EACCES' });
+  const connecting = promises.connect('s', { retry: true });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  fs.chmodSync('s', 0o600);
+  assert.equal(await text(await connecting), 'open now');
+
+  fs.chmodSync('s', 0);
+  const start = performance.now();
+  await assert.rejects(promises.connect('s', { retry: true }), { code: 'EACCES' });
+  assert.ok(performance.now() - start >= 1000);
+});
+
 test('a full queue is waited for, and nothing blocks meanwhile', GUARD, async (t) => {
   const server = using(t, createServer({ pauseOnConnect: true }));
   // Nothing is accepted before this turn of the loop is over.
@@ -140,8 +190,9 @@ test('a full queue is waited for, and nothing blocks meanwhile', GUARD, async (t
 
 test('dispose closes, and waits for the end', GUARD, async () => {
   const server = await promises.listen(at('dispose'));
+  const accepted = once(server, 'connection');
   const client = await promises.connect(at('dispose'));
-  const [peer] = await Promise.all([once(server, 'connection')]).then(([[first]]) => [first]);
+  const [peer] = await accepted;
   await client[Symbol.asyncDispose]();
   assert.equal(client.closed, true);
   peer.resume();

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import os from 'node:os';
 import { test } from 'node:test';
 import { Poller, connect, createSocket, promises } from 'udsock';
-import { GUARD, closed, directory, text, using } from './support.mjs';
+import { GUARD, closed, directory, pause, text, using } from './support.mjs';
 
 const at = directory();
 
@@ -99,6 +100,113 @@ test('what is refused is told, and DRAINED when to go on', GUARD, async (t) => {
   poller.flush();
   assert.deepEqual(refused[1], [client, -9]);
   poller.close();
+});
+
+test('duplex: what comes is received while something is kept; paused: it is not', GUARD, async (t) => {
+  const { EAGAIN } = os.constants.errno;
+  const server = using(t, await promises.listen(at('duplex'), { pauseOnConnect: true }));
+  const poller = new Poller();
+  const [plain, duplex] = [poller.connect(at('duplex')), poller.connect(at('duplex'), { duplex: true })];
+  const peers = [];
+  while (peers.length < 2) peers.push((await once(server, 'connection'))[0]);
+  const heard = [];
+  let onHeard;
+  poller.start((batch) => {
+    for (let i = 0; i < batch.length; i++) {
+      if (batch.kind(i) !== Poller.RECEIVED) continue;
+      heard.push([batch.socket(i), batch.data(i).toString()]);
+      onHeard();
+    }
+  });
+  const hears = () => new Promise((resolve) => (onHeard = resolve));
+  // Until something is kept for both.
+  for (const socket of [plain, duplex]) {
+    while (poller.sendNow(socket, '', Poller.DONT_KEEP) !== -EAGAIN) {
+      assert.equal(poller.sendNow(socket, Buffer.alloc(65_536)), 65_536);
+    }
+  }
+  for (const peer of peers) peer.write('one');
+  await hears();
+  await pause(50);
+  assert.deepEqual(heard, [[duplex, 'one']]);
+  poller.add(duplex, 0, { duplex: true, paused: true });
+  peers[1].write('two');
+  await pause(50);
+  assert.equal(heard.length, 1);
+  poller.add(duplex, 0, { duplex: true });
+  await hears();
+  assert.deepEqual(heard[1], [duplex, 'two']);
+  // When all is out, the first goes on, too.
+  for (const peer of peers) peer.resume();
+  await hears();
+  assert.deepEqual(heard[2], [plain, 'one']);
+  // A server's connections have it from the server.
+  const shared = await poller.listen(at('inherited'), { duplex: true });
+  poller.stop();
+  poller.start((batch) => {
+    const last = batch.length - 1;
+    if (batch.kind(last) === Poller.RECEIVED) onHeard(batch.data(last).toString());
+    else if (batch.kind(0) === Poller.ACCEPTED) {
+      while (poller.sendNow(batch.socket(0), '', Poller.DONT_KEEP) !== -EAGAIN) {
+        poller.sendNow(batch.socket(0), Buffer.alloc(65_536));
+      }
+    }
+  });
+  const client = await promises.connect(at('inherited'));
+  client.pause().write('three');
+  assert.equal(await hears(), 'three');
+  client.destroy();
+  for (const socket of [plain, duplex, shared]) poller.closeSocket(socket);
+  poller.close();
+});
+
+test('sendNow tells of each send; the others\' refusals go where they went', GUARD, async (t) => {
+  const { EAGAIN, EBADF, EPIPE } = os.constants.errno;
+  const options = { pauseOnConnect: true, allowHalfOpen: true };
+  const server = using(t, await promises.listen(at('now'), options));
+  const refused = [];
+  const poller = new Poller({ capacity: 2 }, (socket, code) => {
+    refused.push([socket, code]);
+    poller.send(client, 'refused;');
+  });
+  const client = poller.connect(at('now'));
+  const [peer] = await once(server, 'connection');
+  const closed = poller.connect(at('now'));
+  poller.closeSocket(closed);
+  assert.equal(poller.sendNow(closed, 'x'), -EBADF);
+  poller.send(client, 'one;');
+  poller.send(closed, 'lost');
+  // (There is room for two: the first two leave before it.)
+  assert.equal(poller.sendNow(client, 'three;'), 6);
+  assert.deepEqual(refused, [[closed, -EBADF]]);
+  poller.flush();
+  // What a batch brought goes on from where it is.
+  const sent = new Promise((resolve) => {
+    poller.start((batch) => {
+      if (batch.kind(0) === Poller.RECEIVED) resolve(poller.sendNow(client, batch.data(0)));
+    });
+  });
+  peer.write('four;');
+  assert.equal(await sent, 5);
+  assert.equal(poller.sendNow(client, '', Poller.THEN_SHUTDOWN), 0);
+  assert.equal(poller.sendNow(client, 'late'), -EPIPE);
+  assert.throws(() => poller.sendNow(client, Buffer.alloc(2 ** 21)), RangeError);
+  assert.equal(await text(peer), 'one;refused;three;four;');
+  poller.shutdown(client, Poller.READ);
+  peer.write('nobody reads it');
+  const [error] = await once(peer, 'error');
+  assert.equal(error.code, 'EPIPE');
+  assert.throws(() => poller.shutdown(closed, Poller.READ), { code: 'EBADF', syscall: 'shutdown' });
+
+  const deaf = poller.connect(at('now'));
+  let size;
+  do size = poller.sendNow(deaf, Buffer.alloc(65_537), Poller.DONT_KEEP);
+  while (size === 65_537);
+  assert.ok(size === -EAGAIN || (size > 0 && size < 65_537), `${size}`);
+  poller.closeSocket(deaf);
+  poller.closeSocket(client);
+  poller.close();
+  assert.throws(() => poller.sendNow(client, 'x'), { code: 'EBADF' });
 });
 
 test('handles that are closed, forged, or another poller\'s: a clear error', GUARD, async () => {

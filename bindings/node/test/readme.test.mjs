@@ -7,10 +7,10 @@ import http from 'node:http';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Poller, connect, createSocket } from 'udsock';
-import { GUARD, directory, program, script } from './support.mjs';
+import { comeAndGo } from './rude.mjs';
+import { GUARD, directory, pause, program, script } from './support.mjs';
 
 const at = directory();
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const home = fileURLToPath(new URL('..', import.meta.url));
 
 const blocks = [...fs.readFileSync(new URL('../README.md', import.meta.url), 'utf8').matchAll(/```js\n(.*?)```/gs)];
@@ -31,22 +31,6 @@ const SERVERS = {
   http: { code: example('http.createServer').split('http.get')[0], type: 'http' },
   datagrams: { code: example("createSocket('dgram'"), type: 'dgram' },
 };
-
-async function rudeToConnections(path, type) {
-  const open = () => connect({ path, type }).on('error', () => {});
-  for (let i = 0; i < 20; i++) {
-    const client = open();
-    client.on('connect', () => client.write('hello', () => client.destroy()));
-  }
-  // Who sends much, and reads nothing.
-  const deaf = open().pause();
-  for (let i = 0; i < 400; i++) deaf.write(Buffer.alloc(8 * 1024, 'x'));
-  const many = Array.from({ length: 90 }, open);
-  await pause(700);
-  for (const client of many) client.destroy();
-  await pause(100);
-  return () => deaf.destroy();
-}
 
 async function rudeToDatagrams(path) {
   const poller = new Poller();
@@ -101,7 +85,7 @@ for (const [name, { code, type }] of Object.entries(SERVERS)) {
     server.child.on('exit', () => (ended = true));
     while (!fs.existsSync(path)) await pause(10);
     const connectionType = type === 'http' ? 'stream' : type;
-    const rude = type === 'dgram' ? rudeToDatagrams(path) : rudeToConnections(path, connectionType);
+    const rude = type === 'dgram' ? rudeToDatagrams(path) : comeAndGo(path, { type: connectionType });
     const leave = await rude;
     assert.equal(ended, false);
     assert.ok(await answer(path, type));

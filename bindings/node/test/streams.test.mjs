@@ -247,10 +247,37 @@ test('a server drops what is beyond maxConnections', GUARD, async (t) => {
   first.destroy();
 });
 
+test('who learns that it has connected has been accepted, in the same process', GUARD, async () => {
+  let accepted = 0;
+  const server = createServer((socket) => {
+    accepted += 1;
+    socket.end('hello');
+  });
+  server.listen(at('accepted'));
+  const order = [];
+  setImmediate(() => order.push('immediate'));
+  const ends = await new Promise((resolve) => {
+    const first = connect(at('accepted'), () => {
+      order.push('connect');
+      assert.equal(accepted, 1);
+      // Also who connects from there; and the server may close then: nothing is reset.
+      const second = connect(at('accepted'), () => {
+        assert.equal(accepted, 2);
+        server.close();
+        resolve([first, second]);
+      });
+    });
+  });
+  assert.deepEqual(await Promise.all(ends.map(text)), ['hello', 'hello']);
+  // (Where a thread watches what it tells has setImmediate's turns.)
+  if (RUNTIME === 'node') assert.deepEqual(order, ['connect', 'immediate']);
+  else assert.deepEqual(order.sort(), ['connect', 'immediate']);
+});
+
 test('addresses and who is at the other end', GUARD, async (t) => {
   const server = using(t, createServer().listen(at('who')));
   const client = connect({ path: at('who'), localAddress: at('me') });
-  const [peer] = await once(server, 'connection');
+  const [[peer]] = await Promise.all([once(server, 'connection'), once(client, 'connect')]);
   assert.equal(client.remoteAddress, at('who'));
   assert.equal(client.localAddress, at('me'));
   assert.equal(peer.remoteAddress, at('me'));
@@ -279,6 +306,17 @@ test('abstract names, and names that the kernel picks', GUARD, async (t) => {
     assert.match(server.address(), /^@./);
     assert.equal(await text(connect(server.address())), 'abstract');
   }
+});
+
+test('a name that is padded, and advice for who asks for another', GUARD, async (t) => {
+  const name = `@udsock-node-padded-${process.pid}`;
+  const server = using(t, createServer((socket) => socket.end('padded')).listen(`${name}\\z`));
+  await once(server, 'listening');
+  assert.equal(server.address(), `${name}\\z`);
+  assert.equal(await text(connect(`${name}\\z`)), 'padded');
+  const [error] = await once(connect(name), 'error');
+  assert.equal(error.code, 'ECONNREFUSED');
+  assert.ok(error.message.endsWith(`a socket named ${name}\\z is there: write that`), error.message);
 });
 
 const ONREAD = except({ bun: 'it has onread only for what it has opened itself' });

@@ -29,6 +29,8 @@ export async function text(stream) {
   return Buffer.concat(chunks).toString();
 }
 
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 export const closed = (emitter) => (emitter.closed ? undefined : once(emitter, 'close'));
 
 /** A server that sends back what comes. */
@@ -65,10 +67,10 @@ export async function program(command, args, options = {}) {
   });
   return {
     child,
-    /** Resolves once the output has this. */
+    /** Resolves once the output has this, which may be a regular expression. */
     says(expected) {
       return new Promise((resolve) => {
-        const look = () => output.includes(expected) && resolve();
+        const look = () => output.search(expected) >= 0 && resolve();
         child.stdout.on('data', look);
         look();
       });

@@ -58,10 +58,17 @@ poller.start((batch) => {
     if (batch.kind(i) === Poller.RECEIVED) poller.forward(batch, i);
   }
 });
+const member: number = poller.connect('/run/app.sock', { duplex: true });
+poller.add(member, 0, { duplex: true, paused: true });
+const taken: number = poller.sendNow(member, 'x', Poller.DONT_KEEP);
+if (taken < 0) poller.shutdown(member, Poller.READ);
 
 const api: http.Server = udsockHttp.createServer((request, response) => response.end(request.url));
 api.listen('/run/http.sock');
 get({ socketPath: '/run/http.sock', agent: new Agent({ keepAlive: true }) }, (r) => r.statusCode);
+udsockHttp.globalAgent.destroy();
+const everywhere: http.Agent = new Agent({ socketPath: '/run/http.sock', retry: true });
+everywhere.destroy();
 udsock.cleanupOnSignal('SIGTERM');
 
 // @ts-expect-error: Unix sockets have no ports.

@@ -3,10 +3,19 @@
 import * as http from 'node:http';
 import { Address, ListenDescriptorOptions, ListenOptions, Rules, ServerOptions } from './index.js';
 
-/** For requests with `socketPath`. */
-export class Agent extends http.Agent {}
+export interface AgentOptions extends http.AgentOptions {
+  /** Where all its requests go; without it each says its own. */
+  socketPath?: Address;
+  /** While there is no server try again. */
+  retry?: boolean;
+}
 
-export const globalAgent: Agent;
+/** For requests with `socketPath`. */
+export class Agent extends http.Agent {
+  constructor(options?: AgentOptions);
+}
+
+export let globalAgent: http.Agent;
 
 export class Server extends http.Server {
   constructor(options?: http.ServerOptions & ServerOptions, listener?: http.RequestListener);

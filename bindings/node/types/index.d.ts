@@ -4,7 +4,10 @@ import { EventEmitter } from 'node:events';
 import * as net from 'node:net';
 import { Duplex, DuplexOptions } from 'node:stream';
 
-/** A path, or an abstract name: "@name", with \0, \\ and \xNN for any byte. */
+/**
+ * A path, or an abstract name: "@name", with \0, \\ and \xNN for any byte, and \z at the end for
+ * NULs to the end of sun_path, as HAProxy's `abns@` and Node.js 20 bind them.
+ */
 export type Address = string;
 
 /** An open descriptor, or what has one: a FileHandle, a pidfd's number. */
@@ -52,6 +55,11 @@ export interface BindOptions {
   keepFile?: boolean;
   /** Make the directories that are missing. */
   makeParents?: boolean;
+  /**
+   * Get the path back, with the clients that wait, when the file was removed or another program
+   * took the path: within 200 ms. Not from who says `replace`.
+   */
+  restoreFile?: boolean;
 }
 
 interface ReceiveOptions {
@@ -84,7 +92,10 @@ export interface ConnectOptions extends SocketOptions {
   type?: 'stream';
   /** An address to bind to first, by which the server knows this client. */
   localAddress?: Address;
-  /** While there is no server try again; `signal` ends it. */
+  /**
+   * While there is no server try again; `signal` ends it. A file that lets nobody in is one that its
+   * server has not opened yet, for a second.
+   */
   retry?: boolean;
   /** As setTimeout. */
   timeout?: number;
@@ -267,6 +278,8 @@ export class Server<T extends Socket | Connection = Socket> extends EventEmitter
   readonly refused: number;
   /** Whether the path still leads here: not after another server has replaced this one. */
   readonly ownsFile: boolean;
+  /** How often a server with `restoreFile` has had its path back. */
+  readonly restored: number;
   /** Gives its descriptor away, which is the caller's to close. The file stays. */
   release(): number;
   /** Leaves the file to a successor: this process will not remove it. */
@@ -384,10 +397,70 @@ export interface Inspection {
   processUid?: number;
   device: bigint;
   inode: bigint;
+  /** How many connections wait to be accepted, and how many may. */
+  queue: number;
+  queueLimit?: number;
+  /** How many have it open, of those that this process may look into. */
+  processes: number;
 }
+
+/** All that has been so far, but for `keptBytes`. */
+export interface Counters {
+  sentBytes: number;
+  sentMessages: number;
+  receivedBytes: number;
+  receivedMessages: number;
+  sleeps: number;
+  spinsPaid: number;
+  spinsLost: number;
+  accepted: number;
+  refused: number;
+  keptBytes: number;
+  keptBytesMost: number;
+  dropped: number;
+}
+
+/**
+ * What has gone through a server, a connection, a datagram socket or a poller, by calls of the
+ * library. (The bytes of a `Socket` are moved by Node itself.)
+ */
+export function counters(of: { readonly handle: number | undefined } | number): Counters;
 
 /** Says what is at an address, without being noticed there. */
 export function inspect(path: Address): Promise<Inspection>;
+
+/** What is published to the diagnostics channel 'udsock:log': what the library does by itself. */
+export interface LogRecord {
+  level: 'error' | 'warning' | 'info' | 'debug';
+  /** A number: one of a later version of the library. */
+  event:
+    | 'reclaimed'
+    | 'swept'
+    | 'took-over'
+    | 'taken-over'
+    | 'file-gone'
+    | 'not-removed'
+    | 'refused'
+    | 'no-alarm'
+    | 'taken-away'
+    | 'datagram-dropped'
+    | 'unsent-dropped'
+    | 'missing'
+    | 'call-failed'
+    | 'panic'
+    | 'not-noted'
+    | 'restored'
+    | 'long-path'
+    | number;
+  /** Why: the name of an error code. */
+  code?: string;
+  handle?: number;
+  pid?: number;
+  uid?: number;
+  path?: string;
+  /** All of this in words, in one line. */
+  text: string;
+}
 
 /** Removes this process's socket files now, as it does at its normal exit: how many. */
 export function cleanup(): number;
@@ -435,6 +508,15 @@ export interface PollerOptions {
   receiveSize?: number;
 }
 
+export interface MemberOptions {
+  /** It is only reported as READY, and the program receives or accepts. */
+  readiness?: boolean;
+  /** It is received from also while something is kept for it. */
+  duplex?: boolean;
+  /** Nothing is received (or accepted) for now; what is kept goes on its way. */
+  paused?: boolean;
+}
+
 /** The fast path: many events and many answers a call. Sockets are handles. */
 export class Poller {
   static readonly ACCEPTED: 1;
@@ -445,6 +527,10 @@ export class Poller {
   static readonly READY: 6;
   static readonly THEN_SHUTDOWN: 1;
   static readonly THEN_CLOSE: 2;
+  /** What finds no room is not kept; without data it asks a stream whether something is kept. */
+  static readonly DONT_KEEP: 16;
+  static readonly READ: 1;
+  static readonly WRITE: 2;
   /** `onRefused`: an item was not taken; `code` says why (-EAGAIN: wait for DRAINED). */
   constructor(options?: PollerOptions, onRefused?: (socket: number, code: number) => void);
   start(onBatch: (batch: Batch) => void): this;
@@ -456,6 +542,7 @@ export class Poller {
     options?: BindOptions & {
       type?: 'stream' | 'dgram' | 'seqpacket';
       token?: number;
+      duplex?: boolean;
       backlog?: number;
     },
   ): Promise<number>;
@@ -464,16 +551,22 @@ export class Poller {
     options?: {
       type?: 'stream' | 'dgram' | 'seqpacket';
       token?: number;
+      duplex?: boolean;
       localAddress?: Address;
     },
   ): number;
-  add(socket: number, token?: number, options?: { readiness?: boolean }): void;
+  /** Adds a socket; or gives one that is here another token, and these. */
+  add(socket: number, token?: number, options?: MemberOptions): void;
   remove(socket: number): void;
   /** Closes it, and removes its file. */
   closeSocket(socket: number): void;
+  /** Nothing more is received (Poller.READ), or sent (Poller.WRITE, at once); or both. */
+  shutdown(socket: number, how: number): void;
   /** Collected until the callback returns, or until `flush`. */
   send(socket: number, data: string | Uint8Array, flags?: number): void;
   sendTo(socket: number, data: string | Uint8Array, address: Address): void;
+  /** At once, behind what was collected: how many bytes were taken, or an error code. */
+  sendNow(socket: number, data: string | Uint8Array, flags?: number): number;
   /** Sends what event `i` brought, without a copy. */
   forward(batch: Batch, i: number, socket?: number, flags?: number): void;
   flush(): void;

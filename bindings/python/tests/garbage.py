@@ -48,6 +48,15 @@ WEIGHTS = {
 NEVER = {"udsock_adopt", "udsock_activated_name", "udsock_peer_label"}
 
 
+def hear(_: Any, told: Any) -> None:
+    """What it is told makes sense."""
+    if not told.contents.text or not 1 <= told.contents.level <= 4:
+        os._exit(1)
+
+
+HEAR = _library.LogCallback(hear)
+
+
 class Garbage(Arguments):
     """The calls."""
 
@@ -170,6 +179,11 @@ class Garbage(Arguments):
                 self.take(event.socket)
         return came
 
+    def set_log(self) -> int:
+        function = self.choice([_library.LogCallback(), HEAR, HEAR])
+        code: int = library.udsock_set_log(function, None, self.choice([0, 1, 2, 3, 4, 5, 2**31]))
+        return code
+
     def calls(self) -> dict[str, Callable[[], int]]:
         lib: Any = library
         g: Any = self
@@ -279,6 +293,10 @@ class Garbage(Arguments):
             "udsock_poller_send": g.poller_send,
             "udsock_poller_wake": lambda: lib.udsock_poller_wake(g.poller()),
             "udsock_poller_fd": lambda: lib.udsock_poller_fd(g.poller()),
+            "udsock_get_counters": lambda: lib.udsock_get_counters(
+                g.choice([g.handle(), g.poller()]), g.sized(_library.Counters())
+            ),
+            "udsock_set_log": g.set_log,
             "udsock_error_name": lambda: -len(lib.udsock_error_name(g.number(c_int64))) and 0,
             "udsock_error_text": lambda: -len(lib.udsock_error_text(g.number(c_int64))) and 0,
             "udsock_version": lambda: int(lib.udsock_version()),

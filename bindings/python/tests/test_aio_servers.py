@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 import threading
+import time
 from pathlib import Path
 from typing import Any, List
 
@@ -55,6 +56,47 @@ def test_connecting_waits_for_a_server_if_asked_to(path: str, loop_kind: str) ->
             assert await ask(await asking, b"hello") == b"hello"
 
     run_clean(main, loop_kind)
+
+
+@every_loop
+def test_a_server_gets_its_path_back(path: str, loop_kind: str) -> None:
+    async def main() -> None:
+        async with await aio.start_server(echo, path, restore_file=True):
+            os.unlink(path)
+            assert await ask(await aio.open_connection(path, retry=True), b"x") == b"x"
+
+    run_clean(main, loop_kind)
+
+
+@every_loop
+def test_connecting_waits_until_the_file_is_open_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop_kind: str
+) -> None:
+    async def main() -> None:
+        async with await aio.start_server(echo, "s", mode=0o500):
+            with pytest.raises(PermissionError):
+                await aio.open_connection("s")
+            asking = asyncio.create_task(aio.open_connection("s", retry=True))
+            await asyncio.sleep(0.1)
+            os.chmod("s", 0o600)
+            assert await ask(await asking, b"hello") == b"hello"
+            os.chmod("s", 0o500)
+            start = time.monotonic()
+            with pytest.raises(PermissionError):
+                await aio.open_connection("s", retry=True)
+            assert time.monotonic() - start >= 1
+
+    monkeypatch.chdir(tmp_path)
+    is_root = os.geteuid() == 0
+    if is_root:
+        # An owner without the right to write is not let in; root always is.
+        os.chown(".", 65534, 65534)
+        os.seteuid(65534)
+    try:
+        run_clean(main, loop_kind)
+    finally:
+        if is_root:
+            os.seteuid(0)
 
 
 @every_loop

@@ -49,6 +49,43 @@ def test_datagrams_are_answered(address: Any, tmp_path: Path, monkeypatch: Any) 
         assert other.recvfrom(3) == (b"ans", one.getsockname())
 
 
+def test_a_path_that_was_lost_is_had_back(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with udsock.open_server(path, restore_file=True) as server:
+        os.unlink(path)
+        assert server.owns_file and server.restored == 1
+        udsock.open_client(path).close()
+    with udsock.Socket() as bound:
+        bound.bind(path, restore_file=True)
+        os.unlink(path)
+        bound.listen()
+        assert bound.owns_file
+    assert os.listdir(tmp_path) == []
+    with pytest.raises(OSError, match="restore_file=True makes no sense"):
+        udsock.open_server("@name", restore_file=True)
+
+
+def test_a_padded_name_and_advice_for_who_asks_for_another() -> None:
+    name = b"\0udsock-python-%d" % os.getpid()
+    padded = name.ljust(108, b"\0")
+    text = "@" + name[1:].decode() + "\\z"
+    with socket.socket(socket.AF_UNIX) as raw:
+        raw.bind(padded)
+        raw.listen()
+        for address in (padded, text):
+            with udsock.open_client(address) as client:
+                assert client.getpeername() == padded
+        with pytest.raises(ConnectionRefusedError) as refusal:
+            udsock.open_client(name)
+        assert f"a socket named {text} is there: write that" in str(refusal.value)
+    with udsock.open_server(text) as server:
+        assert server.local_address == text
+        assert server.getsockname() == padded
+        # Two characters that stand for themselves.
+    with udsock.open_server("@z\\\\z-%d" % os.getpid()) as server:
+        assert server.getsockname() == b"\0z\\z-%d" % os.getpid()
+
+
 def test_a_long_path_works(tmp_path: Path) -> None:
     directory = tmp_path / ("d" * 200) / ("e" * 200)
     path = str(directory / "socket")

@@ -12,9 +12,11 @@ from __future__ import annotations
 import atexit
 
 from ._address import Address, ReturnedAddress
+from ._counters import Counters
 from ._errors import EndOfStream, PanicError, SocketClosed, error_name, error_text
 from ._inspection import Inspection, State, cleanup, cleanup_on_signal, inspect
 from ._library import library
+from ._log import Logged, LogRecord
 from ._messages import Credentials, Received
 from ._open import DGRAM, SEQPACKET, STREAM, activated, adopt, open_client, open_datagram
 from ._open import open_server, pair, socketpair
@@ -23,11 +25,14 @@ from ._socket import Socket
 
 __all__ = [
     "Address",
+    "Counters",
     "Credentials",
     "DGRAM",
     "EndOfStream",
     "Event",
     "Inspection",
+    "LogRecord",
+    "Logged",
     "PanicError",
     "Poller",
     "Received",

@@ -4,6 +4,7 @@
 |--------------------|---------------------|--------------------------------|
 | "/run/app.sock"    | "/run/app.sock"     | a path                         |
 | b"\\0app"           | "@app"              | an abstract name               |
+| b"\\0app\\0...\\0"    | "@app\\z"            | one with NULs up to 108 bytes  |
 | ""                 | "@"                 | a name that the kernel picks   |
 | "", or None        | ""                  | no name                        |
 
@@ -21,6 +22,9 @@ Address = Union[str, bytes, bytearray, "os.PathLike[str]", "os.PathLike[bytes]"]
 ReturnedAddress = Union[str, bytes]
 """As socket.socket returns it: bytes for an abstract name, else str."""
 
+_SUN_PATH = 108
+# (Not a backslash that stands for itself, and a "z".)
+_PADDED = re.compile(rb"(?<!\\)(?:\\\\)*\\z\Z")
 _ESCAPE = re.compile(rb"\\(?:(\\)|(0)|x([0-9A-Fa-f]{2}))")
 
 
@@ -52,7 +56,9 @@ def _to_text(address: Union[str, bytes]) -> bytes:
 def from_text(text: bytes) -> ReturnedAddress:
     """The address as socket.socket returns it."""
     if text.startswith(b"@"):
-        return b"\0" + _ESCAPE.sub(_unescaped, text[1:])
+        padded = _PADDED.search(text) is not None
+        name = b"\0" + _ESCAPE.sub(_unescaped, text[1:-2] if padded else text[1:])
+        return name.ljust(_SUN_PATH, b"\0") if padded else name
     return os.fsdecode(text)
 
 

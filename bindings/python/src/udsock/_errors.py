@@ -17,6 +17,7 @@ PYTHON_NAMES = {
     "UDSOCK_REPLACE": "replace=True",
     "UDSOCK_NO_RECLAIM": "reclaim=False",
     "UDSOCK_MAKE_PARENTS": "make_parents=True",
+    "UDSOCK_RESTORE_FILE": "restore_file=True",
     "UDSOCK_RETRY": "retry=True",
     "UDSOCK_DONT_WAIT": "timeout=0",
     "UDSOCK_STREAM": "udsock.STREAM",

@@ -39,6 +39,12 @@ class Inspection(NamedTuple):
     """The user who made the socket."""
     device: Optional[int]
     inode: Optional[int]
+    queue: int
+    """How many connections wait to be accepted."""
+    queue_limit: Optional[int]
+    """How many may wait; None: not known, or no server that listens."""
+    processes: int
+    """How many have the socket open, of those that this process may look into."""
 
 
 def inspect(address: Address) -> Inspection:
@@ -59,6 +65,9 @@ def inspect(address: Address) -> Inspection:
         _known(found.process_uid),
         found.device or None,
         found.inode or None,
+        found.queue,
+        found.queue_limit or None,
+        found.processes,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 from ctypes import (
+    CFUNCTYPE,
     POINTER,
     Structure,
     c_char,
@@ -50,6 +51,7 @@ REPLACE = 1
 NO_RECLAIM = 2
 KEEP_FILE = 4
 MAKE_PARENTS = 8
+RESTORE_FILE = 16
 
 # Connect flags.
 RETRY = 1
@@ -72,6 +74,7 @@ OPTION_LISTENING = 9
 OPTION_READABLE_BYTES = 10
 OPTION_OWNS_FILE = 11
 OPTION_RECEIVE_PIDFD = 12
+OPTION_RESTORED = 13
 
 ADDRESS_SIZE = 4096
 UNKNOWN = 2**32 - 1
@@ -95,6 +98,28 @@ EVENT_READY = 6
 THEN_SHUTDOWN = 1
 THEN_CLOSE = 2
 DONT_KEEP = 16
+
+LOG_ERROR = 1
+LOG_WARNING = 2
+LOG_INFO = 3
+LOG_DEBUG = 4
+LOGGED_RECLAIMED = 1
+LOGGED_SWEPT = 2
+LOGGED_TOOK_OVER = 3
+LOGGED_TAKEN_OVER = 4
+LOGGED_FILE_GONE = 5
+LOGGED_NOT_REMOVED = 6
+LOGGED_REFUSED = 7
+LOGGED_NO_ALARM = 8
+LOGGED_TAKEN_AWAY = 9
+LOGGED_DATAGRAM_DROPPED = 10
+LOGGED_UNSENT_DROPPED = 11
+LOGGED_MISSING = 12
+LOGGED_CALL_FAILED = 13
+LOGGED_PANIC = 14
+LOGGED_NOT_NOTED = 15
+LOGGED_RESTORED = 16
+LOGGED_LONG_PATH = 17
 
 Handle = c_int64
 """A `udsock_t`. Made once a socket: it is passed as it is, also without argtypes."""
@@ -171,6 +196,10 @@ class Inspection(Sized):
         ("process_uid", c_uint32),
         ("device", c_uint64),
         ("inode", c_uint64),
+        ("queue", c_uint32),
+        ("queue_limit", c_uint32),
+        ("processes", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -207,6 +236,42 @@ class Outgoing(Structure):
         ("reserved", c_uint32),
         ("result", c_int64),
     ]
+
+
+class Counters(Sized):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("sent_bytes", c_uint64),
+        ("sent_messages", c_uint64),
+        ("received_bytes", c_uint64),
+        ("received_messages", c_uint64),
+        ("sleeps", c_uint64),
+        ("spins_paid", c_uint64),
+        ("spins_lost", c_uint64),
+        ("accepted", c_uint64),
+        ("refused", c_uint64),
+        ("kept_bytes", c_uint64),
+        ("kept_bytes_most", c_uint64),
+        ("dropped", c_uint64),
+    ]
+
+
+class LogRecord(Sized):
+    _fields_ = [
+        ("size", c_uint32),
+        ("level", c_uint32),
+        ("event", c_uint32),
+        ("code", c_int32),
+        ("handle", c_int64),
+        ("pid", c_int32),
+        ("uid", c_uint32),
+        ("path", c_char_p),
+        ("text", c_char_p),
+    ]
+
+
+LogCallback = CFUNCTYPE(None, c_void_p, POINTER(LogRecord))
 
 
 # What a call takes. None: nothing is declared, because ctypes then costs half as much a
@@ -267,6 +332,8 @@ _FUNCTIONS: dict[str, tuple[Any, Optional[Sequence[Any]]]] = {
     "udsock_poller_send": (c_int64, None),
     "udsock_poller_wake": (c_int32, [Handle]),
     "udsock_poller_fd": (c_int32, [Handle]),
+    "udsock_get_counters": (c_int32, [Handle, POINTER(Counters)]),
+    "udsock_set_log": (c_int32, [LogCallback, c_void_p, c_uint32]),
     "udsock_version": (c_uint32, []),
     "udsock_version_string": (c_char_p, []),
 }

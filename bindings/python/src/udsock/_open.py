@@ -35,6 +35,7 @@ def open_server(
     reclaim: bool = True,
     keep_file: bool = False,
     make_parents: bool = False,
+    restore_file: bool = False,
 ) -> Socket:
     """A server: bound to the address, and listening. Closing it removes its file.
 
@@ -42,9 +43,12 @@ def open_server(
     many clients may wait; 0: as many as the system allows. `replace`: takes the path over
     from a live server, and no client sees an error. `reclaim`: a dead server's file is
     removed first. `keep_file`: closing leaves the file. `make_parents`: makes the
-    directories that are missing.
+    directories that are missing. `restore_file`: the server gets its path back when the file
+    was removed, or another program took the path.
     """
-    options = bind_options(mode, user, group, backlog, replace, reclaim, keep_file, make_parents)
+    options = bind_options(
+        mode, user, group, backlog, replace, reclaim, keep_file, make_parents, restore_file
+    )
     text = to_text(address)
     error = _library.Error()
     handle = library.udsock_open_server(uint32(kind), text, byref(options), byref(error))
@@ -97,7 +101,7 @@ def open_datagram(
     make_parents: bool = False,
 ) -> Socket:
     """A datagram socket. "@": with a name that the kernel picks; None: with none."""
-    options = bind_options(mode, user, group, 0, False, reclaim, keep_file, make_parents)
+    options = bind_options(mode, user, group, 0, False, reclaim, keep_file, make_parents, False)
     text = None if address is None else to_text(address)
     error = _library.Error()
     handle = library.udsock_open_datagram(text, byref(options), byref(error))

@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 from . import _library
 from ._ancillary import AncillaryData
+from ._counters import Counters, counters_of
 from ._errors import failure
 from ._library import library
 
@@ -108,8 +109,21 @@ class Options(AncillaryData):
 
     @property
     def owns_file(self) -> bool:
-        """Whether the path that the socket was bound to still leads to its own file."""
+        """Whether the path that the socket was bound to still leads to its own file.
+
+        With `restore_file` it does again, if it can be had back.
+        """
         return bool(self._get(_library.OPTION_OWNS_FILE))
+
+    @property
+    def restored(self) -> int:
+        """How often a server with `restore_file` has had its path back."""
+        return self._get(_library.OPTION_RESTORED)
+
+    @property
+    def counters(self) -> Counters:
+        """What has gone through it, by calls of the library."""
+        return counters_of(self._handle)
 
     # ---- As socket.socket
 

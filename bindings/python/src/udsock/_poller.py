@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Iterator, NamedTuple, Optional,
 
 from . import _library
 from ._address import Address, to_text
+from ._counters import Counters, counters_of
 from ._endpoint import milliseconds
 from ._errors import failure
 from ._library import NO_HANDLE, Handle, library
@@ -216,6 +217,11 @@ class Poller:
     def wake(self) -> None:
         """Ends a wait, this one or the next. From any thread."""
         _check(library.udsock_poller_wake(self._handle))
+
+    @property
+    def counters(self) -> Counters:
+        """What has gone through its own calls."""
+        return counters_of(self._handle)
 
     def fileno(self) -> int:
         """A descriptor that is readable when a wait would find something. -1: closed."""

@@ -113,9 +113,12 @@ class Socket(Peer):
         reclaim: bool = True,
         keep_file: bool = False,
         make_parents: bool = False,
+        restore_file: bool = False,
     ) -> None:
         """Gives the socket a name. The file of a server that has gone is removed first."""
-        options = bind_options(mode, user, group, 0, replace, reclaim, keep_file, make_parents)
+        options = bind_options(
+            mode, user, group, 0, replace, reclaim, keep_file, make_parents, restore_file
+        )
         text = to_text(address)
         error = _library.Error()
         code = library.udsock_bind(self._handle, text, byref(options), byref(error))
@@ -338,9 +341,11 @@ def bind_options(
     reclaim: bool,
     keep_file: bool,
     make_parents: bool,
+    restore_file: bool,
 ) -> _library.BindOptions:
     flags = _library.REPLACE * replace | _library.NO_RECLAIM * (not reclaim)
     flags |= _library.KEEP_FILE * keep_file | _library.MAKE_PARENTS * make_parents
+    flags |= _library.RESTORE_FILE * restore_file
     return _library.BindOptions(
         flags=flags,
         mode=uint32(mode),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import time
 from socket import SOCK_STREAM
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Callable, Optional, TypedDict, TypeVar, Union
@@ -27,6 +28,29 @@ _FIRST_PAUSE = 50e-6
 _LONGEST_PAUSE = 20e-3
 
 _NOBODY_THERE = (errno.ENOENT, errno.ECONNREFUSED)
+_NOT_OPEN_YET = (errno.EACCES, errno.EPERM)
+_OPENING_TIME = 1.0
+"""As UDSOCK_RETRY: so long a server may take to open its file to others."""
+
+
+class _Patience:
+    def __init__(self, retry: bool) -> None:
+        self._retry = retry
+        self._refused_since: Optional[float] = None
+
+    def lasts(self, code: Optional[int]) -> bool:
+        """Whether the same attempt may succeed later."""
+        if code == errno.EAGAIN:
+            return True
+        if code in _NOBODY_THERE:
+            self._refused_since = None
+            return self._retry
+        if code not in _NOT_OPEN_YET or not self._retry:
+            return False
+        now = time.monotonic()
+        if self._refused_since is None:
+            self._refused_since = now
+        return now - self._refused_since < _OPENING_TIME
 
 
 class ServerOptions(TypedDict, total=False):
@@ -40,6 +64,7 @@ class ServerOptions(TypedDict, total=False):
     reclaim: bool
     keep_file: bool
     make_parents: bool
+    restore_file: bool
 
 
 class ServingOptions(ServerOptions, TlsOptions, total=False):
@@ -80,13 +105,13 @@ async def connected(
         if local_address is not None:
             sock.bind(local_address)
         pause = _FIRST_PAUSE
+        patience = _Patience(retry)
         while True:
             try:
                 sock.connect(address)
                 return sock
             except OSError as error:
-                waits = error.errno == errno.EAGAIN or (retry and error.errno in _NOBODY_THERE)
-                if not waits:
+                if not patience.lasts(error.errno):
                     raise
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)

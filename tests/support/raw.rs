@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
-use crate::support::no;
+use crate::no;
 
 pub fn answer(result: isize) -> i64 {
     if result < 0 { no(io::Error::last_os_error().raw_os_error().unwrap()) } else { result as i64 }

@@ -4,7 +4,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::{fs, ptr};
 
 use crate::raw;
-use crate::support::*;
+use crate::*;
 
 pub const MOST: usize = UDSOCK_MAX_DESCRIPTORS;
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::support::*;
+use crate::*;
 
 /// What is resident of this process, in bytes.
 pub fn resident() -> usize {

@@ -21,7 +21,7 @@ impl Running {
     /// In a process group of its own, so that it ends with those that it starts.
     pub fn start(mut command: Command) -> Self {
         let what = format!("{command:?}");
-        let (reader, writer) = crate::support::pipe();
+        let (reader, writer) = crate::pipe();
         command.stdin(Stdio::piped()).process_group(0);
         command.stderr(writer.try_clone().unwrap()).stdout(writer);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{what}: {error}"));

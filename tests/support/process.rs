@@ -8,7 +8,7 @@ use std::thread::{self, Scope, ScopedJoinHandle, sleep};
 use std::time::{Duration, Instant};
 use std::{env, fs, ptr};
 
-use crate::support::*;
+use crate::*;
 
 /// A timeout that is never reached: it only ends a test that would hang.
 pub const LONG: i32 = 20_000;

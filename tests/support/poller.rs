@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 pub use udsock::abi::poller::*;
 
-use crate::support::*;
+use crate::*;
 
 /// A timeout that is never reached: it only ends a test that would hang.
 pub const LONG: i32 = 20_000;

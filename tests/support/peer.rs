@@ -1,11 +1,12 @@
 //! The other program: started, fed, read with a limit, and never left behind.
 
 use std::io::{Read, Write};
-use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::c_library;
 
 /// For everything that waits for a peer: so that a test that hangs ends.
 pub const GUARD_MS: i32 = 20_000;
@@ -44,7 +45,6 @@ impl Peer {
         Self { name, child, output, unread: Vec::new() }
     }
 
-    #[allow(dead_code, reason = "for test files that borrow this one")]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -106,14 +106,14 @@ impl Drop for Peer {
 
 /// Where the source of a peer is.
 pub fn source(file: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/strangers/peers").join(file);
+    let path = c_library::source("tests/strangers/peers").join(file);
     path.into_os_string().into_string().expect("UTF-8")
 }
 
 /// The program that a Go source makes. The network is not asked for anything: the standard
 /// library is all that is used.
 pub fn build_go(name: &str, source: &str) -> String {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let directory = c_library::scratch();
     let program = directory.join(name).into_os_string().into_string().expect("UTF-8");
     let status = Command::new("go")
         .args(["build", "-o", &program, source])

@@ -1,8 +1,6 @@
 //! The library as the tests drive it: through its C ABI, with just enough around it
 //! that a test reads well. What is not wrapped here is called as C calls it.
 
-#![allow(dead_code, unused_imports, reason = "each test file uses its part")]
-
 use std::ffi::{CStr, CString, c_char};
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -12,14 +10,37 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, ptr};
 
+pub mod bindings;
+pub mod c_library;
+pub mod forked;
+pub mod measure;
+pub mod message_calls;
+pub mod node_binding;
+pub mod peer;
+pub mod pipes;
+pub mod poller;
+pub mod poller_calls;
+pub mod process;
+pub mod processes;
+pub mod raw;
+pub mod readme;
+pub mod running;
+pub mod storm;
 mod surroundings;
+pub mod traced;
+pub mod waiting;
+
 pub use surroundings::IS_TIDY;
 
 pub use udsock::abi::activation::*;
 pub use udsock::abi::address::*;
+pub use udsock::abi::basics::*;
 pub use udsock::abi::cleanup::*;
+pub use udsock::abi::codes::*;
+pub use udsock::abi::counters::*;
 pub use udsock::abi::descriptor::*;
 pub use udsock::abi::error::*;
+pub use udsock::abi::log::*;
 pub use udsock::abi::message::*;
 pub use udsock::abi::open::*;
 pub use udsock::abi::option::*;

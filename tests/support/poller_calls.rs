@@ -5,7 +5,7 @@ use std::panic;
 pub use udsock::abi::poller::*;
 
 use crate::processes;
-use crate::support::*;
+use crate::*;
 
 /// How much a poller keeps and receives. 0: as much as the library likes.
 #[derive(Clone, Copy, Default)]

@@ -10,7 +10,7 @@ impl Forked {
     /// Returns once the child has done this, which it keeps until it is killed. Only in a
     /// process where no other thread does anything.
     pub fn holding<T>(body: impl FnOnce() -> T) -> Self {
-        let (mut told, mut tell) = crate::support::pipe();
+        let (mut told, mut tell) = crate::pipe();
         // SAFETY: no other thread does anything now.
         let pid = unsafe { libc::fork() };
         assert!(pid >= 0);

@@ -1,0 +1,132 @@
+"""What the library does by itself: to `logging`, under the name "udsock".
+
+    logging.basicConfig(level=logging.INFO)
+
+shows it. Each of logging's records has an attribute `udsock`, a `LogRecord`.
+"""
+
+from __future__ import annotations
+
+import _thread
+import atexit
+import os
+import sys
+from enum import IntEnum
+from typing import Any, NamedTuple, Optional, Union
+
+from . import _library
+from ._library import library
+
+
+class Logged(IntEnum):
+    """What has happened. There may be others in later versions."""
+
+    RECLAIMED = _library.LOGGED_RECLAIMED
+    """The file of a server that has gone was removed."""
+    SWEPT = _library.LOGGED_SWEPT
+    """Private names were removed that a killed takeover had left."""
+    TOOK_OVER = _library.LOGGED_TOOK_OVER
+    """The path was taken over from a live server: pid and uid are that one's."""
+    TAKEN_OVER = _library.LOGGED_TAKEN_OVER
+    """The socket's file was to be removed, and another file has the path now. It stays."""
+    FILE_GONE = _library.LOGGED_FILE_GONE
+    """The socket's file was to be removed, and somebody else had done so."""
+    NOT_REMOVED = _library.LOGGED_NOT_REMOVED
+    """A file that the library should have removed is still there."""
+    REFUSED = _library.LOGGED_REFUSED
+    """A server has refused a client: pid and uid are the client's."""
+    NO_ALARM = _library.LOGGED_NO_ALARM
+    """No descriptor or no memory was left for what wakes a thread that sleeps."""
+    TAKEN_AWAY = _library.LOGGED_TAKEN_AWAY
+    """A socket was closed, and taken away from a thread that was held up in a call on it."""
+    DATAGRAM_DROPPED = _library.LOGGED_DATAGRAM_DROPPED
+    """Datagrams that a poller had kept could not be delivered."""
+    UNSENT_DROPPED = _library.LOGGED_UNSENT_DROPPED
+    """What a poller had kept for a socket was dropped with it."""
+    MISSING = _library.LOGGED_MISSING
+    """This system lacks something, and something else takes its place."""
+    CALL_FAILED = _library.LOGGED_CALL_FAILED
+    """A call has failed that opens, binds, connects, adopts or inspects."""
+    PANIC = _library.LOGGED_PANIC
+    """A bug in the library was caught in a call."""
+    NOT_NOTED = _library.LOGGED_NOT_NOTED
+    """More has happened at once than a poller can note."""
+    RESTORED = _library.LOGGED_RESTORED
+    """A server with `restore_file` had lost its path, and has it back."""
+    LONG_PATH = _library.LOGGED_LONG_PATH
+    """A socket was bound to a path that some other programs can't connect to."""
+
+
+class LogRecord(NamedTuple):
+    """Something that has happened. None: it has to do with none, or it is not known."""
+
+    event: Union[Logged, int]
+    """An int: one of a later version's."""
+    errno: Optional[int]
+    """Why: an errno, or a number below -4096, one of the library's own codes."""
+    handle: Optional[int]
+    pid: Optional[int]
+    uid: Optional[int]
+    path: Optional[str]
+
+
+# logging's own numbers, which are promised.
+_LEVELS = {
+    _library.LOG_ERROR: 40,
+    _library.LOG_WARNING: 30,
+    _library.LOG_INFO: 20,
+    _library.LOG_DEBUG: 10,
+}
+
+
+def _logger() -> Any:
+    """Without `logging` nobody listens, and it need not be imported for that."""
+    logging = sys.modules.get("logging")
+    if logging is None or not hasattr(logging, "getLogger"):
+        return None
+    logger = logging.getLogger("udsock")
+    if not logger.handlers:
+        # Else what matters is written to standard error where no handler was added.
+        logger.addHandler(logging.NullHandler())
+    return logger
+
+
+def _hear(_: None, told: Any) -> None:
+    try:
+        record = told.contents
+        level = _LEVELS.get(record.level, 10)
+        logger = _logger()
+        if logger is not None and logger.isEnabledFor(level):
+            text = record.text.decode("utf-8", "replace")
+            logger.log(level, "%s", text, extra={"udsock": _read(record)})
+    except KeyboardInterrupt:
+        # What is raised here is lost, and it is the main thread's, once the call is over.
+        _thread.start_new_thread(_thread.interrupt_main, ())
+
+
+def _read(record: Any) -> LogRecord:
+    code = record.code
+    try:
+        event: Union[Logged, int] = Logged(record.event)
+    except ValueError:
+        event = record.event
+    return LogRecord(
+        event,
+        None if code == 0 else code if code < -4096 else -code,
+        record.handle or None,
+        record.pid or None,
+        None if record.uid == _library.UNKNOWN else record.uid,
+        None if record.path is None else os.fsdecode(record.path),
+    )
+
+
+_callback = _library.LogCallback(_hear)
+library.udsock_set_log(_callback, None, _library.LOG_DEBUG)
+
+
+def _end() -> None:
+    """Nobody is in it any more, nor will be: the interpreter may go."""
+    library.udsock_set_log(_library.LogCallback(), None, 0)
+
+
+atexit.register(_end)

@@ -1,0 +1,187 @@
+"""What the library does by itself comes to `logging`."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+import threading
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+import udsock
+from udsock import Logged, LogRecord
+
+from conftest import run
+
+
+def leave_dead(path: str) -> None:
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(path)
+
+
+def told(caplog: Any, path: str) -> List[Any]:
+    records = [record for record in caplog.records if record.name == "udsock"]
+    return [record for record in records if record.udsock.path == path]
+
+
+def test_what_happened_and_to_what(path: str, caplog: Any) -> None:
+    caplog.set_level(logging.INFO, "udsock")
+    leave_dead(path)
+    with udsock.open_server(path) as server:
+        with pytest.raises(FileNotFoundError):
+            udsock.open_client(path + "-none")
+        server.allow_user(os.getuid() + 1)
+        server.settimeout(0)
+        with udsock.open_client(path), pytest.raises(BlockingIOError):
+            server.accept()
+    first, second = told(caplog, path)
+    assert (first.levelno, first.udsock) == (
+        logging.INFO,
+        LogRecord(Logged.RECLAIMED, None, None, None, None, path),
+    )
+    assert first.getMessage() == f"{path}: removed the file of a server that has gone"
+    refused = second.udsock
+    assert refused.handle is not None
+    assert refused._replace(handle=1) == LogRecord(
+        Logged.REFUSED, errno.EACCES, 1, os.getpid(), os.getuid(), path
+    )
+    assert told(caplog, path + "-none") == []
+
+
+def test_the_level_may_change_at_any_time(path: str, caplog: Any) -> None:
+    logger = logging.getLogger("udsock")
+    for level, count in [(logging.DEBUG, 1), (logging.INFO, 1), (logging.DEBUG, 2)]:
+        caplog.set_level(level, "udsock")
+        with pytest.raises(FileNotFoundError) as failed:
+            udsock.open_client(path)
+        records = told(caplog, path)
+        assert len(records) == count, level
+        assert records[-1].udsock.event is Logged.CALL_FAILED
+        assert records[-1].udsock.errno == failed.value.errno
+    assert logger.isEnabledFor(logging.DEBUG)
+
+
+def test_it_comes_on_the_thread_on_which_it_happened(tmp_path: Path, caplog: Any) -> None:
+    caplog.set_level(logging.INFO, "udsock")
+    paths = [str(tmp_path / str(number)) for number in range(8)]
+
+    def reclaim(path: str) -> None:
+        for _ in range(20):
+            leave_dead(path)
+            udsock.open_server(path).close()
+
+    threads = [threading.Thread(target=reclaim, args=[path], name=path) for path in paths]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for path in paths:
+        records = told(caplog, path)
+        assert len(records) == 20 and {record.threadName for record in records} == {path}
+
+
+def test_a_handler_may_use_sockets(path: str, caplog: Any) -> None:
+    caplog.set_level(logging.INFO, "udsock")
+
+    class Handler(logging.Handler):
+        count = 0
+
+        def emit(self, record: Any) -> None:
+            Handler.count += 1
+            leave_dead(path + "-2")
+            udsock.open_server(path + "-2").close()
+
+    handler = Handler()
+    logging.getLogger("udsock").addHandler(handler)
+    try:
+        leave_dead(path)
+        udsock.open_server(path).close()
+    finally:
+        logging.getLogger("udsock").removeHandler(handler)
+    assert Handler.count == 1, "it is not told of what it does itself"
+
+
+RECLAIM = """
+import os, socket, sys, udsock
+def reclaim():
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(sys.argv[1])
+    udsock.open_server(sys.argv[1]).close()
+"""
+
+
+def test_nothing_is_shown_where_nobody_asks(path: str) -> None:
+    said = run(
+        RECLAIM
+        + """
+reclaim()
+import logging
+server = udsock.open_server(sys.argv[1])
+os.unlink(sys.argv[1])
+server.close()
+""",
+        path,
+    )
+    assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
+
+
+def test_it_is_shown_where_somebody_does(path: str) -> None:
+    ask = "import logging; logging.basicConfig(level=logging.INFO)\n"
+    said = run(ask + RECLAIM + "reclaim()\n", path)
+    told = f"INFO:udsock:{path}: removed the file of a server that has gone\n"
+    assert (said.returncode, said.stderr) == (0, told)
+
+
+def test_a_child_tells_too_and_the_end_waits_for_nobody(path: str) -> None:
+    """A thread goes on being told while the interpreter ends."""
+    said = run(
+        RECLAIM
+        + """
+import logging, threading
+logging.basicConfig(level=logging.INFO, stream=sys.stdout)
+if os.fork() == 0:
+    reclaim()
+    sys.exit()
+os.wait()
+begun = threading.Event()
+def go_on():
+    logging.getLogger("udsock").setLevel(logging.ERROR)
+    while True:
+        try:
+            udsock.open_client("/nowhere/at/all")
+        except OSError:
+            begun.set()
+for _ in range(4):
+    threading.Thread(target=go_on, daemon=True).start()
+begun.wait()
+""",
+        path,
+    )
+    assert (said.returncode, said.stderr) == (0, "")
+    assert said.stdout == f"INFO:udsock:{path}: removed the file of a server that has gone\n"
+
+
+def test_ctrl_c_in_a_handler_is_not_lost(path: str) -> None:
+    said = run(
+        RECLAIM
+        + """
+import logging, time
+class Handler(logging.Handler):
+    def emit(self, record):
+        raise KeyboardInterrupt
+logging.getLogger("udsock").addHandler(Handler())
+logging.getLogger("udsock").setLevel(logging.INFO)
+try:
+    reclaim()
+    for _ in range(400):
+        time.sleep(0.05)
+    print("lost")
+except KeyboardInterrupt:
+    print("seen")
+""",
+        path,
+    )
+    assert (said.returncode, said.stdout, said.stderr) == (0, "seen\n", "")

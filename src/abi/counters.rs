@@ -1,0 +1,115 @@
+//! Counters
+
+use super::argument::{self, Sized32, SizedOutput};
+use super::basics::udsock_t;
+use super::guard::guard;
+use crate::counters::{Counts, Kept, Traffic};
+use crate::error::{Error, Result};
+use crate::handles;
+use crate::poller::Poller;
+
+/// What udsock_get_counters finds: all that has been since the handle was made, but for
+/// kept_bytes. What went past the library, by calls on the descriptor, is not in it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct udsock_counters {
+    /// sizeof(udsock_counters).
+    pub size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// What the kernel has taken.
+    pub sent_bytes: u64,
+    /// In how many messages; of a stream, in how many system calls.
+    pub sent_messages: u64,
+    /// What has come, with what found no room in the buffer and was cut.
+    pub received_bytes: u64,
+    /// In how many messages; of a stream, in how many system calls.
+    pub received_messages: u64,
+    /// How often a thread fell asleep in a wait.
+    pub sleeps: u64,
+    /// How often trying again before a sleep has found what was waited for
+    /// (UDSOCK_OPTION_SPIN_US).
+    pub spins_paid: u64,
+    /// How often it has not.
+    pub spins_lost: u64,
+    /// Clients that a server has let in; of a poller, those of its servers.
+    pub accepted: u64,
+    /// Clients that a server has refused, as in UDSOCK_OPTION_REFUSED; of a poller, those that
+    /// it has refused for its servers.
+    pub refused: u64,
+    /// What a poller keeps now for a socket, since it found no room; of a poller, for all of
+    /// its members.
+    pub kept_bytes: u64,
+    /// The most that kept_bytes has been.
+    pub kept_bytes_most: u64,
+    /// Datagrams that a poller had kept and that could not be delivered.
+    pub dropped: u64,
+}
+
+// SAFETY: numbers: any bytes are a value.
+unsafe impl Sized32 for udsock_counters {}
+
+impl SizedOutput for udsock_counters {
+    fn size(&self) -> u32 {
+        self.size
+    }
+}
+
+/// The first version's, in bytes.
+const FIRST_SIZE: usize = 104;
+
+/// Says what a socket, a server or a poller has done. Each count is right by itself; while other
+/// threads use the handle, two counts may be of two moments. A poller's are of what went through
+/// its own calls: a member's are in the member's own, too. `out`: its size is set by the
+/// caller; the rest is written. Set the struct to 0 first, as for udsock_inspect.
+///
+/// Returns 0.
+///
+/// -EBADF: `handle` is none, or a poller of the process that this one was forked from.
+/// -EINVAL: `out` is NULL, or its size less than 104, that of the first version.
+/// -E2BIG: its size is above 4096, or what this version does not know is not 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn udsock_get_counters(handle: udsock_t, out: *mut udsock_counters) -> i32 {
+    // SAFETY: the caller passes a struct with its size, or NULL.
+    guard(|| unsafe {
+        let given = argument::options(out)?
+            .filter(|given| given.size as usize >= FIRST_SIZE)
+            .ok_or(Error::INVALID)?;
+        let counters = told(&counts(handle)?);
+        argument::write_sized(out, &udsock_counters { size: given.size, ..counters });
+        Ok(0)
+    })
+}
+
+fn counts(handle: udsock_t) -> Result<Counts> {
+    match handles::get(handle) {
+        Ok(socket) => Ok(socket.counts()),
+        Err(Error::NOT_A_SOCKET) => {
+            let other = handles::get_other(handle)?;
+            other.downcast::<Poller>().ok_or(Error::BAD_HANDLE)?.counts()
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn told(counts: &Counts) -> udsock_counters {
+    let Traffic { bytes: sent_bytes, messages: sent_messages } = counts.sent;
+    let Traffic { bytes: received_bytes, messages: received_messages } = counts.received;
+    let Kept { now: kept_bytes, most: kept_bytes_most } = counts.kept;
+    udsock_counters {
+        size: 0,
+        reserved: 0,
+        sent_bytes,
+        sent_messages,
+        received_bytes,
+        received_messages,
+        sleeps: counts.sleeps,
+        spins_paid: counts.spins_paid,
+        spins_lost: counts.spins_lost,
+        accepted: counts.accepted,
+        refused: counts.refused,
+        kept_bytes,
+        kept_bytes_most,
+        dropped: counts.dropped,
+    }
+}

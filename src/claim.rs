@@ -1,0 +1,126 @@
+//! A claim to a path: a server that was asked to gets its path back, when its file was removed or
+//! another program took the path.
+//!
+//! A socket can be bound once only, and a file without a name gets none again. So such a file has
+//! a second name all the time, the *spare* beside the path, from which the path is made anew: the
+//! same file, the same socket, with its queue. The kernel tells when a name of the file has gone
+//! (inotify(7)).
+//!
+//! The spare is the claim, too. Each path has one, and who takes a path over on purpose
+//! (UDSOCK_REPLACE) takes the spare away, under the directory's lock, under which alone a path is
+//! taken back. So whoever has no spare any more was replaced by one of our own, and claims nothing
+//! again: no two servers can take the path from each other in turn. From others it is taken back,
+//! but not for ever.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Instant;
+
+use crate::error::Result;
+use crate::failure::Failure;
+use crate::sys;
+use crate::text::ShortText;
+
+pub(crate) struct Claim {
+    /// The spare name.
+    pub(crate) spare: ShortText,
+    /// Its name until it is published.
+    pub(crate) private: Option<ShortText>,
+    /// The path is to be had back, if it is lost.
+    is_held: AtomicBool,
+    restored: AtomicU32,
+    /// Changed under the directory's lock only: how often of late, and since which second of the
+    /// claim.
+    of_late: AtomicU32,
+    since: AtomicU64,
+    began: Instant,
+    watch: Watch,
+}
+
+/// What tells when a name of the file has come or gone.
+pub(crate) struct Watch {
+    names: OwnedFd,
+    /// Readable when that is, or the server.
+    either: OwnedFd,
+}
+
+/// So often in so many seconds it is taken back. Who takes it more often means it.
+const MOST: u32 = 8;
+const PERIOD: u64 = 60;
+
+impl Claim {
+    pub(crate) fn new(watch: Watch, spare: ShortText, private: Option<ShortText>) -> Self {
+        Self {
+            spare,
+            private,
+            is_held: AtomicBool::new(true),
+            restored: AtomicU32::new(0),
+            of_late: AtomicU32::new(0),
+            since: AtomicU64::new(0),
+            began: Instant::now(),
+            watch,
+        }
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.is_held.load(Ordering::Acquire)
+    }
+
+    /// Nothing is taken back from now on. Whether it was until now.
+    pub(crate) fn let_go(&self) -> bool {
+        self.is_held.swap(false, Ordering::AcqRel)
+    }
+
+    /// Whether something has happened to the file's names, since this was asked last.
+    pub(crate) fn is_told(&self) -> bool {
+        sys::take_events(self.watch.names.as_fd())
+    }
+
+    /// Under the directory's lock: whether it may be taken back once more.
+    pub(crate) fn is_patient(&self) -> bool {
+        let now = self.began.elapsed().as_secs();
+        if now - self.since.load(Ordering::Relaxed) >= PERIOD {
+            self.since.store(now, Ordering::Relaxed);
+            self.of_late.store(0, Ordering::Relaxed);
+        }
+        self.of_late.load(Ordering::Relaxed) < MOST
+    }
+
+    /// Under the same lock.
+    pub(crate) fn note_restored(&self) {
+        self.of_late.fetch_add(1, Ordering::Relaxed);
+        self.restored.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often the path was had back.
+    pub(crate) fn restored(&self) -> u32 {
+        self.restored.load(Ordering::Relaxed)
+    }
+
+    /// Readable when a name of the file has come or gone.
+    pub(crate) fn names(&self) -> BorrowedFd<'_> {
+        self.watch.names.as_fd()
+    }
+
+    /// Readable when that is, or the server.
+    pub(crate) fn either(&self) -> BorrowedFd<'_> {
+        self.watch.either.as_fd()
+    }
+}
+
+impl Watch {
+    /// Of this server, whose file this descriptor pins.
+    pub(crate) fn new(server: BorrowedFd<'_>, file: BorrowedFd<'_>) -> Result<Self, Failure> {
+        const WATCH: &str = "watch the file's names (inotify, which takes /proc, and a mode by \
+                             which its owner may read it)";
+        let watch = || {
+            let watch = Self { names: sys::inotify()?, either: sys::epoll()? };
+            sys::watch_names(watch.names.as_fd(), &sys::descriptor_path(file))?;
+            for readable in [server, watch.names.as_fd()] {
+                sys::watch(watch.either.as_fd(), readable, sys::READABLE, 0)?;
+            }
+            Ok(watch)
+        };
+        watch().map_err(Failure::at(WATCH))
+    }
+}

@@ -1,0 +1,33 @@
+//! Servers that get their path back when they have lost it: the poller is told, as it waits for
+//! their clients.
+
+use super::{PATH, Poller};
+use crate::error::{Error, Result};
+use crate::handles;
+use crate::socket::Socket;
+use crate::sys;
+
+impl Poller {
+    /// Whatever else is watched of the server.
+    pub(super) fn watch_path(&self, handle: i64, server: &Socket) -> Result<()> {
+        let file = server.claimed_file();
+        let Some(claim) = file.as_ref().and_then(|file| file.claim()) else { return Ok(()) };
+        match sys::watch(self.epoll(), claim.names(), sys::READABLE, handle as u64 | PATH) {
+            Err(Error::EXISTS) => Ok(()),
+            result => result,
+        }
+    }
+
+    pub(super) fn unwatch_path(&self, server: &Socket) {
+        let file = server.claimed_file();
+        if let Some(claim) = file.as_ref().and_then(|file| file.claim()) {
+            let _ = sys::unwatch(self.epoll(), claim.names());
+        }
+    }
+}
+
+pub(super) fn restore(handle: i64) {
+    if let Some(file) = handles::get(handle).ok().and_then(|server| server.claimed_file()) {
+        file.restore_if_told();
+    }
+}
