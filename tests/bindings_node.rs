@@ -1,8 +1,10 @@
-//! The Node.js binding's own tests, by Node's runner, and its types, by the TypeScript compiler.
+//! The Node.js binding's own tests, by Node's runner, Bun's and Deno's, and its types, by the
+//! TypeScript compiler.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::{fs, io};
 use support::{c_library, node_binding};
 
@@ -14,8 +16,12 @@ const NAME: &str = "bindings_node";
 /// For when something hangs. (The long proofs take that long.)
 const GUARD_SECONDS: &str = "3600";
 
+/// One runner after the other: what they wait for has its limits.
+static TURN: Mutex<()> = Mutex::new(());
+
 #[test]
 fn the_binding_passes_its_own_tests() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     if !["node", "npm", "python3", "timeout"].iter().all(|program| has(NAME, program)) {
         return;
     }
@@ -45,6 +51,42 @@ fn the_binding_passes_its_own_tests() {
     let (passed, skipped) = (count("# pass "), count("# skipped "));
     let summary = format!("{NAME}: {passed} tests passed, {skipped} skipped; types checked\n");
     // Past the runner's capture.
+    io::stderr().write_all(summary.as_bytes()).expect("standard error can be written");
+}
+
+#[test]
+fn and_on_bun() {
+    passes_on("bun", |line| line.ends_with(" pass") || line.ends_with(" skip"));
+}
+
+#[test]
+fn and_on_deno() {
+    passes_on("deno", |line| line.contains(" passed | "));
+}
+
+/// Its own tests, by another runtime's runner, which counts them in these lines.
+fn passes_on(runtime: &str, is_count: impl Fn(&str) -> bool) {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    if ![runtime, "node", "npm", "python3", "timeout"].iter().all(|program| has(NAME, program)) {
+        return;
+    }
+    let library = c_library::directory().join("libudsock.so");
+    let Some(copy) = node_binding::installed(NAME) else {
+        return;
+    };
+    let (passed, said) = run(Command::new("timeout")
+        .args([GUARD_SECONDS, "npm", "run", "--silent", &format!("test:{runtime}")])
+        .env("UDSOCK_LIBRARY", library)
+        .env("UDSOCK_CHECKOUT", env!("CARGO_MANIFEST_DIR"))
+        .env("NO_COLOR", "1")
+        .current_dir(&copy));
+    assert!(passed, "{said}");
+    let lines = said.lines().map(str::trim);
+    let summary: String = lines
+        .filter(|line| is_count(line) || line.starts_with("left out on "))
+        .map(|line| format!("{NAME}: {runtime}: {line}\n"))
+        .collect();
+    assert!(!summary.is_empty(), "the runner counts them:\n{said}");
     io::stderr().write_all(summary.as_bytes()).expect("standard error can be written");
 }
 

@@ -125,7 +125,7 @@ function checkText(text, name, advice = '') {
 
 function checkDescriptor(fd) {
   if (typeof fd !== 'number') throw invalidArgument('fd', 'of type number', fd);
-  if (Number.isInteger(fd) && fd >= 0 && fd < 2 ** 31) return;
+  if (Number.isInteger(fd) && fd >= 0 && fd < 2 ** 31) return fd;
   const message = `The value of "fd" is out of range. Received ${fd}`;
   throw coded(RangeError, 'ERR_OUT_OF_RANGE', message);
 }

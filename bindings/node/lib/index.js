@@ -3,7 +3,7 @@
 
 const { calls } = require('./library.js');
 const { KIND } = require('./constants.js');
-const { check, invalidArgument } = require('./errors.js');
+const { check, checkDescriptor, invalidArgument } = require('./errors.js');
 const { own } = require('./handle.js');
 require('./log.js');
 const { Server } = require('./server.js');
@@ -44,6 +44,11 @@ function pair(options = {}) {
   return Array.from(both, (handle) => newOf(type, { ...options, handle: own(Number(handle)) }));
 }
 
+/** Closes what came from here: Deno's fs refuses descriptors that it has not opened. */
+function closeDescriptor(fd) {
+  check(calls.close_descriptor(checkDescriptor(fd)), 'close');
+}
+
 /** Removes this process's socket files now, as it does at its normal exit: how many. */
 function cleanup() {
   return check(calls.cleanup(), 'cleanup');
@@ -68,6 +73,7 @@ const exported = {
   Socket,
   cleanup,
   cleanupOnSignal,
+  closeDescriptor,
   connect,
   createConnection: connect,
   createServer,

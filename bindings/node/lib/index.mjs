@@ -9,6 +9,7 @@ export const {
   Socket,
   cleanup,
   cleanupOnSignal,
+  closeDescriptor,
   connect,
   counters,
   createConnection,

@@ -6,6 +6,7 @@ const { calls } = require('./library.js');
 const { EAGAIN, EOF } = require('./constants.js');
 const { failure } = require('./errors.js');
 const { receiveMessage, sendMessage } = require('./message.js');
+const { readBy } = require('./pipe.js');
 const { READABLE, WRITABLE, Watch } = require('./watch.js');
 const handles = require('./handle.js');
 
@@ -17,14 +18,16 @@ class Kept {
   bytesPassed = 0;
 
   #socket;
+  #isRef;
   #arrivals;
   #watch;
   #interest = 0;
   /** Sends what has found no room. */
   #goOn;
 
-  constructor(socket, handle) {
+  constructor(socket, handle, isRef) {
     this.#socket = socket;
+    this.#isRef = isRef;
     this.handle = handle;
   }
 
@@ -32,7 +35,7 @@ class Kept {
     this.#interest = interest;
     this.#watch ??= new Watch(calls.fd(this.handle), (events) => this.#onReady(events));
     this.#watch.listen(interest);
-    if (this.#socket._handle?.hasRef() === false) this.#watch.unref();
+    if (!this.#isRef) this.#watch.unref();
     return 0;
   }
 
@@ -48,9 +51,9 @@ class Kept {
   receive(arrivals) {
     this.#arrivals = arrivals;
     arrivals.prepare(this.handle);
-    const pipe = this.#socket._handle;
-    pipe.readStart = () => this.#listen(this.#interest | READABLE);
-    pipe.readStop = () => this.#listen(this.#interest & ~READABLE);
+    const start = () => this.#listen(this.#interest | READABLE);
+    const stop = () => this.#listen(this.#interest & ~READABLE);
+    readBy(this.#socket._handle, start, stop);
   }
 
   #receive() {
@@ -58,7 +61,7 @@ class Kept {
     const message = receiveMessage(this.handle, RECEIVE_SIZE);
     if (message === EAGAIN) return;
     if (message === EOF) {
-      socket._handle.readStop();
+      this.#listen(this.#interest & ~READABLE);
       socket.push(null);
       socket.read(0);
       return;
@@ -70,7 +73,7 @@ class Kept {
     this.#arrivals.add(data.length, info);
     if (!socket.push(data) && socket._handle) {
       socket._handle.reading = false;
-      socket._handle.readStop();
+      this.#listen(this.#interest & ~READABLE);
     }
   }
 
@@ -89,10 +92,12 @@ class Kept {
   }
 
   ref() {
+    this.#isRef = true;
     this.#watch?.ref();
   }
 
   unref() {
+    this.#isRef = false;
     this.#watch?.unref();
   }
 

@@ -4,11 +4,19 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { isMainThread } = require('node:worker_threads');
 const { ofPlatform } = require('./platform.js');
 
 const SONAME = 'libudsock.so.0';
 /** As udsock_version() has it: 0.1.0. */
 const NEEDED_VERSION = 100;
+/** Bun runs no exit handlers of C's. */
+const IS_BUN = process.versions.bun !== undefined;
+/**
+ * Of libuv's functions Bun has some by name only: to call them ends the process. What Deno has of
+ * them runs no promises between two calls.
+ */
+const HAS_LIBUV = !IS_BUN && process.versions.deno === undefined;
 const CHECKOUT = path.join(__dirname, '../../..');
 
 /** The addon: that of the package, or in a checkout what is built there. */
@@ -36,7 +44,7 @@ function load() {
     file = findAddon();
     const addon = require(file);
     file = findLibrary();
-    return addon.load(file, NEEDED_VERSION);
+    return addon.load(file, NEEDED_VERSION, HAS_LIBUV ? 1 : 0);
   } catch (cause) {
     const error = new Error(
       `udsock: ${file} can't be used: ${cause.message}. Install the package of this platform ` +
@@ -49,6 +57,8 @@ function load() {
 }
 
 const calls = load();
+// The library's own handler removes the socket files.
+if (IS_BUN && isMainThread) process.on('exit', () => calls.cleanup());
 
 // Of the pool's four threads: the others are for everyone else, whatever these wait for.
 const MOST_THREADS = 2;

@@ -3,11 +3,18 @@
 // so does all that is built on these: TLS, HTTP, child processes.
 
 const net = require('node:net');
+const { isMainThread } = require('node:worker_threads');
 const { calls } = require('./library.js');
 const { KIND } = require('./constants.js');
 const { check, failure } = require('./errors.js');
 
 const [CONNECTION, SERVER] = [0, 1];
+
+/** Bun has none: there a net.Socket is made over its descriptor as in attached.js. */
+const HAS_HANDLES = '_handle' in net.Socket.prototype;
+
+/** Deno leaves what it was given as a descriptor open when a worker ends. */
+const OUTLIVES_THREAD = !isMainThread && globalThis.Deno !== undefined;
 
 let Pipe;
 
@@ -31,6 +38,7 @@ function create(type) {
 /** The descriptor belongs to the handle from now on; after a failure it is closed. */
 function open(pipe, fd) {
   const result = pipe.open(fd);
+  if (result >= 0 && OUTLIVES_THREAD) calls.own_stream(fd);
   if (result >= 0) return pipe;
   calls.close_descriptor(fd);
   throw failure(result, 'open');
@@ -44,4 +52,16 @@ function ofServer(fd) {
   return open(create(SERVER), fd);
 }
 
-module.exports = { ofConnection, ofServer, open };
+/** From now on the handle's stream is read by somebody else, who is told when to start and stop. */
+function readBy(handle, start, stop) {
+  if (!HAS_HANDLES) {
+    handle.pause();
+    handle.resume = start;
+    handle.pause = stop;
+  } else {
+    handle.readStart = start;
+    handle.readStop = stop;
+  }
+}
+
+module.exports = { HAS_HANDLES, ofConnection, ofServer, open, readBy };

@@ -4,6 +4,7 @@
 const net = require('node:net');
 const { Acceptor } = require('./accepting.js');
 const { listenArguments } = require('./address.js');
+const { ByHandle } = require('./attached.js');
 const { callable, over } = require('./callable.js');
 const { calls } = require('./library.js');
 const { KIND, OPTION } = require('./constants.js');
@@ -17,7 +18,7 @@ const LOOK_UP = 200;
 
 /** Whether connections need the library's handle beside Node's, or instead of it. */
 function keepsHandles(type, { receiveDescriptors, receiveCredentials, maxPerUid }) {
-  if (type === 'seqpacket' || maxPerUid !== undefined) return true;
+  if (type === 'seqpacket' || maxPerUid !== undefined || !pipes.HAS_HANDLES) return true;
   return Boolean(receiveDescriptors || receiveCredentials);
 }
 
@@ -56,7 +57,7 @@ function prepared(handle, settings, open) {
 
 /** A server of Node's (net.Server, http.Server) that listens on the library's sockets. */
 const Listening = (Base) =>
-  class extends over(Base) {
+  class extends (pipes.HAS_HANDLES ? over(Base) : ByHandle(over(Base))) {
     #type;
     #settings;
     #keepsHandles;
@@ -112,9 +113,11 @@ const Listening = (Base) =>
     /** A handle of Node's that does what net.Server wants by way of the library's socket. */
     #open(how) {
       const handle = openSocket(how);
-      let pipe;
+      let pipe = { close() {} };
       try {
-        pipe = pipes.ofServer(check(calls.duplicate(calls.fd(handle)), 'dup'));
+        if (pipes.HAS_HANDLES) {
+          pipe = pipes.ofServer(check(calls.duplicate(calls.fd(handle)), 'dup'));
+        }
       } catch (error) {
         handles.close(handle);
         throw error;

@@ -5,9 +5,10 @@
 const net = require('node:net');
 const { calls } = require('./library.js');
 const { connectArguments, isPath } = require('./address.js');
+const { attach } = require('./attached.js');
 const { callable, over } = require('./callable.js');
-const { EALREADY, ECANCELED, ENOTCONN } = require('./constants.js');
-const { check, checkDescriptor, failure, invalidArgument } = require('./errors.js');
+const { EALREADY, ECANCELED, EISCONN, ENOTCONN } = require('./constants.js');
+const { check, checkDescriptor, coded, failure, invalidArgument } = require('./errors.js');
 const { connectHandle } = require('./connecting.js');
 const { leaveAhead } = require('./ahead.js');
 const handles = require('./handle.js');
@@ -25,6 +26,8 @@ const parts = {
     return require('./message.js').Passing;
   },
 };
+
+const BYTES_READ = Symbol('bytesRead');
 
 /** The socket whose connect() runs, and how it connects. */
 let starting;
@@ -48,6 +51,7 @@ class Socket extends over(net.Socket) {
   #localAddress;
   #remoteAddress;
   #isBlocking;
+  #isRef = true;
   /** The descriptors that go with a chunk; made when there are any. */
   #passing;
 
@@ -58,18 +62,18 @@ class Socket extends over(net.Socket) {
   constructor(options = {}) {
     if (typeof options === 'number') options = { fd: options };
     const { fd, receiveDescriptors, receiveCredentials } = options;
+    if (options.onread && !pipes.HAS_HANDLES) {
+      const code = 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM';
+      throw coded(Error, code, 'onread is not there in this runtime');
+    }
     const receives = Boolean(receiveDescriptors || receiveCredentials);
     const { handle, isBlocking = true, ahead } = fd === undefined ? options : adopted(fd);
     const isOurs = typeof handle === 'number';
+    const keeps = receives || Boolean(options.keepHandle);
     if (receives || isOurs) {
-      const keeps = receives || Boolean(options.keepHandle);
-      const pipe = isOurs ? pipeOf(handle, keeps) : handle;
-      super({
-        ...options,
-        fd: undefined,
-        handle: pipe,
-        manualStart: receives || options.manualStart,
-      });
+      const pipe = isOurs && pipes.HAS_HANDLES ? pipeOf(handle, keeps) : handle;
+      const manualStart = receives || options.manualStart;
+      super({ ...options, fd: undefined, handle: pipe, manualStart });
     } else {
       // (The copy above takes longer than all the rest.)
       super(options);
@@ -79,8 +83,12 @@ class Socket extends over(net.Socket) {
     this.#localAddress = options.localAddress;
     if (receives) this.#arrivals = new parts.Arrivals(this, receiveDescriptors, receiveCredentials);
     if (!isOurs) return;
+    if (!pipes.HAS_HANDLES) {
+      const error = this.#attach(handle, keeps, options.pauseOnCreate);
+      if (error) throw error;
+    }
     if (ahead !== undefined) this.unshift(ahead);
-    if (receives || options.keepHandle) this.#keep(handle);
+    if (keeps && pipes.HAS_HANDLES) this.#keep(handle);
     if (receives && !options.pauseOnCreate) this.read(0);
   }
 
@@ -89,6 +97,7 @@ class Socket extends over(net.Socket) {
     // (After any other end it can be used again.)
     if (this.destroyed && this.#signal?.aborted) return this;
     if (options.timeout) this.setTimeout(options.timeout);
+    if (!pipes.HAS_HANDLES) return this.#connectAttached(options, listener);
     const before = starting;
     starting = { socket: this, options };
     try {
@@ -116,12 +125,12 @@ class Socket extends over(net.Socket) {
     const { path, localAddress } = options;
     this.#remoteAddress = path;
     this.#localAddress = localAddress === '@' ? undefined : localAddress;
-    const isRef = () => pipe.hasRef();
+    const isRef = () => this.#isRef;
     const done = (error, handle) => {
       this.#stopConnecting = undefined;
       if (!error) error = this.#open(pipe, handle, isPath(localAddress));
       if (error) this.destroy(error);
-      else request.oncomplete(0, pipe, request, true, true);
+      else request?.oncomplete(0, pipe, request, true, true);
     };
     this.#stopConnecting = connectHandle({ ...options, type: 'stream' }, isRef, done);
     return 0;
@@ -130,6 +139,7 @@ class Socket extends over(net.Socket) {
   /** What went wrong. */
   #open(pipe, handle, hasFile) {
     const keeps = hasFile || this.#arrivals !== undefined;
+    if (!pipe) return this.#attach(handle, keeps);
     try {
       pipes.open(pipe, descriptorOf(handle, keeps));
       if (keeps) this.#keep(handle);
@@ -140,8 +150,38 @@ class Socket extends over(net.Socket) {
     }
   }
 
+  // ---- where there are no handles of Node's
+
+  /** What went wrong. */
+  #attach(handle, keeps, isPaused = false) {
+    let fd;
+    try {
+      fd = descriptorOf(handle, keeps);
+    } catch (error) {
+      if (keeps) handles.close(handle);
+      return error;
+    }
+    const onOpen = () => {
+      if (keeps) this.#keep(handle);
+    };
+    attach(this, fd, isPaused, onOpen);
+    return undefined;
+  }
+
+  #connectAttached(options, listener) {
+    if (this._handle || this.#stopConnecting) {
+      const code = this._handle ? EISCONN : EALREADY;
+      return this.destroy(failure(code, 'connect', options.path));
+    }
+    if (listener) this.once('connect', listener);
+    if (this.destroyed) this._undestroy();
+    this.connecting = true;
+    this.#start(undefined, undefined, options);
+    return this;
+  }
+
   #keep(handle) {
-    this.#kept = new parts.Kept(this, handle);
+    this.#kept = new parts.Kept(this, handle, this.#isRef);
     if (this.#arrivals) this.#kept.receive(this.#arrivals);
   }
 
@@ -205,9 +245,12 @@ class Socket extends over(net.Socket) {
     else super._write(data, encoding, this.#told(callback));
   }
 
-  /** Node's streams forget that what destroy() cut short has not gone. */
+  /** Node's streams forget that what destroy() cut short has not gone; Bun's have their own word. */
   #told(callback) {
-    return (error) => callback(error ?? (this.destroyed ? failure(ECANCELED, 'write') : null));
+    return (error) => {
+      const isCut = this.destroyed && (!error || isBunsWord(error));
+      callback(isCut ? failure(ECANCELED, 'write') : (error ?? null));
+    };
   }
 
   _writev(chunks, callback) {
@@ -280,20 +323,32 @@ class Socket extends over(net.Socket) {
     await closed;
   }
 
+  /** Not before it connects: then Node says it again. */
+  #setRef(isRef) {
+    if (this._handle || this.connecting) this.#isRef = isRef;
+  }
+
   ref() {
+    this.#setRef(true);
     super.ref();
-    if (this._handle) this.#kept?.ref();
+    this.#kept?.ref();
     return this;
   }
 
   unref() {
+    this.#setRef(false);
     super.unref();
-    if (this._handle) this.#kept?.unref();
+    this.#kept?.unref();
     return this;
   }
 
   get bytesRead() {
-    return super.bytesRead + this.#counted('bytesReceived');
+    return (this[BYTES_READ] ?? super.bytesRead) + this.#counted('bytesReceived');
+  }
+
+  /** (Bun counts in a property.) */
+  set bytesRead(value) {
+    this[BYTES_READ] = value;
   }
 
   get bytesWritten() {
@@ -358,6 +413,10 @@ class Socket extends over(net.Socket) {
   peerPidfd() {
     return this.#ask(handles.peerPidfd);
   }
+}
+
+function isBunsWord({ code }) {
+  return !pipes.HAS_HANDLES && code === 'ERR_SOCKET_CLOSED';
 }
 
 /** `(data[, encoding][, callback])`, or `{ fds }` in the encoding's place: sendDescriptors. */

@@ -1,13 +1,17 @@
-// The Node-API module: one function, load(file), whose result has the rest.
+// The Node-API module: one function, load(file, version, whether there is a libuv), whose result
+// has the rest.
 
 #define _GNU_SOURCE
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ahead.h"
 #include "calls.h"
 #include "log.h"
+#include "loop.h"
 #include "values.h"
 #include "watch.h"
 #include "work.h"
@@ -17,11 +21,25 @@ struct owned {
     int64_t *handles;
     size_t count;
     size_t capacity;
+    /** The sockets of its streams by their descriptors: their inodes, or 0. */
+    ino_t *streams;
+    size_t streams_count;
 };
+
+/** Where the runtime has left them open: the peers learn that nobody is there any more. */
+static void end_streams(struct owned *owned) {
+    for (size_t fd = 0; fd < owned->streams_count; fd++) {
+        struct stat socket;
+        bool is_open = owned->streams[fd] != 0 && fstat((int)fd, &socket) == 0;
+        if (is_open && socket.st_ino == owned->streams[fd]) shutdown((int)fd, SHUT_RDWR);
+    }
+    free(owned->streams);
+}
 
 static void close_owned(void *data) {
     struct owned *owned = data;
     for (size_t i = 0; i < owned->count; i++) library.close(owned->handles[i]);
+    end_streams(owned);
     free(owned->handles);
     free(owned);
 }
@@ -49,6 +67,26 @@ static napi_value call_own(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
+/** (descriptor): of a stream, which is ended if it outlives the thread. */
+static napi_value call_own_stream(napi_env env, napi_callback_info info) {
+    napi_value a[1];
+    struct stat socket;
+    read_arguments(env, info, a, 1);
+    struct owned *owned = owned_by(env);
+    int64_t fd = integer_of(env, a[0]);
+    if (owned == NULL || fstat((int)fd, &socket) != 0) return NULL;
+    size_t count = (size_t)fd + 1;
+    if (count > owned->streams_count) {
+        ino_t *streams = realloc(owned->streams, 2 * count * sizeof *streams);
+        if (streams == NULL) return NULL;
+        for (size_t i = owned->streams_count; i < 2 * count; i++) streams[i] = 0;
+        owned->streams = streams;
+        owned->streams_count = 2 * count;
+    }
+    owned->streams[fd] = socket.st_ino;
+    return NULL;
+}
+
 static napi_value call_disown_handle(napi_env env, napi_callback_info info) {
     napi_value a[1];
     read_arguments(env, info, a, 1);
@@ -71,18 +109,20 @@ static napi_value call_is_main_thread(napi_env env, napi_callback_info info) {
 static napi_value load(napi_env env, napi_callback_info info) {
     static const struct function functions[] = {
         {"own", call_own},
+        {"own_stream", call_own_stream},
         {"disown_handle", call_disown_handle},
         {"is_main_thread", call_is_main_thread},
     };
-    napi_value a[2], calls;
+    napi_value a[3], calls;
     char file[TEXT_SIZE];
-    read_arguments(env, info, a, 2);
+    read_arguments(env, info, a, 3);
     uint32_t needed = (uint32_t)integer_of(env, a[1]);
     const char *wrong = text_of(env, a[0], file) == NULL ? "no file" : load_library(file, needed);
     if (wrong != NULL) {
         napi_throw_error(env, NULL, wrong);
         return NULL;
     }
+    choose_loop(integer_of(env, a[2]) != 0);
     if (napi_create_object(env, &calls) != napi_ok) return NULL;
     define_functions(env, calls, functions, sizeof functions / sizeof *functions);
     define_ahead(env, calls);

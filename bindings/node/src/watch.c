@@ -32,12 +32,10 @@ struct watch {
     bool has_many;
     unsigned rounds;
     bool is_open;
+    bool has_env_ended;
     /** Of JavaScript, and of the loop. */
     int owners;
 };
-
-/** So many calls are made before others have their turn. */
-enum { MOST_CALLS = 64 };
 
 /** Every so many rounds one looks whether more than one client is waiting. */
 enum { LOOKS_EVERY = 16 };
@@ -52,6 +50,8 @@ static void after_close(uv_handle *handle) {
     struct watch *watch = handle->data;
     napi_env env = watch->env;
     napi_handle_scope scope;
+    // (Deno lets nothing of this be done at the end.)
+    if (watch->has_env_ended && !loop.runs_at_end) return let_go(watch);
     if (napi_open_handle_scope(env, &scope) == napi_ok) {
         napi_delete_reference(env, watch->callback);
         napi_async_destroy(env, watch->context);
@@ -64,11 +64,13 @@ static void after_close(uv_handle *handle) {
 static void close_watch(struct watch *watch) {
     if (!watch->is_open) return;
     watch->is_open = false;
-    uv_close(watch->handle, after_close);
+    loop.close(watch->handle, after_close);
 }
 
-static void on_thread_end(napi_async_cleanup_hook_handle hook, void *watch) {
+static void on_thread_end(napi_async_cleanup_hook_handle hook, void *data) {
     (void)hook;
+    struct watch *watch = data;
+    watch->has_env_ended = true;
     close_watch(watch);
 }
 
@@ -77,11 +79,12 @@ static bool call_back(struct watch *watch, int64_t argument) {
     napi_env env = watch->env;
     napi_handle_scope scope;
     if (napi_open_handle_scope(env, &scope) != napi_ok) return false;
-    napi_value global, callback, value = number(env, argument);
+    // (Deno's napi_make_callback wants room for the result.)
+    napi_value global, callback, result, value = number(env, argument);
     napi_status status = napi_get_global(env, &global);
     if (status == napi_ok) status = napi_get_reference_value(env, watch->callback, &callback);
     if (status == napi_ok) {
-        status = napi_make_callback(env, watch->context, global, callback, 1, &value, NULL);
+        status = napi_make_callback(env, watch->context, global, callback, 1, &value, &result);
     }
     if (status == napi_pending_exception) {
         napi_value thrown;
@@ -109,7 +112,7 @@ static void close_connection(const struct watch *watch, int64_t connection) {
  */
 static void accept_connections(struct watch *watch) {
     bool looks = watch->has_many || ++watch->rounds % LOOKS_EVERY == 0;
-    int most = looks ? MOST_CALLS : 1;
+    int most = looks ? loop.most_calls : 1;
     int accepted = 0;
     while (accepted < most && watch->is_open) {
         int64_t connection = accept_connection(watch);
@@ -134,7 +137,7 @@ static void on_ready(uv_handle *handle, int status, int events) {
 static void on_check(uv_handle *handle) {
     struct watch *watch = handle->data;
     unsigned starts = watch->starts;
-    for (int i = 0; i < MOST_CALLS && watch->is_open && watch->events != 0; i++) {
+    for (int i = 0; i < loop.most_calls && watch->is_open && watch->events != 0; i++) {
         if (watch->starts != starts || !call_back(watch, 0)) return;
     }
 }
@@ -148,11 +151,11 @@ static void on_collected(napi_env env, void *watch, void *hint) {
 
 /** NULL, or the watch, which has told nobody yet. */
 static struct watch *allocate(bool has_descriptor) {
-    if (uv_handle_size == NULL || uv_poll_init == NULL) return NULL;
     struct watch *watch = calloc(1, sizeof *watch);
     if (watch == NULL) return NULL;
     watch->has_descriptor = has_descriptor;
-    watch->handle = calloc(1, uv_handle_size(has_descriptor ? UV_POLL_HANDLE : UV_CHECK_HANDLE));
+    int type = has_descriptor ? UV_POLL_HANDLE : UV_CHECK_HANDLE;
+    watch->handle = calloc(1, loop.handle_size(type));
     if (watch->handle == NULL) {
         free(watch);
         return NULL;
@@ -169,11 +172,11 @@ static bool prepare(napi_env env, struct watch *watch, napi_value callback) {
 }
 
 static bool add_to_loop(napi_env env, struct watch *watch, int fd) {
-    struct uv_loop_s *loop;
-    if (napi_get_uv_event_loop(env, &loop) != napi_ok) return false;
+    struct uv_loop_s *of_thread = loop.of(env);
+    if (of_thread == NULL) return false;
     uv_handle *handle = watch->handle;
-    int result =
-        watch->has_descriptor ? uv_poll_init(loop, handle, fd) : uv_check_init(loop, handle);
+    int result = watch->has_descriptor ? loop.poll_init(of_thread, handle, fd)
+                                       : loop.check_init(of_thread, handle);
     if (result != 0) return false;
     // From here on it is closed by way of the loop.
     watch->owners += 1;
@@ -214,9 +217,9 @@ static int listen_to(struct watch *watch, int events) {
     watch->events = events;
     watch->starts += events != 0;
     if (watch->has_descriptor) {
-        return events == 0 ? uv_poll_stop(handle) : uv_poll_start(handle, events, on_ready);
+        return events == 0 ? loop.poll_stop(handle) : loop.poll_start(handle, events, on_ready);
     }
-    return events == 0 ? uv_check_stop(handle) : uv_check_start(handle, on_check);
+    return events == 0 ? loop.check_stop(handle) : loop.check_start(handle, on_check);
 }
 
 /** (watch, what for: 1 to read, 2 to write, 0 not at all) */
@@ -234,8 +237,8 @@ static napi_value call_watch_hold(napi_env env, napi_callback_info info) {
     read_arguments(env, info, a, 2);
     struct watch *watch = watch_of(env, a[0]);
     if (watch == NULL) return NULL;
-    if (integer_of(env, a[1]) != 0) uv_ref(watch->handle);
-    else uv_unref(watch->handle);
+    if (integer_of(env, a[1]) != 0) loop.ref(watch->handle);
+    else loop.unref(watch->handle);
     return NULL;
 }
 

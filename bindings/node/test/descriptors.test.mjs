@@ -3,16 +3,31 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import { test } from 'node:test';
 import { Socket, createSocket, pair, promises } from 'udsock';
-import { GUARD, closed, directory, openDescriptors, text, using } from './support.mjs';
+import {
+  GUARD, RUNTIME, closeDescriptor, closed, directory, openDescriptors, text, using,
+} from './support.mjs';
 
 const at = directory();
 fs.writeFileSync(at('file'), 'what is in the file');
 
 const contents = (fd) => {
-  const data = fs.readFileSync(fd, 'utf8');
-  fs.closeSync(fd);
+  const data = fs.readFileSync(RUNTIME === 'deno' ? `/proc/self/fd/${fd}` : fd, 'utf8');
+  closeDescriptor(fd);
   return data;
 };
+
+/** One that may be consumed: Deno must not know of it. */
+async function open(file) {
+  const fd = fs.openSync(file);
+  if (RUNTIME !== 'deno') return fd;
+  const [left, right] = pair({ type: 'seqpacket', receiveDescriptors: true });
+  await left.send('', { fds: [fd] });
+  fs.closeSync(fd);
+  const [{ fds }] = await once(right, 'data');
+  left.destroy();
+  right.destroy();
+  return fds[0];
+}
 
 test('over a stream, in order with its data', GUARD, async () => {
   const [left, right] = pair({ receiveDescriptors: true });
@@ -40,7 +55,7 @@ test('a socket is passed, and taken up at the other end', GUARD, async (t) => {
   const client = await promises.connect(at('pass'));
   const [near, far] = pair();
   const fd = far.release();
-  client.sendDescriptors([fd], '.', () => fs.closeSync(fd));
+  client.sendDescriptors([fd], '.', () => closeDescriptor(fd));
   assert.equal(await text(near), 'from the other process');
   client.destroy();
 });
@@ -58,7 +73,8 @@ test('over seqpacket, with their message', GUARD, async () => {
   const all = 'what is in the file';
   assert.deepEqual(got.slice(0, 2), [['first', undefined], ['second', [all]]]);
   // All share one offset, which is at the end by now.
-  assert.deepEqual(got[2], ['', ['', '']]);
+  // (But not where the file is opened again.)
+  if (RUNTIME !== 'deno') assert.deepEqual(got[2], ['', ['', '']]);
 });
 
 test('over datagrams', GUARD, async (t) => {
@@ -153,7 +169,7 @@ test('consumed: the sender\'s own is closed when it has gone, or never will', GU
   const before = openDescriptors();
   for (const type of ['stream', 'seqpacket']) {
     const [left, right] = pair({ type, receiveDescriptors: true });
-    const fds = [fs.openSync(at('file')), fs.openSync(at('file'))];
+    const fds = [await open(at('file')), await open(at('file'))];
     const options = { fds, consume: true };
     await new Promise((resolve, reject) => {
       const done = (error) => (error ? reject(error) : resolve());
@@ -162,11 +178,11 @@ test('consumed: the sender\'s own is closed when it has gone, or never will', GU
     });
     const [data] = await once(right, 'data');
     for (const fd of data.fds ?? right.takeFds()) assert.equal(contents(fd), 'what is in the file');
-    for (const fd of fds) assert.throws(() => fs.fstatSync(fd), { code: 'EBADF' });
+    for (const fd of fds) assert.equal(fs.existsSync(`/proc/self/fd/${fd}`), false);
     // One that has no room, and never will have any.
     right.pause();
     while (left.writableLength === 0) left.write(Buffer.alloc(32 * 1024));
-    const waiting = { fds: [fs.openSync(at('file'))], consume: true };
+    const waiting = { fds: [await open(at('file'))], consume: true };
     if (type === 'stream') left.write('x', waiting);
     else left.send('x', waiting).catch(() => {});
     left.on('error', () => {}).destroy();
@@ -185,7 +201,7 @@ test('a peer can\'t fill the table of who takes no descriptors', GUARD, async ()
   for (let i = 0; i < 10; i++) await new Promise((resolve) => left.write('x', { fds }, resolve));
   while (right.bytesRead < 10) await new Promise(setImmediate);
   assert.ok(openDescriptors() < before + 1_100, `${openDescriptors()}`);
-  assert.equal(right.takeFds(3).map((fd) => fs.closeSync(fd)).length, 3);
+  assert.equal(right.takeFds(3).map(closeDescriptor).length, 3);
   fs.closeSync(fds[0]);
   left.destroy();
   right.destroy();
@@ -195,10 +211,11 @@ test('a peer can\'t fill the table of who takes no descriptors', GUARD, async ()
 
 test('at their place among the bytes, however slowly these are read', GUARD, async () => {
   const [left, right] = pair({ receiveDescriptors: true });
+  const descriptors = [await open(at('file')), await open('/dev/null')];
   left.write('0123456789');
-  left.write('A', { fds: [fs.openSync(at('file'))], consume: true });
+  left.write('A', { fds: [descriptors[0]], consume: true });
   left.write('bcdefghi');
-  left.write('BC', { fds: [fs.openSync('/dev/null')], consume: true });
+  left.write('BC', { fds: [descriptors[1]], consume: true });
   left.end('the end');
   await once(right, 'readable');
   await new Promise((resolve) => setTimeout(resolve, 20));
@@ -212,7 +229,7 @@ test('at their place among the bytes, however slowly these are read', GUARD, asy
     position += 1;
     for (const fd of right.takeFds()) {
       places.push(position);
-      fs.closeSync(fd);
+      closeDescriptor(fd);
     }
   }
   assert.equal(position, 28);
@@ -226,7 +243,7 @@ test('a descriptor of another kind is not taken', GUARD, async () => {
   const [left, right] = pair({ type: 'seqpacket' });
   const fd = left.release();
   assert.throws(() => new Socket({ fd }), { code: 'ERR_INVALID_FD_TYPE' });
-  fs.closeSync(fd);
+  closeDescriptor(fd);
   right.destroy();
   assert.throws(() => new Socket({ fd: 999 }), { code: 'EBADF' });
   assert.throws(() => new Socket({ fd: -1 }), { code: 'ERR_OUT_OF_RANGE' });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import { test } from 'node:test';
 import { Poller, createSocket, promises } from 'udsock';
-import { GUARD, closed, directory, openDescriptors, program, using } from './support.mjs';
+import { GUARD, closed, directory, openDescriptors, program, script, using } from './support.mjs';
 
 const at = directory();
 
@@ -203,6 +203,6 @@ test('a socket that is closed while its messages wait lets the program end', GUA
         console.log('closed');
       }, 200);
     });`;
-  const child = await program(process.execPath, ['-e', code, at('lets-end')]);
+  const child = await program(...script(code, [at('lets-end')]));
   assert.deepEqual(await child.end(), { code: 0, signal: null, output: 'closed\n' });
 });

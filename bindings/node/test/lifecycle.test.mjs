@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import { test } from 'node:test';
 import { connect, createServer, inspect, pair, promises } from 'udsock';
-import { GUARD, closed, directory, program, text, using } from './support.mjs';
+import { GUARD, closed, directory, program, script, text, using } from './support.mjs';
 
 const at = directory();
 
@@ -326,7 +326,7 @@ for (const [how, code, expected] of [
         process.stdin.once('data', () => { ${code} });
       });`;
     const stdio = ['pipe', 'pipe', 'ignore'];
-    const child = await program(process.execPath, ['-e', source, at('process')], { stdio });
+    const child = await program(...script(source, [at('process')]), { stdio });
     assert.ok(fs.existsSync(at('process')));
     child.child.stdin.end('go');
     const { code: status, signal } = await child.end();

@@ -7,13 +7,16 @@ import fs from 'node:fs';
 import test from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { connect, createServer, promises } from 'udsock';
-import { GUARD, closed, directory } from './support.mjs';
+import { GUARD, closed, directory, script } from './support.mjs';
 
 const at = directory();
 
 /** Gathers what is told of a path until there is so much. */
 function told(t, path, count) {
   const records = [];
+  // To be told keeps no process alive.
+  const wait = setInterval(() => {}, 1000);
+  t.after(() => clearInterval(wait));
   return {
     records,
     all: new Promise((resolve) => {
@@ -89,6 +92,7 @@ test('in every thread, also what happened in another', GUARD, async (t) => {
     const { promises } = require('udsock');
     subscribe('udsock:log', (record) => record.path === path && parentPort.postMessage(record));
     promises.connect(path).catch(() => {});
+    setInterval(() => {}, 1000); // To be told keeps no thread alive.
     `,
     { eval: true, workerData: path },
   );
@@ -110,10 +114,10 @@ test('what happens last is told at the exit, and nothing keeps a process alive',
     subscribe('udsock:log', ({ event, path }) => console.log(event, path));
     createServer().listen(${JSON.stringify(path)}, () => process.exit());
   `;
-  const said = execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' });
+  const said = execFileSync(...script(program), { encoding: 'utf8' });
   assert.equal(said, `reclaimed ${path}\n`);
   assert.equal(fs.existsSync(path), false);
-  const quiet = execFileSync(process.execPath, ['-e', "require('udsock')"], { encoding: 'utf8' });
+  const quiet = execFileSync(...script("require('udsock')"), { encoding: 'utf8' });
   assert.equal(quiet, '');
 });
 

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import { test } from 'node:test';
 import { Poller, connect, createServer, createSocket, inspect, promises } from 'udsock';
 import http from 'udsock/http';
-import { GUARD, directory, text, using } from './support.mjs';
+import { GUARD, directory, script, text, using } from './support.mjs';
 
 const at = directory();
 const home = process.cwd();
@@ -17,7 +17,7 @@ const modeOf = (path) => (fs.statSync(path).mode & 0o777).toString(8);
 /** A file of a server that was killed. */
 function dead(path) {
   const code = "require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))";
-  spawnSync(process.execPath, ['-e', code, path]);
+  spawnSync(...script(code, [path]));
   assert.ok(fs.existsSync(path));
 }
 

@@ -4,15 +4,15 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { connect, createSocket } from 'udsock';
-import { GUARD, directory } from './support.mjs';
+import { GUARD, directory, script } from './support.mjs';
 
 const at = directory();
 const root = new URL('..', import.meta.url);
 
 /** Runs this where processes have other numbers: its lines. `undefined`: that can't be. */
 async function elsewhere(t, program, ...args) {
-  const node = [process.execPath, '--input-type=module', '-e', program, ...args];
-  const command = ['--pid', '--fork', '--kill-child', ...node];
+  const [runtime, given] = script(program, args, { module: true });
+  const command = ['--pid', '--fork', '--kill-child', runtime, ...given];
   const child = spawn('unshare', command, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
   child.on('error', () => {});
   t.after(() => child.kill('SIGKILL'));

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Poller, connect, createSocket } from 'udsock';
 import { comeAndGo } from './rude.mjs';
-import { GUARD, directory, pause, program } from './support.mjs';
+import { GUARD, directory, pause, program, script } from './support.mjs';
 
 const at = directory();
 const home = fileURLToPath(new URL('..', import.meta.url));
@@ -78,8 +78,9 @@ for (const [name, { code, type }] of Object.entries(SERVERS)) {
       import http from 'udsock/http';
       ${code.replaceAll(/'\/tmp\/\w+\.sock'/g, JSON.stringify(path)).replaceAll(/^import .*$/gm, '')}
       console.log('ready');`;
-    const command = 'ulimit -n 60; exec "$0" --input-type=module -e "$1" 2>/dev/null';
-    const server = await program('sh', ['-c', command, process.execPath, source], { cwd: home });
+    const limited = 'ulimit -n 60; exec "$0" "$@" 2>/dev/null';
+    const [command, args] = script(source, [], { module: true });
+    const server = await program('sh', ['-c', limited, command, ...args], { cwd: home });
     let ended = false;
     server.child.on('exit', () => (ended = true));
     while (!fs.existsSync(path)) await pause(10);

@@ -7,7 +7,7 @@ import net from 'node:net';
 import { test } from 'node:test';
 import { connect } from 'udsock';
 import http from 'udsock/http';
-import { GUARD, closed, directory, program, using } from './support.mjs';
+import { GUARD, closed, directory, program, script, using } from './support.mjs';
 
 const at = directory();
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -28,8 +28,8 @@ for (const [name, serve] of Object.entries(SERVERS)) {
       const { createServer } = require('udsock');
       const path = process.argv[1];
       ${serve}.on('listening', () => console.log('ready'));`;
-    const limited = ['-c', 'ulimit -n 60; exec "$0" -e "$1" "$2"', process.execPath, code, path];
-    const server = await program('sh', limited);
+    const [command, args] = script(code, [path]);
+    const server = await program('sh', ['-c', 'ulimit -n 60; exec "$0" "$@"', command, ...args]);
     let served = 0;
     let last = Date.now();
     const clients = Array.from({ length: 70 }, () => {

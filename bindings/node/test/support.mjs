@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
-import { promises } from 'udsock';
+import * as udsock from 'udsock';
 
 /** Says that a test takes far too long, long before the runner would. */
 export const GUARD = { timeout: 60_000 };
@@ -35,7 +35,7 @@ export const closed = (emitter) => (emitter.closed ? undefined : once(emitter, '
 
 /** A server that sends back what comes. */
 export function echoServer(address, options = {}) {
-  return promises.listen(address, { ...options, allowHalfOpen: true }, (socket) => {
+  return udsock.promises.listen(address, { ...options, allowHalfOpen: true }, (socket) => {
     socket.pipe(socket);
     socket.on('error', () => socket.destroy());
   });
@@ -67,10 +67,10 @@ export async function program(command, args, options = {}) {
   });
   return {
     child,
-    /** Resolves once the output has this. */
+    /** Resolves once the output has this, which may be a regular expression. */
     says(expected) {
       return new Promise((resolve) => {
-        const look = () => output.includes(expected) && resolve();
+        const look = () => output.search(expected) >= 0 && resolve();
         child.stdout.on('data', look);
         look();
       });
@@ -80,6 +80,29 @@ export async function program(command, args, options = {}) {
       return { code, signal, output: output.slice('ready\n'.length) };
     },
   };
+}
+
+/** 'node', 'bun' or 'deno'. */
+export const RUNTIME = globalThis.Deno ? 'deno' : process.versions.bun ? 'bun' : 'node';
+
+/** Of those that came from the library: Deno's fs refuses them. */
+export const closeDescriptor = RUNTIME === 'deno' ? udsock.closeDescriptor : fs.closeSync;
+
+/** The options of a test that these runtimes can't pass, by name, each with the reason. */
+export function except(reasons) {
+  const reason = reasons[RUNTIME];
+  if (reason) console.log(`left out on ${RUNTIME}: ${reason}`);
+  return { ...GUARD, skip: reason ?? false };
+}
+
+/** The command, and its arguments, that run this code: CommonJS, or with `module` a module. */
+export function script(code, args = [], { module = false } = {}) {
+  if (RUNTIME === 'deno') {
+    // (In its first second Deno makes descriptors for signals, and panics if there are none left.)
+    const first = "process.on('SIGWINCH', () => {}); process.argv.splice(1, 1);";
+    return [process.execPath, ['eval', `--ext=${module ? 'mjs' : 'cjs'}`, first + code, ...args]];
+  }
+  return [process.execPath, [...(module ? ['--input-type=module'] : []), '-e', code, ...args]];
 }
 
 export function repeat(variable, usually) {

@@ -3,8 +3,8 @@ import * as http from 'node:http';
 import * as net from 'node:net';
 import { Duplex } from 'node:stream';
 import udsock, {
-  Connection, Message, Poller, RemoteInfo, Server, Socket, SocketError, connect, createServer,
-  createSocket, inspect, pair, promises,
+  Connection, Message, Poller, RemoteInfo, Server, Socket, SocketError, closeDescriptor, connect,
+  createServer, createSocket, inspect, pair, promises,
 } from 'udsock';
 import udsockHttp, { Agent, get } from 'udsock/http';
 
@@ -15,6 +15,7 @@ const server: Server = createServer({ allow: { users: ['www-data'] } }, (socket)
   one.write('x', { fds: [0], consume: true }, (error) => error?.message);
   const uid: number = one.peerCredentials().uid;
   const [fd]: number[] = one.takeFds(1);
+  closeDescriptor(fd);
   const anywhere: net.Socket = one;
   void [uid, fd, anywhere];
 });

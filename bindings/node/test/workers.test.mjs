@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { connect, pair } from 'udsock';
-import { GUARD, directory, openDescriptors, program, text } from './support.mjs';
+import { GUARD, RUNTIME, directory, openDescriptors, program, script, text } from './support.mjs';
 
 const at = directory();
 
@@ -23,7 +23,8 @@ const SERVE = `
   port.once('message', (how) => {
     if (how === 'exit') process.exit();
     server.close();
-    port.close();
+    if (port.close) port.close();
+    else port.unref();
   });`;
 
 test('each worker has a poller of its own', GUARD, async () => {
@@ -53,7 +54,9 @@ test('a worker that ends takes its sockets with it', GUARD, async () => {
   await Promise.all([once(thread, 'exit'), once(client, 'close')]);
   assert.equal(fs.existsSync(at('exits')), false);
   await new Promise(setImmediate);
-  assert.ok(openDescriptors() <= before + 2, `${openDescriptors()} ${before}`);
+  // (Deno keeps some of its own, and the number of the connection's.)
+  const most = before + (RUNTIME === 'deno' ? 8 : 2);
+  assert.ok(openDescriptors() <= most, `${openDescriptors()} ${before}`);
 });
 
 test('a handle of another thread: a clear error', GUARD, async () => {
@@ -82,10 +85,11 @@ test('a connection moves to another thread as a descriptor', GUARD, async () => 
     const socket = new udsock.Socket({ fd: data });
     socket.on('data', (question) => socket.end('worker: ' + question));`;
   const thread = worker(right.release(), code);
+  const ended = once(thread, 'exit');
   left.write('hello');
   assert.equal(await text(left), 'worker: hello');
   left.destroy();
-  assert.deepEqual(await once(thread, 'exit'), [0]);
+  assert.deepEqual(await ended, [0]);
 });
 
 /** Sockets of every kind, which answer. */
@@ -137,6 +141,10 @@ const END_WORKER = `
   }
   if (how === 'exit') process.exit(0);
   await worker.terminate();
+  // (Deno's goes on in its thread for a moment.)
+  for (let i = 0; i < 500 && globalThis.Deno && fs.readdirSync(at).length > 0; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
   for (const client of clients) client.destroy();
   console.log(fs.readdirSync(at).join());`;
 
@@ -146,8 +154,8 @@ for (const traffic of ['idle', 'traffic']) {
       for (let round = 0; round < 3; round++) {
         const name = `${traffic}-${how}-${round}`;
         fs.mkdirSync(at(name));
-        const args = ['--input-type=module', '-e', END_WORKER, at(name), traffic, how];
-        const child = await program(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+        const [command, args] = script(END_WORKER, [at(name), traffic, how], { module: true });
+        const child = await program(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
         const { code, signal, output } = await child.end();
         // What it had open is closed, and the files are gone.
         const said = how === 'exit' ? '' : '\n';

@@ -7,7 +7,7 @@ import net from 'node:net';
 import { test } from 'node:test';
 import { Connection, Socket, connect, createServer, createSocket, pair, promises } from 'udsock';
 import http from 'udsock/http';
-import { GUARD, closed, directory, program, text, using } from './support.mjs';
+import { GUARD, closeDescriptor, closed, directory, program, script, text, using } from './support.mjs';
 
 const at = directory();
 
@@ -51,7 +51,7 @@ for (const type of ['stream', 'seqpacket']) {
     left.end('all');
     const fd = left.release();
     assert.equal(await said, 'all');
-    fs.closeSync(fd);
+    closeDescriptor(fd);
   });
 
   test(`${type}: written, then the process ends`, GUARD, async (t) => {
@@ -64,7 +64,7 @@ for (const type of ['stream', 'seqpacket']) {
         process.exit();
       });`;
     const connection = once(server, 'connection');
-    const child = await program(process.execPath, ['-e', code, at(`exit-${type}`)]);
+    const child = await program(...script(code, [at(`exit-${type}`)]));
     const [peer] = await connection;
     assert.equal(await heard(peer), 'last words');
     await child.end();
@@ -87,7 +87,7 @@ test('datagrams: sent, then closed, or the process ends', GUARD, async (t) => {
     require('udsock').createSocket('dgram').send('last words', process.argv[1]);
     process.exit();`;
   const came = once(receiver, 'message');
-  const child = await program(process.execPath, ['-e', code, at('datagrams')]);
+  const child = await program(...script(code, [at('datagrams')]));
   assert.equal((await came)[0].toString(), 'last words');
   await child.end();
   assert.deepEqual(errors, []);

@@ -470,6 +470,12 @@ export function cleanup(): number;
 /** Lets them be removed also when this signal ends the process. */
 export function cleanupOnSignal(signal: NodeJS.Signals): void;
 
+/**
+ * Closes a descriptor that came from here (`takeFds`, `release`, `peerPidfd`), as `fs.closeSync`
+ * does where it is not Deno's, which refuses what it has not opened.
+ */
+export function closeDescriptor(fd: number): void;
+
 /** The version of the library that is loaded. */
 export const version: string;
 

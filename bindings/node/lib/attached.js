@@ -1,0 +1,112 @@
+'use strict';
+// Where a runtime has no handles for streams (Bun): its net.Socket over a descriptor, and what
+// net.Server does elsewhere with a handle.
+
+const net = require('node:net');
+const { calls } = require('./library.js');
+const { coded } = require('./errors.js');
+
+/** What Bun's socket remembers of its last connection. */
+const MARKS = ['closed', 'ended'];
+
+/**
+ * The descriptor belongs to the socket from now on, which tells that it has connected: first of all
+ * `onOpen`.
+ */
+function attach(socket, fd, isPaused, onOpen) {
+  for (const mark of Object.getOwnPropertySymbols(socket)) {
+    if (MARKS.includes(mark.description)) socket[mark] = false;
+  }
+  socket.prependOnceListener('connect', onOpen);
+  const isOwn = Object.hasOwn(socket, 'emit');
+  const { emit } = socket;
+  socket.emit = (...args) => guarded(() => emit.apply(socket, args));
+  const { connect } = net.Socket.prototype;
+  connect.call(socket, { fd, fdIsRawSocket: true, pauseOnConnect: isPaused });
+  if (isOwn) socket.emit = emit;
+  else delete socket.emit;
+}
+
+/** What a listener throws meanwhile Bun would take for its own failure. */
+function guarded(callback) {
+  try {
+    return callback();
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
+    });
+    return true;
+  }
+}
+
+/** A server of this class that listens, and is closed, by way of a handle as Node's has one. */
+const ByHandle = (Base) =>
+  class extends Base {
+    _handle = null;
+    _connections = 0;
+    #isRef = true;
+
+    get listening() {
+      return this._handle !== null;
+    }
+
+    listen({ signal }, callback) {
+      if (this.listening) {
+        const words = 'Listen method has been called more than once without closing.';
+        throw coded(Error, 'ERR_SERVER_ALREADY_LISTEN', words);
+      }
+      if (callback) this.once('listening', callback);
+      const abort = () => this.close();
+      if (signal?.aborted) process.nextTick(abort);
+      else signal?.addEventListener('abort', abort, { once: true });
+      this.once('close', () => signal?.removeEventListener('abort', abort));
+      this._listen2();
+      return this;
+    }
+
+    /** When there is a handle. */
+    _listen2() {
+      const handle = this._handle;
+      handle.listen();
+      if (!this.#isRef) handle.unref();
+      process.nextTick(() => {
+        if (this._handle === handle) this.emit('listening');
+      });
+    }
+
+    close(callback) {
+      const error = coded(Error, 'ERR_SERVER_NOT_RUNNING', 'Server is not running.');
+      const args = this.listening ? [] : [error];
+      if (typeof callback === 'function') this.once('close', () => callback(...args));
+      this._handle?.close();
+      this._handle = null;
+      // (An http.Server lets go of connections that do nothing.)
+      if (!(this instanceof net.Server)) super.close();
+      this._emitCloseIfDrained();
+      return this;
+    }
+
+    _emitCloseIfDrained() {
+      if (this._handle || this._connections > 0) return;
+      process.nextTick(() => this.emit('close'));
+    }
+
+    getConnections(callback) {
+      process.nextTick(callback, null, this._connections);
+      return this;
+    }
+
+    ref() {
+      this.#isRef = true;
+      this._handle?.ref();
+      return this;
+    }
+
+    unref() {
+      this.#isRef = false;
+      this._handle?.unref();
+      return this;
+    }
+  };
+
+module.exports = { ByHandle, attach };
