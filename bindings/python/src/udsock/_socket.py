@@ -26,8 +26,6 @@ _KINDS = (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET)
 _AT_ONCE = 65536
 """So many bytes of a file are sent at once."""
 
-_accept = library.udsock_accept
-
 
 class Socket(Peer):
     """A Unix domain socket. It stands where a socket.socket(AF_UNIX) stands.
@@ -60,11 +58,12 @@ class Socket(Peer):
         if fileno is not None:
             handle, kind = adopted(fileno)
         else:
-            handle = library.udsock_create(kind) if kind in _KINDS else -errno.ESOCKTNOSUPPORT
+            handle = self._create(kind) if kind in _KINDS else -errno.ESOCKTNOSUPPORT
             if handle < 0:
                 raise failure(handle)
         self._take(handle, kind, timeout)
-        self._set(_library.OPTION_RECEIVE_FDS, 1)
+        if fileno is not None:
+            self.receive_descriptors = True
 
     @classmethod
     def _from_handle(cls, handle: int, kind: int, timeout: Optional[float] = None) -> Socket:
@@ -87,7 +86,7 @@ class Socket(Peer):
         return 0
 
     def __repr__(self) -> str:
-        closed = self._handle.value < 0
+        closed = self.handle < 0
         text = f"<{__name__.partition('.')[0]}.{type(self).__name__}"
         text += " [closed]" if closed else ""
         text += f" fd={self.fileno()}, family={self.family}, type={self.type}, proto={self.proto}"
@@ -120,7 +119,7 @@ class Socket(Peer):
         error = _library.Error()
         code = library.udsock_bind(self._handle, text, byref(options), byref(error))
         if code < 0:
-            raise failure(code, error, from_text(text))
+            raise failure(code, error.message, from_text(text))
 
     def listen(self, backlog: Optional[int] = None, /) -> None:
         """Lets clients connect; so many may wait, by default as many as the system allows."""
@@ -131,7 +130,7 @@ class Socket(Peer):
 
     def accept(self) -> tuple[Socket, ReturnedAddress]:
         """The next client, and its address."""
-        client = self._accepted(None)
+        client = self._accepted(self._accept())
         try:
             return client, client.getpeername()
         except OSError:
@@ -139,13 +138,16 @@ class Socket(Peer):
 
     def accept_with_credentials(self) -> tuple[Socket, Credentials]:
         """The next client, and who it is."""
-        credentials = _library.Credentials()
-        client = self._accepted(credentials)
-        return client, credentials_of(credentials)
+        who = _library.Credentials()
 
-    def _accepted(self, credentials: Optional[_library.Credentials]) -> Socket:
-        peer = None if credentials is None else byref(credentials)
-        handle = self._wait(self._milliseconds, lambda server, limit: _accept(server, limit, peer))
+        def accept(server: Handle, limit: int) -> int:
+            handle: int = library.udsock_accept(server, limit, byref(who))
+            return handle
+
+        client = self._accepted(self._wait(self._milliseconds, accept))
+        return client, credentials_of(who)
+
+    def _accepted(self, handle: int) -> Socket:
         if handle < 0:
             raise failure(handle)
         return Socket._from_handle(handle, self._kind, socket.getdefaulttimeout())
@@ -156,24 +158,14 @@ class Socket(Peer):
         `retry`: waits for a server, too, within the timeout.
         """
         text = to_text(address)
-        code, error = self._connected(text, retry)
+        code, words = self._connect(text, retry)
         if code < 0:
-            raise failure(code, error, from_text(text))
+            raise failure(code, words, from_text(text))
 
     def connect_ex(self, address: Address, /) -> int:
         """connect, but 0 or an errno is returned."""
-        code, _ = self._connected(to_text(address), False)
+        code, _ = self._connect(to_text(address), False)
         return errno.EAGAIN if code == -errno.ETIMEDOUT else -code
-
-    def _connected(self, address: bytes, retry: bool) -> tuple[int, _library.Error]:
-        error = _library.Error()
-
-        def connect(handle: Handle, limit: int) -> int:
-            options = connect_options(limit, retry, None)
-            code: int = library.udsock_connect(handle, address, byref(options), byref(error))
-            return code
-
-        return self._wait(self._milliseconds, connect), error
 
     def shutdown(self, how: int, /) -> None:
         """SHUT_RD, SHUT_WR or SHUT_RDWR."""
@@ -190,10 +182,7 @@ class Socket(Peer):
             self._real_close()
 
     def _real_close(self) -> None:
-        handle, self._handle = self._handle, NO_HANDLE
-        if handle.value < 0:
-            return
-        code = library.udsock_close(handle)
+        code = self._close()
         # A poller may have closed it.
         if code < 0 and code != -errno.EBADF:
             raise failure(code)
@@ -219,7 +208,7 @@ class Socket(Peer):
             raise failure(-errno.EBADF)
         timeout = self._timeout
         if self.owns_file:
-            owner = Socket._from_handle(self._handle.value, self._kind)
+            owner = Socket._from_handle(self.handle, self._kind)
             try:
                 made: socket.socket = StandardSocket._of(owner)
             except BaseException:
@@ -246,8 +235,7 @@ class Socket(Peer):
             self.close()
 
     def __del__(self) -> None:
-        # A constructor that failed has set nothing.
-        if getattr(self, "_handle", NO_HANDLE).value >= 0:
+        if self.handle >= 0:
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self)
             self._real_close()
 
@@ -365,5 +353,5 @@ def adopted(fileno: int) -> tuple[int, int]:
     error = _library.Error()
     handle: int = library.udsock_adopt(fd, byref(error))
     if handle < 0:
-        raise failure(handle, error)
+        raise failure(handle, error.message)
     return handle, library.udsock_get_option(Handle(handle), _library.OPTION_KIND)
