@@ -105,30 +105,27 @@ static void end(PyObject *object)
     Py_DECREF(type);
 }
 
-/** `_take(handle, kind, timeout)` */
-static METHOD(take)
+static bool take_over(Endpoint *self, PyObject *const *arguments, Py_ssize_t count)
 {
-    Endpoint *self = (Endpoint *)object;
-    if (!has_arguments("_take", count, 3, 3))
-        return NULL;
     long long handle = PyLong_AsLongLong(arguments[0]);
     long kind = PyLong_AsLong(arguments[1]);
     if (PyErr_Occurred())
-        return NULL;
+        return false;
+    PyObject *timeout = count > 2 ? arguments[2] : Py_None;
     int32_t milliseconds = UDSOCK_FOREVER;
-    if (arguments[2] != Py_None) {
-        double seconds = PyFloat_AsDouble(arguments[2]);
+    if (timeout != Py_None) {
+        double seconds = PyFloat_AsDouble(timeout);
         if (seconds == -1 && PyErr_Occurred())
-            return NULL;
+            return false;
         if (!(seconds >= 0)) {
             PyErr_SetString(PyExc_ValueError, "Timeout value out of range");
-            return NULL;
+            return false;
         }
         milliseconds = milliseconds_of(seconds);
     }
     PyObject *before = self->timeout;
-    Py_INCREF(arguments[2]);
-    self->timeout = arguments[2];
+    Py_INCREF(timeout);
+    self->timeout = timeout;
     Py_XDECREF(before);
     Py_CLEAR(self->passed_on);
     self->handle = handle;
@@ -136,7 +133,26 @@ static METHOD(take)
     self->milliseconds = milliseconds;
     self->files = 0;
     self->is_closed = 0;
+    return true;
+}
+
+/** `_take(handle, kind, timeout)` */
+static METHOD(take)
+{
+    if (!has_arguments("_take", count, 3, 3) || !take_over((Endpoint *)object, arguments, count))
+        return NULL;
     Py_RETURN_NONE;
+}
+
+/** `_from_handle(handle, kind, timeout=None)`: of the class, without its __init__. */
+static METHOD(from_handle)
+{
+    if (!has_arguments("_from_handle", count, 2, 3))
+        return NULL;
+    PyObject *made = make((PyTypeObject *)object, NULL, NULL);
+    if (made != NULL && !take_over((Endpoint *)made, arguments, count))
+        Py_CLEAR(made);
+    return made;
 }
 
 // ---- Fields
@@ -216,6 +232,7 @@ static METHOD(fileno_of)
 
 static PyMethodDef methods[] = {
     CALL("_take", take, NULL),
+    {"_from_handle", (PyCFunction)(void (*)(void))from_handle, METH_FASTCALL | METH_CLASS, NULL},
     CALL("fileno", fileno_of,
          "The descriptor, on loan, for select and its like. -1: the socket was closed."),
     CALL("send", send_some, NULL),

@@ -51,6 +51,8 @@ def _to_text(address: Union[str, bytes]) -> bytes:
 
 def from_text(text: bytes) -> ReturnedAddress:
     """The address as socket.socket returns it."""
+    if not text:
+        return ""
     if text.startswith(b"@"):
         return b"\0" + _ESCAPE.sub(_unescaped, text[1:])
     return os.fsdecode(text)

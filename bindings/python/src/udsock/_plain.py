@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import math
 from ctypes import byref, c_char, create_string_buffer
-from typing import Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from . import _library
 from ._library import LONGEST_TIMEOUT, NO_HANDLE, Handle, library
 from ._rooms import ROOM, done_with, room_for
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _EINTR = -errno.EINTR
 
@@ -52,6 +55,12 @@ class Plain:
         self._timeout = timeout
         self._milliseconds = milliseconds(timeout)
         self._handle = Handle(handle)
+
+    @classmethod
+    def _from_handle(cls, handle: int, kind: int, timeout: Optional[float] = None) -> Self:
+        made = cls.__new__(cls)
+        made._take(handle, kind, timeout)
+        return made
 
     @property
     def handle(self) -> int:

@@ -8,6 +8,7 @@ import socket
 import warnings
 from ctypes import byref
 from operator import index
+from socket import getdefaulttimeout
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from . import _library
@@ -22,7 +23,13 @@ from ._standard import StandardSocket
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_KINDS = (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET)
+# As plain numbers, which are compared in no time.
+_FAMILIES = (int(socket.AF_UNIX), -1)
+_PROTOCOLS = (0, -1, int(socket.AF_UNIX))
+_STREAM = int(socket.SOCK_STREAM)
+_KINDS = (_STREAM, int(socket.SOCK_DGRAM), int(socket.SOCK_SEQPACKET))
+_NONBLOCK, _CLOEXEC = int(socket.SOCK_NONBLOCK), int(socket.SOCK_CLOEXEC)
+
 _AT_ONCE = 65536
 """So many bytes of a file are sent at once."""
 
@@ -46,15 +53,15 @@ class Socket(Peer):
     ) -> None:
         self._handle = NO_HANDLE
         self._closed = True
-        if family not in (-1, socket.AF_UNIX):
+        if family not in _FAMILIES:
             raise failure(-errno.EAFNOSUPPORT)
-        if proto not in (-1, 0, socket.AF_UNIX):
+        if proto not in _PROTOCOLS:
             raise failure(-errno.EPROTONOSUPPORT)
-        kind = socket.SOCK_STREAM if type == -1 else index(type)
-        timeout = socket.getdefaulttimeout()
-        if kind & socket.SOCK_NONBLOCK:
+        kind = _STREAM if type == -1 else index(type)
+        timeout = getdefaulttimeout()
+        if kind & _NONBLOCK:
             timeout = 0.0
-        kind &= ~(socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        kind &= ~(_NONBLOCK | _CLOEXEC)
         if fileno is not None:
             handle, kind = adopted(fileno)
         else:
@@ -64,12 +71,6 @@ class Socket(Peer):
         self._take(handle, kind, timeout)
         if fileno is not None:
             self.receive_descriptors = True
-
-    @classmethod
-    def _from_handle(cls, handle: int, kind: int, timeout: Optional[float] = None) -> Socket:
-        made = cls.__new__(cls)
-        made._take(handle, kind, timeout)
-        return made
 
     # ---- What it is
 
@@ -150,7 +151,7 @@ class Socket(Peer):
     def _accepted(self, handle: int) -> Socket:
         if handle < 0:
             raise failure(handle)
-        return Socket._from_handle(handle, self._kind, socket.getdefaulttimeout())
+        return Socket._from_handle(handle, self._kind, getdefaulttimeout())
 
     def connect(self, address: Address, /, *, retry: bool = False) -> None:
         """Connects. If the server's queue is full this waits.
