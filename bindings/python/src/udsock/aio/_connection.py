@@ -7,7 +7,6 @@ import errno
 from asyncio.constants import _SendfileMode
 from asyncio.transports import _FlowControlMixin
 from collections import deque
-from ctypes import byref, c_char
 from typing import Any, Callable, Optional
 
 from .. import _library
@@ -19,13 +18,13 @@ from ._transport import SocketTransport
 _COLLECTED = 65536
 """So many bytes are sent at once, and do not wait for the end of the turn."""
 
+_BUSY = 16
+"""After so many times that something came a connection is busy."""
+
 _OVERHEAD = 32
 """What the kernel adds to a message in the send buffer."""
 
 _WAITS = (-errno.EAGAIN, -errno.EINTR)
-
-_send = library.udsock_send
-_length = _library.length
 
 
 class Connection(SocketTransport, _FlowControlMixin):
@@ -37,6 +36,7 @@ class Connection(SocketTransport, _FlowControlMixin):
         self._is_closing = False
         self._is_paused = False
         self._has_ended = False
+        self._left = 0
         super().__init__(*arguments)
         share(self._sock, self)
 
@@ -51,9 +51,21 @@ class Connection(SocketTransport, _FlowControlMixin):
             self.deliver = self._held.append
         elif isinstance(self._protocol, asyncio.BufferedProtocol):
             self.deliver = self._deliver_buffered
+        elif self._left > 0 and not self._hub.is_final:
+            self.deliver = self._deliver_counted
         else:
             # There is no shorter way from the poller to the protocol.
             self.deliver = self._protocol.data_received
+
+    def _deliver_counted(self, data: bytes) -> None:
+        self._left -= 1
+        if not self._left:
+            self._choose_delivery()
+            self._hub.will_move(self)
+        self._protocol.data_received(data)
+
+    def can_move(self) -> bool:
+        return not (self._is_paused or self._is_closing or self._has_ended or self._is_end_held)
 
     # ---- Receiving
 
@@ -238,6 +250,8 @@ class StreamConnection(Connection):
         self._collected: list[bytes] = []
         self._rest = bytearray()
         super().__init__(*arguments)
+        self._left = _BUSY
+        self._choose_delivery()
 
     def write(self, data: Any) -> None:
         if type(data) is not bytes or self._has_eof or self._is_lost:
@@ -257,7 +271,7 @@ class StreamConnection(Connection):
         data = collected[0] if len(collected) == 1 else b"".join(collected)
         collected.clear()
         size = len(data)
-        sent: int = _send(self._handle, data, _length(size), 0)
+        sent = self._sock._send_now(data)
         if sent == size:
             self._size = 0
             return 0
@@ -272,7 +286,7 @@ class StreamConnection(Connection):
         for data in self._collected:
             rest += data
         self._collected.clear()
-        sent: int = _send(self._handle, byref(c_char.from_buffer(rest)), _length(len(rest)), 0)
+        sent = self._sock._send_now(rest)
         if sent < 0:
             return 1 if sent in _WAITS else sent
         del rest[:sent]
@@ -310,7 +324,7 @@ class MessageConnection(Connection):
         messages = self._messages
         while messages:
             data = messages[0]
-            sent: int = _send(self._handle, data, _length(len(data)), 0)
+            sent = self._sock._send_now(data)
             if sent < 0:
                 return 1 if sent in _WAITS else sent
             messages.popleft()

@@ -89,7 +89,7 @@ class Server(asyncio.AbstractServer):
             hub = hub_of(self._loop)
             if not self._sock._get(_library.OPTION_LISTENING):
                 self._sock.listen(self._backlog or None)
-            hub.add(self._handle, self)
+            hub.add(self._sock, self)
             self._hub = hub
 
     async def serve_forever(self) -> None:
@@ -120,7 +120,7 @@ class Server(asyncio.AbstractServer):
             sock.close()
             raise
         connection = connection_of(self._loop, self._hub, sock, protocol, self)
-        self._hub.join(handle, connection)
+        self._hub.join(sock, connection)
         try:
             protocol.connection_made(connection)
         except (SystemExit, KeyboardInterrupt):
