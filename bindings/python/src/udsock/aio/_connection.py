@@ -260,6 +260,22 @@ class StreamConnection(Connection):
             self._collected.append(data)
             self._has_collected(len(data))
 
+    def flush(self) -> None:
+        collected = self._collected
+        # Mostly there is one write, and it goes as a whole.
+        if len(collected) == 1 and not (self._is_blocked or self._is_closing or self._has_eof):
+            self._will_flush = False
+            data = collected.pop()
+            sent = self._sock._send_now(data)
+            if sent == len(data):
+                self._size = 0
+                return
+            self._rest += memoryview(data)[max(sent, 0) :]
+            if sent < 0 and sent not in _WAITS:
+                self._lose(failure(sent))
+                return
+        super().flush()
+
     def _send_collected(self) -> int:
         collected, rest = self._collected, self._rest
         if rest:
