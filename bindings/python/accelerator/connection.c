@@ -94,11 +94,11 @@ METHOD(close_handle)
     return PyLong_FromLong(code);
 }
 
-/** `_name(of_the_peer)`: an address as the library writes it. */
-METHOD(name_of)
+/** `_address(of_the_peer)`: an address as the library writes it. */
+METHOD(address_of)
 {
     Endpoint *self = (Endpoint *)object;
-    if (!has_arguments("_name", count, 1, 1))
+    if (!has_arguments("_address", count, 1, 1))
         return NULL;
     char text[ADDRESS_SIZE];
     int64_t size = arguments[0] == Py_True ? library.remote_address(self->handle, text, sizeof text)

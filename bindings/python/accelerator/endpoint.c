@@ -245,7 +245,7 @@ static PyMethodDef methods[] = {
     CALL("_accept", accept_next, NULL),
     CALL("_connect", connect_to, NULL),
     CALL("_close", close_handle, NULL),
-    CALL("_name", name_of, NULL),
+    CALL("_address", address_of, NULL),
     {NULL, NULL, 0, NULL},
 };
 

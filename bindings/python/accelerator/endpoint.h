@@ -58,6 +58,6 @@ METHOD(create);
 METHOD(accept_next);
 METHOD(connect_to);
 METHOD(close_handle);
-METHOD(name_of);
+METHOD(address_of);
 
 #endif

@@ -110,7 +110,7 @@ class Plain:
         size: int = _recv(self._handle, room, ROOM, 0)
         result = room[:size] if size >= 0 else size
         done_with(room)
-        return result  # type: ignore[no-any-return]
+        return result
 
     # ---- Connections
 
@@ -144,7 +144,7 @@ class Plain:
         code: int = library.udsock_close(handle) if handle.value >= 0 else 0
         return code
 
-    def _name(self, of_the_peer: bool) -> bytes:
+    def _address(self, of_the_peer: bool) -> bytes:
         """An address as the library writes it."""
         read = library.udsock_remote_address if of_the_peer else library.udsock_local_address
         room: Any = create_string_buffer(_library.ADDRESS_SIZE)

@@ -53,7 +53,7 @@ class Readers(Turn):
         data = sock._recv_now()
         self._is_turning = True
         try:
-            if type(data) is bytes:
+            if not isinstance(data, int):
                 member.deliver(data)
             elif data not in _NOTHING:
                 self.pause(handle)
