@@ -51,11 +51,11 @@ def _load() -> Any:
         module = loader.create_module(spec)
         loader.exec_module(module)
         module.bind(_address)
-    except ImportError:
-        # An interpreter within another one that does not share its GIL, say.
-        if os.environ.get("UDSOCK_ACCELERATOR"):
-            raise
-        return None
+    except ImportError as error:
+        # Within another interpreter there may be none: it has a GIL of its own, or another library.
+        if "interpreter" in str(error) or not os.environ.get("UDSOCK_ACCELERATOR"):
+            return None
+        raise
     return module
 
 
