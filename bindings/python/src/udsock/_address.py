@@ -13,15 +13,17 @@ Both forms are taken everywhere. What socket.socket's methods return has its for
 from __future__ import annotations
 
 import os
-import re
 from functools import lru_cache
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
 
-Address = Union[str, bytes, bytearray, "os.PathLike[str]", "os.PathLike[bytes]"]
+if TYPE_CHECKING:
+    import re
+
+Address = Union[str, bytes, bytearray, os.PathLike[str], os.PathLike[bytes]]
 ReturnedAddress = Union[str, bytes]
 """As socket.socket returns it: bytes for an abstract name, else str."""
 
-_ESCAPE = re.compile(rb"\\(?:(\\)|(0)|x([0-9A-Fa-f]{2}))")
+_ESCAPE = rb"\\(?:(\\)|(0)|x([0-9A-Fa-f]{2}))"
 
 
 def to_text(address: Any) -> bytes:
@@ -54,7 +56,12 @@ def from_text(text: bytes) -> ReturnedAddress:
     if not text:
         return ""
     if text.startswith(b"@"):
-        return b"\0" + _ESCAPE.sub(_unescaped, text[1:])
+        name = text[1:]
+        if b"\\" in name:
+            import re
+
+            name = re.sub(_ESCAPE, _unescaped, name)
+        return b"\0" + name
     return os.fsdecode(text)
 
 
