@@ -8,6 +8,7 @@ there and fails makes the exit status 1.
     python3 benches/run.py                        everything
     python3 benches/run.py --quick                everything once, to see that it works
     python3 benches/run.py "round trip" connect   the workloads whose names contain these
+    python3 benches/run.py --update beside        and their tables in RESULTS.md anew
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import time
 import calls
 import echo
 import pairs
+import python
 import report
 import spin
 from harness import (BENCHES, CORES, TARGET, Failure, Result, Row, Unavailable, library, measure,
@@ -38,6 +40,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="names the workloads, runs none")
     parser.add_argument("--write", action="store_true",
                         help="write RESULTS.md and results.svg whatever was run")
+    parser.add_argument("--update", action="store_true",
+                        help="put the tables of what was run into RESULTS.md, and leave the others")
     return parser.parse_args()
 
 
@@ -68,7 +72,7 @@ class Progress:
 
 
 def wanted_rows(names: list[str], quick: bool) -> list[Row]:
-    rows = [row for module in (pairs, spin, echo, calls) for row in module.rows(quick)]
+    rows = [row for module in (pairs, python, spin, echo, calls) for row in module.rows(quick)]
     wanted = [row for row in rows
               if not names or any(name.lower() in row.workload.lower() for name in names)]
     if not wanted:
@@ -154,7 +158,10 @@ def main() -> None:
     for table in filter(None, (report.goals_table(results), instructions)):
         print("", report.as_text(table), sep="\n")
     print("", *remarks, sep="\n")
-    if arguments.write or not (arguments.names or arguments.quick):
+    if arguments.update:
+        results_file = BENCHES / "RESULTS.md"
+        results_file.write_text(report.updated(results_file.read_text(), results, rounds))
+    elif arguments.write or not (arguments.names or arguments.quick):
         write_down(results, rounds, remarks, instructions)
     if failures:
         sys.exit("\n".join(["These failed:", *failures]))

@@ -256,9 +256,20 @@ class StreamConnection(Connection):
     def write(self, data: Any) -> None:
         if type(data) is not bytes or self._has_eof or self._is_lost:
             data = self._checked(data)
-        if data and not self._is_lost:
-            self._collected.append(data)
-            self._has_collected(len(data))
+        if not data or self._is_lost:
+            return
+        self._collected.append(data)
+        size = len(data)
+        if self._size or size > self._high or size > _COLLECTED:
+            self._has_collected(size)
+            return
+        # The first of this turn.
+        self._size = size
+        self._will_flush = True
+        hub = self._hub
+        hub._senders.append(self)
+        if not hub._is_turning:
+            hub.will_turn()
 
     def flush(self) -> None:
         collected = self._collected

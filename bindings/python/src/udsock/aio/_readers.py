@@ -53,14 +53,10 @@ class Readers(Turn):
         data = sock._recv_now()
         self._is_turning = True
         try:
-            if not isinstance(data, int):
+            if type(data) is bytes:
                 member.deliver(data)
-            elif data not in _NOTHING:
-                self.pause(handle)
-                if data == _library.EOF:
-                    member.ended()
-                else:
-                    member.failed(failure(data))
+            else:
+                self._tell(handle, member, data)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
@@ -69,3 +65,11 @@ class Readers(Turn):
             self._is_turning = False
             if self._senders:
                 self._flush()
+
+    def _tell(self, handle: int, member: Any, code: Any) -> None:
+        if code not in _NOTHING:
+            self.pause(handle)
+            if code == _library.EOF:
+                member.ended()
+            else:
+                member.failed(failure(code))

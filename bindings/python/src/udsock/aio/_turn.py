@@ -24,7 +24,12 @@ class Turn:
     def will_flush(self, sender: Sender) -> None:
         """At the end of this turn of the loop."""
         self._senders.append(sender)
-        if not self._is_turning and not self._will_flush:
+        if not self._is_turning:
+            self.will_turn()
+
+    def will_turn(self) -> None:
+        """This turn is not one of its own: it is told when it ends."""
+        if not self._will_flush:
             self._will_flush = True
             self._call_soon(self._flush)
 
