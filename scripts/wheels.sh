@@ -27,7 +27,7 @@ wheel() { # LIBRARY PLATFORM-TAG
 wheel_of() { # LIBRARY PLATFORM-TAG: with the accelerator, which needs no C library, and without
     wheel "$@"
     UDSOCK_ACCELERATOR='' wheel "$@"
-    [[ -e $(echo "$into"/*-cp311-abi3-*"${2##*.}"*.whl) ]]
+    [[ -e $(echo "$into"/*-cp311-abi3-*"${2##*.}"*.whl) ]] || { echo "$2: no accelerator" >&2; exit 1; }
 }
 wheel_of glibc-2.17/x86_64-unknown-linux-gnu/release/libudsock.so \
     manylinux_2_17_x86_64.manylinux2014_x86_64
