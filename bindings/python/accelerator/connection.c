@@ -18,8 +18,11 @@ METHOD(create)
     udsock_t handle;
     Py_BEGIN_ALLOW_THREADS
     handle = library.create((uint32_t)kind);
-    if (handle >= 0)
-        library.set_option(handle, UDSOCK_OPTION_RECEIVE_FDS, 1);
+    int32_t code = handle >= 0 ? library.set_option(handle, UDSOCK_OPTION_RECEIVE_FDS, 1) : 0;
+    if (code < 0) {
+        library.close(handle);
+        handle = code;
+    }
     Py_END_ALLOW_THREADS
     return PyLong_FromLongLong(handle);
 }
@@ -30,8 +33,9 @@ METHOD(accept_next)
     (void)arguments;
     Endpoint *self = (Endpoint *)object;
     Deadline deadline;
-    if (!has_arguments("_accept", count, 0, 0) || deadline_of(self, &deadline) < 0)
+    if (!has_arguments("_accept", count, 0, 0))
         return NULL;
+    deadline_of(self, &deadline);
     int64_t client;
     int again;
     do {
@@ -49,12 +53,13 @@ METHOD(connect_to)
     Endpoint *self = (Endpoint *)object;
     Deadline deadline;
     char *address;
-    if (!has_arguments("_connect", count, 2, 2) || deadline_of(self, &deadline) < 0 ||
+    if (!has_arguments("_connect", count, 2, 2) ||
         (address = PyBytes_AsString(arguments[0])) == NULL)
         return NULL;
     int retry = PyObject_IsTrue(arguments[1]);
     if (retry < 0)
         return NULL;
+    deadline_of(self, &deadline);
     udsock_error error = UDSOCK_ERROR_INIT;
     int64_t code;
     int again;

@@ -28,16 +28,16 @@ static int32_t milliseconds_of(double seconds)
     return whole + (whole < given);
 }
 
-int deadline_of(Endpoint *self, Deadline *deadline)
+void deadline_of(Endpoint *self, Deadline *deadline)
 {
     deadline->limit = self->milliseconds;
     if (deadline->limit > 0) {
-        double seconds = PyFloat_AsDouble(self->timeout);
-        if (seconds == -1 && PyErr_Occurred())
-            return -1;
+        // Another thread may be setting the two.
+        double seconds = self->timeout != NULL && PyFloat_Check(self->timeout)
+                             ? PyFloat_AsDouble(self->timeout)
+                             : deadline->limit / 1000.0;
         deadline->end = now() + seconds;
     }
-    return 0;
 }
 
 int goes_on(Deadline *deadline, int64_t *result)

@@ -34,8 +34,8 @@ typedef struct {
     double end;
 } Deadline;
 
-/** The socket's own. -1: an exception is set. */
-int deadline_of(Endpoint *self, Deadline *deadline);
+/** The socket's own. */
+void deadline_of(Endpoint *self, Deadline *deadline);
 
 /** Whether to make the call again after this result, with what is left of the time: 1 or 0.
  * -1: a handler of a signal has raised an exception. Else *result is what the call came to. */

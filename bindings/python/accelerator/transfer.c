@@ -62,11 +62,10 @@ METHOD(send_some)
     if (!is_plain(arguments, count) || !has_data(arguments[0], &data, PyBUF_SIMPLE))
         return by_python(object, "_send_with", arguments, count, NULL);
     Deadline deadline;
-    int64_t sent = 0;
-    int again = deadline_of(self, &deadline);
+    deadline_of(self, &deadline);
+    int64_t sent;
+    int again;
     do {
-        if (again < 0)
-            break;
         Py_BEGIN_ALLOW_THREADS
         sent = library.send(self->handle, data.buf, (size_t)data.len, deadline.limit);
         Py_END_ALLOW_THREADS
@@ -85,10 +84,11 @@ METHOD(send_everything)
     if (!is_plain(arguments, count) || !has_data(arguments[0], &data, PyBUF_SIMPLE))
         return by_python(object, "_sendall_with", arguments, count, NULL);
     Deadline deadline;
+    deadline_of(self, &deadline);
     int64_t code = 0;
     size_t done = 0, size = (size_t)data.len;
-    int again = deadline_of(self, &deadline);
-    if (again == 0 && deadline.limit <= 0 && size > 0) {
+    int again = 1;
+    if (deadline.limit <= 0 && size > 0) {
         // Mostly all goes at once.
         Py_BEGIN_ALLOW_THREADS
         code = library.send(self->handle, data.buf, size, deadline.limit);
@@ -96,8 +96,6 @@ METHOD(send_everything)
         done = code > 0 ? (size_t)code : 0;
         // (-EINTR: what is behind it begins anew.)
         again = code < 0 ? goes_on(&deadline, &code) : done < size;
-    } else if (again == 0) {
-        again = 1;
     }
     while (again > 0) {
         size_t sent = 0;
@@ -138,11 +136,10 @@ METHOD(send_now)
 static Py_ssize_t receive(Endpoint *self, void *room, Py_ssize_t size)
 {
     Deadline deadline;
-    int64_t received = 0;
-    int again = deadline_of(self, &deadline);
+    deadline_of(self, &deadline);
+    int64_t received;
+    int again;
     do {
-        if (again < 0)
-            return -1;
         Py_BEGIN_ALLOW_THREADS
         received = library.recv(self->handle, room, (size_t)size, deadline.limit);
         Py_END_ALLOW_THREADS

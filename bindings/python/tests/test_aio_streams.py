@@ -276,3 +276,22 @@ def test_the_limit_of_a_line(path: str) -> None:
             await writer.wait_closed()
 
     run_clean(main)
+
+
+@every_loop
+def test_a_descriptor_that_is_given_away_is_watched_by_nobody(path: str, loop_kind: str) -> None:
+    async def main() -> None:
+        async with await aio.start_server(echo, path):
+            reader, writer = await aio.open_connection(path)
+            for _ in range(40):  # Busy, as few connections are at their end.
+                writer.write(b"x")
+                assert await reader.read(9) == b"x"
+            sock = writer.get_extra_info("socket")
+            with socket.socket(fileno=sock.detach()) as raw:
+                raw.setblocking(False)
+                loop = asyncio.get_running_loop()
+                await loop.sock_sendall(raw, b"hello")
+                assert await loop.sock_recv(raw, 9) == b"hello"
+            writer.transport.abort()
+
+    run_clean(main, loop_kind)

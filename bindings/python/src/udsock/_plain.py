@@ -117,8 +117,12 @@ class Plain:
     def _create(self, kind: int) -> int:
         """A new socket's handle, or a code. It takes descriptors."""
         handle: int = library.udsock_create(kind)
-        if handle >= 0:
-            library.udsock_set_option(handle, _library.OPTION_RECEIVE_FDS, 1)
+        if handle < 0:
+            return handle
+        code: int = library.udsock_set_option(handle, _library.OPTION_RECEIVE_FDS, 1)
+        if code < 0:
+            library.udsock_close(handle)
+            return code
         return handle
 
     def _accept(self) -> int:

@@ -64,6 +64,11 @@ class Connection(SocketTransport, _FlowControlMixin):
             self._hub.will_move(self)
         self._protocol.data_received(data)
 
+    def give_up(self) -> None:
+        """Its socket is about to be somebody else's, or nobody's."""
+        if not self._is_lost:
+            self._hub.forget(self._handle.value)
+
     def can_move(self) -> bool:
         return not (self._is_paused or self._is_closing or self._has_ended or self._is_end_held)
 
@@ -274,7 +279,8 @@ class StreamConnection(Connection):
     def flush(self) -> None:
         collected = self._collected
         # Mostly there is one write, and it goes as a whole.
-        if len(collected) == 1 and not (self._is_blocked or self._is_closing or self._has_eof):
+        has_more = self._rest or self._is_blocked or self._is_closing or self._has_eof
+        if len(collected) == 1 and not has_more:
             self._will_flush = False
             data = collected.pop()
             sent = self._sock._send_now(data)

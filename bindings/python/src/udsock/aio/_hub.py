@@ -101,8 +101,8 @@ class Hub(Turn):
         moving, self._moving = self._moving, []
         for member in moving:
             # (Its end may have come with its last data.)
-            if self._readers is not None and member.can_move():
-                sock = member._sock
+            sock = member._sock
+            if self._readers is not None and sock.handle >= 0 and member.can_move():
                 self._poller.remove(sock.handle)
                 self.forget(sock.handle)
                 member._hub = self._readers
@@ -121,7 +121,8 @@ class Hub(Turn):
         finally:
             self._is_turning = False
             self._flush()
-            if self._moving:
+            # (What it has received already is delivered first.)
+            if self._moving and self._events is None:
                 self._move()
 
     def _dispatch(self, events: Iterator[tuple[int, ...]]) -> None:
