@@ -48,6 +48,12 @@ class Plain:
     _recv_with: Callable[..., bytes]
     _recv_into_with: Callable[..., int]
 
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        made = super().__new__(cls)
+        made._handle = NO_HANDLE
+        made._closed = True
+        return made
+
     def _take(self, handle: int, kind: int, timeout: Optional[float]) -> None:
         self._io_refs = 0
         self._closed = False
@@ -65,8 +71,8 @@ class Plain:
     @property
     def handle(self) -> int:
         """The library's number for this socket (a udsock_t). -1: it was closed."""
-        # A constructor that failed has set nothing.
-        return getattr(self, "_handle", NO_HANDLE).value
+        number: int = self._handle.value
+        return number
 
     def fileno(self) -> int:
         """The descriptor, on loan, for select and its like. -1: the socket was closed."""

@@ -51,8 +51,6 @@ class Socket(Peer):
         proto: int = 0,
         fileno: Optional[int] = None,
     ) -> None:
-        self._handle = NO_HANDLE
-        self._closed = True
         if family not in _FAMILIES:
             raise failure(-errno.EAFNOSUPPORT)
         if proto not in _PROTOCOLS:
@@ -133,9 +131,10 @@ class Socket(Peer):
         """The next client, and its address."""
         client = self._accepted(self._accept())
         try:
-            return client, client.getpeername()
+            name = client._address(True)
         except OSError:
             return client, ""
+        return client, from_text(name) if name else ""
 
     def accept_with_credentials(self) -> tuple[Socket, Credentials]:
         """The next client, and who it is."""
@@ -180,13 +179,10 @@ class Socket(Peer):
         """Closes the socket, once the files of makefile are closed, and removes its file."""
         self._closed = True
         if self._io_refs <= 0:
-            self._real_close()
-
-    def _real_close(self) -> None:
-        code = self._close()
-        # A poller may have closed it.
-        if code < 0 and code != -errno.EBADF:
-            raise failure(code)
+            code = self._close()
+            # A poller may have closed it.
+            if code < 0 and code != -errno.EBADF:
+                raise failure(code)
 
     def detach(self) -> int:
         """Gives the descriptor away, blocking as socket(2) makes it; the file stays."""
@@ -238,7 +234,7 @@ class Socket(Peer):
     def __del__(self) -> None:
         if self.handle >= 0:
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self)
-            self._real_close()
+            self._close()
 
     def __getstate__(self) -> Any:
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
