@@ -260,6 +260,19 @@ def python_with_uvloop() -> Path:
     return place / "bin/python"
 
 
+@lru_cache(maxsize=None)
+def accelerator() -> Path:
+    """What the Python package's wheels have for CPython 3.11 and later."""
+    made = program("_fast.abi3.so")
+    command = [sys.executable, ROOT / "bindings/python/accelerator/build.py", made]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode == 77:
+        raise Unavailable(done.stdout.strip())
+    if done.returncode != 0:
+        raise Failure("the accelerator does not compile")
+    return made
+
+
 # ---------------------------------------------------------------------------
 # Running
 

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Callable, Optional
 
 from harness import (BENCHES, CORES, ONE_CORE, ROOT, TWO_CORES, Process, Row, Sample,
-                     Unavailable, busy_loops, compile_c, compile_go, compile_libuv,
+                     Unavailable, accelerator, busy_loops, compile_c, compile_go, compile_libuv,
                      compile_ours, compile_rust, cores_of, library, placements,
                      python_with_uvloop, tool)
 
@@ -23,8 +23,15 @@ SOURCES = BENCHES / "pairs"
 EVERY_KIND = frozenset({"stream", "seqpacket", "dgram"})
 
 
-def over_ours(python: object, *words: object) -> list:
-    variables = [f"PYTHONPATH={ROOT / 'bindings/python/src'}", f"UDSOCK_LIBRARY={library()}"]
+def over_ours(python: object, *words: object, accelerated: Optional[str] = None) -> list:
+    """As its wheel has it: with the accelerator, if that can be built. "": without."""
+    if accelerated is None:
+        try:
+            accelerated = str(accelerator())
+        except Unavailable:
+            accelerated = ""
+    variables = [f"PYTHONPATH={ROOT / 'bindings/python/src'}", f"UDSOCK_LIBRARY={library()}",
+                 f"UDSOCK_ACCELERATOR={accelerated}"]
     return [tool("env"), *variables, python, *words]
 
 

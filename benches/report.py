@@ -214,6 +214,37 @@ def markdown_of(results: list[Result], rounds: int, remarks: list[str]) -> str:
     return "\n".join(parts) + "\n"
 
 
+def title_of(workload: str) -> str:
+    return f"## {workload[0].upper()}{workload[1:]}"
+
+
+def section_of(group: list[Result], *remarks: str) -> list[str]:
+    parts = [as_markdown(times_table(group))]
+    if cpu_table(group):
+        parts += ["", as_markdown(cpu_table(group))]
+    notes = [*feet(group), *remarks]
+    if notes:
+        parts += ["", "\n".join(f"- {note}" for note in notes)]
+    return parts
+
+
+def updated(text: str, results: list[Result], rounds: int) -> str:
+    """RESULTS.md with these results in the place of older ones; what is new comes last."""
+    head, *old = text.rstrip("\n").split("\n## ")
+    sections = {f"## {section.split(chr(10), 1)[0]}": section.split("\n", 1)[1] for section in old}
+    for workload, group in in_workloads(results):
+        section = section_of(group, f"Measured on {date.today()}, {rounds} rounds.")
+        sections[title_of(workload)] = "\n" + "\n".join(section)
+    _, *rows = goals_table(results) or [[]]
+    lines = sections["## The goals"].rstrip("\n").split("\n")
+    for row in rows:
+        line = f"| {' | '.join(row)} |"
+        same = [at for at, other in enumerate(lines) if other.split(" | ")[:2] == line.split(" | ")[:2]]
+        lines[same[0] if same else len(lines):same[0] + 1 if same else len(lines)] = [line]
+    sections["## The goals"] = "\n".join(lines)
+    return "\n".join([head, *(f"{title}\n{body.rstrip(chr(10))}\n" for title, body in sections.items())])
+
+
 # ---------------------------------------------------------------------------
 # The picture
 

@@ -24,6 +24,7 @@ import calls
 import echo
 import node
 import pairs
+import python
 import report
 import spin
 from harness import (BENCHES, CORES, TARGET, Failure, Result, Row, Unavailable, library, measure,
@@ -70,7 +71,7 @@ class Progress:
 
 
 def wanted_rows(names: list[str], quick: bool) -> list[Row]:
-    rows = [row for module in (pairs, spin, echo, calls, node) for row in module.rows(quick)]
+    rows = [row for module in (pairs, python, spin, echo, calls, node) for row in module.rows(quick)]
     wanted = [row for row in rows
               if not names or any(name.lower() in row.workload.lower() for name in names)]
     if not wanted:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The Python packages, into target/platforms/wheels: wheels with the library inside for glibc 2.17
-# and later (manylinux2014) and for musl (musllinux), and the source. Each is checked; the wheel for
+# and later (manylinux2014) and for musl (musllinux), for CPython 3.11 and later with the
+# accelerator and for every other Python without; and the source. Each is checked; the wheels for
 # glibc and the source are installed in clean environments, where the README's first lines run.
 #
 #     scripts/wheels.sh
@@ -10,7 +11,7 @@
 source "$(dirname "$0")/common.sh"
 [[ -e $work/glibc-2.17/x86_64-unknown-linux-gnu/release/libudsock.so ]] || "$scripts/glibc-2.17.sh"
 [[ -e $work/musl/x86_64-unknown-linux-musl/release/libudsock.so ]] || "$scripts/musl.sh" none
-packages python3-venv
+packages python3-venv python3-dev gcc
 tools=$work/wheel-tools/bin
 if [[ ! -x $tools/auditwheel ]]; then
     python3 -m venv "$work/wheel-tools"
@@ -18,10 +19,15 @@ if [[ ! -x $tools/auditwheel ]]; then
 fi
 into=$work/wheels
 rm -rf "$into" && mkdir "$into"
-wheel_of() { # LIBRARY PLATFORM-TAG
+wheel() { # LIBRARY PLATFORM-TAG
     UDSOCK_LIBRARY=$work/$1 "$tools/python" -m build --wheel --outdir "$into/raw" bindings/python >/dev/null
     "$tools/python" -m wheel tags --remove --platform-tag "$2" "$into"/raw/*.whl >/dev/null
     mv "$into"/raw/*.whl "$into"
+}
+wheel_of() { # LIBRARY PLATFORM-TAG: with the accelerator, which needs no C library, and without
+    wheel "$@"
+    UDSOCK_ACCELERATOR='' wheel "$@"
+    [[ -e $(echo "$into"/*-cp311-abi3-*"${2##*.}"*.whl) ]] || { echo "$2: no accelerator" >&2; exit 1; }
 }
 wheel_of glibc-2.17/x86_64-unknown-linux-gnu/release/libudsock.so \
     manylinux_2_17_x86_64.manylinux2014_x86_64
@@ -41,6 +47,6 @@ with udsock.open_server("/tmp/udsock-wheel.sock") as server:
     client = udsock.open_client("/tmp/udsock-wheel.sock")
     peer, _ = server.accept()
     client.sendall(b"hello")
-    print(udsock.library_version(), peer.recv(5), udsock.__file__)')
+    print(udsock.library_version(), peer.recv(5), udsock.__file__, udsock._accelerator.fast)')
 done
 ls -l "$into"

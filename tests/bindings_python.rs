@@ -79,11 +79,35 @@ fn python_with(
     }
 }
 
-/// A Python that finds the package in the checkout, and the library that was just built.
+/// A Python that finds the package in the checkout, and the library that was just built. What the
+/// accelerator does, ctypes does.
 fn over_checkout(python: &Path) -> Command {
     let mut command = Command::new(python);
-    bindings::over_checkout(&mut command).current_dir(package());
+    bindings::over_checkout(&mut command).current_dir(package()).env("UDSOCK_ACCELERATOR", "");
     command
+}
+
+/// The accelerator, built for this Python.
+fn accelerator(test: &str, python: &Path) -> Option<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let file = in_target("_fast.abi3.so");
+        let mut build = Command::new(python);
+        build.arg(package().join("accelerator/build.py")).arg(&file);
+        let Output { status, stdout, stderr } = build.output().expect("Python can be started");
+        match status.code() {
+            Some(0) => Ok(file),
+            Some(77) => Err(String::from_utf8_lossy(&stdout).trim().to_owned()),
+            _ => panic!("{}", String::from_utf8_lossy(&stderr)),
+        }
+    });
+    match built {
+        Ok(file) => Some(file.clone()),
+        Err(reason) => {
+            lacks(test, reason);
+            None
+        }
+    }
 }
 
 /// And its own tests call each of these with garbage.
@@ -136,16 +160,30 @@ fn every_option_that_a_message_names_has_a_name_in_the_bindings() {
     }
 }
 
-#[test]
-fn its_own_tests_pass() {
-    let Some(python) = python("its_own_tests_pass") else { return };
-    let mut pytest = over_checkout(&python);
+/// `accelerator`: a file, or nothing.
+fn own_tests(python: &Path, accelerator: &Path, name: &str) {
+    let mut pytest = over_checkout(python);
+    pytest.env("UDSOCK_ACCELERATOR", accelerator);
     pytest.args(["-m", "pytest", "--quiet", "-p", "no:cacheprovider"]);
     // (They have an environment of their own.)
     pytest.arg("--ignore=tests/test_frameworks.py");
-    pytest.arg("--basetemp").arg(in_target("pytest"));
+    pytest.arg("--basetemp").arg(in_target(name));
     let said = run(&mut pytest).unwrap_or_else(|complaint| panic!("{complaint}"));
-    report(&format!("pytest: {}", said.lines().last().unwrap_or_default()));
+    report(&format!("{name}: {}", said.lines().last().unwrap_or_default()));
+}
+
+#[test]
+fn its_own_tests_pass() {
+    let Some(python) = python("its_own_tests_pass") else { return };
+    own_tests(&python, Path::new(""), "pytest");
+}
+
+#[test]
+fn its_own_tests_pass_with_the_accelerator() {
+    const TEST: &str = "its_own_tests_pass_with_the_accelerator";
+    let Some(python) = python(TEST) else { return };
+    let Some(accelerator) = accelerator(TEST, &python) else { return };
+    own_tests(&python, &accelerator, "pytest-accelerated");
 }
 
 #[test]
@@ -172,35 +210,38 @@ fn its_types_are_right() {
     report(&format!("mypy --strict: {}", said.trim()));
 }
 
+/// Runs `CPython`'s tests `module` over the package, by `program`; and once more with the
+/// accelerator.
+fn standard_tests(test: &str, module: &str, program: &str) {
+    let Some(python) = python(test) else { return };
+    if run(over_checkout(&python).arg("-c").arg(format!("import test.{module}"))).is_err() {
+        return lacks(test, "this Python comes without its tests");
+    }
+    // The tests make their files where they are run.
+    let place = in_target(program);
+    fs::create_dir_all(&place).expect("the target directory can be written");
+    for file in [Some(PathBuf::new()), accelerator(test, &python)].into_iter().flatten() {
+        let mut tests = over_checkout(&python);
+        tests.env("UDSOCK_ACCELERATOR", &file).current_dir(&place);
+        tests.arg(package().join("tests").join(program));
+        let said = run(&mut tests).unwrap_or_else(|complaint| panic!("{complaint}"));
+        let how = if file.as_os_str().is_empty() { "" } else { "with the accelerator: " };
+        said.lines()
+            .filter(|line| line.starts_with(module))
+            .for_each(|line| report(&format!("{how}{line}")));
+    }
+}
+
 #[test]
 fn the_standard_librarys_tests_pass_over_it() {
     const TEST: &str = "the_standard_librarys_tests_pass_over_it";
-    let Some(python) = python(TEST) else { return };
-    if run(over_checkout(&python).args(["-c", "import test.test_socket"])).is_err() {
-        return lacks(TEST, "this Python comes without its tests");
-    }
-    let program = package().join("tests/run_test_socket.py");
-    // The tests make their files where they are run.
-    let place = in_target("test-socket");
-    fs::create_dir_all(&place).expect("the target directory can be written");
-    let said = run(over_checkout(&python).current_dir(place).arg(program))
-        .unwrap_or_else(|complaint| panic!("{complaint}"));
-    said.lines().filter(|line| line.starts_with("test_socket")).for_each(report);
+    standard_tests(TEST, "test_socket", "run_test_socket.py");
 }
 
 #[test]
 fn the_standard_librarys_tests_of_asyncio_pass_over_it() {
     const TEST: &str = "the_standard_librarys_tests_of_asyncio_pass_over_it";
-    let Some(python) = python(TEST) else { return };
-    if run(over_checkout(&python).args(["-c", "import test.test_asyncio"])).is_err() {
-        return lacks(TEST, "this Python comes without its tests");
-    }
-    let program = package().join("tests/run_test_asyncio.py");
-    let place = in_target("test-asyncio");
-    fs::create_dir_all(&place).expect("the target directory can be written");
-    let said = run(over_checkout(&python).current_dir(place).arg(program))
-        .unwrap_or_else(|complaint| panic!("{complaint}"));
-    said.lines().filter(|line| line.starts_with("test_asyncio")).for_each(report);
+    standard_tests(TEST, "test_asyncio", "run_test_asyncio.py");
 }
 
 /// The tests of a package, which it does not install: they are in its source. The directory, and

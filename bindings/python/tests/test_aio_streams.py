@@ -276,3 +276,22 @@ def test_the_limit_of_a_line(path: str) -> None:
             await writer.wait_closed()
 
     run_clean(main)
+
+
+@every_loop
+def test_a_descriptor_that_is_given_away_is_watched_by_nobody(path: str, loop_kind: str) -> None:
+    async def main() -> None:
+        async with await aio.start_server(echo, path):
+            reader, writer = await aio.open_connection(path)
+            for _ in range(40):  # Busy, as few connections are at their end.
+                writer.write(b"x")
+                assert await reader.read(9) == b"x"
+            sock = writer.get_extra_info("socket")
+            with socket.socket(fileno=sock.detach()) as raw:
+                raw.sendall(b"hello")
+                await asyncio.sleep(0.1)
+                assert raw.recv(9) == b"hello"
+            assert not writer.transport.is_closing()
+            writer.transport.abort()
+
+    run_clean(main, loop_kind)

@@ -74,6 +74,35 @@ def test_whom_a_container_does_not_see_it_still_knows(
         assert server.wait(20) == 0
 
 
+def test_a_retry_ends_where_a_long_path_can_not_be_reached(tmp_path: Path) -> None:
+    program = """
+import asyncio, sys
+from udsock import aio
+try:
+    asyncio.run(asyncio.wait_for(aio.open_connection(sys.argv[1], retry=True), 10))
+except FileNotFoundError as error:
+    assert "/proc" in str(error), error
+    print("said")
+"""
+    without_proc = 'mount -t tmpfs none /proc && exec "$@"'
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("namespaces take root and unshare(1)")
+    command = ["unshare", "--mount", "sh", "-c", without_proc, "sh", sys.executable, "-c", program]
+    directory = tmp_path / ("d" * 110)
+    directory.mkdir()
+    (directory / "s").touch()
+    done = subprocess.run(
+        [*command, str(directory / "s")],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    if "mount" in done.stderr:
+        pytest.skip(f"/proc can't be hidden: {done.stderr}")
+    assert done.stdout == "said\n", done.stderr
+
+
 def test_an_empty_message_is_told_whoever_else_has_the_socket() -> None:
     for form in (SO_TIMESTAMP, 35, 63, 64):
         sender, receiver = udsock.pair(udsock.SEQPACKET)

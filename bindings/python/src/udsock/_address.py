@@ -14,18 +14,20 @@ Both forms are taken everywhere. What socket.socket's methods return has its for
 from __future__ import annotations
 
 import os
-import re
 from functools import lru_cache
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
 
-Address = Union[str, bytes, bytearray, "os.PathLike[str]", "os.PathLike[bytes]"]
+if TYPE_CHECKING:
+    import re
+
+Address = Union[str, bytes, bytearray, os.PathLike[str], os.PathLike[bytes]]
 ReturnedAddress = Union[str, bytes]
 """As socket.socket returns it: bytes for an abstract name, else str."""
 
 _SUN_PATH = 108
+_ESCAPE = rb"\\(?:(\\)|(0)|x([0-9A-Fa-f]{2}))"
 # (Not a backslash that stands for itself, and a "z".)
-_PADDED = re.compile(rb"(?<!\\)(?:\\\\)*\\z\Z")
-_ESCAPE = re.compile(rb"\\(?:(\\)|(0)|x([0-9A-Fa-f]{2}))")
+_PADDED = rb"(?<!\\)(?:\\\\)*\\z\Z"
 
 
 def to_text(address: Any) -> bytes:
@@ -55,9 +57,16 @@ def _to_text(address: Union[str, bytes]) -> bytes:
 
 def from_text(text: bytes) -> ReturnedAddress:
     """The address as socket.socket returns it."""
+    if not text:
+        return ""
     if text.startswith(b"@"):
-        padded = _PADDED.search(text) is not None
-        name = b"\0" + _ESCAPE.sub(_unescaped, text[1:-2] if padded else text[1:])
+        name = text[1:]
+        if b"\\" not in name:
+            return b"\0" + name
+        import re
+
+        padded = re.search(_PADDED, name) is not None
+        name = b"\0" + re.sub(_ESCAPE, _unescaped, name[:-2] if padded else name)
         return name.ljust(_SUN_PATH, b"\0") if padded else name
     return os.fsdecode(text)
 

@@ -10,9 +10,10 @@ from operator import index
 from time import monotonic
 from typing import Any, Callable, Optional, TypeVar
 
-from . import _library
+from ._accelerator import Base
 from ._errors import SocketClosed, failure
-from ._library import LONGEST_TIMEOUT, Handle, library
+from ._library import Handle, library
+from ._plain import milliseconds
 
 Result = TypeVar("Result")
 
@@ -28,51 +29,15 @@ _LOOK_UP = 0.1
 _fd = library.udsock_fd
 
 
-def milliseconds(timeout: Optional[float]) -> int:
-    """A timeout of socket.socket's as the library has it, never shorter."""
-    if timeout is None:
-        return _library.FOREVER
-    if timeout < 0:
-        raise ValueError("Timeout value out of range")
-    return math.ceil(min(timeout * 1000, LONGEST_TIMEOUT))
-
-
-class Endpoint:
+class Endpoint(Base):
     """A handle of the library, its timeout, and waiting with it."""
 
-    __slots__ = (
-        "_handle",
-        "_kind",
-        "_timeout",
-        "_milliseconds",
-        "_io_refs",
-        "_closed",
-        "_transport",
-        "__weakref__",
-    )
+    __slots__ = ("_transport", "__weakref__")
 
-    _handle: Handle
-    _kind: int
+    _as_handle = staticmethod(Handle)
+    _failure = staticmethod(failure)
     _transport: Any
     """Only of a socket that a transport of udsock.aio has."""
-
-    def _take(self, handle: int, kind: int, timeout: Optional[float]) -> None:
-        self._io_refs = 0
-        self._closed = False
-        self._kind = kind
-        self._timeout = timeout
-        self._milliseconds = milliseconds(timeout)
-        self._handle = Handle(handle)
-
-    @property
-    def handle(self) -> int:
-        """The library's number for this socket (a udsock_t). -1: it was closed."""
-        return self._handle.value
-
-    def fileno(self) -> int:
-        """The descriptor, on loan, for select and its like. -1: the socket was closed."""
-        fd: int = _fd(self._handle)
-        return fd if fd >= 0 else -1
 
     # ---- Time
 

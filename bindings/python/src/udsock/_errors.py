@@ -62,10 +62,10 @@ def error_text(code: int) -> str:
 
 
 def failure(
-    code: int, message: Optional[_library.Error] = None, filename: FileName = None
+    code: int, message: Optional[bytes] = None, filename: FileName = None
 ) -> Exception:
     """The exception for a code below 0, to be raised. `message`: the words there are for it."""
-    text = _in_python(os.fsdecode(message.message), filename) if message is not None else ""
+    text = _in_python(os.fsdecode(message), filename) if message else ""
     if code == -errno.ETIMEDOUT and not text:
         timed_out = TimedOut("timed out")
         timed_out.errno = errno.ETIMEDOUT

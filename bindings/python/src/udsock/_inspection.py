@@ -66,7 +66,7 @@ def inspect(address: Address) -> Inspection:
     error = _library.Error()
     code = library.udsock_inspect(text, byref(found), byref(error))
     if code < 0:
-        raise failure(code, error, from_text(text))
+        raise failure(code, error.message, from_text(text))
     return Inspection(
         State(found.state),
         found.kind or None,

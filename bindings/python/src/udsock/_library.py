@@ -21,7 +21,6 @@ from ctypes import (
     c_void_p,
 )
 from operator import index
-from pathlib import Path
 from typing import Any, Optional, Sequence
 
 FILE_NAME = "libudsock.so"
@@ -362,18 +361,19 @@ def length(size: int) -> Any:
     return size if size < 2**31 else c_size_t(size)
 
 
-def _candidates() -> list[Path]:
+def _candidates() -> list[str]:
     """Where the library may be, in a wheel first, then in a checkout, the newest first."""
-    here = Path(__file__).resolve()
-    built = []
-    checkout = here.parents[4] if len(here.parents) > 4 else here.parent
-    if (checkout / "include" / "udsock.h").is_file():
-        target = Path(os.environ.get("CARGO_TARGET_DIR") or "target")
-        built = [checkout / target / profile / FILE_NAME for profile in ("release", "debug")]
-        built = [path for path in built if path.is_file()]
-        built.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    inside = here.parent / FILE_NAME
-    return [inside] * inside.is_file() + built
+    # (pathlib takes longer to import than all of this package.)
+    join, here = os.path.join, os.path.dirname(os.path.realpath(__file__))
+    inside = join(here, FILE_NAME)
+    if os.path.isfile(inside):
+        return [inside]
+    checkout = os.path.abspath(join(here, "..", "..", "..", ".."))
+    if not os.path.isfile(join(checkout, "include", "udsock.h")):
+        return []
+    target = join(checkout, os.environ.get("CARGO_TARGET_DIR") or "target")
+    built = [join(target, profile, FILE_NAME) for profile in ("release", "debug")]
+    return sorted(filter(os.path.isfile, built), key=os.path.getmtime, reverse=True)
 
 
 def find() -> str:
@@ -382,22 +382,28 @@ def find() -> str:
     if chosen:
         return chosen
     for path in _candidates():
-        return str(path)
+        return path
     return SONAME
+
+
+class _Library(ctypes.CDLL):
+    """A function is declared when it is used first: a program uses few of them."""
+
+    def __getitem__(self, name: Any) -> Any:
+        function = super().__getitem__(name)
+        function.restype, arguments = _FUNCTIONS[name]
+        if arguments is not None:
+            function.argtypes = arguments
+        return function
 
 
 def _load() -> ctypes.CDLL:
     path = find()
     try:
-        loaded = ctypes.CDLL(path)
+        loaded = _Library(path)
         version = loaded.udsock_version()
         if version < NEEDED_VERSION:
             raise OSError(f"it is version {version}, and {NEEDED_VERSION} is needed")
-        for name, (result, arguments) in _FUNCTIONS.items():
-            function = getattr(loaded, name)
-            function.restype = result
-            if arguments is not None:
-                function.argtypes = arguments
     except (OSError, AttributeError) as error:
         raise ImportError(
             f"{path} can't be used: {error}. The library is looked for beside {__file__}, in a "

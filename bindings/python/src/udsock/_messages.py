@@ -22,8 +22,8 @@ from . import _library
 from ._address import Address, ReturnedAddress, from_text, to_text
 from ._errors import failure
 from ._library import int32, library
+from ._rooms import ROOM
 from ._transfer import (
-    ROOM,
     UNKNOWN_FLAGS,
     Transfer,
     address_of,

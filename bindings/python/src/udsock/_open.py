@@ -11,7 +11,7 @@ from typing import Any, Optional, Union
 
 from . import _library
 from ._address import Address, from_text, to_text
-from ._endpoint import milliseconds
+from ._plain import milliseconds
 from ._errors import failure
 from ._library import Handle, library, uint32
 from ._socket import Socket, adopted, bind_options, connect_options
@@ -53,7 +53,7 @@ def open_server(
     error = _library.Error()
     handle = library.udsock_open_server(uint32(kind), text, byref(options), byref(error))
     if handle < 0:
-        raise failure(handle, error, from_text(text))
+        raise failure(handle, error.message, from_text(text))
     return Socket._from_handle(handle, kind)
 
 
@@ -84,7 +84,7 @@ def open_client(
         if limit > 0:
             limit = max(1, milliseconds(max(0.0, end - monotonic())))
     if handle < 0:
-        raise failure(handle, error, from_text(text))
+        raise failure(handle, error.message, from_text(text))
     client = Socket._from_handle(handle, kind)
     client.settimeout(timeout)
     return client
@@ -106,7 +106,7 @@ def open_datagram(
     error = _library.Error()
     handle = library.udsock_open_datagram(text, byref(options), byref(error))
     if handle < 0:
-        raise failure(handle, error, from_text(text) if text else None)
+        raise failure(handle, error.message, from_text(text) if text else None)
     return Socket._from_handle(handle, DGRAM)
 
 
@@ -150,7 +150,7 @@ def activated() -> list[tuple[str, Socket]]:
             break
         capacity *= 2
     if count < 0:
-        raise failure(count, error)
+        raise failure(count, error.message)
     return [_activated(handle) for handle in handles[:count]]
 
 

@@ -22,21 +22,21 @@ class Peer(Options):
 
     def getsockname(self) -> ReturnedAddress:
         """The socket's own address; "": it has none."""
-        return from_text(self._text(library.udsock_local_address))
+        return from_text(self._address(False))
 
     def getpeername(self) -> ReturnedAddress:
         """The peer's address; "": it has none."""
-        return from_text(self._text(library.udsock_remote_address))
+        return from_text(self._address(True))
 
     @property
     def local_address(self) -> str:
         """The socket's own address as the library writes it; "": it has none."""
-        return os.fsdecode(self._text(library.udsock_local_address))
+        return os.fsdecode(self._address(False))
 
     @property
     def remote_address(self) -> str:
         """The peer's address as the library writes it; "": it has none."""
-        return os.fsdecode(self._text(library.udsock_remote_address))
+        return os.fsdecode(self._address(True))
 
     # ---- The peer
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Iterable, Iterator, NamedTuple, Optional,
 from . import _library
 from ._address import Address, to_text
 from ._counters import Counters, counters_of
-from ._endpoint import milliseconds
 from ._errors import failure
 from ._library import NO_HANDLE, Handle, library
+from ._plain import milliseconds
 from ._socket import Socket
 from ._transfer import readable
 

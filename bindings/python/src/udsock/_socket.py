@@ -8,6 +8,7 @@ import socket
 import warnings
 from ctypes import byref
 from operator import index
+from socket import getdefaulttimeout
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from . import _library
@@ -22,11 +23,15 @@ from ._standard import StandardSocket
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_KINDS = (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET)
+# As plain numbers, which are compared in no time.
+_FAMILIES = (int(socket.AF_UNIX), -1)
+_PROTOCOLS = (0, -1, int(socket.AF_UNIX))
+_STREAM = int(socket.SOCK_STREAM)
+_KINDS = (_STREAM, int(socket.SOCK_DGRAM), int(socket.SOCK_SEQPACKET))
+_NONBLOCK, _CLOEXEC = int(socket.SOCK_NONBLOCK), int(socket.SOCK_CLOEXEC)
+
 _AT_ONCE = 65536
 """So many bytes of a file are sent at once."""
-
-_accept = library.udsock_accept
 
 
 class Socket(Peer):
@@ -46,31 +51,24 @@ class Socket(Peer):
         proto: int = 0,
         fileno: Optional[int] = None,
     ) -> None:
-        self._handle = NO_HANDLE
-        self._closed = True
-        if family not in (-1, socket.AF_UNIX):
+        if family not in _FAMILIES:
             raise failure(-errno.EAFNOSUPPORT)
-        if proto not in (-1, 0, socket.AF_UNIX):
+        if proto not in _PROTOCOLS:
             raise failure(-errno.EPROTONOSUPPORT)
-        kind = socket.SOCK_STREAM if type == -1 else index(type)
-        timeout = socket.getdefaulttimeout()
-        if kind & socket.SOCK_NONBLOCK:
+        kind = _STREAM if type == -1 else index(type)
+        timeout = getdefaulttimeout()
+        if kind & _NONBLOCK:
             timeout = 0.0
-        kind &= ~(socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        kind &= ~(_NONBLOCK | _CLOEXEC)
         if fileno is not None:
             handle, kind = adopted(fileno)
         else:
-            handle = library.udsock_create(kind) if kind in _KINDS else -errno.ESOCKTNOSUPPORT
+            handle = self._create(kind) if kind in _KINDS else -errno.ESOCKTNOSUPPORT
             if handle < 0:
                 raise failure(handle)
         self._take(handle, kind, timeout)
-        self._set(_library.OPTION_RECEIVE_FDS, 1)
-
-    @classmethod
-    def _from_handle(cls, handle: int, kind: int, timeout: Optional[float] = None) -> Socket:
-        made = cls.__new__(cls)
-        made._take(handle, kind, timeout)
-        return made
+        if fileno is not None:
+            self.receive_descriptors = True
 
     # ---- What it is
 
@@ -87,7 +85,7 @@ class Socket(Peer):
         return 0
 
     def __repr__(self) -> str:
-        closed = self._handle.value < 0
+        closed = self.handle < 0
         text = f"<{__name__.partition('.')[0]}.{type(self).__name__}"
         text += " [closed]" if closed else ""
         text += f" fd={self.fileno()}, family={self.family}, type={self.type}, proto={self.proto}"
@@ -123,7 +121,7 @@ class Socket(Peer):
         error = _library.Error()
         code = library.udsock_bind(self._handle, text, byref(options), byref(error))
         if code < 0:
-            raise failure(code, error, from_text(text))
+            raise failure(code, error.message, from_text(text))
 
     def listen(self, backlog: Optional[int] = None, /) -> None:
         """Lets clients connect; so many may wait, by default as many as the system allows."""
@@ -134,24 +132,28 @@ class Socket(Peer):
 
     def accept(self) -> tuple[Socket, ReturnedAddress]:
         """The next client, and its address."""
-        client = self._accepted(None)
+        client = self._accepted(self._accept())
         try:
-            return client, client.getpeername()
+            name = client._address(True)
         except OSError:
             return client, ""
+        return client, from_text(name) if name else ""
 
     def accept_with_credentials(self) -> tuple[Socket, Credentials]:
         """The next client, and who it is."""
-        credentials = _library.Credentials()
-        client = self._accepted(credentials)
-        return client, credentials_of(credentials)
+        who = _library.Credentials()
 
-    def _accepted(self, credentials: Optional[_library.Credentials]) -> Socket:
-        peer = None if credentials is None else byref(credentials)
-        handle = self._wait(self._milliseconds, lambda server, limit: _accept(server, limit, peer))
+        def accept(server: Handle, limit: int) -> int:
+            handle: int = library.udsock_accept(server, limit, byref(who))
+            return handle
+
+        client = self._accepted(self._wait(self._milliseconds, accept))
+        return client, credentials_of(who)
+
+    def _accepted(self, handle: int) -> Socket:
         if handle < 0:
             raise failure(handle)
-        return Socket._from_handle(handle, self._kind, socket.getdefaulttimeout())
+        return Socket._from_handle(handle, self._kind, getdefaulttimeout())
 
     def connect(self, address: Address, /, *, retry: bool = False) -> None:
         """Connects. If the server's queue is full this waits.
@@ -159,24 +161,14 @@ class Socket(Peer):
         `retry`: waits for a server, too, within the timeout.
         """
         text = to_text(address)
-        code, error = self._connected(text, retry)
+        code, words = self._connect(text, retry)
         if code < 0:
-            raise failure(code, error, from_text(text))
+            raise failure(code, words, from_text(text))
 
     def connect_ex(self, address: Address, /) -> int:
         """connect, but 0 or an errno is returned."""
-        code, _ = self._connected(to_text(address), False)
+        code, _ = self._connect(to_text(address), False)
         return errno.EAGAIN if code == -errno.ETIMEDOUT else -code
-
-    def _connected(self, address: bytes, retry: bool) -> tuple[int, _library.Error]:
-        error = _library.Error()
-
-        def connect(handle: Handle, limit: int) -> int:
-            options = connect_options(limit, retry, None)
-            code: int = library.udsock_connect(handle, address, byref(options), byref(error))
-            return code
-
-        return self._wait(self._milliseconds, connect), error
 
     def shutdown(self, how: int, /) -> None:
         """SHUT_RD, SHUT_WR or SHUT_RDWR."""
@@ -190,16 +182,10 @@ class Socket(Peer):
         """Closes the socket, once the files of makefile are closed, and removes its file."""
         self._closed = True
         if self._io_refs <= 0:
-            self._real_close()
-
-    def _real_close(self) -> None:
-        handle, self._handle = self._handle, NO_HANDLE
-        if handle.value < 0:
-            return
-        code = library.udsock_close(handle)
-        # A poller may have closed it.
-        if code < 0 and code != -errno.EBADF:
-            raise failure(code)
+            code = self._close()
+            # A poller may have closed it.
+            if code < 0 and code != -errno.EBADF:
+                raise failure(code)
 
     def detach(self) -> int:
         """Gives the descriptor away, blocking as socket(2) makes it; the file stays."""
@@ -222,7 +208,7 @@ class Socket(Peer):
             raise failure(-errno.EBADF)
         timeout = self._timeout
         if self.owns_file:
-            owner = Socket._from_handle(self._handle.value, self._kind)
+            owner = Socket._from_handle(self.handle, self._kind)
             try:
                 made: socket.socket = StandardSocket._of(owner)
             except BaseException:
@@ -249,10 +235,9 @@ class Socket(Peer):
             self.close()
 
     def __del__(self) -> None:
-        # A constructor that failed has set nothing.
-        if getattr(self, "_handle", NO_HANDLE).value >= 0:
+        if self.handle >= 0:
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self)
-            self._real_close()
+            self._close()
 
     def __getstate__(self) -> Any:
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
@@ -370,5 +355,5 @@ def adopted(fileno: int) -> tuple[int, int]:
     error = _library.Error()
     handle: int = library.udsock_adopt(fd, byref(error))
     if handle < 0:
-        raise failure(handle, error)
+        raise failure(handle, error.message)
     return handle, library.udsock_get_option(Handle(handle), _library.OPTION_KIND)

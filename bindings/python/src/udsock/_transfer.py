@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import select
 import socket
-from collections import deque
 from ctypes import byref, c_char, c_size_t, c_void_p, cast, create_string_buffer
 from operator import index
 from typing import Any, Callable, Optional
@@ -15,18 +14,14 @@ from ._address import from_text, to_text
 from ._endpoint import Endpoint, Result
 from ._errors import failure
 from ._library import library
+from ._rooms import done_with, room_for
 
 _EOF = _library.EOF
 _EINTR = -errno.EINTR
 _EMSGSIZE = -errno.EMSGSIZE
 
-ROOM = 65536
-"""Up to this size, data is received into a room that is used again."""
-
 LARGEST = 8 << 20
 """No message is larger (the kernel's limit is near 4 MiB), and of a stream less may come."""
-
-_rooms: "deque[Any]" = deque(maxlen=16)
 
 # As plain numbers: the enumeration's operators take longer than a call of the library's.
 DONTWAIT = int(socket.MSG_DONTWAIT)
@@ -85,20 +80,13 @@ def _refuse() -> bytes:
 
 
 class Transfer(Endpoint):
-    """A socket's data."""
+    """A socket's data. What has flags, or is not bytes, is left to the methods ..._with."""
 
     __slots__ = ()
 
     # ---- Sending
 
-    def send(self, data: Any, flags: int = 0, /) -> int:
-        # Most calls, in a short way.
-        if not flags and self._milliseconds <= 0 and type(data) is bytes:
-            result: int = _send(self._handle, data, _length(len(data)), self._milliseconds)
-            if result >= 0:
-                return result
-            if result != _EINTR:
-                raise failure(result)
+    def _send_with(self, data: Any, flags: int = 0, /) -> int:
         buffer, size = readable(data)
         limit = self._send_limit(flags)
         if limit is None:
@@ -108,8 +96,7 @@ class Transfer(Endpoint):
             raise failure(result)
         return result
 
-    def sendall(self, data: Any, flags: int = 0, /) -> None:
-        """Returns when everything has gone, within one timeout."""
+    def _sendall_with(self, data: Any, flags: int = 0, /) -> None:
         limit = self._send_limit(flags)
         if limit is None:
             rest = memoryview(data).cast("B")
@@ -176,8 +163,7 @@ class Transfer(Endpoint):
 
     # ---- Receiving
 
-    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
-        """What is there, at most `bufsize` bytes; b"" at the end."""
+    def _recv_with(self, bufsize: int, flags: int = 0, /) -> bytes:
         size = checked_size(bufsize, "recv")
         if not size:
             return b""
@@ -190,7 +176,7 @@ class Transfer(Endpoint):
         done_with(room)
         return data
 
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+    def _recv_into_with(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         room, size = writable(buffer, nbytes, "recv_into")
         if not size:
             return 0
@@ -247,21 +233,6 @@ def checked_size(bufsize: int, call: str) -> int:
     if size < 0:
         raise ValueError(f"negative buffersize in {call}")
     return min(size, LARGEST)
-
-
-def room_for(size: int) -> Any:
-    """A room of at least this size that nobody else uses."""
-    if size > ROOM:
-        return create_string_buffer(size)
-    try:
-        return _rooms.pop()
-    except IndexError:
-        return create_string_buffer(ROOM)
-
-
-def done_with(room: Any) -> None:
-    if len(room) == ROOM:
-        _rooms.append(room)
 
 
 def counted(result: int, size: int) -> int:

@@ -9,7 +9,7 @@ from socket import SOCK_DGRAM, SOCK_STREAM
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Callable, Optional, TypedDict, TypeVar, Union
 
-from .._address import Address
+from .._address import Address, to_text
 from .._errors import failure
 from .._library import library
 from .._open import open_server
@@ -26,6 +26,11 @@ AnyProtocol = TypeVar("AnyProtocol", bound=asyncio.BaseProtocol)
 
 _FIRST_PAUSE = 50e-6
 _LONGEST_PAUSE = 20e-3
+
+_SHORTEST = 1e-3
+"""So long the library tries again by itself."""
+
+_LONGEST_NAME = 107
 
 _NOBODY_THERE = (errno.ENOENT, errno.ECONNREFUSED)
 _NOT_OPEN_YET = (errno.EACCES, errno.EPERM)
@@ -98,6 +103,21 @@ def check_place(path: Optional[Address], sock: Optional[Socket]) -> None:
         raise ValueError(f"A UNIX Domain Stream or Seqpacket Socket was expected, got {sock!r}")
 
 
+def _is_connected_after_all(sock: Socket, address: Address) -> bool:
+    """The library tries again by itself, and raises what does not pass.
+
+    For a path too long for the kernel that may have the same number: /proc is missing, say.
+    """
+    sock.settimeout(_SHORTEST)
+    try:
+        sock.connect(address, retry=True)
+        return True
+    except TimeoutError:
+        return False
+    finally:
+        sock.settimeout(0.0)
+
+
 async def connected(
     address: Address, kind: int, retry: bool = False, local_address: Optional[Address] = None
 ) -> Socket:
@@ -111,6 +131,7 @@ async def connected(
             sock.bind(local_address)
         pause = _FIRST_PAUSE
         patience = _Patience(retry)
+        is_long = len(to_text(address)) > _LONGEST_NAME
         while True:
             try:
                 sock.connect(address)
@@ -118,6 +139,9 @@ async def connected(
             except OSError as error:
                 if not patience.lasts(error.errno):
                     raise
+                passes = error.errno != errno.EAGAIN
+            if is_long and passes and _is_connected_after_all(sock, address):
+                return sock
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
     except BaseException:

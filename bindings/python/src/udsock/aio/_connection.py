@@ -7,7 +7,6 @@ import errno
 from asyncio.constants import _SendfileMode
 from asyncio.transports import _FlowControlMixin
 from collections import deque
-from ctypes import byref, c_char
 from typing import Any, Callable, Optional
 
 from .. import _library
@@ -19,13 +18,13 @@ from ._transport import SocketTransport
 _COLLECTED = 65536
 """So many bytes are sent at once, and do not wait for the end of the turn."""
 
+_BUSY = 16
+"""After so many times that something came a connection is busy."""
+
 _OVERHEAD = 32
 """What the kernel adds to a message in the send buffer."""
 
 _WAITS = (-errno.EAGAIN, -errno.EINTR)
-
-_send = library.udsock_send
-_length = _library.length
 
 
 class Connection(SocketTransport, _FlowControlMixin):
@@ -37,6 +36,7 @@ class Connection(SocketTransport, _FlowControlMixin):
         self._is_closing = False
         self._is_paused = False
         self._has_ended = False
+        self._left = 0
         super().__init__(*arguments)
         share(self._sock, self)
 
@@ -51,9 +51,26 @@ class Connection(SocketTransport, _FlowControlMixin):
             self.deliver = self._held.append
         elif isinstance(self._protocol, asyncio.BufferedProtocol):
             self.deliver = self._deliver_buffered
+        elif self._left > 0 and not self._hub.is_final:
+            self.deliver = self._deliver_counted
         else:
             # There is no shorter way from the poller to the protocol.
             self.deliver = getattr(self._protocol, "data_received", self._deliver_late)
+
+    def _deliver_counted(self, data: bytes) -> None:
+        self._left -= 1
+        if not self._left:
+            self._choose_delivery()
+            self._hub.will_move(self)
+        self._protocol.data_received(data)
+
+    def give_up(self) -> None:
+        """Its socket is about to be somebody else's, or nobody's."""
+        if not self._is_lost:
+            self._hub.forget(self._handle.value)
+
+    def can_move(self) -> bool:
+        return not (self._is_paused or self._is_closing or self._has_ended or self._is_end_held)
 
     # ---- Receiving
 
@@ -242,13 +259,43 @@ class StreamConnection(Connection):
         self._collected: list[bytes] = []
         self._rest = bytearray()
         super().__init__(*arguments)
+        self._left = _BUSY
+        self._choose_delivery()
 
     def write(self, data: Any) -> None:
         if type(data) is not bytes or self._has_eof or self._is_lost:
             data = self._checked(data)
-        if data and not self._is_lost:
-            self._collected.append(data)
-            self._has_collected(len(data))
+        if not data or self._is_lost:
+            return
+        self._collected.append(data)
+        size = len(data)
+        if self._size or size > self._high or size > _COLLECTED:
+            self._has_collected(size)
+            return
+        # The first of this turn.
+        self._size = size
+        self._will_flush = True
+        hub = self._hub
+        hub._senders.append(self)
+        if not hub._is_turning:
+            hub.will_turn()
+
+    def flush(self) -> None:
+        collected = self._collected
+        # Mostly there is one write, and it goes as a whole.
+        has_more = self._rest or self._is_blocked or self._is_closing or self._has_eof
+        if len(collected) == 1 and not has_more:
+            self._will_flush = False
+            data = collected.pop()
+            sent = self._sock._send_now(data)
+            if sent == len(data):
+                self._size = 0
+                return
+            self._rest += memoryview(data)[max(sent, 0) :]
+            if sent < 0 and sent not in _WAITS:
+                self._lose(failure(sent))
+                return
+        super().flush()
 
     def _send_collected(self) -> int:
         collected, rest = self._collected, self._rest
@@ -261,7 +308,7 @@ class StreamConnection(Connection):
         data = collected[0] if len(collected) == 1 else b"".join(collected)
         collected.clear()
         size = len(data)
-        sent: int = _send(self._handle, data, _length(size), 0)
+        sent = self._sock._send_now(data)
         if sent == size:
             self._size = 0
             return 0
@@ -276,7 +323,7 @@ class StreamConnection(Connection):
         for data in self._collected:
             rest += data
         self._collected.clear()
-        sent: int = _send(self._handle, byref(c_char.from_buffer(rest)), _length(len(rest)), 0)
+        sent = self._sock._send_now(rest)
         if sent < 0:
             return 1 if sent in _WAITS else sent
         del rest[:sent]
@@ -314,7 +361,7 @@ class MessageConnection(Connection):
         messages = self._messages
         while messages:
             data = messages[0]
-            sent: int = _send(self._handle, data, _length(len(data)), 0)
+            sent = self._sock._send_now(data)
             if sent < 0:
                 return 1 if sent in _WAITS else sent
             messages.popleft()

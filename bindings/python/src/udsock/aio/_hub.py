@@ -6,11 +6,15 @@ import asyncio
 import os
 import threading
 import weakref
+from asyncio.selector_events import BaseSelectorEventLoop
 from typing import Any, Callable, Iterator, Optional, Protocol, Union
 from weakref import WeakKeyDictionary
 
 from .._errors import failure
 from .._poller import Poller
+from .._socket import Socket
+from ._readers import Readers
+from ._turn import Turn
 
 _RECEIVED = Poller.RECEIVED
 _ACCEPTED = Poller.ACCEPTED
@@ -46,31 +50,27 @@ class Listener(Protocol):
     def broke(self, error: BaseException) -> None: ...
 
 
-class Sender(Protocol):
-    def flush(self) -> None:
-        """Sends what was written in this turn of the loop."""
-
-
-class Hub:
+class Hub(Turn):
     """One poller for all transports of an event loop, which watches its descriptor.
 
     It lives as long as the loop or somebody who is in it.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = weakref.ref(loop)
+        super().__init__(loop)
         self._poller = Poller()
         self._room = self._poller._room
         self._members: dict[int, Any] = {}
         self._events: Optional[Iterator[tuple[int, ...]]] = None
-        self._senders: list[Sender] = []
-        self._is_turning = False
-        self._will_flush = False
+        self._readers = None if isinstance(loop, BaseSelectorEventLoop) else Readers(loop)
+        self.is_final = self._readers is None
+        self._moving: list[Any] = []
         # (Closed with the hub: the loop has no call for its own end.)
         weakref.finalize(self, self._poller.close)
         loop.add_reader(self._poller.fileno(), self._turn)
 
-    def add(self, handle: int, member: Union[Member, Listener]) -> None:
+    def add(self, sock: Socket, member: Union[Member, Listener]) -> None:
+        handle = sock.handle
         self._members[handle] = member
         try:
             self._poller.add(handle, handle)
@@ -78,9 +78,9 @@ class Hub:
             del self._members[handle]
             raise
 
-    def join(self, handle: int, member: Member) -> None:
+    def join(self, sock: Socket, member: Member) -> None:
         """Of a connection that the poller has accepted."""
-        self._members[handle] = member
+        self._members[sock.handle] = member
 
     def pause(self, handle: int) -> None:
         """Nothing is received any more."""
@@ -94,23 +94,20 @@ class Hub:
         """Before the socket is closed, which takes it out of the poller."""
         self._members.pop(handle, None)
 
-    def will_flush(self, sender: Sender) -> None:
-        """At the end of this turn of the loop."""
-        self._senders.append(sender)
-        if not self._is_turning and not self._will_flush:
-            self._will_flush = True
-            self._call_soon(self._flush)
+    def will_move(self, member: Any) -> None:
+        """It is busy, and the loop is to watch it by itself."""
+        self._moving.append(member)
 
-    def _flush(self) -> None:
-        self._will_flush = False
-        try:
-            # It may grow meanwhile.
-            for sender in self._senders:
-                sender.flush()
-        except BaseException:
-            self._call_soon(self._flush)
-            raise
-        self._senders.clear()
+    def _move(self) -> None:
+        moving, self._moving = self._moving, []
+        for member in moving:
+            # (Its end may have come with its last data.)
+            sock = member._sock
+            if self._readers is not None and sock.handle >= 0 and member.can_move():
+                self._poller.remove(sock.handle)
+                self.forget(sock.handle)
+                member._hub = self._readers
+                self._readers.join(sock, member)
 
     def _turn(self) -> None:
         """Does what the events ask for."""
@@ -125,11 +122,9 @@ class Hub:
         finally:
             self._is_turning = False
             self._flush()
-
-    def _call_soon(self, callback: Callable[[], None]) -> None:
-        loop = self._loop()
-        if loop is not None:
-            loop.call_soon(callback)
+            # (What it has received already is delivered first.)
+            if self._moving and self._events is None:
+                self._move()
 
     def _dispatch(self, events: Iterator[tuple[int, ...]]) -> None:
         self._events = events

@@ -90,7 +90,7 @@ class Server(asyncio.AbstractServer):
             hub = hub_of(self._loop)
             if not self._sock._get(_library.OPTION_LISTENING):
                 self._sock.listen(self._backlog or None)
-            hub.add(self._handle, self)
+            hub.add(self._sock, self)
             self._hub = hub
 
     async def serve_forever(self) -> None:
@@ -123,7 +123,7 @@ class Server(asyncio.AbstractServer):
         except BaseException:
             sock.close()
             raise
-        hub.join(handle, connection)
+        hub.join(sock, connection)
         try:
             protocol.connection_made(connection)
         except (SystemExit, KeyboardInterrupt):

@@ -10,10 +10,11 @@ from .._errors import failure
 from .._socket import Socket
 
 
-def _in_order(name: str, waits: bool = False) -> Callable[..., Any]:
+def _in_order(name: str, waits: bool = False, ends: bool = False) -> Callable[..., Any]:
     """The method of Socket, after what was written to the transport.
 
-    `waits`: if that has not gone as a whole, it can't be called now.
+    `waits`: if that has not gone as a whole, it can't be called now. `ends`: nobody watches
+    the descriptor any more.
     """
     method = getattr(Socket, name)
 
@@ -23,6 +24,8 @@ def _in_order(name: str, waits: bool = False) -> Callable[..., Any]:
             transport.send_before()
             if waits and transport.get_write_buffer_size():
                 raise failure(-errno.EAGAIN)
+            if ends:
+                transport.give_up()
         return method(self, *arguments, **options)
 
     call.__name__, call.__doc__ = name, method.__doc__
@@ -44,7 +47,8 @@ class TransportSocket(Socket):
     send_message = _in_order("send_message", waits=True)
     send_batch = _in_order("send_batch", waits=True)
     shutdown = _in_order("shutdown")
-    detach = _in_order("detach")
+    detach = _in_order("detach", ends=True)
+    close = _in_order("close", ends=True)
     # Whoever asks for the descriptor may send on it.
     fileno = _in_order("fileno")
 

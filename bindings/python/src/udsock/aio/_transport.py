@@ -100,7 +100,7 @@ class SocketTransport(asyncio.WriteTransport):
     def begin(self) -> None:
         """It is watched from now on, and its protocol is told."""
         try:
-            self._hub.add(self._handle.value, self)
+            self._hub.add(self._sock, self)
         except BaseException:
             self._is_closing = self._is_lost = True
             self._sock.close()

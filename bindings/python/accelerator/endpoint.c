@@ -1,0 +1,266 @@
+// A socket's fields, its life in Python, and time.
+
+#include "endpoint.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <structmember.h>
+#include <time.h>
+
+#define LONGEST 2147483647
+
+// ---- Time
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+/** Never shorter. */
+static int32_t milliseconds_of(double seconds)
+{
+    double given = seconds * 1000;
+    if (given >= LONGEST)
+        return LONGEST;
+    int32_t whole = (int32_t)given;
+    return whole + (whole < given);
+}
+
+void deadline_of(Endpoint *self, Deadline *deadline)
+{
+    deadline->limit = self->milliseconds;
+    if (deadline->limit > 0) {
+        // Another thread may be setting the two.
+        double seconds = self->timeout != NULL && PyFloat_Check(self->timeout)
+                             ? PyFloat_AsDouble(self->timeout)
+                             : deadline->limit / 1000.0;
+        deadline->end = now() + seconds;
+    }
+}
+
+int goes_on(Deadline *deadline, int64_t *result)
+{
+    if (*result == -EINTR) {
+        if (PyErr_CheckSignals() < 0)
+            return -1;
+        if (deadline->limit <= 0)
+            return 1;
+    } else if (*result != -ETIMEDOUT || deadline->limit <= 0) {
+        return 0;
+    }
+    double left = deadline->end - now();
+    deadline->limit = left > 0 ? milliseconds_of(left) : 0;
+    if (deadline->limit > 0)
+        return 1;
+    *result = -ETIMEDOUT;
+    return 0;
+}
+
+// ---- Errors
+
+bool has_arguments(const char *call, Py_ssize_t count, Py_ssize_t least, Py_ssize_t most)
+{
+    if (count >= least && count <= most)
+        return true;
+    PyErr_Format(PyExc_TypeError, "%s() takes from %zd to %zd arguments (%zd given)", call, least, most,
+                 count);
+    return false;
+}
+
+PyObject *fail(Endpoint *self, int64_t code)
+{
+    PyObject *error = PyObject_CallMethod((PyObject *)self, "_failure", "L", (long long)code);
+    if (error != NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+        Py_DECREF(error);
+    }
+    return NULL;
+}
+
+// ---- Life
+
+static PyObject *make(PyTypeObject *type, PyObject *arguments, PyObject *names)
+{
+    (void)arguments, (void)names;
+    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    Endpoint *self = (Endpoint *)allocate(type, 0);
+    if (self != NULL) {
+        self->handle = -1;
+        self->milliseconds = UDSOCK_FOREVER;
+        self->is_closed = 1;
+    }
+    return (PyObject *)self;
+}
+
+static void end(PyObject *object)
+{
+    Endpoint *self = (Endpoint *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    Py_CLEAR(self->passed_on);
+    Py_CLEAR(self->timeout);
+    freefunc free_it = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    free_it(object);
+    Py_DECREF(type);
+}
+
+static bool take_over(Endpoint *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    long long handle = PyLong_AsLongLong(arguments[0]);
+    long kind = PyLong_AsLong(arguments[1]);
+    if (PyErr_Occurred())
+        return false;
+    PyObject *timeout = count > 2 ? arguments[2] : Py_None;
+    int32_t milliseconds = UDSOCK_FOREVER;
+    if (timeout != Py_None) {
+        double seconds = PyFloat_AsDouble(timeout);
+        if (seconds == -1 && PyErr_Occurred())
+            return false;
+        if (!(seconds >= 0)) {
+            PyErr_SetString(PyExc_ValueError, "Timeout value out of range");
+            return false;
+        }
+        milliseconds = milliseconds_of(seconds);
+    }
+    PyObject *before = self->timeout;
+    Py_INCREF(timeout);
+    self->timeout = timeout;
+    Py_XDECREF(before);
+    Py_CLEAR(self->passed_on);
+    self->handle = handle;
+    self->kind = (int)kind;
+    self->milliseconds = milliseconds;
+    self->files = 0;
+    self->is_closed = 0;
+    return true;
+}
+
+/** `_take(handle, kind, timeout)` */
+static METHOD(take)
+{
+    if (!has_arguments("_take", count, 3, 3) || !take_over((Endpoint *)object, arguments, count))
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/** `_from_handle(handle, kind, timeout=None)`: of the class, without its __init__. */
+static METHOD(from_handle)
+{
+    if (!has_arguments("_from_handle", count, 2, 3))
+        return NULL;
+    PyObject *made = make((PyTypeObject *)object, NULL, NULL);
+    if (made != NULL && !take_over((Endpoint *)made, arguments, count))
+        Py_CLEAR(made);
+    return made;
+}
+
+// ---- Fields
+
+/** For ctypes: an object that is made once, and only if it is asked for. */
+static PyObject *get_handle(PyObject *object, void *unused)
+{
+    (void)unused;
+    Endpoint *self = (Endpoint *)object;
+    if (self->passed_on == NULL) {
+        udsock_t handle = self->handle;
+        PyObject *made = PyObject_CallMethod(object, "_as_handle", "L", (long long)handle);
+        if (made == NULL || self->passed_on != NULL || self->handle != handle)
+            return made;
+        self->passed_on = made;
+    }
+    Py_INCREF(self->passed_on);
+    return self->passed_on;
+}
+
+static int set_handle(PyObject *object, PyObject *value, void *unused)
+{
+    (void)unused;
+    Endpoint *self = (Endpoint *)object;
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "a socket always has a handle");
+        return -1;
+    }
+    PyObject *number = PyObject_GetAttrString(value, "value");
+    if (number == NULL)
+        return -1;
+    long long handle = PyLong_AsLongLong(number);
+    Py_DECREF(number);
+    if (handle == -1 && PyErr_Occurred())
+        return -1;
+    PyObject *before = self->passed_on;
+    Py_INCREF(value);
+    self->passed_on = value;
+    self->handle = handle;
+    Py_XDECREF(before);
+    return 0;
+}
+
+static PyObject *get_number(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyLong_FromLongLong(((Endpoint *)object)->handle);
+}
+
+static PyGetSetDef properties[] = {
+    {"_handle", get_handle, set_handle, "The handle as ctypes passes it on.", NULL},
+    {"handle", get_number, NULL,
+     "The library's number for this socket (a udsock_t). -1: it was closed.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef members[] = {
+    {"_timeout", T_OBJECT, offsetof(Endpoint, timeout), 0, NULL},
+    {"_milliseconds", T_INT, offsetof(Endpoint, milliseconds), 0, NULL},
+    {"_kind", T_INT, offsetof(Endpoint, kind), 0, NULL},
+    {"_io_refs", T_INT, offsetof(Endpoint, files), 0, NULL},
+    {"_closed", T_BOOL, offsetof(Endpoint, is_closed), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static METHOD(fileno_of)
+{
+    (void)arguments;
+    if (!has_arguments("fileno", count, 0, 0))
+        return NULL;
+    int32_t fd = library.fd(((Endpoint *)object)->handle);
+    return PyLong_FromLong(fd >= 0 ? fd : -1);
+}
+
+#define CALL(name, function, manual) \
+    {name, (PyCFunction)(void (*)(void))function, METH_FASTCALL, manual}
+
+static PyMethodDef methods[] = {
+    CALL("_take", take, NULL),
+    {"_from_handle", (PyCFunction)(void (*)(void))from_handle, METH_FASTCALL | METH_CLASS, NULL},
+    CALL("fileno", fileno_of,
+         "The descriptor, on loan, for select and its like. -1: the socket was closed."),
+    CALL("send", send_some, NULL),
+    CALL("sendall", send_everything, "Returns when everything has gone, within one timeout."),
+    CALL("recv", recv_some, "What is there, at most `bufsize` bytes; b\"\" at the end."),
+    {"recv_into", (PyCFunction)(void (*)(void))recv_into, METH_FASTCALL | METH_KEYWORDS, NULL},
+    CALL("_send_now", send_now, NULL),
+    CALL("_recv_now", recv_now, NULL),
+    CALL("_create", create, NULL),
+    CALL("_accept", accept_next, NULL),
+    CALL("_connect", connect_to, NULL),
+    CALL("_close", close_handle, NULL),
+    CALL("_address", address_of, NULL),
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_new, make},
+    {Py_tp_dealloc, end},
+    {Py_tp_getset, properties},
+    {Py_tp_members, members},
+    {Py_tp_methods, methods},
+    {0, NULL},
+};
+
+PyType_Spec endpoint_spec = {
+    .name = "udsock._fast.Accelerated",
+    .basicsize = sizeof(Endpoint),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .slots = slots,
+};

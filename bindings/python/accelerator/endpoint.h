@@ -1,0 +1,63 @@
+// What a socket is to the accelerator: the fields of the library's Plain, in C.
+
+#ifndef UDSOCK_PYTHON_ENDPOINT_H
+#define UDSOCK_PYTHON_ENDPOINT_H
+
+#include "library.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+    PyObject_HEAD
+    udsock_t handle;
+    /** The handle as ctypes passes it on; NULL until somebody asks for it. */
+    PyObject *passed_on;
+    /** In seconds, a float; or None. */
+    PyObject *timeout;
+    /** The same for the library, which takes no longer one. */
+    int32_t milliseconds;
+    int kind;
+    int files;
+    char is_closed;
+} Endpoint;
+
+/** What the arguments' count is to be. Sets an exception. */
+bool has_arguments(const char *call, Py_ssize_t count, Py_ssize_t least, Py_ssize_t most);
+
+/** Sets the exception that Python's part makes of a code below 0. */
+PyObject *fail(Endpoint *self, int64_t code);
+
+/** When a call that is about to begin has to be over. */
+typedef struct {
+    int32_t limit;
+    double end;
+} Deadline;
+
+/** The socket's own. */
+void deadline_of(Endpoint *self, Deadline *deadline);
+
+/** Whether to make the call again after this result, with what is left of the time: 1 or 0.
+ * -1: a handler of a signal has raised an exception. Else *result is what the call came to. */
+int goes_on(Deadline *deadline, int64_t *result);
+
+extern PyType_Spec endpoint_spec;
+
+// Its methods. What they are, Plain says in Python.
+
+#define METHOD(name) PyObject *name(PyObject *object, PyObject *const *arguments, Py_ssize_t count)
+
+METHOD(send_some);
+METHOD(send_everything);
+METHOD(recv_some);
+PyObject *recv_into(PyObject *object, PyObject *const *arguments, Py_ssize_t count, PyObject *names);
+METHOD(send_now);
+METHOD(recv_now);
+
+METHOD(create);
+METHOD(accept_next);
+METHOD(connect_to);
+METHOD(close_handle);
+METHOD(address_of);
+
+#endif

@@ -1,0 +1,28 @@
+// The functions of the library that ctypes has loaded: there is no second copy of it.
+
+#ifndef UDSOCK_PYTHON_LIBRARY_H
+#define UDSOCK_PYTHON_LIBRARY_H
+
+// What is promised by every Python from 3.11 on.
+#define Py_LIMITED_API 0x030b0000
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <udsock.h>
+
+#define LIBRARY_FUNCTIONS(X)                                                                      \
+    X(accept) X(close) X(connect) X(create) X(fd) X(local_address) X(recv) X(remote_address) X(send) \
+    X(send_all) X(set_option)
+
+struct library {
+#define FUNCTION(name) __typeof__(udsock_##name) *name;
+    LIBRARY_FUNCTIONS(FUNCTION)
+#undef FUNCTION
+};
+
+/** The process's: all interpreters in it have the same one. */
+extern struct library library;
+
+/** `bind(find)`: find(name) is the address of the function of that name. */
+PyObject *bind_library(PyObject *module, PyObject *find);
+
+#endif

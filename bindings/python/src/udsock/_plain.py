@@ -1,0 +1,170 @@
+"""A socket's fields and its frequent calls, by ctypes: what the accelerator does in C."""
+
+from __future__ import annotations
+
+import errno
+import math
+from ctypes import byref, c_char, create_string_buffer
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
+
+from . import _library
+from ._library import LONGEST_TIMEOUT, NO_HANDLE, Handle, library
+from ._rooms import ROOM, done_with, room_for
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_EINTR = -errno.EINTR
+
+_accept = library.udsock_accept
+_connect = library.udsock_connect
+_fd = library.udsock_fd
+_recv = library.udsock_recv
+_send = library.udsock_send
+_length = _library.length
+
+
+def milliseconds(timeout: Optional[float]) -> int:
+    """A timeout of socket.socket's as the library has it, never shorter."""
+    if timeout is None:
+        return _library.FOREVER
+    if timeout < 0:
+        raise ValueError("Timeout value out of range")
+    return math.ceil(min(timeout * 1000, LONGEST_TIMEOUT))
+
+
+class Plain:
+    """What a call does not do itself is left to `_send_with` and its like."""
+
+    __slots__ = ("_handle", "_kind", "_timeout", "_milliseconds", "_io_refs", "_closed")
+
+    _handle: Handle
+    _kind: int
+
+    _failure: Callable[[int], Exception]
+    _wait: Callable[..., int]
+    _send_with: Callable[..., int]
+    _sendall_with: Callable[..., None]
+    _recv_with: Callable[..., bytes]
+    _recv_into_with: Callable[..., int]
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        made = super().__new__(cls)
+        made._handle = NO_HANDLE
+        made._closed = True
+        return made
+
+    def _take(self, handle: int, kind: int, timeout: Optional[float]) -> None:
+        self._io_refs = 0
+        self._closed = False
+        self._kind = kind
+        self._timeout = timeout
+        self._milliseconds = milliseconds(timeout)
+        self._handle = Handle(handle)
+
+    @classmethod
+    def _from_handle(cls, handle: int, kind: int, timeout: Optional[float] = None) -> Self:
+        made = cls.__new__(cls)
+        made._take(handle, kind, timeout)
+        return made
+
+    @property
+    def handle(self) -> int:
+        """The library's number for this socket (a udsock_t). -1: it was closed."""
+        number: int = self._handle.value
+        return number
+
+    def fileno(self) -> int:
+        """The descriptor, on loan, for select and its like. -1: the socket was closed."""
+        fd: int = _fd(self._handle)
+        return fd if fd >= 0 else -1
+
+    # ---- Data
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        # Most calls, in a short way.
+        if not flags and self._milliseconds <= 0 and type(data) is bytes:
+            result: int = _send(self._handle, data, _length(len(data)), self._milliseconds)
+            if result >= 0:
+                return result
+            if result != _EINTR:
+                raise self._failure(result)
+        return self._send_with(data, flags)
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """Returns when everything has gone, within one timeout."""
+        self._sendall_with(data, flags)
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """What is there, at most `bufsize` bytes; b"" at the end."""
+        return self._recv_with(bufsize, flags)
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        return self._recv_into_with(buffer, nbytes, flags)
+
+    # ---- The same for a transport, which does not wait
+
+    def _send_now(self, data: Any) -> int:
+        """The library's result."""
+        buffer = data if type(data) is bytes else byref(c_char.from_buffer(data))
+        result: int = _send(self._handle, buffer, _length(len(data)), 0)
+        return result
+
+    def _recv_now(self) -> Union[bytes, int]:
+        """What is there, or the library's code."""
+        room = room_for(ROOM)
+        size: int = _recv(self._handle, room, ROOM, 0)
+        result = room[:size] if size >= 0 else size
+        done_with(room)
+        return result
+
+    # ---- Connections
+
+    def _create(self, kind: int) -> int:
+        """A new socket's handle, or a code. It takes descriptors."""
+        handle: int = library.udsock_create(kind)
+        if handle < 0:
+            return handle
+        code: int = library.udsock_set_option(handle, _library.OPTION_RECEIVE_FDS, 1)
+        if code < 0:
+            library.udsock_close(handle)
+            return code
+        return handle
+
+    def _accept(self) -> int:
+        """The next client's handle, or a code."""
+        return self._wait(self._milliseconds, _accept_one)
+
+    def _connect(self, address: bytes, retry: bool) -> tuple[int, Optional[bytes]]:
+        """A code, and the words for it."""
+        error = _library.Error()
+
+        def connect(handle: Handle, limit: int) -> int:
+            flags = _library.RETRY * retry | _library.DONT_WAIT * (limit == 0)
+            options = _library.ConnectOptions(flags=flags, timeout_ms=limit)
+            code: int = _connect(handle, address, byref(options), byref(error))
+            return code
+
+        code = self._wait(self._milliseconds, connect)
+        return code, error.message if code < 0 else None
+
+    def _close(self) -> int:
+        """The socket has no handle any more; a code."""
+        handle, self._handle = self._handle, NO_HANDLE
+        code: int = library.udsock_close(handle) if handle.value >= 0 else 0
+        return code
+
+    def _address(self, of_the_peer: bool) -> bytes:
+        """An address as the library writes it."""
+        read = library.udsock_remote_address if of_the_peer else library.udsock_local_address
+        room: Any = create_string_buffer(_library.ADDRESS_SIZE)
+        size: int = read(self._handle, room, _library.ADDRESS_SIZE)
+        if size < 0:
+            raise self._failure(size)
+        text: bytes = room[:size]
+        return text
+
+
+def _accept_one(server: Handle, limit: int) -> int:
+    handle: int = _accept(server, limit, None)
+    return handle

@@ -1,0 +1,75 @@
+"""Busy streams on a loop that calls back from C, as uvloop: it watches each of them itself.
+
+A poller within such a loop costs a message one more system call, and a reader of the loop's costs
+a connection ten. So a connection begins in the poller, and moves when it has shown to be busy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from typing import Any
+
+from .. import _library
+from .._errors import failure
+from .._socket import Socket
+from ._turn import Turn
+
+_NOTHING = (-errno.EAGAIN, -errno.EINTR)
+
+
+class Readers(Turn):
+    """To its members what Hub is, with a reader of the loop's for each."""
+
+    is_final = True
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._watched: dict[int, tuple[Any, ...]] = {}
+        """By handle, what add_reader is called with."""
+
+    def join(self, sock: Socket, member: Any) -> None:
+        handle = sock.handle
+        self._watched[handle] = sock.fileno(), self._receive, handle, sock, member
+        self.resume(handle)
+
+    def pause(self, handle: int) -> None:
+        """Nothing is received any more."""
+        loop, watched = self._loop(), self._watched.get(handle)
+        if loop is not None and watched is not None:
+            loop.remove_reader(watched[0])
+
+    def resume(self, handle: int) -> None:
+        loop, watched = self._loop(), self._watched.get(handle)
+        if loop is not None and watched is not None:
+            loop.add_reader(*watched)
+
+    def forget(self, handle: int) -> None:
+        """Before the socket is closed."""
+        self.pause(handle)
+        self._watched.pop(handle, None)
+
+    def _receive(self, handle: int, sock: Socket, member: Any) -> None:
+        data = sock._recv_now()
+        self._is_turning = True
+        try:
+            if type(data) is bytes:
+                member.deliver(data)
+            else:
+                self._tell(handle, member, data)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            member.broke(error)
+        finally:
+            self._is_turning = False
+            if self._senders:
+                self._flush()
+
+    def _tell(self, handle: int, member: Any, code: Any) -> None:
+        if code not in _NOTHING:
+            self.pause(handle)
+            if code == _library.EOF:
+                member.ended()
+            else:
+                member.failed(failure(code))
