@@ -4,7 +4,7 @@
 use std::ffi::CStr;
 
 use crate::directory::{Directory, Lock, Removal};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::inspection::{Sight, look};
 use crate::log::{BindNotes, Event, Note};
 use crate::text::ShortText;
@@ -49,7 +49,10 @@ pub(crate) fn sweep(
     for (private, hidden) in of(name).zip(&mut hidden) {
         match look(directory, &private) {
             Ok(Sight::Socket(seen)) if seen.is_dead() => {
-                note(directory.unlink(&private).map(|()| true));
+                note(match directory.unlink(&private) {
+                    Err(Error::NOT_FOUND) => Ok(false),
+                    result => result.map(|()| true),
+                });
             }
             Ok(Sight::Socket(seen)) if seen.is_hidden() => *hidden = Some((private, seen)),
             _ => {}

@@ -28,7 +28,7 @@ use crate::critical_section::CriticalSection;
 use crate::directory::{Directory, Lock, PathRoom, Removal};
 use crate::error::{Error, Failure, Result};
 use crate::handle_table::{HandleTable, InUse};
-use crate::inspection::PinnedFile;
+use crate::inspection::{SeenSocket, Sight, look};
 use crate::log::{self, BindNotes, Event, Level, Note};
 use crate::parents::{self, Parents};
 use crate::sys::{self, FileStatus};
@@ -181,24 +181,19 @@ impl SocketFile {
     /// Takes the path over, from whichever socket has it. What has connected to that one
     /// stays with it; who connects from now on comes here.
     pub(crate) fn publish(&self, handle: i64) -> Result<(), Failure> {
-        let mut displaced = None;
+        let mut displaced = Displaced::default();
         self.publish_over(&mut displaced)?;
-        if let Some(file) = displaced {
-            let note = match file.socket() {
-                Some(socket) => Note {
-                    pid: unix_diag::holder(&socket),
-                    uid: socket.uid.and_then(known_user),
-                    ..Note::of(Event::TookOver)
-                },
-                None => Note::of(Event::Reclaimed),
-            };
-            self.tell(&Note { handle, ..note });
+        if let Some(seen) = displaced.socket {
+            self.tell(&Note { handle, ..whose(seen) });
+        }
+        if let Some(error) = displaced.left {
+            self.tell(&Note { handle, ..Note::failed(Event::NotRemoved, error) });
         }
         Ok(())
     }
 
     /// The same. Whose file it was is to be told later: that takes time.
-    fn publish_over(&self, displaced: &mut Option<PinnedFile>) -> Result<(), Failure> {
+    fn publish_over(&self, displaced: &mut Displaced) -> Result<(), Failure> {
         let Some(private) = &self.private else { return Ok(()) };
         if self.is_published() {
             return Ok(());
@@ -212,7 +207,10 @@ impl SocketFile {
             }
             check_replaceable(&self.directory, &self.name)?;
             if log::is_wanted(Level::Info) {
-                *displaced = PinnedFile::pin(&self.directory, &self.name).ok();
+                displaced.socket = match look(&self.directory, &self.name) {
+                    Ok(Sight::Socket(seen)) => Some(seen),
+                    _ => None,
+                };
             }
             match self.directory.exchange(private, &self.name) {
                 Err(Error::NOT_FOUND) => continue,
@@ -222,21 +220,20 @@ impl SocketFile {
                 }
                 result => result.map_err(at_publishing)?,
             };
-            self.drop_displaced(private)?;
+            displaced.left = self.drop_displaced(private)?;
             return self.note_published(Ok(()));
         }
         Err(Failure::Plain(Error::BUSY))
     }
 
     /// What was at the path has the private name now, and goes; or, if somebody put it
-    /// there after the look and it is no socket, it goes back.
-    fn drop_displaced(&self, private: &CStr) -> Result<(), Failure> {
+    /// there after the look and it is no socket, it goes back. Why it could not go, if so.
+    fn drop_displaced(&self, private: &CStr) -> Result<Option<Error>, Failure> {
         check_replaceable(&self.directory, private).inspect_err(|_| {
             let _ = self.directory.exchange(private, &self.name);
         })?;
         // The path is taken over: if the old name can't go now, the next start sees to it.
-        let _ = self.directory.unlink(private);
-        Ok(())
+        Ok(self.directory.unlink(private).err())
     }
 
     fn note_published(&self, result: Result<()>) -> Result<(), Failure> {
@@ -264,7 +261,8 @@ impl SocketFile {
         self.directory.has(&self.made, &self.name).unwrap_or(false)
     }
 
-    /// Removes the file if it is still there, ours, and to be removed at all; after an error it can be tried again. Only call this while the socket is open.
+    /// Removes the file if it is still there, ours, and to be removed at all; after an error it can
+    /// be tried again. Only call this while the socket is open.
     pub(crate) fn remove(&self, patience: Duration) -> Result<Removal> {
         if self.process != sys::fork_generation() {
             return Ok(Removal::Stays);
@@ -342,6 +340,28 @@ impl SocketFile {
     /// Leaves the file to somebody else.
     pub(crate) fn disown(&self) {
         self.fate.store(Fate::Stays as u32, Ordering::Release);
+    }
+}
+
+/// What was at the path before.
+#[derive(Default)]
+struct Displaced {
+    /// If anybody wants to know.
+    socket: Option<SeenSocket>,
+    /// Why its file could not be removed.
+    left: Option<Error>,
+}
+
+/// Whose path it was.
+fn whose(seen: SeenSocket) -> Note {
+    if seen.is_alive() == Ok(false) {
+        return Note::of(Event::Reclaimed);
+    }
+    let socket = seen.into_file().socket();
+    Note {
+        pid: socket.and_then(|socket| unix_diag::holder(&socket)),
+        uid: socket.and_then(|socket| socket.uid).and_then(known_user),
+        ..Note::of(Event::TookOver)
     }
 }
 
