@@ -1658,8 +1658,8 @@ int32_t udsock_get_counters(udsock_t handle, udsock_counters *out);
 #define UDSOCK_LOGGED_MISSING 12
 
 /**
- * Event, of level DEBUG: a call has failed that takes a udsock_error; the text is what that
- * says, and path the call's address.
+ * Event, of level DEBUG: a call has failed that takes a udsock_error, not by -EINTR; the text
+ * is what that says, and path the call's address.
  */
 #define UDSOCK_LOGGED_CALL_FAILED 13
 

@@ -173,10 +173,11 @@ pub(crate) fn tell(note: &Note, path: Option<&CStr>) {
     }
 }
 
-/// Tells that a call has failed, in the words of its udsock_error.
+/// Tells that a call has failed, in the words of its udsock_error. (That a signal has interrupted
+/// one is no failure: it is called again.)
 #[inline(always)]
 pub(crate) fn tell_failure(call: &str, address: Option<&CStr>, failure: &Failure) {
-    if is_wanted(Level::Debug) {
+    if is_wanted(Level::Debug) && failure.error() != Error::INTERRUPTED {
         let note = Note { error: Some(failure.error()), ..Note::of(Event::CallFailed) };
         tell_in_words(&note, address, |out| write_failure(out, call, address, failure));
     }

@@ -71,8 +71,8 @@ pub const UDSOCK_LOGGED_UNSENT_DROPPED: u32 = 11;
 /// place. Each is told once.
 pub const UDSOCK_LOGGED_MISSING: u32 = 12;
 
-/// Event, of level DEBUG: a call has failed that takes a udsock_error; the text is what that
-/// says, and path the call's address.
+/// Event, of level DEBUG: a call has failed that takes a udsock_error, not by -EINTR; the text
+/// is what that says, and path the call's address.
 pub const UDSOCK_LOGGED_CALL_FAILED: u32 = 13;
 
 /// Event, of level ERROR: a call has returned UDSOCK_PANIC.
