@@ -80,7 +80,18 @@ const UNKNOWN: u32 = u32::MAX;
 /// The one question that everybody asks who has something to tell.
 #[inline(always)]
 pub(crate) fn is_wanted(level: Level) -> bool {
-    WANTED.load(Ordering::Relaxed) >= level as u32
+    let wanted = WANTED.load(Ordering::Relaxed);
+    wanted >= level as u32 && (wanted != UNKNOWN || find_out() >= level as u32)
+}
+
+/// What nobody has asked yet.
+#[cold]
+fn find_out() -> u32 {
+    let wanted = level_of_environment();
+    match WANTED.compare_exchange(UNKNOWN, wanted, Ordering::SeqCst, Ordering::SeqCst) {
+        Ok(_) => wanted,
+        Err(wanted) => wanted,
+    }
 }
 
 /// From now on this one is told, up to this level, and nobody else is. [`Error::BUSY`]: so it is,
@@ -163,10 +174,11 @@ pub(crate) fn tell(note: &Note, path: Option<&CStr>) {
     }
 }
 
-/// Tells that a call has failed, in the words of its udsock_error.
+/// Tells that a call has failed, in the words of its udsock_error. (That a signal has interrupted
+/// one is no failure: it is called again.)
 #[inline(always)]
 pub(crate) fn tell_failure(call: &str, address: Option<&CStr>, failure: &Failure) {
-    if is_wanted(Level::Debug) {
+    if is_wanted(Level::Debug) && failure.error() != Error::INTERRUPTED {
         let note = Note { error: Some(failure.error()), ..Note::of(Event::CallFailed) };
         tell_in_words(&note, address, |out| write_failure(out, call, address, failure));
     }
@@ -217,13 +229,6 @@ fn tell_in_words(
         wanted = CURRENT.load(Ordering::SeqCst);
         listener = LISTENERS.get(wanted);
     }
-    let most = listener.as_ref().map_or(0, |chosen| chosen.level as u32);
-    let _ = WANTED.compare_exchange(
-        UNKNOWN,
-        most.max(level_of_environment()),
-        Ordering::SeqCst,
-        Ordering::Relaxed,
-    );
     let listener = listener.filter(|chosen| chosen.level as u32 >= level);
     if !by_environment && listener.is_none() {
         return;

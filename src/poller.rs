@@ -443,7 +443,7 @@ impl Poller {
             state.is_ringing = rings;
             self.set_clock(&state);
         }
-        if state.closing.is_empty() && state.notes.is_empty() {
+        if state.closing.len() | state.notes.count() == 0 {
             return;
         }
         let closing = std::mem::take(&mut state.closing);

@@ -154,6 +154,22 @@ fn restart_without_losing_a_client() {
 }
 
 #[test]
+fn see_what_it_does() {
+    const TEST: &str = "see_what_it_does";
+    if !has_all(TEST, &["socat"]) {
+        return;
+    }
+    let page = Page::open("see-what-it-does.md");
+    let first = page.start("./watched");
+    page.take("kill");
+    first.stop_by(libc::SIGKILL);
+    let mut server = page.start("./watched");
+    assert!(page.run("echo"));
+    assert_eq!(server.line(), "6 bytes came and 6 went, client 1; 0 refused");
+    page.is_complete();
+}
+
+#[test]
 fn socket_activation() {
     const TEST: &str = "socket_activation";
     if !has_all(TEST, &["systemd-socket-activate", "systemd-analyze", "socat"]) {

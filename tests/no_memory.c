@@ -24,6 +24,7 @@
 #include "no_memory/data.h"
 #include "no_memory/descriptors.h"
 #include "no_memory/files.h"
+#include "no_memory/log.h"
 #include "no_memory/opening.h"
 #include "no_memory/peers.h"
 #include "no_memory/pollers.h"
@@ -52,6 +53,7 @@ static const struct scenario {
     { "inspected", inspected },
     { "cleaned up", cleaned_up },
     { "exit handlers", exit_handlers },
+    { "logged", logged },
     { "all data calls", all_data_calls },
     { "waits", waits },
     { "options", options },

@@ -227,11 +227,13 @@ impl<const ROOM: usize> Default for Notes<ROOM> {
 }
 
 impl<const ROOM: usize> Notes<ROOM> {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.count == 0
+    /// How many have been noted.
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     /// Async-signal-safe.
+    #[cold]
     pub(crate) fn push(&mut self, note: Note) {
         if !super::is_wanted(note.level()) {
             return;

@@ -4,6 +4,7 @@
 
 use support::{c_library, node_binding, peer, readme};
 
+mod command;
 mod consumers;
 mod contents;
 mod prefix;

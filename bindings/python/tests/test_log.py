@@ -185,3 +185,30 @@ except KeyboardInterrupt:
         path,
     )
     assert (said.returncode, said.stdout, said.stderr) == (0, "seen\n", "")
+
+
+def test_what_a_handler_of_a_signal_raises_is_not_lost(path: str) -> None:
+    """Also if it runs in the midst of what is told, and a wait has begun since."""
+    said = run(
+        """
+import logging, os, signal, sys, udsock
+class Handler(logging.Handler):
+    def emit(self, record):
+        if record.udsock.event == udsock.Logged.RECLAIMED:
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(1000):
+                pass
+logging.getLogger("udsock").addHandler(Handler())
+logging.getLogger("udsock").setLevel(logging.DEBUG)
+import socket
+with socket.socket(socket.AF_UNIX) as dead:
+    dead.bind(sys.argv[1])
+try:
+    with udsock.open_server(sys.argv[1]) as server:
+        server.accept()
+except KeyboardInterrupt:
+    print("seen")
+""",
+        path,
+    )
+    assert (said.returncode, said.stdout, said.stderr) == (0, "seen\n", "")

@@ -10,7 +10,9 @@ from __future__ import annotations
 import _thread
 import atexit
 import os
+import signal
 import sys
+import threading
 from enum import IntEnum
 from typing import Any, NamedTuple, Optional, Union
 
@@ -100,8 +102,15 @@ def _hear(_: None, told: Any) -> None:
             text = record.text.decode("utf-8", "replace")
             logger.log(level, "%s", text, extra={"udsock": _read(record)})
     except KeyboardInterrupt:
-        # What is raised here is lost, and it is the main thread's, once the call is over.
-        _thread.start_new_thread(_thread.interrupt_main, ())
+        # What is raised here is lost, and it is the main thread's: it gets the signal once more,
+        # which also ends a wait that it may have begun meanwhile.
+        _thread.start_new_thread(_interrupt_main, ())
+
+
+def _interrupt_main() -> None:
+    main = threading.main_thread().ident
+    if main is not None:
+        signal.pthread_kill(main, signal.SIGINT)
 
 
 def _read(record: Any) -> LogRecord:
