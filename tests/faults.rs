@@ -131,6 +131,7 @@ fn openings() -> Vec<Scenario> {
         // Without /proc.
         Scenario::given("wide", "chmod(\"/proc", "ENOENT"),
         Scenario::new("stale"),
+        Scenario::new("stale-told"),
         Scenario::new("stale-datagram"),
         Scenario::new("no-reclaim"),
         Scenario::new("abstract"),

@@ -77,6 +77,7 @@ const ERRNOS: &[(&str, &str, &[&str])] = &[
     ("statx", "", &["ENOMEM", "EACCES", "ENOSYS"]),
     ("timerfd_create", "", &["EMFILE", "ENFILE", "ENODEV", "ENOMEM", "ENOSYS"]),
     ("unlinkat", "", &["EACCES", "EBUSY", "EROFS", "EIO"]),
+    ("write", "udsock[", &["EAGAIN", "EINTR", "EIO", "ENOSPC", "EPIPE"]),
 ];
 
 /// What never fails, and why not. Memory: only the page that is the library's own fails here;
@@ -94,6 +95,7 @@ const NEVER_FAILS: &[(&str, &str, &str)] = &[
     ("mremap", "", "the allocator's"),
     ("brk", "", "the allocator's"),
     ("rt_sigaction", "", "a thread's or the C library's own"),
+    ("rt_sigpending", "", "its arguments are good"),
     ("rt_sigprocmask", "", "its arguments are good"),
     ("sigaltstack", "", "its arguments are good"),
     ("futex", "", "within the process"),
@@ -110,8 +112,10 @@ const NEVER_FAILS: &[(&str, &str, &str)] = &[
     ("umask", "", "a number of this process or machine"),
 ];
 
-/// But these do: the page in which a process notes its number, and a signal's disposition.
+/// But these do: the page in which a process notes its number, a signal's disposition, and what is
+/// written to standard error.
 const EXCEPTIONS: &[(&str, &str)] = &[
+    ("write", "udsock["),
     ("mmap", "(NULL, 4096, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS"),
     ("madvise", "MADV_WIPEONFORK"),
     ("munmap", ", 4096)"),

@@ -52,6 +52,12 @@ static void prepare_signal(void) {
     must(udsock_cleanup_on_signal(SIGTERM) == 0, "udsock_cleanup_on_signal");
 }
 
+/* What is done about it is told, too. */
+static void prepare_stale_told(void) {
+    leave_stale_file();
+    must(setenv("UDSOCK_LOG", "info", 1) == 0, "setenv");
+}
+
 static void prepare_stale_datagram(void) {
     leave_stale_file();
     opening.kind = UDSOCK_DGRAM;
@@ -203,6 +209,7 @@ static const struct scenario OPENINGS[] = {
     OPENING("mode", prepare_mode),
     OPENING("wide", prepare_wide),
     OPENING("stale", leave_stale_file),
+    OPENING("stale-told", prepare_stale_told),
     OPENING("stale-datagram", prepare_stale_datagram),
     OPENING("replace", prepare_replace),
     OPENING("replace-stale", prepare_replace_stale),
