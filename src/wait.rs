@@ -36,6 +36,13 @@ pub(crate) enum Readiness {
     Unpollable,
 }
 
+impl Readiness {
+    #[inline(always)]
+    fn is_reading(self) -> bool {
+        matches!(self, Self::Readable | Self::ReadableOrShut)
+    }
+}
+
 /// Lets other threads end the waits on one socket.
 ///
 /// The state changes with every reason to look again; a sleeper that finds it changed
@@ -123,14 +130,21 @@ impl Wait {
         mut attempt: impl FnMut(bool) -> Result<T>,
     ) -> Result<T> {
         let mut shut_down = false;
+        let mut sleeps_first = self.sleeps_first(spin, readiness);
         loop {
             let before = interrupt.state();
-            let error = match attempt(shut_down) {
+            let result = match std::mem::take(&mut sleeps_first) {
+                true => Err(Error::WOULD_BLOCK),
+                false => attempt(shut_down),
+            };
+            let error = match result {
                 Err(error) => error,
                 done => {
                     self.wakes = 0;
-                    if !matches!(self.phase, Phase::Begin) {
-                        self.end(spin);
+                    match self.phase {
+                        Phase::Begin if readiness.is_reading() => spin.note_found(),
+                        Phase::Begin => {}
+                        Phase::Wait(_) => self.end(spin),
                     }
                     return done;
                 }
@@ -142,24 +156,24 @@ impl Wait {
         }
     }
 
+    /// Whether an attempt would be in vain, as it was again and again.
+    #[inline(always)]
+    fn sleeps_first(&self, spin: &Spin, readiness: Readiness) -> bool {
+        readiness.is_reading() && spin.expects_nothing() && !self.is_none()
+    }
+
     /// Whether to make another attempt at once, as a wait begins with where it is of use.
     #[cold]
     fn spins(&mut self, spin: &Spin, readiness: Readiness) -> bool {
-        let is_reading = matches!(readiness, Readiness::Readable | Readiness::ReadableOrShut);
+        let may_wait = !self.is_none();
         match &mut self.phase {
-            Phase::Begin if is_reading && self.timeout != Timeout::Milliseconds(0) => {
+            Phase::Begin if readiness.is_reading() && may_wait => {
                 let spinning = spin.begin();
-                let spins = spinning.as_ref().is_some_and(Spinning::spins);
+                let tries = spinning.as_ref().is_some_and(Spinning::tries);
                 self.phase = Phase::Wait(spinning);
-                spins
+                tries
             }
-            Phase::Wait(Some(spinning)) if spinning.spins() => {
-                let goes_on = spinning.goes_on();
-                if !goes_on {
-                    spin.give_up(spinning);
-                }
-                goes_on
-            }
+            Phase::Wait(Some(spinning)) => spin.goes_on(spinning),
             _ => false,
         }
     }
@@ -167,8 +181,10 @@ impl Wait {
     /// What was waited for has come.
     #[cold]
     fn end(&mut self, spin: &Spin) {
-        if let Phase::Wait(Some(spinning)) = std::mem::replace(&mut self.phase, Phase::Begin) {
-            spin.end(&spinning);
+        match std::mem::replace(&mut self.phase, Phase::Begin) {
+            Phase::Begin => {}
+            Phase::Wait(None) => spin.note_slept(),
+            Phase::Wait(Some(spinning)) => spin.end(&spinning),
         }
     }
 
