@@ -1005,9 +1005,11 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
 /**
  * Option: for how many microseconds at most a wait to receive or to accept tries again and
  * again before it sleeps, 0 to 1000000. To wake a thread that sleeps takes longer than most
- * answers do. The default is 50, and 0 where only one processor is online. A wait tries only
- * where the last one was short and where that has paid lately, so it costs little beyond what
- * sleeping would; 0 turns it off. Accepted connections have it from their server.
+ * answers do. The default is 50, and 0 where only one processor is online: then a wait tries
+ * only for an answer (after something was sent), and before that lets others have its processor
+ * once (sched_yield). A wait tries only where the last one was short and where that has paid
+ * lately, so it costs little beyond what sleeping would; 0 turns all of it off. Accepted
+ * connections have it from their server.
  */
 #define UDSOCK_OPTION_SPIN_US 4
 

@@ -107,7 +107,7 @@ impl Socket {
 
     /// `None`: one was refused.
     fn next_client(&self, wait: &mut Wait) -> Result<Option<Self>> {
-        self.wait_until(wait, Readiness::ReadableOrShut, |shut_down| {
+        self.wait_until(wait, Readiness::Client, |shut_down| {
             match self.accept_once() {
                 // Readable for ever, and nothing to accept: someone who shares this
                 // server shut it down. Blocked acceptors are told the same.

@@ -10,12 +10,13 @@
 //! What that costs beyond a sleep is paid for by the process's credit, which grows a little with
 //! every sleep: so all the time that is wasted stays a small part of what sleeping alone would
 //! have cost, however many threads wait for however little. (Where others are busy on the core
-//! giving way may cost a whole time slice: it has a credit of its own.) A spin has paid if it was shorter than
-//! what a sleep takes of the processor; or if it was much shorter than the waits that slept, as it
-//! is where the peer waits for us in turn: there both get on faster. (What comes at its own pace
-//! comes as late to who spins.)
+//! giving way may cost a whole time slice: it has a credit of its own.)
+//!
+//! Both are only for who waits for an answer: who has sent something since the last one. If that is
+//! found sooner both get on faster. What comes at its own pace comes as late to who spins; and to
+//! give way to who sends and sends lets its messages wait.
 
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,8 +25,8 @@ use crate::sys;
 /// How long to spin at most, unless a program says something else: longer than it takes to
 /// wake the peer, or two that sleep in turn would never meet awake.
 const LIMIT: Duration = Duration::from_micros(50);
-/// What a sleep takes of the processor at least; what came within this time has paid.
-const SLEEP: Duration = Duration::from_micros(2);
+/// What a sleep takes of the processor: what came within this time has paid.
+const SLEEP: Duration = Duration::from_micros(5);
 /// What came so many times sooner than it does to who sleeps has paid, too.
 const SOONER: u16 = 4;
 /// What every sleep adds to the credit.
@@ -96,7 +97,7 @@ struct Habit {
     last_wait: AtomicU8,
     /// Waits in a row that nothing was there for.
     slept: AtomicU8,
-    /// How long short waits are for who sleeps, in microseconds.
+    /// How long short waits for answers are for who sleeps, in microseconds.
     asleep: AtomicU16,
     ways: Tries,
     spins: Tries,
@@ -105,10 +106,16 @@ struct Habit {
 /// For sockets that have not waited yet: a program that opens one a request learns, too.
 static OF_NEW: Habit = Habit::new();
 
+/// Something was sent by this process since a server waited for a client: perhaps what the next
+/// one has waited for.
+static HAS_ANSWERED: AtomicBool = AtomicBool::new(false);
+
 /// One socket's.
 pub(crate) struct Spin {
     /// In microseconds, and 1 more; 0: as is usual.
     limit: AtomicU32,
+    /// Something was sent since the last receive; or it is new, and so is its peer.
+    has_sent: AtomicBool,
     habit: Habit,
 }
 
@@ -119,6 +126,7 @@ pub(crate) struct Spinning {
     step: Step,
     spins: bool,
     is_first: bool,
+    is_for_answer: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -142,7 +150,7 @@ struct Tries {
 
 const LONGEST_REST: u8 = 13;
 const LEAST_CONFIDENCE: u8 = 6;
-const MOST_CONFIDENCE: u8 = 12;
+const MOST_CONFIDENCE: u8 = 9;
 
 impl Tries {
     const fn new() -> Self {
@@ -219,12 +227,12 @@ impl Habit {
         self.last_wait.store(last, Ordering::Relaxed);
     }
 
-    /// A wait that slept was so long.
+    /// A wait that slept was so long. (Those of two who both sleep count, and not the one in
+    /// between that finds the other awake.)
     fn note_asleep(&self, time: Duration) {
         let before = self.asleep.load(Ordering::Relaxed);
-        let time = u16::try_from(time.as_micros()).unwrap_or(u16::MAX).min(1000);
-        let now = if before == 0 { time } else { (before + time) / 2 };
-        self.asleep.store(now, Ordering::Relaxed);
+        let time = u16::try_from(time.as_micros()).unwrap_or(u16::MAX);
+        self.asleep.store(time.max(before - before.div_ceil(16)), Ordering::Relaxed);
     }
 
     fn is_much_sooner(&self, time: Duration) -> bool {
@@ -240,7 +248,8 @@ const ALL: u8 = OFTEN + 16;
 
 impl Default for Spin {
     fn default() -> Self {
-        Self { limit: AtomicU32::new(0), habit: Habit::new() }
+        let has_sent = AtomicBool::new(true);
+        Self { limit: AtomicU32::new(0), has_sent, habit: Habit::new() }
     }
 }
 
@@ -277,6 +286,14 @@ impl Spin {
         if self.habit.slept.load(Ordering::Relaxed) != 0 {
             self.habit.slept.store(0, Ordering::Relaxed);
         }
+        set(&self.has_sent, false);
+    }
+
+    /// Something was sent.
+    #[inline(always)]
+    pub(crate) fn note_sent(&self) {
+        set(&self.has_sent, true);
+        set(&HAS_ANSWERED, true);
     }
 
     /// A wait has slept.
@@ -286,17 +303,26 @@ impl Spin {
     }
 
     /// For a wait that begins. `None`: it is to sleep, and nothing is to be learned.
-    pub(crate) fn begin(&self) -> Option<Spinning> {
+    pub(crate) fn begin(&self, is_for_client: bool) -> Option<Spinning> {
         const OFF: u32 = 1;
         if self.limit.load(Ordering::Relaxed) == OFF {
             return None;
         }
         let limit = self.limit();
+        let is_asked_for = self.limit.load(Ordering::Relaxed) != 0;
         let is_first = self.habit.is_new();
         let habit = if is_first { &OF_NEW } else { &self.habit };
         let may_try = habit.was_short();
-        let gives_way = habit.ways.is_due() && may_try && TO_GIVE_WAY.is_left();
-        let spins = habit.spins.is_due() && may_try && TO_SPIN.is_left() && !limit.is_zero();
+        let is_for_answer = match is_for_client {
+            true => HAS_ANSWERED.swap(false, Ordering::Relaxed),
+            false => self.has_sent.load(Ordering::Relaxed),
+        };
+        let gives_way = is_for_answer && habit.ways.is_due() && may_try && TO_GIVE_WAY.is_left();
+        let spins = (is_for_answer || is_asked_for)
+            && habit.spins.is_due()
+            && may_try
+            && TO_SPIN.is_left()
+            && !limit.is_zero();
         let step = match (gives_way, spins) {
             (true, _) => Step::GivesWay,
             (false, true) => Step::Spins,
@@ -310,7 +336,7 @@ impl Spin {
                 earn_to_spin(EARNED);
             }
         }
-        Some(Spinning { start: Instant::now(), limit, step, spins, is_first })
+        Some(Spinning { start: Instant::now(), limit, step, spins, is_first, is_for_answer })
     }
 
     fn habit_of(&self, spinning: &Spinning) -> &Habit {
@@ -353,6 +379,7 @@ impl Spin {
         let elapsed = spinning.start.elapsed();
         let habit = self.habit_of(spinning);
         let is_short = elapsed <= SHORT.max(spinning.limit);
+        let is_for_answer = spinning.is_for_answer;
         match spinning.step {
             Step::GivesWay if elapsed <= LIMIT => {
                 habit.ways.has_paid();
@@ -363,11 +390,7 @@ impl Spin {
                 habit.ways.has_failed();
                 earn_to_give_way(nanoseconds(LIMIT) - nanoseconds(elapsed.min(LOSS)));
             }
-            Step::Spins if elapsed <= SLEEP => {
-                habit.spins.has_paid();
-                earn_to_spin(nanoseconds(LIMIT + SLEEP) - nanoseconds(elapsed));
-            }
-            Step::Spins if habit.is_much_sooner(elapsed) => {
+            Step::Spins if elapsed > SLEEP && is_for_answer && habit.is_much_sooner(elapsed) => {
                 habit.spins.was_sooner();
                 earn_to_spin(nanoseconds(LIMIT) + EARNED_AWAKE);
             }
@@ -376,7 +399,7 @@ impl Spin {
                 earn_to_spin(nanoseconds(LIMIT + SLEEP) - nanoseconds(elapsed.min(LIMIT)));
             }
             Step::Sleeps => {
-                if is_short {
+                if is_short && is_for_answer {
                     habit.note_asleep(elapsed);
                 }
                 self.note_slept();
@@ -387,6 +410,15 @@ impl Spin {
             self.habit.copy_from(&OF_NEW);
         }
         self.habit.note(is_short);
+        set(&self.has_sent, false);
+    }
+}
+
+/// Most often it is so already: then nobody else's copy of this memory is touched.
+#[inline(always)]
+fn set(flag: &AtomicBool, value: bool) {
+    if flag.load(Ordering::Relaxed) != value {
+        flag.store(value, Ordering::Relaxed);
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) enum Readiness {
     Readable,
     /// Where the kernel says "try again" also after a shutdown, and only poll knows.
     ReadableOrShut,
+    /// The same, of a server.
+    Client,
     Writable,
     /// Nothing that poll could tell: room in a full backlog, or for a datagram
     /// whose sender is not connected. Pauses that grow instead.
@@ -37,9 +39,13 @@ pub(crate) enum Readiness {
 }
 
 impl Readiness {
+    fn tells_of_shutdown(self) -> bool {
+        matches!(self, Self::ReadableOrShut | Self::Client)
+    }
+
     #[inline(always)]
     fn is_reading(self) -> bool {
-        matches!(self, Self::Readable | Self::ReadableOrShut)
+        matches!(self, Self::Readable | Self::ReadableOrShut | Self::Client)
     }
 }
 
@@ -143,7 +149,7 @@ impl Wait {
                     self.wakes = 0;
                     match self.phase {
                         Phase::Begin if readiness.is_reading() => spin.note_found(),
-                        Phase::Begin => {}
+                        Phase::Begin => spin.note_sent(),
                         Phase::Wait(_) => self.end(spin),
                     }
                     return done;
@@ -168,7 +174,7 @@ impl Wait {
         let may_wait = !self.is_none();
         match &mut self.phase {
             Phase::Begin if readiness.is_reading() && may_wait => {
-                let spinning = spin.begin();
+                let spinning = spin.begin(readiness == Readiness::Client);
                 let tries = spinning.as_ref().is_some_and(Spinning::tries);
                 self.phase = Phase::Wait(spinning);
                 tries
@@ -210,16 +216,16 @@ impl Wait {
             return Err(if interrupt.is_closed() { Error::Closed } else { error });
         }
         if self.is_none() {
-            let shut = readiness == Readiness::ReadableOrShut && is_shut(fd)?;
+            let shut = readiness.tells_of_shutdown() && is_shut(fd)?;
             return if shut { Ok(true) } else { Err(Error::WOULD_BLOCK) };
         }
         let left = self.time_left()?;
         let pausing = readiness == Readiness::Unpollable || self.wakes >= USELESS_WAKES;
         let limit = if pausing { self.next_pause() } else { Duration::MAX };
-        let events = match readiness {
+        let events = match readiness.is_reading() {
             _ if pausing => 0,
-            Readiness::Readable | Readiness::ReadableOrShut => libc::POLLIN | libc::POLLRDHUP,
-            Readiness::Writable | Readiness::Unpollable => libc::POLLOUT,
+            true => libc::POLLIN | libc::POLLRDHUP,
+            false => libc::POLLOUT,
         };
         let fd = (!pausing).then_some(fd);
         let revents = sleep(interrupt, before, fd, events, earlier(left, limit))?;
