@@ -129,25 +129,37 @@ static void replace_raw(void *unused)
 
 static struct sockaddr_un server_address;
 static socklen_t server_address_size = sizeof server_address;
-static char server_name[32];
 static int raw_server;
-static udsock_t our_server;
 
-static void find_name(udsock_t server)
+struct server {
+    udsock_t socket;
+    char name[32];
+};
+static struct server our_server, strict_server;
+
+static void find_name(udsock_t server, char name[32])
 {
     int fd = (int)must(udsock_fd(server), "udsock_fd");
     server_address_size = sizeof server_address;
     require(getsockname(fd, (struct sockaddr *)&server_address, &server_address_size) == 0,
             "getsockname");
-    snprintf(server_name, sizeof server_name, "@%.*s",
+    snprintf(name, 32, "@%.*s",
              (int)(server_address_size - sizeof(sa_family_t) - 1), server_address.sun_path + 1);
+}
+
+static void open_server(struct server *server)
+{
+    server->socket = must(udsock_open_server(UDSOCK_STREAM, "@", NULL, NULL),
+                          "udsock_open_server");
+    find_name(server->socket, server->name);
 }
 
 static void open_servers(void)
 {
-    our_server = must(udsock_open_server(UDSOCK_STREAM, "@", NULL, NULL), "udsock_open_server");
-    find_name(our_server);
-    raw_server = (int)must(udsock_fd(our_server), "udsock_fd");
+    open_server(&strict_server);
+    must(udsock_allow_gid(strict_server.socket, (uint32_t)getegid()), "udsock_allow_gid");
+    open_server(&our_server);
+    raw_server = (int)must(udsock_fd(our_server.socket), "udsock_fd");
 }
 
 static void connect_raw(void *unused)
@@ -167,13 +179,13 @@ static void connect_raw(void *unused)
     close_raw(client);
 }
 
-static void connect_ours(void *server)
+static void connect_ours(void *context)
 {
+    const struct server *server = context;
     char data[SIZE] = {0};
-    udsock_t client = must(udsock_open_client(UDSOCK_STREAM, server_name, NULL, NULL),
+    udsock_t client = must(udsock_open_client(UDSOCK_STREAM, server->name, NULL, NULL),
                            "udsock_open_client");
-    udsock_t peer = must(udsock_accept(*(udsock_t *)server, UDSOCK_FOREVER, NULL),
-                         "udsock_accept");
+    udsock_t peer = must(udsock_accept(server->socket, UDSOCK_FOREVER, NULL), "udsock_accept");
     must(udsock_send(client, data, SIZE, UDSOCK_FOREVER), "udsock_send");
     must(udsock_recv(peer, data, SIZE, UDSOCK_FOREVER), "udsock_recv");
     must(udsock_send(peer, data, SIZE, UDSOCK_FOREVER), "udsock_send");
@@ -326,6 +338,8 @@ int main(int argc, char **argv)
          {&replace, serve_ours, serve_before, replaced_ends}, .cost = 20},
         {"connection, both ends", 1, {NULL, connect_raw, NULL, NULL},
          {&our_server, connect_ours, NULL, NULL}, .cost = 10},
+        {"connection, a group's", 1, {NULL, connect_raw, NULL, NULL},
+         {&strict_server, connect_ours, NULL, NULL}, .cost = 10},
         {"seqpacket, the end", 1, {NULL, receive_raw_end, end_raw_pair, close_raw_end},
          {NULL, receive_our_end, end_our_pair, close_our_end}, .cost = 10},
         waiting("wait, stream", SOCK_STREAM, &ends[0]),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use crate::chain::{self, Chain};
 use crate::error::{Error, Result};
-use crate::sys::{self, Shared};
+use crate::sys::{self, Shared, Spare};
 use crate::user_namespace::{known_group, known_user};
 
 /// What a server asks of its clients. Without rules everyone is let in.
@@ -19,6 +19,8 @@ pub(crate) struct Access {
     /// In lists by the last bits of the user's number, so that each is short.
     connections: [Chain<Connections>; LISTS],
     refused: AtomicI64,
+    /// Room for a client's groups, while nobody uses it.
+    spare: Spare<Box<Vec<u32>>>,
 }
 
 const LISTS: usize = 32;
@@ -36,10 +38,20 @@ pub(crate) enum Rule {
 }
 
 /// The memory that it takes to let somebody in, who is then not lost for want of it.
-pub(crate) struct Room {
-    connections: chain::Room<Connections>,
-    /// For the groups of a client.
-    groups: Vec<u32>,
+pub(crate) struct Room<'a> {
+    access: &'a Access,
+    /// `None`: it is used.
+    connections: Option<chain::Room<Connections>>,
+    /// For the groups of a client, if any counts. It is the server's, for the next one.
+    groups: Option<Box<Vec<u32>>>,
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        if let Some(groups) = self.groups.take() {
+            self.access.spare.put_back(groups);
+        }
+    }
 }
 
 /// A connection's place among those of its user, until it is dropped.
@@ -79,13 +91,20 @@ impl Access {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn reserve(&self) -> Result<Room> {
-        let mut groups = Vec::new();
+    pub(crate) fn reserve(&self) -> Result<Room<'_>> {
+        let mut room = Room { access: self, connections: None, groups: None };
         if !self.groups.is_empty() {
-            // (Memory that was never written takes up none.)
-            groups.try_reserve_exact(sys::MOST_GROUPS)?;
+            room.groups = Some(self.spare.take().map_or_else(Self::room_for_groups, Ok)?);
         }
-        Ok(Room { connections: Chain::room()?, groups })
+        room.connections = Some(Chain::room()?);
+        Ok(room)
+    }
+
+    fn room_for_groups() -> Result<Box<Vec<u32>>> {
+        let mut groups = Vec::new();
+        // (Memory that was never written takes up none.)
+        groups.try_reserve_exact(sys::MOST_GROUPS)?;
+        sys::boxed(groups)
     }
 
     /// Whether anything at all is asked.
@@ -98,19 +117,18 @@ impl Access {
     }
 
     /// The user whose connection it is now.
-    fn let_in(&self, client: BorrowedFd<'_>, room: Room) -> Option<u32> {
-        let Room { connections, groups } = room;
+    fn let_in(&self, client: BorrowedFd<'_>, mut room: Room<'_>) -> Option<u32> {
         let who = sys::peer_credentials(client).ok().filter(|who| who.uid != u32::MAX)?;
         let known = known_user(who.uid);
         let is_listed = || known.is_some_and(|user| self.users.iter().any(|there| *there == user));
-        if self.has_list() && !is_listed() && !self.names_group(client, who.gid, groups) {
+        if self.has_list() && !is_listed() && !self.names_group(client, who.gid, &mut room) {
             return None;
         }
         // Those whom this user namespace has no number for are as one.
         let user = known.unwrap_or(u32::MAX);
         let new = Connections { user, open: AtomicU32::new(0) };
         let is_theirs = |there: &Connections| there.user == user;
-        let theirs = self.list_of(user).find_or_push(is_theirs, connections, new);
+        let theirs = self.list_of(user).find_or_push(is_theirs, room.connections.take()?, new);
         let most = match self.most_per_user() {
             0 => u32::MAX,
             most => most,
@@ -121,15 +139,14 @@ impl Access {
     }
 
     /// Whether a rule names the client's group, or one of its supplementary groups.
-    fn names_group(&self, client: BorrowedFd<'_>, primary: u32, mut groups: Vec<u32>) -> bool {
-        if self.groups.is_empty() {
-            return false;
-        }
+    fn names_group(&self, client: BorrowedFd<'_>, primary: u32, room: &mut Room<'_>) -> bool {
+        // (There is room, unless the first rule of a group came just now.)
+        let groups = room.groups.get_or_insert_default();
         // An old kernel does not tell them; the primary one counts all the same.
-        if sys::peer_groups(client, &mut groups).is_err() {
+        if self.groups.is_empty() || sys::peer_groups(client, groups).is_err() {
             groups.clear();
         }
-        let mut groups = groups.into_iter().chain([primary]).filter_map(known_group);
+        let mut groups = groups.iter().copied().chain([primary]).filter_map(known_group);
         groups.any(|group| self.groups.iter().any(|listed| *listed == group))
     }
 
@@ -144,7 +161,7 @@ impl Shared<Access> {
     pub(crate) fn admit(
         &self,
         client: BorrowedFd<'_>,
-        room: Option<Room>,
+        room: Option<Room<'_>>,
     ) -> Option<Option<Place>> {
         if !self.asks() {
             return Some(None);

@@ -44,7 +44,7 @@ pub(crate) use memory::{LARGEST_MESSAGE, Room, Shared, boxed, room_for};
 pub use name::SocketName;
 use name::name_from;
 pub(crate) use netlink::unix_diag;
-pub(crate) use once::{OncePointer, Pointer};
+pub(crate) use once::{OncePointer, Pointer, Spare};
 pub(crate) use process::*;
 pub(crate) use procfs::*;
 pub(crate) use replaced::{Replaced, Replacement};

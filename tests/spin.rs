@@ -144,6 +144,6 @@ fn who_waits_for_an_answer_gives_way() {
     });
     if let Some(log) = log {
         let calls = [count(&log, "sched_yield("), count(&log, "recvfrom(")];
-        assert!(calls[0] == 1 || calls[1] <= 2, "it was there at once, or: {calls:?}");
+        assert!(calls[0] >= 1 || calls[1] <= 2, "it was there at once, or: {calls:?}");
     }
 }
