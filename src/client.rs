@@ -34,7 +34,8 @@ impl Socket {
 
     pub(crate) fn connect(&self, text: &CStr, options: ConnectOptions<'_>) -> Result<(), Failure> {
         let address = Address::parse(text)?;
-        let remote = Replacement::new(c_string(text.to_bytes())?)?;
+        let remote = self.make_remote_address()?;
+        let as_given = Replacement::new(c_string(text.to_bytes())?)?;
         // A second attempt with the same options finds what the first one bound.
         if let Some(local) = options.local_address {
             if !self.is_bound_to(local)? {
@@ -62,7 +63,7 @@ impl Socket {
             (Err(Error::TIMED_OUT), Some(last)) => return Err(Failure::TimedOut { last }),
             (Err(error), _) => return Err(error.into()),
         }
-        self.set_remote_address(remote);
+        remote.replace(as_given);
         Ok(())
     }
 }

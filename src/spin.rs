@@ -101,6 +101,10 @@ struct Habit {
     asleep: AtomicU16,
     ways: Tries,
     spins: Tries,
+    /// How many spins paid, only for having been sooner than a sleep.
+    sooner: AtomicU16,
+    /// After how many of these that is to be looked at again, as a power of two.
+    confidence: AtomicU8,
 }
 
 /// For sockets that have not waited yet: a program that opens one a request learns, too.
@@ -142,10 +146,6 @@ struct Tries {
     rest: AtomicU16,
     /// After how many failures in a row; 0: the last one paid.
     failures: AtomicU8,
-    /// How many paid, only for having been sooner than a sleep.
-    sooner: AtomicU16,
-    /// After how many of these that is to be looked at again, as a power of two.
-    confidence: AtomicU8,
 }
 
 const LONGEST_REST: u8 = 13;
@@ -154,8 +154,7 @@ const MOST_CONFIDENCE: u8 = 9;
 
 impl Tries {
     const fn new() -> Self {
-        let (rest, sooner) = (AtomicU16::new(0), AtomicU16::new(0));
-        Self { rest, failures: AtomicU8::new(0), sooner, confidence: AtomicU8::new(0) }
+        Self { rest: AtomicU16::new(0), failures: AtomicU8::new(0) }
     }
 
     fn copy_from(&self, other: &Self) {
@@ -175,24 +174,10 @@ impl Tries {
         let failures = self.failures.load(Ordering::Relaxed);
         self.failures.store((failures + 1).min(LONGEST_REST), Ordering::Relaxed);
         self.rest.store(1 << failures.min(LONGEST_REST - 1), Ordering::Relaxed);
-        self.confidence.store(0, Ordering::Relaxed);
     }
 
     fn has_paid(&self) {
         self.failures.store(0, Ordering::Relaxed);
-    }
-
-    /// It is sooner than a sleep was. Now and then one wait sleeps, to see whether it still is.
-    fn was_sooner(&self) {
-        self.has_paid();
-        let sooner = self.sooner.load(Ordering::Relaxed).saturating_add(1);
-        let confidence = self.confidence.load(Ordering::Relaxed).max(LEAST_CONFIDENCE);
-        let is_to_look = sooner >= 1 << confidence;
-        if is_to_look {
-            self.rest.store(1, Ordering::Relaxed);
-            self.confidence.store((confidence + 1).min(MOST_CONFIDENCE), Ordering::Relaxed);
-        }
-        self.sooner.store(if is_to_look { 0 } else { sooner }, Ordering::Relaxed);
     }
 }
 
@@ -204,6 +189,8 @@ impl Habit {
             asleep: AtomicU16::new(0),
             ways: Tries::new(),
             spins: Tries::new(),
+            sooner: AtomicU16::new(0),
+            confidence: AtomicU8::new(0),
         }
     }
 
@@ -233,6 +220,19 @@ impl Habit {
         let before = self.asleep.load(Ordering::Relaxed);
         let time = u16::try_from(time.as_micros()).unwrap_or(u16::MAX);
         self.asleep.store(time.max(before - before.div_ceil(16)), Ordering::Relaxed);
+    }
+
+    /// A spin is sooner than a sleep was. Now and then one wait sleeps, to see whether it still is.
+    fn note_sooner(&self) {
+        self.spins.has_paid();
+        let sooner = self.sooner.load(Ordering::Relaxed).saturating_add(1);
+        let confidence = self.confidence.load(Ordering::Relaxed).max(LEAST_CONFIDENCE);
+        let is_to_look = sooner >= 1 << confidence;
+        if is_to_look {
+            self.spins.rest.store(1, Ordering::Relaxed);
+            self.confidence.store((confidence + 1).min(MOST_CONFIDENCE), Ordering::Relaxed);
+        }
+        self.sooner.store(if is_to_look { 0 } else { sooner }, Ordering::Relaxed);
     }
 
     fn is_much_sooner(&self, time: Duration) -> bool {
@@ -365,6 +365,7 @@ impl Spin {
             }
             Step::Spins => {
                 self.habit_of(spinning).spins.has_failed();
+                self.habit_of(spinning).confidence.store(0, Ordering::Relaxed);
                 // What is beyond the limit, others had of this core, or the program asked for.
                 earn_to_spin(nanoseconds(LIMIT) - nanoseconds(elapsed.min(LIMIT)));
                 spinning.step = Step::Sleeps;
@@ -391,7 +392,7 @@ impl Spin {
                 earn_to_give_way(nanoseconds(LIMIT) - nanoseconds(elapsed.min(LOSS)));
             }
             Step::Spins if elapsed > SLEEP && is_for_answer && habit.is_much_sooner(elapsed) => {
-                habit.spins.was_sooner();
+                habit.note_sooner();
                 earn_to_spin(nanoseconds(LIMIT) + EARNED_AWAKE);
             }
             Step::Spins => {
