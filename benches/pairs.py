@@ -12,7 +12,7 @@ import tempfile
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Callable, Optional
+from typing import Callable, Iterable, Optional
 
 from harness import (BENCHES, CORES, ONE_CORE, ROOT, TWO_CORES, Process, Row, Sample,
                      Unavailable, busy_loops, compile_c, compile_go, compile_libuv,
@@ -123,13 +123,13 @@ class Pair:
 class Programs:
     """The commands of the contenders that can be built here, and why the others can't."""
 
-    def __init__(self, seconds: float):
+    def __init__(self, seconds: float, names: Iterable[str] = PROGRAMS):
         self.seconds = seconds  # How long a sample takes.
         self.commands: dict[str, list] = {}
         self.missing: dict[str, str] = {}
-        for name, program in PROGRAMS.items():
+        for name in names:
             try:
-                self.commands[name] = program.make()
+                self.commands[name] = PROGRAMS[name].make()
             except Unavailable as reason:
                 self.missing[name] = str(reason)
 

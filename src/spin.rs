@@ -27,14 +27,17 @@ use crate::sys;
 const LIMIT: Duration = Duration::from_micros(50);
 /// What a sleep takes of the processor: what came within this time has paid.
 const SLEEP: Duration = Duration::from_micros(5);
-/// What came so many times sooner than it does to who sleeps has paid, too.
-const SOONER: u16 = 4;
+/// An answer that came so many times sooner than it does to who sleeps has paid, too: two who sleep
+/// in turn wake each other, which takes more.
+const SOONER: u16 = 2;
 /// What every sleep adds to the credit.
 const EARNED: i64 = 62;
 /// The same, of what has paid: enough for a failure now and then.
-const EARNED_AWAKE: i64 = 500;
-/// The credit to begin with; each processor may have as much.
+const EARNED_AWAKE: i64 = 1000;
+/// The credit to begin with.
 const FIRST_CREDIT: i64 = 2 * nanoseconds(LIMIT);
+/// The most that there ever is, for each processor.
+const MOST_CREDIT_TO_SPIN: i64 = 8 * nanoseconds(LIMIT);
 /// What giving way in vain costs at most, as far as that can be told: a slice of somebody else's
 /// time; but whoever had this core may have had it anyway.
 const LOSS: Duration = Duration::from_micros(500);
@@ -64,7 +67,7 @@ impl Credit {
 }
 
 fn earn_to_spin(time: i64) {
-    TO_SPIN.earn(time, FIRST_CREDIT * processors());
+    TO_SPIN.earn(time, MOST_CREDIT_TO_SPIN * processors());
 }
 
 fn earn_to_give_way(time: i64) {
