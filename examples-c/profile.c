@@ -6,7 +6,7 @@
  *
  *     build/profile            (or build/profile 100000)
  */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1 /* for pthread_setaffinity_np */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
@@ -102,7 +102,8 @@ static void connect_ours(double *figures)
     }
 }
 
-static void connect_raw(double *figures, int family, const void *address, socklen_t size)
+static void connect_raw(double *figures, int family, const struct sockaddr *address,
+                        socklen_t size)
 {
     char bytes[] = "hello";
     for (long i = 0; i < rounds; i++) {
@@ -126,9 +127,9 @@ static void measure(int way, size_t client_core, size_t server_core, double *fig
     if (way == UNIX_OURS) {
         connect_ours(figures);
     } else if (way == UNIX_RAW) {
-        connect_raw(figures, AF_UNIX, &unix_address, sizeof unix_address);
+        connect_raw(figures, AF_UNIX, (struct sockaddr *)&unix_address, sizeof unix_address);
     } else {
-        connect_raw(figures, AF_INET, &tcp_address, sizeof tcp_address);
+        connect_raw(figures, AF_INET, (struct sockaddr *)&tcp_address, sizeof tcp_address);
     }
     pthread_join(server, NULL);
     figures[CPU] = (microseconds(CLOCK_PROCESS_CPUTIME_ID) - cpu) / (double)rounds;

@@ -147,6 +147,9 @@ impl Socket {
         let sent = self.wait_until(wait, readiness, |_| {
             self.sent(sys::send_batch(self.fd(), &calls[..count], &mut sizes))
         })?;
+        if sent < count {
+            wait.note_full();
+        }
         if self.kind() == Kind::Stream {
             // A stream may take half a message; no other may come in between. If
             // the rest can't go, its size says so, and the others meet the error.
@@ -172,7 +175,12 @@ impl Socket {
     ) -> Result<usize> {
         let most = inbox.count().min(MOST);
         let step = if self.looks_first() { 1 } else { BATCH };
-        let mut came = self.receive_some(inbox, 0..step.min(most), wait)?;
+        let first = if most > 1 { wait.gathering() } else { &mut *wait };
+        let came = self.receive_some(inbox, 0..step.min(most), first);
+        if let Some(since) = wait.take_gathering() {
+            self.spin().note_gathered(since, came.unwrap_or_default());
+        }
+        let mut came = came?;
         let mut wait = Wait::new(Timeout::Milliseconds(0));
         // An error that a datagram socket tells is gone when it is told.
         while self.kind() != Kind::Datagram && came % step == 0 && came < most {

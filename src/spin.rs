@@ -87,6 +87,9 @@ fn processors() -> i64 {
     }
 }
 
+/// The limit of a socket that never tries, as it is kept.
+const OFF: u32 = 1;
+
 /// Waits as long as a wake-up and an answer take are short: there a try may find something.
 const SHORT: Duration = Duration::from_micros(100);
 
@@ -104,6 +107,8 @@ struct Habit {
     asleep: AtomicU16,
     ways: Tries,
     spins: Tries,
+    /// To let messages gather.
+    batches: Tries,
     /// How many spins paid, only for having been sooner than a sleep.
     sooner: AtomicU16,
     /// After how many of these that is to be looked at again, as a power of two.
@@ -192,6 +197,7 @@ impl Habit {
             asleep: AtomicU16::new(0),
             ways: Tries::new(),
             spins: Tries::new(),
+            batches: Tries::new(),
             sooner: AtomicU16::new(0),
             confidence: AtomicU8::new(0),
         }
@@ -307,7 +313,6 @@ impl Spin {
 
     /// For a wait that begins. `None`: it is to sleep, and nothing is to be learned.
     pub(crate) fn begin(&self, is_for_client: bool) -> Option<Spinning> {
-        const OFF: u32 = 1;
         if self.limit.load(Ordering::Relaxed) == OFF {
             return None;
         }
@@ -375,6 +380,32 @@ impl Spin {
                 false
             }
             Step::Sleeps => false,
+        }
+    }
+
+    /// A message has come to who takes many at once: whoever sends is perhaps about to send more,
+    /// and waits for this core. Since when it is let, if it is.
+    pub(crate) fn let_gather(&self) -> Option<Instant> {
+        let is_off = self.limit.load(Ordering::Relaxed) == OFF;
+        if is_off || !self.habit.batches.is_due() || !TO_GIVE_WAY.is_left() {
+            return None;
+        }
+        earn_to_give_way(-nanoseconds(LIMIT));
+        let start = Instant::now();
+        thread::yield_now();
+        Some(start)
+    }
+
+    /// So many have, since then.
+    pub(crate) fn note_gathered(&self, start: Instant, count: usize) {
+        const FEW: usize = 2;
+        let elapsed = start.elapsed();
+        if elapsed <= LIMIT && count > FEW {
+            self.habit.batches.has_paid();
+            earn_to_give_way(nanoseconds(LIMIT) + EARNED_AWAKE);
+        } else {
+            self.habit.batches.has_failed();
+            earn_to_give_way(nanoseconds(LIMIT) - nanoseconds(elapsed.min(LOSS)));
         }
     }
 
