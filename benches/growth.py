@@ -59,9 +59,9 @@ class Growth:
         return statistics.median(ours / raw for ours, raw in pairs if raw > 0)
 
     def steepest(self) -> float:
-        """The largest exponent of ours over two steps: 1 is as much more as there are more."""
+        """The largest exponent of ours over three steps: 1 is as much more as there are more."""
         points = self.points()
-        steps = zip(points, points[2:])
+        steps = zip(points, points[3:])
         return max((log(self.figure("ours", there) / self.figure("ours", here)) /
                     log(there / here) for here, there in steps), default=0.0)
 
@@ -151,8 +151,9 @@ def panel(growth: Growth, x: float, y: float) -> list[str]:
     shown = points if growth.grows == "connections" else points[::3]
     for at in shown:
         if at == shown[-1] or across(shown[-1]) - across(at) > 40:
+            anchor = "end" if at == shown[-1] else "middle"
             body.append(report.svg_text(across(at), y + HEIGHT - 12, name_of(at, growth.grows),
-                                        "soft", "middle"))
+                                        "soft", anchor))
     for way, kind in (("raw", "peer"), ("ours", "ours")):
         places = [(across(at), up(growth.figure(way, at))) for at in points
                   if (way, at) in growth.samples]
@@ -192,7 +193,7 @@ HEAD = """\
 Written by `python3 benches/growth.py`. "ours" is C over libudsock, "raw" the same work in plain C
 (of many connections over epoll); both in turn, {rounds} rounds, medians. The exponent says how
 steep ours gets: 0 is always the same, 1 as much more as there is more of what grows; it is the
-largest over two steps, and noise is in it.
+largest over three steps, and noise is in it.
 
 ![How cost grows, by libudsock and by the raw calls](growth.svg)
 """
