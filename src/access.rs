@@ -20,7 +20,7 @@ pub(crate) struct Access {
     connections: [Chain<Connections>; LISTS],
     refused: AtomicI64,
     /// Room for a client's groups, while nobody uses it.
-    spare: Spare<Box<Vec<u32>>>,
+    spare: Spare<Box<Groups>>,
 }
 
 const LISTS: usize = 32;
@@ -43,8 +43,12 @@ pub(crate) struct Room<'a> {
     /// `None`: it is used.
     connections: Option<chain::Room<Connections>>,
     /// For the groups of a client, if any counts. It is the server's, for the next one.
-    groups: Option<Box<Vec<u32>>>,
+    groups: Option<Box<Groups>>,
 }
+
+/// With room for as many as a client can be in.
+#[derive(Default)]
+struct Groups(Vec<u32>);
 
 impl Drop for Room<'_> {
     fn drop(&mut self) {
@@ -100,11 +104,11 @@ impl Access {
         Ok(room)
     }
 
-    fn room_for_groups() -> Result<Box<Vec<u32>>> {
+    fn room_for_groups() -> Result<Box<Groups>> {
         let mut groups = Vec::new();
         // (Memory that was never written takes up none.)
         groups.try_reserve_exact(sys::MOST_GROUPS)?;
-        sys::boxed(groups)
+        sys::boxed(Groups(groups))
     }
 
     /// Whether anything at all is asked.
@@ -141,7 +145,7 @@ impl Access {
     /// Whether a rule names the client's group, or one of its supplementary groups.
     fn names_group(&self, client: BorrowedFd<'_>, primary: u32, room: &mut Room<'_>) -> bool {
         // (There is room, unless the first rule of a group came just now.)
-        let groups = room.groups.get_or_insert_default();
+        let Groups(groups) = &mut **room.groups.get_or_insert_default();
         // An old kernel does not tell them; the primary one counts all the same.
         if self.groups.is_empty() || sys::peer_groups(client, groups).is_err() {
             groups.clear();

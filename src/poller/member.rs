@@ -145,7 +145,7 @@ impl Member {
 pub(super) struct Members(Vec<Box<Piece>>);
 
 type Piece = [Member; PIECE];
-const PIECE: usize = 64;
+const PIECE: usize = 128;
 
 impl Members {
     pub(super) fn get_mut(&mut self, socket: i64) -> Option<&mut Member> {
