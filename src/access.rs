@@ -47,7 +47,6 @@ pub(crate) struct Room<'a> {
 }
 
 /// With room for as many as a client can be in.
-#[derive(Default)]
 struct Groups(Vec<u32>);
 
 impl Drop for Room<'_> {
@@ -144,10 +143,18 @@ impl Access {
 
     /// Whether a rule names the client's group, or one of its supplementary groups.
     fn names_group(&self, client: BorrowedFd<'_>, primary: u32, room: &mut Room<'_>) -> bool {
-        // (There is room, unless the first rule of a group came just now.)
-        let Groups(groups) = &mut **room.groups.get_or_insert_default();
+        if self.groups.is_empty() {
+            return false;
+        }
+        // There is room, unless the first rule of a group came just now.
+        if room.groups.is_none() {
+            room.groups = Self::room_for_groups().ok();
+        }
+        let Some(Groups(groups)) = room.groups.as_deref_mut() else {
+            return false;
+        };
         // An old kernel does not tell them; the primary one counts all the same.
-        if self.groups.is_empty() || sys::peer_groups(client, groups).is_err() {
+        if sys::peer_groups(client, groups).is_err() {
             groups.clear();
         }
         let mut groups = groups.iter().copied().chain([primary]).filter_map(known_group);

@@ -147,9 +147,6 @@ impl Socket {
         let sent = self.wait_until(wait, readiness, |_| {
             self.sent(sys::send_batch(self.fd(), &calls[..count], &mut sizes))
         })?;
-        if sent < count {
-            wait.note_full();
-        }
         if self.kind() == Kind::Stream {
             // A stream may take half a message; no other may come in between. If
             // the rest can't go, its size says so, and the others meet the error.

@@ -107,8 +107,6 @@ pub(crate) struct Wait {
     wakes: u32,
     pause: Duration,
     phase: Phase,
-    /// The next attempt would be in vain, as the last one has told.
-    is_full: bool,
     gathers: bool,
     gathered_since: Option<Instant>,
 }
@@ -127,7 +125,6 @@ impl Wait {
             wakes: 0,
             pause: FIRST_PAUSE,
             phase: Phase::Begin,
-            is_full: false,
             gathers: false,
             gathered_since: None,
         }
@@ -143,11 +140,6 @@ impl Wait {
     pub(crate) fn take_gathering(&mut self) -> Option<Instant> {
         self.gathers = false;
         self.gathered_since.take()
-    }
-
-    /// There was no room for all: the next attempt to send waits for some.
-    pub(crate) fn note_full(&mut self) {
-        self.is_full = true;
     }
 
     /// Attempts until it is done, fails, or the wait ends. The attempt is told
@@ -189,7 +181,7 @@ impl Wait {
                 continue;
             }
             shut_down = self.once(fd, interrupt, spin, before, readiness, error)?;
-            if self.gathers && !shut_down {
+            if self.gathers && self.gathered_since.is_none() && !self.is_none() {
                 self.gathered_since = spin.let_gather();
             }
         }
@@ -197,13 +189,8 @@ impl Wait {
 
     /// Whether an attempt would be in vain, as it was again and again.
     #[inline(always)]
-    fn sleeps_first(&mut self, spin: &Spin, readiness: Readiness) -> bool {
-        let is_in_vain = match readiness {
-            Readiness::Writable => std::mem::take(&mut self.is_full),
-            Readiness::Unpollable => false,
-            _ => spin.expects_nothing(),
-        };
-        is_in_vain && !self.is_none()
+    fn sleeps_first(&self, spin: &Spin, readiness: Readiness) -> bool {
+        readiness.is_reading() && spin.expects_nothing() && !self.is_none()
     }
 
     /// Whether to make another attempt at once, as a wait begins with where it is of use.
