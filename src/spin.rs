@@ -148,44 +148,52 @@ enum Step {
     Sleeps,
 }
 
-/// When to try something again that has failed: after 1 wait, then 2, 4, and so on.
-struct Tries {
-    /// Waits until then.
-    rest: AtomicU16,
-    /// After how many failures in a row; 0: the last one paid.
-    failures: AtomicU8,
-}
+/// When to try something again that has failed: after 1 wait, then 2, 4, and so on. In one word:
+/// after how many failures in a row (0: the last one paid), and how many waits are left until then.
+struct Tries(AtomicU16);
 
-const LONGEST_REST: u8 = 13;
+const REST_BITS: u32 = 12;
+const LONGEST_REST: u16 = (1 << REST_BITS) - 1;
 const LEAST_CONFIDENCE: u8 = 6;
 const MOST_CONFIDENCE: u8 = 9;
 
 impl Tries {
     const fn new() -> Self {
-        Self { rest: AtomicU16::new(0), failures: AtomicU8::new(0) }
+        Self(AtomicU16::new(0))
+    }
+
+    fn load(&self) -> (u16, u16) {
+        let word = self.0.load(Ordering::Relaxed);
+        (word >> REST_BITS, word & LONGEST_REST)
+    }
+
+    fn store(&self, failures: u16, rest: u16) {
+        self.0.store(failures << REST_BITS | rest, Ordering::Relaxed);
     }
 
     fn copy_from(&self, other: &Self) {
-        let failures = other.failures.load(Ordering::Relaxed);
-        self.failures.store(failures, Ordering::Relaxed);
-        self.rest.store(other.rest.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.0.store(other.0.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     /// One wait more.
     fn is_due(&self) -> bool {
-        let rest = self.rest.load(Ordering::Relaxed);
-        self.rest.store(rest.saturating_sub(1), Ordering::Relaxed);
+        let (failures, rest) = self.load();
+        self.store(failures, rest.saturating_sub(1));
         rest == 0
     }
 
     fn has_failed(&self) {
-        let failures = self.failures.load(Ordering::Relaxed);
-        self.failures.store((failures + 1).min(LONGEST_REST), Ordering::Relaxed);
-        self.rest.store(1 << failures.min(LONGEST_REST - 1), Ordering::Relaxed);
+        let (failures, _) = self.load();
+        self.store((failures + 1).min(REST_BITS as u16), (1 << failures).min(LONGEST_REST));
     }
 
     fn has_paid(&self) {
-        self.failures.store(0, Ordering::Relaxed);
+        self.store(0, 0);
+    }
+
+    /// The next wait goes straight to sleep.
+    fn skip_one(&self) {
+        self.store(0, 1);
     }
 }
 
@@ -238,7 +246,7 @@ impl Habit {
         let confidence = self.confidence.load(Ordering::Relaxed).max(LEAST_CONFIDENCE);
         let is_to_look = sooner >= 1 << confidence;
         if is_to_look {
-            self.spins.rest.store(1, Ordering::Relaxed);
+            self.spins.skip_one();
             self.confidence.store((confidence + 1).min(MOST_CONFIDENCE), Ordering::Relaxed);
         }
         self.sooner.store(if is_to_look { 0 } else { sooner }, Ordering::Relaxed);
