@@ -13,7 +13,7 @@
 //! | `socket_file`, `bound_path`, `private_names` | the file of a socket |
 //! | `inspection`, `unix_diag` | what is at an address, and who |
 //! | `directory`, `parents`, `owner`, `address`, `kind`, `user_namespace` | places, names and numbers |
-//! | `wait`, `spin`, `sleepers` | trying again, sleeping, and being woken |
+//! | `wait`, `spin`, `habit`, `sleepers` | trying again, sleeping, and being woken |
 //! | `critical_section` | what no signal cuts in half |
 //! | `chain`, `handle_table`, `segments`, `sync`, `process_lock` | what threads share, and a forked child finds whole |
 //! | `sys`, `text`, `error` | system calls, C strings, and what can go wrong |
@@ -36,6 +36,7 @@ mod client;
 mod critical_section;
 mod directory;
 mod error;
+mod habit;
 mod handle_table;
 #[cfg(test)]
 mod handle_table_tests;
