@@ -172,12 +172,7 @@ impl Socket {
     ) -> Result<usize> {
         let most = inbox.count().min(MOST);
         let step = if self.looks_first() { 1 } else { BATCH };
-        let first = if most > 1 { wait.gathering() } else { &mut *wait };
-        let came = self.receive_some(inbox, 0..step.min(most), first);
-        if let Some(since) = wait.take_gathering() {
-            self.spin().note_gathered(since, came.unwrap_or_default());
-        }
-        let mut came = came?;
+        let mut came = self.receive_some(inbox, 0..step.min(most), wait)?;
         let mut wait = Wait::new(Timeout::Milliseconds(0));
         // An error that a datagram socket tells is gone when it is told.
         while self.kind() != Kind::Datagram && came % step == 0 && came < most {

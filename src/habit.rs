@@ -21,8 +21,6 @@ pub(crate) struct Habit {
     asleep: AtomicU16,
     pub(crate) ways: Tries,
     pub(crate) spins: Tries,
-    /// To let messages gather.
-    pub(crate) batches: Tries,
     /// How many spins paid, only for having been sooner than a sleep.
     sooner: AtomicU16,
     /// After how many of these that is to be looked at again, as a power of two.
@@ -86,7 +84,6 @@ impl Habit {
             asleep: AtomicU16::new(0),
             ways: Tries::new(),
             spins: Tries::new(),
-            batches: Tries::new(),
             sooner: AtomicU16::new(0),
             confidence: AtomicU8::new(0),
         }

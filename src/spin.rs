@@ -257,32 +257,6 @@ impl Spin {
         }
     }
 
-    /// A message has come to who takes many at once: whoever sends is perhaps about to send more,
-    /// and waits for this core. Since when it is let, if it is.
-    pub(crate) fn let_gather(&self) -> Option<Instant> {
-        let is_off = self.limit.load(Ordering::Relaxed) == OFF;
-        if is_off || !self.habit.batches.is_due() || !TO_GIVE_WAY.is_left() {
-            return None;
-        }
-        earn_to_give_way(-nanoseconds(LIMIT));
-        let start = Instant::now();
-        thread::yield_now();
-        Some(start)
-    }
-
-    /// So many have, since then.
-    pub(crate) fn note_gathered(&self, start: Instant, count: usize) {
-        const FEW: usize = 2;
-        let elapsed = start.elapsed();
-        if elapsed <= LIMIT && count > FEW {
-            self.habit.batches.has_paid();
-            earn_to_give_way(nanoseconds(LIMIT) + EARNED_AWAKE);
-        } else {
-            self.habit.batches.has_failed();
-            earn_to_give_way(nanoseconds(LIMIT) - nanoseconds(elapsed.min(LOSS)));
-        }
-    }
-
     /// What was waited for has come.
     pub(crate) fn end(&self, spinning: &Spinning) {
         let elapsed = spinning.start.elapsed();

@@ -107,8 +107,6 @@ pub(crate) struct Wait {
     wakes: u32,
     pause: Duration,
     phase: Phase,
-    gathers: bool,
-    gathered_since: Option<Instant>,
 }
 
 /// How a wait goes: it may spin first.
@@ -119,27 +117,7 @@ enum Phase {
 
 impl Wait {
     pub(crate) fn new(timeout: Timeout) -> Self {
-        Self {
-            timeout,
-            deadline: None,
-            wakes: 0,
-            pause: FIRST_PAUSE,
-            phase: Phase::Begin,
-            gathers: false,
-            gathered_since: None,
-        }
-    }
-
-    /// For who takes many messages at once: after a sleep more of them may gather.
-    pub(crate) fn gathering(&mut self) -> &mut Self {
-        self.gathers = true;
-        self
-    }
-
-    /// Since when they were let, if they were.
-    pub(crate) fn take_gathering(&mut self) -> Option<Instant> {
-        self.gathers = false;
-        self.gathered_since.take()
+        Self { timeout, deadline: None, wakes: 0, pause: FIRST_PAUSE, phase: Phase::Begin }
     }
 
     /// Attempts until it is done, fails, or the wait ends. The attempt is told
@@ -181,9 +159,6 @@ impl Wait {
                 continue;
             }
             shut_down = self.once(fd, interrupt, spin, before, readiness, error)?;
-            if self.gathers && self.gathered_since.is_none() && !self.is_none() {
-                self.gathered_since = spin.let_gather();
-            }
         }
     }
 
