@@ -4,6 +4,7 @@
  *
  *     call_cost          a table of times, each way in turn
  *     call_cost count    rounds of raw and ours for callgrind to count
+ *     call_cost trace    the same for strace
  *
  * "recvmsg" is the raw yardstick for seqpacket: recv(2) can't tell an empty message
  * from the end, so a program that wants to know needs recvmsg(2) and something that
@@ -143,11 +144,7 @@ static void count_kind(int kind)
 
 int main(int argc, char **argv)
 {
-    int counts = argc == 2 && strcmp(argv[1], "count") == 0;
-    if (argc != 1 && !counts) {
-        fprintf(stderr, "usage: call_cost [count]\n");
-        return 2;
-    }
+    int counts = is_to_count(argc, argv);
     if (!counts) {
         stay_on_this_core();
         printf("%-10s %8s %8s %8s %10s %14s\n", "ns a pair", "raw", "recvmsg", "ours",

@@ -4,6 +4,7 @@
  *
  *     datagram_cost          a table of times, each way in turn
  *     datagram_cost count    rounds for callgrind to count
+ *     datagram_cost trace    the same for strace
  */
 #define _GNU_SOURCE
 #include <sys/socket.h>

@@ -5,6 +5,7 @@
  *
  *     descriptor_cost          a table of times, each way in turn
  *     descriptor_cost count    rounds for callgrind to count
+ *     descriptor_cost trace    the same for strace
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -9,6 +9,7 @@ A module of workloads has a function rows(quick: bool) -> list[Row].
 from __future__ import annotations
 
 import os
+import random
 import select
 import shlex
 import shutil
@@ -66,7 +67,8 @@ class Row:
     missing: dict[str, str] = field(default_factory=dict)  # Who is not measured, and why.
     chart: bool = False  # Whether the picture shows it.
     note: str = ""  # Printed below the table.
-    rounds: Optional[int] = None  # Instead of the run's own number.
+    rounds: Optional[int] = None  # No more than these.
+    least_rounds: int = 0  # Unless there is to be only one.
 
     def goal_of(self, name: str) -> Optional[float]:
         return self.goals.get(name, self.goal if name == "ours" else None)
@@ -97,6 +99,15 @@ class Result:
         ratios = self.ratios(name, base)
         return ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
 
+    def interval(self, name: str) -> tuple[float, float]:
+        """Where the median of many rounds lies with 95 %: that of the rounds drawn again and
+        again from among themselves (the bootstrap)."""
+        draws = 2000
+        ratios, chance = self.ratios(name), random.Random(1)
+        medians = sorted(statistics.median(chance.choices(ratios, k=len(ratios)))
+                         for _ in range(draws))
+        return medians[draws // 40], medians[-1 - draws // 40]
+
     def cpu(self, name: str) -> Optional[float]:
         times = [sample.cpu for sample in self.samples[name]]
         return None if None in times else statistics.median(times)
@@ -113,6 +124,8 @@ def measure(row: Row, rounds: int, progress: Callable[[str], None] = lambda text
     the yardstick there is no row."""
     result = Result(row, {name: [] for name in row.contenders}, dict(row.missing))
     rounds = min(rounds, row.rounds or rounds)
+    if rounds > 1:
+        rounds = max(rounds, row.least_rounds)
     for number in range(rounds):
         for name in list(result.samples):
             progress(f"{row.workload}, {row.case}: round {number + 1} of {rounds}, {name}")

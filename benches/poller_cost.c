@@ -3,6 +3,7 @@
  *
  *     poller_cost          a table of times, each way in turn
  *     poller_cost count    rounds for callgrind to count
+ *     poller_cost trace    the same for strace
  *
  * A round of messages: every peer has sent 64 bytes, and each gets them back. A round of
  * connections: as many clients have connected, and are accepted, watched and closed. Only

@@ -99,23 +99,26 @@ def run(rows: list[Row], rounds: int) -> list[Result]:
 
 
 INSTRUCTIONS = """
-## Instructions
+## Instructions and system calls
 
-What the same work takes in user space, counted by valgrind in one thread: the same on every run,
-so the tests compare it to instructions.txt.
+What the same work takes in user space, counted by valgrind, and what it asks of the kernel,
+counted by strace, in one thread: the same on every run, so the tests compare it to
+instructions.txt.
 """
 
 
 def instructions_table() -> list[list[str]]:
     """What run.sh counts, as the report's tables are."""
     tool("valgrind")
+    tool("strace")
     done = subprocess.run(["sh", BENCHES / "run.sh", "instructions"], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True,
                           env={**os.environ, "CARGO_TARGET_DIR": str(TARGET)})
     if done.returncode != 0:
         raise Failure("\n".join(["run.sh instructions", done.stderr.strip()]))
     _, _, *rows = done.stdout.splitlines()
-    return [["", "raw", "ours", "ours - raw"], *(row.rsplit(maxsplit=3) for row in rows)]
+    return [["", "raw", "ours", "ours - raw", "calls, raw", "calls, ours"],
+            *(row.rsplit(maxsplit=5) for row in rows)]
 
 
 def failures_of(results: list[Result]) -> list[str]:

@@ -1,27 +1,37 @@
 /*
- * Where the time goes: connect, send 5 bytes, receive them back, close, 10,000 times, over
- * a socket file and over TCP to 127.0.0.1. The server is a thread of this program.
+ * Where the time goes: connect, send 5 bytes, receive them back, close, 10,000 times, over a
+ * socket file by this library and by plain calls, and over TCP to 127.0.0.1. The server is a
+ * thread of this program. Time is what the client sees go by, step by step; CPU time is both
+ * threads'. First both are on one core, and then (if there are two) each on its own.
  *
  *     build/profile            (or build/profile 100000)
  */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE 1 /* for pthread_setaffinity_np */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "udsock.h"
 
-enum { CONNECT, SEND, RECEIVE, CLOSE, TOTAL, STEPS, BYTES = 5, TIMEOUT_MS = 10000 };
-static const char *const names[STEPS] = { "connect", "send", "receive", "close", "total" };
+enum { CONNECT, SEND, RECEIVE, CLOSE, TOTAL, CPU, FIGURES, BYTES = 5, TIMEOUT_MS = 10000 };
+static const char *const names[FIGURES] = { "connect", "send", "receive", "close", "total",
+                                            "CPU time" };
+enum { UNIX_OURS, UNIX_RAW, TCP_RAW, WAYS };
 static long rounds;
-static char path[64];
-static udsock_t unix_server;
-static int tcp_server;
+
+/* A server of each way, and where it is. */
+static char ours_path[64], raw_path[64];
+static udsock_t ours_server;
+static int raw_servers[WAYS];
+static struct sockaddr_un unix_address;
 static struct sockaddr_in tcp_address;
 
 static int64_t must(int64_t result)
@@ -31,89 +41,157 @@ static int64_t must(int64_t result)
     }
     fprintf(stderr, "profile: %s\n", udsock_error_text(result == -1 ? -errno : result));
     udsock_cleanup();
+    unlink(raw_path);
     exit(1);
 }
 
-/* The server's side: all rounds over unix, then all over TCP. */
-static void *serve(void *unused)
+static double microseconds(clockid_t clock)
+{
+    struct timespec time;
+    must(clock_gettime(clock, &time));
+    return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
+}
+
+static void go_to_core(pthread_t thread, size_t core)
+{
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    CPU_SET(core, &cores);
+    must(-pthread_setaffinity_np(thread, sizeof cores, &cores));
+}
+
+/* The server's side of all rounds, in this way. */
+static void *serve(void *way)
 {
     char bytes[BYTES];
     for (long i = 0; i < rounds; i++) {
-        udsock_t s = must(udsock_accept(unix_server, TIMEOUT_MS, NULL));
-        must(udsock_recv_exact(s, bytes, BYTES, TIMEOUT_MS, NULL));
-        must(udsock_send_all(s, bytes, BYTES, TIMEOUT_MS, NULL));
-        udsock_close(s);
+        if (*(int *)way == UNIX_OURS) {
+            udsock_t s = must(udsock_accept(ours_server, TIMEOUT_MS, NULL));
+            must(udsock_recv_exact(s, bytes, BYTES, TIMEOUT_MS, NULL));
+            must(udsock_send_all(s, bytes, BYTES, TIMEOUT_MS, NULL));
+            must(udsock_close(s));
+        } else {
+            int s = (int)must(accept(raw_servers[*(int *)way], NULL, NULL));
+            must(recv(s, bytes, BYTES, MSG_WAITALL));
+            must(send(s, bytes, BYTES, MSG_NOSIGNAL));
+            must(close(s));
+        }
     }
-    for (long i = 0; i < rounds; i++) {
-        int s = (int)must(accept(tcp_server, NULL, NULL));
-        must(recv(s, bytes, BYTES, MSG_WAITALL));
-        must(send(s, bytes, BYTES, MSG_NOSIGNAL));
-        close(s);
-    }
-    return unused;
+    return NULL;
 }
 
-static void done(double *steps, int step, int64_t result)
+static void done(double *figures, int step, int64_t result)
 {
     static double before;
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    double now = (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
+    double now = microseconds(CLOCK_MONOTONIC);
     must(result);
-    steps[step] += (now - before) / (double)rounds;
-    steps[TOTAL] += (now - before) / (double)rounds;
+    figures[step] += (now - before) / (double)rounds;
+    figures[TOTAL] += (now - before) / (double)rounds;
     before = now;
 }
 
-static void go_over_unix(double *steps)
+static void connect_ours(double *figures)
 {
     char bytes[] = "hello";
     for (long i = 0; i < rounds; i++) {
-        udsock_t s = udsock_open_client(UDSOCK_STREAM, path, NULL, NULL);
-        done(steps, CONNECT, s);
-        done(steps, SEND, udsock_send_all(s, bytes, BYTES, TIMEOUT_MS, NULL));
-        done(steps, RECEIVE, udsock_recv_exact(s, bytes, BYTES, TIMEOUT_MS, NULL));
-        done(steps, CLOSE, udsock_close(s));
+        udsock_t s = udsock_open_client(UDSOCK_STREAM, ours_path, NULL, NULL);
+        done(figures, CONNECT, s);
+        done(figures, SEND, udsock_send_all(s, bytes, BYTES, TIMEOUT_MS, NULL));
+        done(figures, RECEIVE, udsock_recv_exact(s, bytes, BYTES, TIMEOUT_MS, NULL));
+        done(figures, CLOSE, udsock_close(s));
     }
 }
 
-static void go_over_tcp(double *steps)
+static void connect_raw(double *figures, int family, const struct sockaddr *address,
+                        socklen_t size)
 {
     char bytes[] = "hello";
     for (long i = 0; i < rounds; i++) {
-        int s = (int)must(socket(AF_INET, SOCK_STREAM, 0));
-        done(steps, CONNECT, connect(s, (struct sockaddr *)&tcp_address, sizeof tcp_address));
-        done(steps, SEND, send(s, bytes, BYTES, MSG_NOSIGNAL));
-        done(steps, RECEIVE, recv(s, bytes, BYTES, MSG_WAITALL));
-        done(steps, CLOSE, close(s));
+        int s = (int)must(socket(family, SOCK_STREAM, 0));
+        done(figures, CONNECT, connect(s, address, size));
+        done(figures, SEND, send(s, bytes, BYTES, MSG_NOSIGNAL));
+        done(figures, RECEIVE, recv(s, bytes, BYTES, MSG_WAITALL));
+        done(figures, CLOSE, close(s));
     }
+}
+
+static void measure(int way, size_t client_core, size_t server_core, double *figures)
+{
+    double nothing[FIGURES] = { 0 };
+    pthread_t server;
+    must(-pthread_create(&server, NULL, serve, &way));
+    go_to_core(server, server_core);
+    go_to_core(pthread_self(), client_core);
+    double cpu = microseconds(CLOCK_PROCESS_CPUTIME_ID);
+    done(nothing, TOTAL, 0); /* From here on time is counted. */
+    if (way == UNIX_OURS) {
+        connect_ours(figures);
+    } else if (way == UNIX_RAW) {
+        connect_raw(figures, AF_UNIX, (struct sockaddr *)&unix_address, sizeof unix_address);
+    } else {
+        connect_raw(figures, AF_INET, (struct sockaddr *)&tcp_address, sizeof tcp_address);
+    }
+    pthread_join(server, NULL);
+    figures[CPU] = (microseconds(CLOCK_PROCESS_CPUTIME_ID) - cpu) / (double)rounds;
+}
+
+static void show(const char *title, size_t client_core, size_t server_core)
+{
+    double figures[WAYS][FIGURES] = { { 0 } };
+    for (int way = 0; way < WAYS; way++) {
+        measure(way, client_core, server_core, figures[way]);
+    }
+    printf("%-24s%10s%10s%10s%12s%12s\n", title, "unix,", "unix,", "TCP,", "udsock", "plain");
+    printf("%-24s%10s%10s%10s%12s%12s\n", "microseconds", "udsock", "plain", "plain", "of TCP",
+           "of TCP");
+    for (int i = 0; i < FIGURES; i++) {
+        const double ours = figures[UNIX_OURS][i], raw = figures[UNIX_RAW][i];
+        const double tcp = figures[TCP_RAW][i];
+        printf("%-24s%10.1f%10.1f%10.1f%12.2f%12.2f\n", names[i], ours, raw, tcp, ours / tcp,
+               raw / tcp);
+    }
+}
+
+static void open_servers(void)
+{
+    snprintf(ours_path, sizeof ours_path, "/tmp/profile.%ld.sock", (long)getpid());
+    snprintf(raw_path, sizeof raw_path, "/tmp/profile.%ld.plain.sock", (long)getpid());
+    ours_server = must(udsock_open_server(UDSOCK_STREAM, ours_path, NULL, NULL));
+
+    unix_address.sun_family = AF_UNIX;
+    strcpy(unix_address.sun_path, raw_path);
+    raw_servers[UNIX_RAW] = (int)must(socket(AF_UNIX, SOCK_STREAM, 0));
+    must(bind(raw_servers[UNIX_RAW], (struct sockaddr *)&unix_address, sizeof unix_address));
+    must(listen(raw_servers[UNIX_RAW], SOMAXCONN));
+
+    tcp_address.sin_family = AF_INET;
+    tcp_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof tcp_address;
+    raw_servers[TCP_RAW] = (int)must(socket(AF_INET, SOCK_STREAM, 0));
+    must(bind(raw_servers[TCP_RAW], (struct sockaddr *)&tcp_address, size));
+    must(getsockname(raw_servers[TCP_RAW], (struct sockaddr *)&tcp_address, &size));
+    must(listen(raw_servers[TCP_RAW], SOMAXCONN));
 }
 
 int main(int argc, char **argv)
 {
     rounds = argc == 2 && atol(argv[1]) > 0 ? atol(argv[1]) : 10000;
-    snprintf(path, sizeof path, "/tmp/profile.%ld.sock", (long)getpid());
-    unix_server = must(udsock_open_server(UDSOCK_STREAM, path, NULL, NULL));
-    tcp_server = (int)must(socket(AF_INET, SOCK_STREAM, 0));
-    tcp_address.sin_family = AF_INET;
-    tcp_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof tcp_address;
-    must(bind(tcp_server, (struct sockaddr *)&tcp_address, size));
-    must(getsockname(tcp_server, (struct sockaddr *)&tcp_address, &size));
-    must(listen(tcp_server, SOMAXCONN));
-    pthread_t server;
-    must(-pthread_create(&server, NULL, serve, NULL));
-
-    double nothing[STEPS] = { 0 }, over_unix[STEPS] = { 0 }, over_tcp[STEPS] = { 0 };
-    done(nothing, TOTAL, 0); /* From here on time is counted. */
-    go_over_unix(over_unix);
-    go_over_tcp(over_tcp);
-    pthread_join(server, NULL);
-    must(udsock_close(unix_server));
-    printf("Microseconds%12s%10s%10s\n", "unix", "TCP", "TCP/unix");
-    for (int i = 0; i < STEPS; i++) {
-        printf("%-14s%10.1f%10.1f%10.1f\n", names[i], over_unix[i], over_tcp[i],
-               over_tcp[i] / over_unix[i]);
+    cpu_set_t cores;
+    size_t first = 0, second = 0;
+    must(sched_getaffinity(0, sizeof cores, &cores));
+    for (size_t core = CPU_SETSIZE; core-- > 0;) {
+        if (CPU_ISSET(core, &cores)) {
+            second = first;
+            first = core;
+        }
     }
+    open_servers();
+    show("On one core", first, first);
+    if (CPU_COUNT(&cores) > 1) {
+        printf("\n");
+        show("On two cores", first, second);
+    }
+    must(udsock_close(ours_server));
+    must(unlink(raw_path));
     return 0;
 }

@@ -1107,8 +1107,10 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
  * Option: for how many microseconds at most a wait to receive or to accept tries again and
  * again before it sleeps, 0 to 1000000. It takes longer to wake a thread that sleeps than most
  * answers take. The default is 50, and 0 where only one processor is online. A wait tries only
- * if the last one was short and if trying has paid lately, so it costs little beyond what
- * sleeping would; 0 turns it off. Accepted connections have the value of their server.
+ * for an answer (after something was sent), or if a program has set this option; before it tries
+ * it lets other threads have its processor once (sched_yield). It does either only if the last
+ * wait was short and if that has paid lately, so it costs little beyond what sleeping would; 0
+ * turns both off. Accepted connections have the value of their server.
  */
 #define UDSOCK_OPTION_SPIN_US 4
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use crate::chain::{self, Chain};
 use crate::error::{Error, Result};
 use crate::log::Refused;
-use crate::sys::{self, Missing, Shared};
+use crate::sys::{self, Missing, Shared, Spare};
 use crate::user_namespace::{known_group, known_user};
 
 /// What a server asks of its clients. Without rules everyone is let in.
@@ -20,6 +20,8 @@ pub(crate) struct Access {
     /// In lists by the last bits of the user's number, so that each is short.
     connections: [Chain<Connections>; LISTS],
     refused: AtomicI64,
+    /// Room for a client's groups, while nobody uses it.
+    spare: Spare<Box<Groups>>,
 }
 
 const LISTS: usize = 32;
@@ -37,10 +39,23 @@ pub(crate) enum Rule {
 }
 
 /// The memory that it takes to let somebody in, who is then not lost for want of it.
-pub(crate) struct Room {
-    connections: chain::Room<Connections>,
-    /// For the groups of a client.
-    groups: Vec<u32>,
+pub(crate) struct Room<'a> {
+    access: &'a Access,
+    /// `None`: it is used.
+    connections: Option<chain::Room<Connections>>,
+    /// For the groups of a client, if any counts. It is the server's, for the next one.
+    groups: Option<Box<Groups>>,
+}
+
+/// With room for as many as a client can be in.
+struct Groups(Vec<u32>);
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        if let Some(groups) = self.groups.take() {
+            self.access.spare.put_back(groups);
+        }
+    }
 }
 
 /// A connection's place among those of its user, until it is dropped.
@@ -80,13 +95,20 @@ impl Access {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn reserve(&self) -> Result<Room> {
-        let mut groups = Vec::new();
+    pub(crate) fn reserve(&self) -> Result<Room<'_>> {
+        let mut room = Room { access: self, connections: None, groups: None };
         if !self.groups.is_empty() {
-            // (Memory that was never written takes up none.)
-            groups.try_reserve_exact(sys::MOST_GROUPS)?;
+            room.groups = Some(self.spare.take().map_or_else(Self::room_for_groups, Ok)?);
         }
-        Ok(Room { connections: Chain::room()?, groups })
+        room.connections = Some(Chain::room()?);
+        Ok(room)
+    }
+
+    fn room_for_groups() -> Result<Box<Groups>> {
+        let mut groups = Vec::new();
+        // (Memory that was never written takes up none.)
+        groups.try_reserve_exact(sys::MOST_GROUPS)?;
+        sys::boxed(Groups(groups))
     }
 
     /// Whether anything at all is asked.
@@ -99,8 +121,7 @@ impl Access {
     }
 
     /// The user whose connection it is now.
-    fn let_in(&self, client: BorrowedFd<'_>, room: Room) -> Result<u32, Refused> {
-        let Room { connections, groups } = room;
+    fn let_in(&self, client: BorrowedFd<'_>, mut room: Room<'_>) -> Result<u32, Refused> {
         let who = sys::peer_credentials(client).map_err(unknown)?;
         if who.uid == u32::MAX {
             return Err(unknown(Error::NO_DATA));
@@ -109,14 +130,15 @@ impl Access {
         let pid = u32::try_from(who.pid).ok().filter(|pid| *pid > 0);
         let refused = |error| Refused { pid, uid: known, error };
         let is_listed = || known.is_some_and(|user| self.users.iter().any(|there| *there == user));
-        if self.has_list() && !is_listed() && !self.names_group(client, who.gid, groups) {
+        if self.has_list() && !is_listed() && !self.names_group(client, who.gid, &mut room) {
             return Err(refused(Error::NO_ACCESS));
         }
         // Those whom this user namespace has no number for are as one.
         let user = known.unwrap_or(u32::MAX);
         let new = Connections { user, open: AtomicU32::new(0) };
         let is_theirs = |there: &Connections| there.user == user;
-        let theirs = self.list_of(user).find_or_push(is_theirs, connections, new);
+        let place = room.connections.take().ok_or_else(|| refused(Error::NO_MEMORY))?;
+        let theirs = self.list_of(user).find_or_push(is_theirs, place, new);
         let most = match self.most_per_user() {
             0 => u32::MAX,
             most => most,
@@ -127,16 +149,23 @@ impl Access {
     }
 
     /// Whether a rule names the client's group, or one of its supplementary groups.
-    fn names_group(&self, client: BorrowedFd<'_>, primary: u32, mut groups: Vec<u32>) -> bool {
+    fn names_group(&self, client: BorrowedFd<'_>, primary: u32, room: &mut Room<'_>) -> bool {
         if self.groups.is_empty() {
             return false;
         }
+        // There is room, unless the first rule of a group came just now.
+        if room.groups.is_none() {
+            room.groups = Self::room_for_groups().ok();
+        }
+        let Some(Groups(groups)) = room.groups.as_deref_mut() else {
+            return false;
+        };
         // An old kernel does not tell them; the primary one counts all the same.
-        if sys::peer_groups(client, &mut groups).is_err() {
+        if sys::peer_groups(client, groups).is_err() {
             sys::note_missing(Missing::PeerGroups);
             groups.clear();
         }
-        let mut groups = groups.into_iter().chain([primary]).filter_map(known_group);
+        let mut groups = groups.iter().copied().chain([primary]).filter_map(known_group);
         groups.any(|group| self.groups.iter().any(|listed| *listed == group))
     }
 
@@ -150,7 +179,7 @@ impl Shared<Access> {
     pub(crate) fn admit(
         &self,
         client: BorrowedFd<'_>,
-        room: Option<Room>,
+        room: Option<Room<'_>>,
     ) -> Result<Option<Place>, Refused> {
         if !self.asks() {
             return Ok(None);

@@ -39,7 +39,8 @@ impl Socket {
 
     pub(crate) fn connect(&self, text: &CStr, options: ConnectOptions<'_>) -> Result<(), Failure> {
         let address = Address::parse(text)?;
-        let remote = Replacement::new(c_string(text.to_bytes())?)?;
+        let remote = self.make_remote_address()?;
+        let as_given = Replacement::new(c_string(text.to_bytes())?)?;
         // A second attempt with the same options finds what the first one bound.
         if let Some(local) = options.local_address {
             if !self.is_bound_to(local)? {
@@ -71,7 +72,7 @@ impl Socket {
             Address::Abstract(name) if options.explains => self.name_neighbour(name, failure),
             _ => failure,
         })?;
-        self.set_remote_address(remote);
+        remote.replace(as_given);
         Ok(())
     }
 

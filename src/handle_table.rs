@@ -23,7 +23,7 @@ use std::ops::Deref;
 use std::time::SystemTime;
 
 use crate::segments::Segments;
-use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering, UnsafeCell, const_fn};
+use crate::sync::{AtomicU64, AtomicUsize, Ordering, UnsafeCell, const_fn};
 
 /// Handles are exact in a double, JavaScript's number: 53 bits.
 pub(crate) const INDEX_BITS: u32 = 21;
@@ -60,7 +60,8 @@ fn generation_after(generation: u32) -> Option<u32> {
     (next != first_generation()).then_some(next)
 }
 
-/// A slot's state: generation (32 bits), open (1), users (31).
+/// A slot's state: generation (32 bits), open (1), users (31). Of a vacant one the users are the
+/// number of the next vacant one, and 1 more.
 const OPEN: u64 = 1 << 31;
 const USERS: u64 = OPEN - 1;
 
@@ -75,7 +76,6 @@ const TOP_MASK: u64 = (1 << TOP_BITS) - 1;
 
 struct Slot<T> {
     state: AtomicU64,
-    next_vacant: AtomicU32,
     value: UnsafeCell<MaybeUninit<T>>,
 }
 
@@ -83,7 +83,6 @@ impl<T> Default for Slot<T> {
     fn default() -> Self {
         Self {
             state: AtomicU64::new(u64::from(first_generation()) << 32),
-            next_vacant: AtomicU32::new(0),
             value: UnsafeCell::new(MaybeUninit::uninit()),
         }
     }
@@ -153,7 +152,9 @@ impl<T, const FIRST: usize> HandleTable<T, FIRST> {
     /// For tests: lets a vacant slot be as old as if it had been used that often.
     #[cfg(test)]
     pub(crate) fn age(&self, index: usize, generation: u32) {
-        self.slot(index).state.store(u64::from(generation) << 32, Ordering::Relaxed);
+        let state = &self.slot(index).state;
+        let next_vacant = state.load(Ordering::Relaxed) & USERS;
+        state.store(u64::from(generation) << 32 | next_vacant, Ordering::Relaxed);
     }
 
     fn count_in(&self, handle: i64, change: impl Fn(u64) -> u64) -> Option<InUse<'_, T, FIRST>> {
@@ -222,11 +223,12 @@ impl<T, const FIRST: usize> HandleTable<T, FIRST> {
         let mut top = self.vacant.load(Ordering::Acquire);
         loop {
             let index = ((top & TOP_MASK) as usize).checked_sub(1)?;
-            let next = self.slot(index).next_vacant.load(Ordering::Relaxed);
+            // (Of a slot that was popped meanwhile it is something else.)
+            let next = self.slot(index).state.load(Ordering::Relaxed) & TOP_MASK;
             // A slot that was popped and pushed meanwhile has changed the tag.
             match self.vacant.compare_exchange_weak(
                 top,
-                (top & !TOP_MASK) | u64::from(next),
+                (top & !TOP_MASK) | next,
                 Ordering::Acquire,
                 Ordering::Acquire,
             ) {
@@ -238,9 +240,10 @@ impl<T, const FIRST: usize> HandleTable<T, FIRST> {
 
     fn push_vacant(&self, index: usize) {
         let slot = self.slot(index);
+        let generation = slot.state.load(Ordering::Relaxed) & !(OPEN | USERS);
         let mut top = self.vacant.load(Ordering::Relaxed);
         loop {
-            slot.next_vacant.store((top & TOP_MASK) as u32, Ordering::Relaxed);
+            slot.state.store(generation | (top & TOP_MASK), Ordering::Relaxed);
             let tag = (top >> TOP_BITS).wrapping_add(1) << TOP_BITS;
             match self.vacant.compare_exchange_weak(
                 top,
@@ -283,8 +286,8 @@ impl<T, const FIRST: usize> Vacancy<'_, T, FIRST> {
         // not open: no one else reads or writes the value until the store below.
         slot.value.with_mut(|place| unsafe { (*place).write(value) });
         let handle = self.handle();
-        let state = slot.state.load(Ordering::Relaxed);
-        slot.state.store(state | OPEN, Ordering::Release);
+        let generation = slot.state.load(Ordering::Relaxed) & !(OPEN | USERS);
+        slot.state.store(generation | OPEN, Ordering::Release);
         std::mem::forget(self);
         NonZeroI64::new(handle).expect("generations start above 0")
     }

@@ -108,9 +108,9 @@ fn no_number_reaches_what_it_should_not() {
 
 #[test]
 fn a_full_table_says_so() {
-    let table: HandleTable<(), 1> = HandleTable::new();
+    let table: HandleTable<(), 4> = HandleTable::new();
     let places: Vec<_> = std::iter::from_fn(|| table.vacancy()).collect();
-    assert_eq!(places.len(), HandleTable::<(), 1>::CAPACITY);
+    assert_eq!(places.len(), HandleTable::<(), 4>::CAPACITY);
     drop(places);
     assert!(table.vacancy().is_some());
 }

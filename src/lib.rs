@@ -13,7 +13,7 @@
 //! | `socket_file`, `bound_path`, `claim`, `private_names` | the file of a socket |
 //! | `inspection`, `unix_diag` | what is at an address, and who |
 //! | `directory`, `parents`, `owner`, `address`, `kind`, `user_namespace` | places, names and numbers |
-//! | `wait`, `spin`, `sleepers` | trying again, sleeping, and being woken |
+//! | `wait`, `spin`, `habit`, `sleepers` | trying again, sleeping, and being woken |
 //! | `counters` | how much of it all |
 //! | `critical_section` | what no signal cuts in half |
 //! | `log` | what the library does by itself, told to whoever wants to know |
@@ -43,6 +43,7 @@ mod critical_section;
 mod directory;
 mod error;
 mod failure;
+mod habit;
 mod handle_table;
 #[cfg(test)]
 mod handle_table_tests;

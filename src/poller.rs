@@ -223,12 +223,13 @@ impl Poller {
     /// Asks the kernel for what interests the member now.
     fn follow(&self, member: &mut Member, fd: BorrowedFd<'_>) -> Result<()> {
         let wanted = member.interest();
+        let events = member.events(wanted);
         let number = member.socket as u64;
         match member.watched {
             watched if watched == wanted => return Ok(()),
-            0 => sys::watch(self.epoll(), fd, wanted, number)?,
+            0 => sys::watch(self.epoll(), fd, events, number)?,
             _ if wanted == 0 => sys::unwatch(self.epoll(), fd)?,
-            _ => sys::watch_for(self.epoll(), fd, wanted, number)?,
+            _ => sys::watch_for(self.epoll(), fd, events, number)?,
         }
         member.watched = wanted;
         Ok(())
@@ -358,7 +359,8 @@ impl Poller {
         let Some(member) = state.members.get_mut(handle) else {
             return true;
         };
-        let is_readable = member.watched & sys::READABLE != 0 && events & !sys::WRITABLE != 0;
+        let is_readable =
+            u32::from(member.watched) & sys::READABLE != 0 && events & !sys::WRITABLE != 0;
         if !is_readable && !member.is_due_to_fail() {
             return true;
         }

@@ -3,34 +3,37 @@
 
 use crate::sys::{self, OncePointer};
 
-/// Segment `k` holds `FIRST << k` elements.
-const SEGMENTS: usize = 16;
+/// It doubles in so many steps, so that no more than a fourth of it is vacant.
+const STEPS: usize = 4;
+const STEP_BITS: u32 = STEPS.ilog2();
+const SEGMENTS: usize = STEPS * 16;
 
+/// FIRST is a power of two, and 4 at least: how many the first four segments hold together.
 pub(crate) struct Segments<T, const FIRST: usize> {
     segments: [OncePointer<Box<Box<[T]>>>; SEGMENTS],
 }
 
 impl<T: Default, const FIRST: usize> Segments<T, FIRST> {
     /// How many elements there can ever be.
-    pub(crate) const CAPACITY: usize = FIRST * ((1 << SEGMENTS) - 1);
+    pub(crate) const CAPACITY: usize = FIRST * ((1 << (SEGMENTS / STEPS)) - 1);
 
     pub(crate) const fn new() -> Self {
+        const { assert!(FIRST.is_power_of_two() && FIRST >= STEPS) };
         Self { segments: [const { OncePointer::new() }; SEGMENTS] }
     }
 
     /// The element, if its segment exists.
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
-        let (segment, offset) = locate::<FIRST>(index);
+        let Place { segment, offset, .. } = locate::<FIRST>(index)?;
         self.segments.get(segment)?.get()?.get(offset)
     }
 
     /// The element, its segment made if need be. `None`: the array is full, or
     /// memory is.
     pub(crate) fn grow_to(&self, index: usize) -> Option<&T> {
-        let (segment, offset) = locate::<FIRST>(index);
+        let Place { segment, offset, size } = locate::<FIRST>(index)?;
         let cell = self.segments.get(segment)?;
         if cell.get().is_none() {
-            let size = FIRST << segment;
             let mut elements = Vec::new();
             elements.try_reserve_exact(size).ok()?;
             elements.resize_with(size, T::default);
@@ -41,9 +44,24 @@ impl<T: Default, const FIRST: usize> Segments<T, FIRST> {
     }
 }
 
-fn locate<const FIRST: usize>(index: usize) -> (usize, usize) {
-    let segment = (index / FIRST + 1).ilog2() as usize;
-    (segment, index - FIRST * ((1 << segment) - 1))
+/// Where an element is.
+struct Place {
+    segment: usize,
+    offset: usize,
+    /// How many are in that segment.
+    size: usize,
+}
+
+/// Counted from FIRST on, the highest bit of an index tells how often the array has doubled, the
+/// next two which step of that it is, and the rest where it is in there.
+#[inline(always)]
+fn locate<const FIRST: usize>(index: usize) -> Option<Place> {
+    let counted = index.checked_add(FIRST)?;
+    let bits = counted.ilog2() - STEP_BITS;
+    let doublings = (counted.ilog2() - FIRST.ilog2()) as usize;
+    let step = (counted >> bits) % STEPS;
+    let size = 1 << bits;
+    Some(Place { segment: doublings * STEPS + step, offset: counted % size, size })
 }
 
 #[cfg(test)]
@@ -54,17 +72,29 @@ mod tests {
     fn every_index_has_a_place_of_its_own() {
         let mut expected = (0, 0);
         for index in 0..10_000 {
-            assert_eq!(locate::<4>(index), expected);
+            let Place { segment, offset, size } = locate::<4>(index).unwrap();
+            assert_eq!((segment, offset), expected);
+            assert_eq!(size, 1 << (segment / STEPS));
             expected.1 += 1;
-            if expected.1 == 4 << expected.0 {
+            if expected.1 == size {
                 expected = (expected.0 + 1, 0);
             }
         }
     }
 
     #[test]
+    fn little_of_it_is_vacant() {
+        let mut room = 0;
+        for index in 0..1_000_000 {
+            let Place { offset, size, .. } = locate::<64>(index).unwrap();
+            room += if offset == 0 { size } else { 0 };
+            assert!(room <= (index + 1) * 5 / 4 + 16, "{room} for {index}");
+        }
+    }
+
+    #[test]
     fn grows_to_its_capacity_and_no_further() {
-        type Small = Segments<u8, 1>;
+        type Small = Segments<u8, 4>;
         let array = Small::new();
         assert!(array.get(0).is_none());
         assert!(array.grow_to(Small::CAPACITY - 1).is_some());

@@ -97,7 +97,8 @@ impl Socket {
 
     /// One attempt, for a server that never blocks. `None`: a client was refused.
     pub(crate) fn accept_once(&self, refused: &mut Option<Refused>) -> Result<Option<Self>> {
-        let room = self.access().map(|access| access.reserve()).transpose()?;
+        let before = self.access();
+        let room = before.as_ref().map(|access| access.reserve()).transpose()?;
         let client = sys::accept(self.fd())?;
         // What is asked now is what counts.
         let place = match self.access() {
@@ -119,7 +120,7 @@ impl Socket {
         if let Some(file) = self.claimed_file() {
             return self.next_client_at_claim(wait, &file);
         }
-        self.wait_until(wait, Readiness::ReadableOrShut, |shut_down| {
+        self.wait_until(wait, Readiness::Client, |shut_down| {
             self.accept_and_tell(|_| Ok(shut_down))
         })
     }

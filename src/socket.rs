@@ -23,7 +23,7 @@ use crate::process_lock::ProcessLock;
 use crate::settings::{Pass, Settings};
 use crate::socket_file::{OwnFile, SocketFile};
 use crate::spin::Spin;
-use crate::sys::{self, OncePointer, Replaced, Replacement, Shared, SocketName};
+use crate::sys::{self, OncePointer, Replaced, Shared, SocketName};
 use crate::text::c_string;
 use crate::wait::{Interrupt, Readiness, Wait};
 use crate::watchers::Watchers;
@@ -63,8 +63,9 @@ pub(crate) struct Socket {
     /// Where it is bound, as it was given. The connections that a server accepts
     /// share its.
     local: OncePointer<Shared<CString>>,
-    /// Where it was connected to, as it was given.
-    remote: Replaced<CString>,
+    /// Where it was connected to, as it was given. (Most are connections of a server, which have
+    /// none.)
+    remote: OncePointer<Box<Replaced<CString>>>,
     /// Who may come in, once anything is asked.
     access: OncePointer<Shared<Access>>,
     /// A connection's, among those of its user.
@@ -155,7 +156,7 @@ impl Socket {
             spin: Spin::default(),
             counters: Counters::default(),
             local: OncePointer::new(),
-            remote: Replaced::default(),
+            remote: OncePointer::new(),
             access: OncePointer::new(),
             place: None,
             watchers: Watchers::new(process),
@@ -375,14 +376,22 @@ impl Socket {
     /// Shows the address it is connected to, as it was given. Empty: an unnamed peer.
     pub(crate) fn remote_address<T>(&self, show: impl FnOnce(&CStr) -> Result<T>) -> Result<T> {
         let name = sys::remote_name(self.fd())?;
-        self.remote.read(|text| match text {
+        let Some(remote) = self.remote.get() else {
+            return show(&name_text::text_of(&name));
+        };
+        remote.read(|text| match text {
             Some(text) => show(text),
             None => show(&name_text::text_of(&name)),
         })
     }
 
-    pub(crate) fn set_remote_address(&self, text: Replacement<CString>) {
-        self.remote.replace(text);
+    /// Room for an address that it is connected to. What is put there comes from now on.
+    pub(crate) fn make_remote_address(&self) -> Result<&Replaced<CString>> {
+        if self.remote.get().is_none() {
+            // Another thread may have been faster.
+            let _ = self.remote.set(sys::boxed(Replaced::default())?);
+        }
+        self.remote.get().ok_or(Error::NO_MEMORY)
     }
 
     /// For calls that have no flag against blocking.

@@ -1,90 +1,153 @@
 //! Trying again for a short while before going to sleep.
 //!
 //! To wake a core that sleeps takes longer than most answers take. So a wait begins with
-//! attempts; but only where the last wait was a short one, and where they have paid lately. An
-//! attempt that finds something soon costs less than a sleep. What one costs beyond that is paid
-//! for by the process's credit, which grows a little with every sleep: so all the time that is
-//! wasted stays a small part of what sleeping alone would have cost, however many threads wait
-//! for however little.
+//! attempts; but only where the last wait was a short one, and where they have paid lately.
+//!
+//! 1. *Give way*, once: whoever is to answer may wait for this very core. If it answers at once
+//!    neither of the two has to be put to sleep and woken.
+//! 2. *Spin*: it may be busy answering on another core.
+//!
+//! What that costs beyond a sleep is paid for by the process's credit, which grows a little with
+//! every sleep: so all the time that is wasted stays a small part of what sleeping alone would
+//! have cost, however many threads wait for however little. (Where others are busy on the core
+//! giving way may cost a whole time slice: it has a credit of its own.)
+//!
+//! Both are only for who waits for an answer: who has sent something since the last one. If that is
+//! found sooner both get on faster. What comes at its own pace comes as late to who spins; and to
+//! give way to who sends and sends lets its messages wait.
 
-use std::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering,
-};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::habit::Habit;
 use crate::sys;
 
 /// How long to spin at most, unless a program says something else: longer than it takes to
 /// wake the peer, or two that sleep in turn would never meet awake.
 const LIMIT: Duration = Duration::from_micros(50);
-/// What a sleep costs, where it is a short one; what came within this time has paid.
+/// What a sleep takes of the processor: what came within this time has paid.
 const SLEEP: Duration = Duration::from_micros(5);
 /// What every sleep adds to the credit.
-const EARNED: i64 = nanoseconds(SLEEP) / 80;
-/// The credit to begin with; each processor may have as much.
+const EARNED: i64 = 62;
+/// The same, of what has paid: enough for a failure now and then.
+const EARNED_AWAKE: i64 = 1000;
+/// The credit to begin with.
 const FIRST_CREDIT: i64 = 2 * nanoseconds(LIMIT);
-/// After a spin that found nothing one wait goes straight to sleep; then 2, 4, and so on.
-const LONGEST_REST: u16 = 4096;
+/// The most that there ever is, for each processor.
+const MOST_CREDIT_TO_SPIN: i64 = 8 * nanoseconds(LIMIT);
+/// What giving way in vain costs at most, as far as that can be told: a slice of somebody else's
+/// time; but whoever had this core may have had it anyway.
+const LOSS: Duration = Duration::from_micros(500);
+const MOST_CREDIT_TO_GIVE_WAY: i64 = nanoseconds(Duration::from_millis(5));
 
-/// Of the whole process, in nanoseconds. A spin takes what it may cost beforehand.
-static CREDIT: AtomicI64 = AtomicI64::new(FIRST_CREDIT);
+/// Of the whole process, in nanoseconds. A try takes what it may cost beforehand.
+struct Credit(AtomicI64);
 
-/// The most credit there ever is. With one processor alone nothing can come while it is
-/// busy. (To which ones this process is bound says nothing about its peers.)
-fn most_credit() -> i64 {
-    const UNKNOWN: i64 = -1;
-    static MOST: AtomicI64 = AtomicI64::new(UNKNOWN);
-    match MOST.load(Ordering::Relaxed) {
-        UNKNOWN => {
-            let most = match sys::processors() {
-                ..=1 => 0,
-                many => FIRST_CREDIT * many,
-            };
-            MOST.store(most, Ordering::Relaxed);
-            most
-        }
-        most => most,
+static TO_SPIN: Credit = Credit::new();
+static TO_GIVE_WAY: Credit = Credit::new();
+
+impl Credit {
+    const fn new() -> Self {
+        Self(AtomicI64::new(FIRST_CREDIT))
+    }
+
+    fn is_left(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+
+    /// Adds to it, or takes from it.
+    fn earn(&self, time: i64, most: i64) {
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |credit| {
+            Some((credit + time).min(most))
+        });
     }
 }
 
-/// Waits as long as a wake-up and an answer take are short: there a spin may find something.
+fn earn_to_spin(time: i64) {
+    TO_SPIN.earn(time, MOST_CREDIT_TO_SPIN * processors());
+}
+
+fn earn_to_give_way(time: i64) {
+    TO_GIVE_WAY.earn(time, MOST_CREDIT_TO_GIVE_WAY);
+}
+
+fn processors() -> i64 {
+    const UNKNOWN: i64 = 0;
+    static PROCESSORS: AtomicI64 = AtomicI64::new(UNKNOWN);
+    match PROCESSORS.load(Ordering::Relaxed) {
+        UNKNOWN => {
+            let many = sys::processors().max(1);
+            PROCESSORS.store(many, Ordering::Relaxed);
+            many
+        }
+        many => many,
+    }
+}
+
+/// The limit of a socket that never tries, as it is kept.
+const OFF: u32 = 1;
+
+/// Waits as long as a wake-up and an answer take are short: there a try may find something.
 const SHORT: Duration = Duration::from_micros(100);
 
-/// Of the process, for sockets that have not waited yet.
-static LAST_WAS_SHORT: AtomicBool = AtomicBool::new(false);
+/// For sockets that have not waited yet: a program that opens one a request learns, too.
+static OF_NEW: Habit = Habit::new();
 
-/// A socket's last wait.
-const UNKNOWN: u8 = 0;
-const WAS_SHORT: u8 = 1;
-const WAS_LONG: u8 = 2;
+/// Something was sent by this process since a server waited for a client: perhaps what the next
+/// one has waited for.
+static HAS_ANSWERED: AtomicBool = AtomicBool::new(false);
 
-/// What one socket has learned.
-#[derive(Default)]
+/// One socket's.
 pub(crate) struct Spin {
     /// In microseconds, and 1 more; 0: as is usual.
     limit: AtomicU32,
-    last_wait: AtomicU8,
-    /// Waits that go straight to sleep.
-    rest: AtomicU16,
-    last_rest: AtomicU16,
-    /// For who wants to know: how often it slept, and spun for something or for nothing.
+    /// Something was sent since the last receive; or it is new, and so is its peer.
+    has_sent: AtomicBool,
+    habit: Habit,
+    /// For who wants to know: how often it slept, and tried with success and in vain.
     sleeps: AtomicU64,
     paid: AtomicU64,
     lost: AtomicU64,
 }
 
-/// A wait under way that spins, or sleeps.
+/// A wait under way.
 pub(crate) struct Spinning {
     start: Instant,
     limit: Duration,
+    step: Step,
     spins: bool,
+    is_first: bool,
+    is_for_answer: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    GivesWay,
+    Spins,
+    Sleeps,
+}
+
+/// After so many waits in a row that nothing was there for the next ones begin with the sleep,
+/// but for one in so many.
+const OFTEN: u8 = 3;
+const ALL: u8 = OFTEN + 16;
+
+impl Default for Spin {
+    fn default() -> Self {
+        let has_sent = AtomicBool::new(true);
+        let [sleeps, paid, lost] = [const { AtomicU64::new(0) }; 3];
+        Self { limit: AtomicU32::new(0), has_sent, habit: Habit::new(), sleeps, paid, lost }
+    }
 }
 
 impl Spin {
     pub(crate) fn limit(&self) -> Duration {
         match self.limit.load(Ordering::Relaxed).checked_sub(1) {
             Some(microseconds) => Duration::from_micros(microseconds.into()),
-            None if most_credit() > 0 => LIMIT,
+            // With one processor alone nothing can come while it is busy. (To which ones this
+            // process is bound says nothing about its peers.)
+            None if processors() > 1 => LIMIT,
             None => Duration::ZERO,
         }
     }
@@ -96,20 +159,29 @@ impl Spin {
     pub(crate) fn set_limit(&self, microseconds: u32) {
         self.limit.store(microseconds.saturating_add(1), Ordering::Relaxed);
         // Who sets it expects that it is of use.
-        self.last_wait.store(WAS_SHORT, Ordering::Relaxed);
+        self.habit.note(true);
     }
 
-    /// For a wait that begins. `None`: it is to sleep, and nothing is to be learned.
-    pub(crate) fn begin(&self) -> Option<Spinning> {
-        let limit = self.limit();
-        if limit.is_zero() {
-            return None;
+    /// Whether nothing is there, as far as the last waits tell.
+    #[inline(always)]
+    pub(crate) fn expects_nothing(&self) -> bool {
+        self.habit.slept.load(Ordering::Relaxed) >= OFTEN
+    }
+
+    /// Something was there at once.
+    #[inline(always)]
+    pub(crate) fn note_found(&self) {
+        if self.habit.slept.load(Ordering::Relaxed) != 0 {
+            self.habit.slept.store(0, Ordering::Relaxed);
         }
-        let rest = self.rest.load(Ordering::Relaxed);
-        let spins = rest == 0 && self.was_short() && CREDIT.load(Ordering::Relaxed) > 0;
-        self.rest.store(rest.saturating_sub(1), Ordering::Relaxed);
-        earn(if spins { -nanoseconds(LIMIT) } else { EARNED });
-        Some(Spinning { start: Instant::now(), limit, spins })
+        set(&self.has_sent, false);
+    }
+
+    /// Something was sent.
+    #[inline(always)]
+    pub(crate) fn note_sent(&self) {
+        set(&self.has_sent, true);
+        set(&HAS_ANSWERED, true);
     }
 
     /// A wait goes to sleep.
@@ -117,68 +189,155 @@ impl Spin {
         self.sleeps.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often a wait slept, spun and found something, and spun for nothing.
+    /// How often a wait slept, tried and found something, and tried for nothing.
     pub(crate) fn counts(&self) -> [u64; 3] {
         [&self.sleeps, &self.paid, &self.lost].map(|count| count.load(Ordering::Relaxed))
     }
 
-    fn was_short(&self) -> bool {
-        match self.last_wait.load(Ordering::Relaxed) {
-            UNKNOWN => LAST_WAS_SHORT.load(Ordering::Relaxed),
-            last => last == WAS_SHORT,
-        }
+    fn count_try(&self, found: bool) {
+        let count = if found { &self.paid } else { &self.lost };
+        count.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The spin found nothing: from here on it sleeps.
-    pub(crate) fn give_up(&self, spinning: &mut Spinning) {
-        self.settle(spinning, false);
-        spinning.spins = false;
+    /// A wait has slept.
+    pub(crate) fn note_slept(&self) {
+        let slept = self.habit.slept.load(Ordering::Relaxed) + 1;
+        self.habit.slept.store(if slept >= ALL { OFTEN - 1 } else { slept }, Ordering::Relaxed);
+    }
+
+    /// For a wait that begins. `None`: it is to sleep, and nothing is to be learned.
+    pub(crate) fn begin(&self, is_for_client: bool) -> Option<Spinning> {
+        if self.limit.load(Ordering::Relaxed) == OFF {
+            return None;
+        }
+        let limit = self.limit();
+        let is_asked_for = self.limit.load(Ordering::Relaxed) != 0;
+        let is_first = self.habit.is_new();
+        let habit = if is_first { &OF_NEW } else { &self.habit };
+        let may_try = habit.was_short();
+        let is_for_answer = match is_for_client {
+            true => HAS_ANSWERED.swap(false, Ordering::Relaxed),
+            false => self.has_sent.load(Ordering::Relaxed),
+        };
+        let gives_way = is_for_answer && habit.ways.is_due() && may_try && TO_GIVE_WAY.is_left();
+        let spins = (is_for_answer || is_asked_for)
+            && habit.spins.is_due()
+            && may_try
+            && TO_SPIN.is_left()
+            && !limit.is_zero();
+        let step = match (gives_way, spins) {
+            (true, _) => Step::GivesWay,
+            (false, true) => Step::Spins,
+            (false, false) => Step::Sleeps,
+        };
+        match step {
+            Step::GivesWay => earn_to_give_way(-nanoseconds(LIMIT)),
+            Step::Spins => earn_to_spin(-nanoseconds(LIMIT)),
+            Step::Sleeps => {
+                earn_to_give_way(EARNED);
+                earn_to_spin(EARNED);
+            }
+        }
+        Some(Spinning { start: Instant::now(), limit, step, spins, is_first, is_for_answer })
+    }
+
+    fn habit_of(&self, spinning: &Spinning) -> &Habit {
+        if spinning.is_first { &OF_NEW } else { &self.habit }
+    }
+
+    /// After an attempt that found nothing: whether to make another one at once.
+    pub(crate) fn goes_on(&self, spinning: &mut Spinning) -> bool {
+        let elapsed = spinning.start.elapsed();
+        match spinning.step {
+            Step::GivesWay => {
+                self.habit_of(spinning).ways.has_failed();
+                self.count_try(false);
+                // Whoever it was that had the core.
+                earn_to_give_way(nanoseconds(LIMIT) - nanoseconds(elapsed.min(LOSS)));
+                if !spinning.spins {
+                    spinning.step = Step::Sleeps;
+                    return false;
+                }
+                earn_to_spin(-nanoseconds(LIMIT));
+                (spinning.start, spinning.step) = (Instant::now(), Step::Spins);
+                true
+            }
+            Step::Spins if elapsed < spinning.limit => {
+                std::hint::spin_loop();
+                true
+            }
+            Step::Spins => {
+                self.habit_of(spinning).spins.has_failed();
+                self.count_try(false);
+                self.habit_of(spinning).confidence.store(0, Ordering::Relaxed);
+                // What is beyond the limit, others had of this core, or the program asked for.
+                earn_to_spin(nanoseconds(LIMIT) - nanoseconds(elapsed.min(LIMIT)));
+                spinning.step = Step::Sleeps;
+                false
+            }
+            Step::Sleeps => false,
+        }
     }
 
     /// What was waited for has come.
     pub(crate) fn end(&self, spinning: &Spinning) {
-        if spinning.spins {
-            self.settle(spinning, true);
+        let elapsed = spinning.start.elapsed();
+        let habit = self.habit_of(spinning);
+        let is_short = elapsed <= SHORT.max(spinning.limit);
+        let is_for_answer = spinning.is_for_answer;
+        if spinning.step != Step::Sleeps {
+            self.count_try(true);
         }
-        let is_short = spinning.start.elapsed() <= SHORT.max(spinning.limit);
-        let last = if is_short { WAS_SHORT } else { WAS_LONG };
-        self.last_wait.store(last, Ordering::Relaxed);
-        LAST_WAS_SHORT.store(is_short, Ordering::Relaxed);
+        match spinning.step {
+            Step::GivesWay if elapsed <= LIMIT => {
+                habit.ways.has_paid();
+                earn_to_give_way(nanoseconds(LIMIT) + EARNED_AWAKE);
+            }
+            // Perhaps somebody else had the core for long, and a sleeper would have been woken.
+            Step::GivesWay => {
+                habit.ways.has_failed();
+                earn_to_give_way(nanoseconds(LIMIT) - nanoseconds(elapsed.min(LOSS)));
+            }
+            Step::Spins if elapsed > SLEEP && is_for_answer && habit.is_much_sooner(elapsed) => {
+                habit.note_sooner();
+                earn_to_spin(nanoseconds(LIMIT) + EARNED_AWAKE);
+            }
+            Step::Spins => {
+                habit.spins.has_paid();
+                earn_to_spin(nanoseconds(LIMIT + SLEEP) - nanoseconds(elapsed.min(LIMIT)));
+            }
+            Step::Sleeps => {
+                if is_short && is_for_answer {
+                    habit.note_asleep(elapsed);
+                }
+                self.note_slept();
+            }
+        }
+        if spinning.is_first {
+            OF_NEW.note(is_short);
+            self.habit.copy_from(&OF_NEW);
+        }
+        self.habit.note(is_short);
+        set(&self.has_sent, false);
     }
+}
 
-    /// Pays for a spin, and learns from it.
-    fn settle(&self, spinning: &Spinning, found: bool) {
-        let count = if found { &self.paid } else { &self.lost };
-        count.fetch_add(1, Ordering::Relaxed);
-        // What is beyond the limit, others had of this core, or the program asked for.
-        let cost = spinning.start.elapsed().min(LIMIT);
-        let saved = if found { SLEEP } else { Duration::ZERO };
-        earn(nanoseconds(LIMIT + saved) - nanoseconds(cost));
-        let last_rest = self.last_rest.load(Ordering::Relaxed);
-        let rest = if found { 0 } else { (2 * last_rest).clamp(1, LONGEST_REST) };
-        self.last_rest.store(rest, Ordering::Relaxed);
-        self.rest.store(rest, Ordering::Relaxed);
+/// Most often it is so already: then nobody else's copy of this memory is touched.
+#[inline(always)]
+fn set(flag: &AtomicBool, value: bool) {
+    if flag.load(Ordering::Relaxed) != value {
+        flag.store(value, Ordering::Relaxed);
     }
 }
 
 impl Spinning {
-    pub(crate) fn spins(&self) -> bool {
-        self.spins
+    /// Whether to make another attempt before it sleeps. What is to be done before that is done.
+    pub(crate) fn tries(&self) -> bool {
+        if self.step == Step::GivesWay {
+            thread::yield_now();
+        }
+        self.step != Step::Sleeps
     }
-
-    /// Whether it is not over yet.
-    pub(crate) fn goes_on(&self) -> bool {
-        std::hint::spin_loop();
-        self.start.elapsed() < self.limit
-    }
-}
-
-/// Adds to the credit, or takes from it.
-fn earn(time: i64) {
-    let most = most_credit();
-    let _ = CREDIT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |credit| {
-        Some((credit + time).min(most))
-    });
 }
 
 const fn nanoseconds(time: Duration) -> i64 {

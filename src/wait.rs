@@ -31,10 +31,23 @@ pub(crate) enum Readiness {
     Readable,
     /// Where the kernel says "try again" also after a shutdown, and only poll knows.
     ReadableOrShut,
+    /// The same, of a server.
+    Client,
     Writable,
     /// Nothing that poll could tell: room in a full backlog, or for a datagram
     /// whose sender is not connected. Pauses that grow instead.
     Unpollable,
+}
+
+impl Readiness {
+    fn tells_of_shutdown(self) -> bool {
+        matches!(self, Self::ReadableOrShut | Self::Client)
+    }
+
+    #[inline(always)]
+    fn is_reading(self) -> bool {
+        matches!(self, Self::Readable | Self::ReadableOrShut | Self::Client)
+    }
 }
 
 /// Lets other threads end the waits on one socket.
@@ -124,14 +137,21 @@ impl Wait {
         mut attempt: impl FnMut(bool) -> Result<T>,
     ) -> Result<T> {
         let mut shut_down = false;
+        let mut sleeps_first = self.sleeps_first(spin, readiness);
         loop {
             let before = interrupt.state();
-            let error = match attempt(shut_down) {
+            let result = match std::mem::take(&mut sleeps_first) {
+                true => Err(Error::WOULD_BLOCK),
+                false => attempt(shut_down),
+            };
+            let error = match result {
                 Err(error) => error,
                 done => {
                     self.wakes = 0;
-                    if !matches!(self.phase, Phase::Begin) {
-                        self.end(spin);
+                    match self.phase {
+                        Phase::Begin if readiness.is_reading() => spin.note_found(),
+                        Phase::Begin => spin.note_sent(),
+                        Phase::Wait(_) => self.end(spin),
                     }
                     return done;
                 }
@@ -143,24 +163,24 @@ impl Wait {
         }
     }
 
+    /// Whether an attempt would be in vain, as it was again and again.
+    #[inline(always)]
+    fn sleeps_first(&self, spin: &Spin, readiness: Readiness) -> bool {
+        readiness.is_reading() && spin.expects_nothing() && !self.is_none()
+    }
+
     /// Whether to make another attempt at once, as a wait begins with where it is of use.
     #[cold]
     fn spins(&mut self, spin: &Spin, readiness: Readiness) -> bool {
-        let is_reading = matches!(readiness, Readiness::Readable | Readiness::ReadableOrShut);
+        let may_wait = !self.is_none();
         match &mut self.phase {
-            Phase::Begin if is_reading && self.timeout != Timeout::Milliseconds(0) => {
-                let spinning = spin.begin();
-                let spins = spinning.as_ref().is_some_and(Spinning::spins);
+            Phase::Begin if readiness.is_reading() && may_wait => {
+                let spinning = spin.begin(readiness == Readiness::Client);
+                let tries = spinning.as_ref().is_some_and(Spinning::tries);
                 self.phase = Phase::Wait(spinning);
-                spins
+                tries
             }
-            Phase::Wait(Some(spinning)) if spinning.spins() => {
-                let goes_on = spinning.goes_on();
-                if !goes_on {
-                    spin.give_up(spinning);
-                }
-                goes_on
-            }
+            Phase::Wait(Some(spinning)) => spin.goes_on(spinning),
             _ => false,
         }
     }
@@ -168,8 +188,10 @@ impl Wait {
     /// What was waited for has come.
     #[cold]
     fn end(&mut self, spin: &Spin) {
-        if let Phase::Wait(Some(spinning)) = std::mem::replace(&mut self.phase, Phase::Begin) {
-            spin.end(&spinning);
+        match std::mem::replace(&mut self.phase, Phase::Begin) {
+            Phase::Begin => {}
+            Phase::Wait(None) => spin.note_slept(),
+            Phase::Wait(Some(spinning)) => spin.end(&spinning),
         }
     }
 
@@ -195,16 +217,16 @@ impl Wait {
             return Err(if interrupt.is_closed() { Error::Closed } else { error });
         }
         if self.is_none() {
-            let shut = readiness == Readiness::ReadableOrShut && is_shut(fd)?;
+            let shut = readiness.tells_of_shutdown() && is_shut(fd)?;
             return if shut { Ok(true) } else { Err(Error::WOULD_BLOCK) };
         }
         let left = self.time_left()?;
         let pausing = readiness == Readiness::Unpollable || self.wakes >= USELESS_WAKES;
         let limit = if pausing { self.next_pause() } else { Duration::MAX };
-        let events = match readiness {
+        let events = match readiness.is_reading() {
             _ if pausing => 0,
-            Readiness::Readable | Readiness::ReadableOrShut => libc::POLLIN | libc::POLLRDHUP,
-            Readiness::Writable | Readiness::Unpollable => libc::POLLOUT,
+            true => libc::POLLIN | libc::POLLRDHUP,
+            false => libc::POLLOUT,
         };
         let fd = (!pausing).then_some(fd);
         spin.count_sleep();

@@ -12,20 +12,20 @@ pub(crate) struct Watchers {
     /// As most have only one, and in one process, it takes no memory.
     first: Entry,
     others: Chain<Entry>,
-    /// Nobody can begin any more.
-    ended: AtomicBool,
 }
 
 struct Entry {
     /// For whose watcher it is (its fork generation).
     process: u32,
+    /// In the first one: nobody can begin any more. (It takes no memory here.)
+    ended: AtomicBool,
     /// By its handle; 0: nobody.
     watcher: AtomicI64,
 }
 
 impl Entry {
     fn new(process: u32, watcher: i64) -> Self {
-        Self { process, watcher: AtomicI64::new(watcher) }
+        Self { process, ended: AtomicBool::new(false), watcher: AtomicI64::new(watcher) }
     }
 
     fn is(&self, watcher: i64) -> bool {
@@ -41,8 +41,7 @@ impl Entry {
 impl Watchers {
     /// Of a socket that this process opens.
     pub(crate) fn new(process: u32) -> Self {
-        let first = Entry::new(process, 0);
-        Self { first, others: Chain::default(), ended: AtomicBool::new(false) }
+        Self { first: Entry::new(process, 0), others: Chain::default() }
     }
 
     /// Only what all may do at once (accepting, that is) has more than one watcher. (The same
@@ -70,7 +69,7 @@ impl Watchers {
         }
         // Either this sees the end, or the end sees the watcher.
         fence(Ordering::SeqCst);
-        if self.ended.load(Ordering::Relaxed) {
+        if self.first.ended.load(Ordering::Relaxed) {
             self.stop(watcher);
             return Err(Error::BAD_HANDLE);
         }
@@ -88,7 +87,7 @@ impl Watchers {
 
     /// For ever: who is to be told.
     pub(crate) fn end(&self) -> impl Iterator<Item = i64> {
-        self.ended.store(true, Ordering::Relaxed);
+        self.first.ended.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         self.of(sys::fork_generation())
             .map(|entry| entry.watcher.swap(0, Ordering::AcqRel))

@@ -35,6 +35,8 @@ static void open_what_is_shared(void)
     allowing = opened(udsock_open_server(UDSOCK_STREAM, "@", NULL, NULL));
     CHECK(udsock_local_address(allowing, allowing_s, sizeof allowing_s) > 1);
     CHECK(udsock_allow_uid(allowing, geteuid()) == 0);
+    /* And room for the groups of each client, which is kept for the next one. */
+    CHECK(udsock_allow_gid(allowing, getegid()) == 0);
     poller = opened(udsock_poller_create(NULL));
     CHECK(udsock_open_pair(UDSOCK_STREAM, pair) == 0);
     watched = pair[0];

@@ -45,7 +45,9 @@ use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
 use sleepers::{Alarm, Sleepers};
 
-type Table = HandleTable<Object, 1>;
+/// The first slots are in one piece, which is made before there are threads: loom does not see how
+/// pieces are shared.
+type Table = HandleTable<Object, 16>;
 
 /// Counts how often it was dropped, and is marked while it can be used.
 struct Object {
@@ -231,7 +233,7 @@ impl Alarm for Bell {
 fn a_sleeper_sees_the_reason_go_or_hears_the_alarm() {
     model(|| {
         const REASON: usize = 7;
-        let sleepers = Arc::new(Sleepers::<Bell, 1>::new());
+        let sleepers = Arc::new(Sleepers::<Bell, 4>::new());
         let closed = Arc::new(AtomicBool::new(false));
         let sleeper = {
             let (sleepers, closed) = (sleepers.clone(), closed.clone());
@@ -253,7 +255,7 @@ fn a_sleeper_sees_the_reason_go_or_hears_the_alarm() {
 #[test]
 fn no_place_is_taken_twice() {
     model(|| {
-        let sleepers = Arc::new(Sleepers::<Bell, 1>::new());
+        let sleepers = Arc::new(Sleepers::<Bell, 4>::new());
         let first = sleepers.take_place(1, 0).expect("room");
         sleepers.leave_place(first);
         let taken = Arc::new(Mutex::new(Vec::new()));
@@ -275,7 +277,7 @@ fn no_place_is_taken_twice() {
 #[test]
 fn a_forked_child_takes_no_place_of_its_parent() {
     model(|| {
-        let sleepers = Sleepers::<Bell, 1>::new();
+        let sleepers = Sleepers::<Bell, 4>::new();
         let parent = sleepers.take_place(1, 0).expect("room");
         sleepers.leave_place(parent);
         assert_ne!(sleepers.take_place(2, 0), Some(parent));

@@ -72,3 +72,77 @@ fn with_it_a_wait_tries_again_and_again() {
         assert!(attempts > 10, "{attempts}");
     }
 }
+
+/// So many messages, each a while after the one before; nothing is sent back.
+fn receive_many(socket: &Sock, peer: Sock, count: usize) {
+    let sender = thread::spawn(move || {
+        for _ in 0..count {
+            thread::sleep(Duration::from_millis(3));
+            assert_eq!(peer.send(b"late", 0), 4);
+        }
+        peer
+    });
+    // On a busy machine a stream brings two at once.
+    let mut missing = count * b"late".len();
+    while missing > 0 {
+        missing -= socket.recv(FOREVER).expect("a message").len();
+    }
+    drop(sender.join().unwrap());
+}
+
+fn count(log: &str, call: &str) -> usize {
+    log.lines().filter(|line| line.contains(call)).count()
+}
+
+#[test]
+fn who_has_slept_again_and_again_begins_with_the_sleep() {
+    const TEST: &str = "who_has_slept_again_and_again_begins_with_the_sleep";
+    const COUNT: usize = 64;
+    let log = traced::log_of(TEST, || {
+        let (socket, peer) = pair(UDSOCK_STREAM);
+        receive_many(&socket, peer, COUNT);
+    });
+    if let Some(log) = log {
+        let attempts = count(&log, "recvfrom(");
+        // Without that it would be two for each; one in 16 is tried before.
+        assert!(attempts > 0 && attempts < COUNT + COUNT / 4, "{attempts}");
+    }
+}
+
+#[test]
+fn who_sends_nothing_neither_spins_nor_gives_way() {
+    const TEST: &str = "who_sends_nothing_neither_spins_nor_gives_way";
+    let log = traced::log_of(TEST, || {
+        for kind in KINDS {
+            let (socket, peer) = pair(kind);
+            receive_many(&socket, peer, 20);
+        }
+    });
+    if let Some(log) = log {
+        let attempts = count(&log, "recvfrom(") + count(&log, "recvmsg(");
+        assert!(attempts <= 3 * 2 * 20, "{attempts}");
+        assert_eq!(count(&log, "sched_yield("), 0);
+    }
+}
+
+#[test]
+fn who_waits_for_an_answer_gives_way() {
+    const TEST: &str = "who_waits_for_an_answer_gives_way";
+    let log = traced::log_of(TEST, || {
+        let (socket, peer) = pair(UDSOCK_STREAM);
+        // So that no wait is long.
+        assert_eq!(set(&socket, A_SECOND), 0);
+        let answerer = thread::spawn(move || {
+            assert_eq!(peer.recv(FOREVER).as_deref(), Ok(&b"question"[..]));
+            assert_eq!(peer.send(b"answer", 0), 6);
+            peer
+        });
+        assert_eq!(socket.send(b"question", 0), 8);
+        assert_eq!(socket.recv(FOREVER).as_deref(), Ok(&b"answer"[..]));
+        drop(answerer.join().unwrap());
+    });
+    if let Some(log) = log {
+        let calls = [count(&log, "sched_yield("), count(&log, "recvfrom(")];
+        assert!(calls[0] >= 1 || calls[1] <= 2, "it was there at once, or: {calls:?}");
+    }
+}

@@ -55,8 +55,8 @@ pub(super) struct Member {
     pub(super) kept: Option<Box<Kept>>,
     /// How many bytes of that the poller's count has.
     pub(super) counted: usize,
-    /// What the kernel has been asked to tell.
-    pub(super) watched: u32,
+    /// What the kernel has been asked to tell ([`Self::interest`]).
+    pub(super) watched: u16,
     /// While items are sent: its turn's number, counted from 1.
     pub(super) turn: u32,
     pub(super) role: Role,
@@ -116,8 +116,8 @@ impl Member {
         self.kept.is_some() || (self.role == Role::Connection && self.is_refusing)
     }
 
-    /// What the kernel is to tell of it.
-    pub(super) fn interest(&self) -> u32 {
+    /// What the kernel is to tell of it (of a server: to one of many who wait for it).
+    pub(super) fn interest(&self) -> u16 {
         let kept = self.kept.as_deref();
         let waits_for_room = match kept {
             Some(kept) => kept.waits_for_room(),
@@ -127,39 +127,50 @@ impl Member {
         let receive = match self.role {
             // Not even a hang-up, which would be told for ever.
             _ if self.at_rest || self.manner.is_paused => 0,
-            Role::Server => sys::READABLE | sys::EXCLUSIVE,
+            Role::Server => sys::READABLE,
             Role::Connection if kept.is_some() && !self.manner.is_duplex => 0,
             Role::Connection => sys::READABLE,
             Role::Datagram => sys::READABLE | sys::SHUT,
         };
-        send | receive
+        (send | receive) as u16
+    }
+
+    /// The same, as epoll_ctl(2) takes it.
+    pub(super) fn events(&self, interest: u16) -> u32 {
+        let exclusive = if self.role == Role::Server { sys::EXCLUSIVE } else { 0 };
+        u32::from(interest) | exclusive
     }
 }
 
-/// The members of a poller, each at its handle's slot.
+/// The members of a poller, each at its handle's slot. In pieces: the array of all would move
+/// and half of it be vacant, as it grows.
 #[derive(Default)]
-pub(super) struct Members(Vec<Member>);
+pub(super) struct Members(Vec<Box<Piece>>);
+
+type Piece = [Member; PIECE];
+const PIECE: usize = 128;
 
 impl Members {
     pub(super) fn get_mut(&mut self, socket: i64) -> Option<&mut Member> {
-        self.0.get_mut(slot_of(socket)).filter(|member| member.socket == socket)
+        let slot = slot_of(socket);
+        let piece = self.0.get_mut(slot / PIECE)?;
+        Some(&mut piece[slot % PIECE]).filter(|member| member.socket == socket)
     }
 
     /// There is a place for this socket.
     pub(super) fn make_room(&mut self, socket: i64) -> Result<()> {
-        let slot = slot_of(socket);
-        if slot >= self.0.len() {
-            let more = slot + 1 - self.0.len();
-            self.0.try_reserve(more)?;
-            self.0.resize_with(slot + 1, || Member::NOBODY);
+        while self.slots() <= slot_of(socket) {
+            self.0.try_reserve(1)?;
+            self.0.push(sys::boxed([const { Member::NOBODY }; PIECE])?);
         }
         Ok(())
     }
 
     /// Instead of whoever had the slot before.
     pub(super) fn insert(&mut self, member: Member) -> Result<&mut Member> {
+        let slot = slot_of(member.socket);
         self.make_room(member.socket)?;
-        let place = &mut self.0[slot_of(member.socket)];
+        let place = &mut self.0[slot / PIECE][slot % PIECE];
         *place = member;
         Ok(place)
     }
@@ -170,11 +181,22 @@ impl Members {
 
     /// How many slots there are.
     pub(super) fn slots(&self) -> usize {
-        self.0.len()
+        self.0.len() * PIECE
     }
 
     /// The handle of who is there; 0: nobody.
     pub(super) fn in_slot(&self, slot: usize) -> i64 {
-        self.0[slot].socket
+        self.0[slot / PIECE][slot % PIECE].socket
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::size_of;
+
+    #[test]
+    fn a_member_is_small() {
+        assert!(size_of::<Member>() <= 48, "{}", size_of::<Member>());
     }
 }

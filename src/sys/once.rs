@@ -85,6 +85,30 @@ unsafe fn pointer_of<P: Pointer>(word: &*mut ()) -> &P {
     unsafe { &*ptr::from_ref(word).cast::<P>() }
 }
 
+/// A place for something that is taken for a while and put back. Nobody waits: whoever finds the
+/// place empty makes another one, as does a child that was forked while it was taken.
+pub(crate) struct Spare<P: Pointer>(OncePointer<P>);
+
+impl<P: Pointer> Spare<P> {
+    pub(crate) fn take(&self) -> Option<P> {
+        let word = self.0.place.swap(ptr::null_mut(), Ordering::AcqRel);
+        // SAFETY: it was made from a P, which nobody else has any more. (Nothing borrows what is
+        // in here.)
+        (!word.is_null()).then(|| unsafe { transmute_copy(&word) })
+    }
+
+    /// Where another one is already, this one is dropped.
+    pub(crate) fn put_back(&self, pointer: P) {
+        drop(self.0.set(pointer));
+    }
+}
+
+impl<P: Pointer> Default for Spare<P> {
+    fn default() -> Self {
+        Self(OncePointer::new())
+    }
+}
+
 impl<P: Pointer> Default for OncePointer<P> {
     fn default() -> Self {
         Self::new()
@@ -125,6 +149,32 @@ mod tests {
         assert!(place.take().is_some() && place.get().is_none());
         drop(copy);
         assert_eq!(Arc::strong_count(&first), 1);
+    }
+
+    #[test]
+    fn a_spare_one_is_one_threads_at_a_time() {
+        let spare = Spare::default();
+        let made = std::sync::atomic::AtomicUsize::new(0);
+        assert!(spare.take().is_none());
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..500 {
+                        let mut mine: Box<usize> = spare.take().unwrap_or_else(|| {
+                            made.fetch_add(1, Ordering::Relaxed);
+                            Box::default()
+                        });
+                        *mine += 1;
+                        let before = *mine;
+                        std::thread::yield_now();
+                        assert_eq!(*mine, before);
+                        spare.put_back(mine);
+                    }
+                });
+            }
+        });
+        assert!(spare.take().is_some() && spare.take().is_none());
+        assert!(made.load(Ordering::Relaxed) >= 1);
     }
 
     #[test]
