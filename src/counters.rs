@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::sys::{self, OncePointer};
+
 /// The counts of a socket or a poller at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
@@ -75,35 +77,78 @@ impl SharedTraffic {
 pub(crate) struct Counters {
     pub(crate) sent: SharedTraffic,
     pub(crate) received: SharedTraffic,
+    rare: OnceUsed<Rare>,
+}
+
+/// What few sockets have.
+#[derive(Default)]
+struct Rare {
     accepted: AtomicU64,
     kept: AtomicU64,
     kept_most: AtomicU64,
     dropped: AtomicU64,
 }
 
+/// Counts that most sockets never need: they take memory when something is counted first. Without
+/// memory that is not counted.
+pub(crate) struct OnceUsed<T>(OncePointer<Box<T>>);
+
+impl<T> Default for OnceUsed<T> {
+    fn default() -> Self {
+        Self(OncePointer::new())
+    }
+}
+
+impl<T: Default> OnceUsed<T> {
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.0.get()
+    }
+
+    pub(crate) fn get_or_make(&self) -> Option<&T> {
+        if self.0.get().is_none() {
+            // Another thread may have been faster.
+            let _ = self.0.set(sys::boxed(T::default()).ok()?);
+        }
+        self.0.get()
+    }
+}
+
 impl Counters {
     pub(crate) fn count_accepted(&self) {
-        self.accepted.fetch_add(1, Ordering::Relaxed);
+        if let Some(rare) = self.rare.get_or_make() {
+            rare.accepted.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn count_dropped(&self, count: u64) {
-        self.dropped.fetch_add(count, Ordering::Relaxed);
+        if let Some(rare) = self.rare.get_or_make() {
+            rare.dropped.fetch_add(count, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn set_kept(&self, bytes: usize) {
-        // In this order: it is never more than the most.
-        self.kept_most.fetch_max(bytes as u64, Ordering::Relaxed);
-        self.kept.store(bytes as u64, Ordering::Release);
+        if bytes == 0 && self.rare.get().is_none() {
+            return;
+        }
+        if let Some(rare) = self.rare.get_or_make() {
+            // In this order: it is never more than the most.
+            rare.kept_most.fetch_max(bytes as u64, Ordering::Relaxed);
+            rare.kept.store(bytes as u64, Ordering::Release);
+        }
     }
 
     /// All but what is counted elsewhere.
     pub(crate) fn counts(&self) -> Counts {
+        let (sent, received) = (self.sent.get(), self.received.get());
+        let Some(rare) = self.rare.get() else {
+            return Counts { sent, received, ..Counts::default() };
+        };
         Counts {
-            sent: self.sent.get(),
-            received: self.received.get(),
-            accepted: get(&self.accepted),
-            kept: Kept { now: self.kept.load(Ordering::Acquire), most: get(&self.kept_most) },
-            dropped: get(&self.dropped),
+            sent,
+            received,
+            accepted: get(&rare.accepted),
+            kept: Kept { now: rare.kept.load(Ordering::Acquire), most: get(&rare.kept_most) },
+            dropped: get(&rare.dropped),
             ..Counts::default()
         }
     }

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::counters::OnceUsed;
 use crate::habit::Habit;
 use crate::sys;
 
@@ -85,6 +86,11 @@ fn processors() -> i64 {
     }
 }
 
+/// What is counted of a socket's waits.
+const SLEPT: usize = 0;
+const PAID: usize = 1;
+const LOST: usize = 2;
+
 /// The limit of a socket that never tries, as it is kept.
 const OFF: u32 = 1;
 
@@ -106,9 +112,7 @@ pub(crate) struct Spin {
     has_sent: AtomicBool,
     habit: Habit,
     /// For who wants to know: how often it slept, and tried with success and in vain.
-    sleeps: AtomicU64,
-    paid: AtomicU64,
-    lost: AtomicU64,
+    counts: OnceUsed<[AtomicU64; 3]>,
 }
 
 /// A wait under way.
@@ -136,8 +140,8 @@ const ALL: u8 = OFTEN + 16;
 impl Default for Spin {
     fn default() -> Self {
         let has_sent = AtomicBool::new(true);
-        let [sleeps, paid, lost] = [const { AtomicU64::new(0) }; 3];
-        Self { limit: AtomicU32::new(0), has_sent, habit: Habit::new(), sleeps, paid, lost }
+        let (limit, habit) = (AtomicU32::new(0), Habit::new());
+        Self { limit, has_sent, habit, counts: OnceUsed::default() }
     }
 }
 
@@ -186,17 +190,24 @@ impl Spin {
 
     /// A wait goes to sleep.
     pub(crate) fn count_sleep(&self) {
-        self.sleeps.fetch_add(1, Ordering::Relaxed);
+        self.count(SLEPT);
     }
 
     /// How often a wait slept, tried and found something, and tried for nothing.
     pub(crate) fn counts(&self) -> [u64; 3] {
-        [&self.sleeps, &self.paid, &self.lost].map(|count| count.load(Ordering::Relaxed))
+        self.counts.get().map_or([0; 3], |counts| {
+            [SLEPT, PAID, LOST].map(|which| counts[which].load(Ordering::Relaxed))
+        })
     }
 
     fn count_try(&self, found: bool) {
-        let count = if found { &self.paid } else { &self.lost };
-        count.fetch_add(1, Ordering::Relaxed);
+        self.count(if found { PAID } else { LOST });
+    }
+
+    fn count(&self, which: usize) {
+        if let Some(counts) = self.counts.get_or_make() {
+            counts[which].fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// A wait has slept.
