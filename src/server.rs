@@ -124,12 +124,18 @@ impl Socket {
                 // server shut it down. Blocked acceptors are told the same.
                 Err(Error::WOULD_BLOCK) if shut_down => Err(Error::INVALID),
                 Ok(None) => {
-                    refused.map(|client| self.tell(&Note::refused(client)));
+                    self.tell_refused(refused);
                     Ok(None)
                 }
                 result => result,
             }
         })
+    }
+
+    fn tell_refused(&self, refused: Option<Refused>) {
+        if let Some(client) = refused {
+            self.tell(&Note::refused(client));
+        }
     }
 
     /// The same, of a server that gets its path back meanwhile.
@@ -142,7 +148,7 @@ impl Socket {
             match self.accept_once(&mut refused) {
                 Err(Error::WOULD_BLOCK) if wait::is_shut(self.fd())? => Err(Error::INVALID),
                 Ok(None) => {
-                    refused.map(|client| self.tell(&Note::refused(client)));
+                    self.tell_refused(refused);
                     Ok(None)
                 }
                 result => result,
