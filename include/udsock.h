@@ -1790,8 +1790,9 @@ typedef void (*udsock_log_callback)(void *user_data, const struct udsock_log_rec
  *
  * It may be set at any time, from every thread, also from within a callback. A forked child
  * has its parent's. When this has returned no thread is in the former one, and none will be:
- * what it used can be freed. (But for the calling thread, if it is in it.) If there is no
- * callback, what the library could tell costs it one look at a variable.
+ * what it used can be freed. (But for the calling thread, if it is in it; and a forked child that
+ * takes its parent's off does not wait for threads of its own.) If there is no callback, what
+ * the library could tell costs it one look at a variable.
  *
  * The callback is called within the call in which it has happened, on the same thread, with
  * cancellation held off. No lock is held: it may make every call. What it does takes the time
@@ -1813,7 +1814,9 @@ typedef void (*udsock_log_callback)(void *user_data, const struct udsock_log_rec
  * -EBUSY: it has been done; but some thread has not come back from the former callback for a
  * second.
  */
-int32_t udsock_set_log(udsock_log_callback callback, void *user_data, uint32_t level);
+int32_t udsock_set_log(udsock_log_callback callback,
+                       void *user_data,
+                       uint32_t level);
 
 /* ------------------------------------------------------------------------
  * Version

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The Debian packages, libudsock0, libudsock-dev and python3-udsock, from what is committed: the
-# source package, with its crates in a tarball of their own; built from that with Debian's own Rust,
-# which reaches no network; looked at by lintian; then installed, used and removed in a system that
-# has nothing else ("chroot").
+# The Debian packages, libudsock0, libudsock-dev, python3-udsock and udsock (the command), from what
+# is committed: the source package, with its crates in a tarball of their own; built from that with
+# Debian's own Rust, which reaches no network; looked at by lintian; then installed, used and removed
+# in a system that has nothing else ("chroot").
 #
 #     scripts/debian.sh [chroot]
 #
@@ -63,7 +63,9 @@ with udsock.open_client("/tmp/echo.sock") as client:
     kill $! || true; wait $! || true
     rm -f /tmp/echo.sock
 done
-apt-get purge -q -y libudsock0 libudsock-dev python3-udsock
+udsock selftest
+udsock --help >/dev/null
+apt-get purge -q -y libudsock0 libudsock-dev python3-udsock udsock
 after=$(find / -xdev -path /proc -prune -o -path /sys -prune -o -name '*udsock*' -print | grep -v '^/tmp/' | sort)
 [ "$before" = "$after" ] && echo "installed, used, and removed with nothing left"
 END

@@ -16,6 +16,7 @@ use crate::wait::Wait;
 static HANDLES: HandleTable<Object> = HandleTable::new();
 
 /// What has a handle.
+#[allow(clippy::large_enum_variant, reason = "most are sockets, which need no memory of their own")]
 enum Object {
     Socket(Socket),
     Other(Box<dyn Other>),

@@ -197,7 +197,7 @@ impl SeenSocket {
 }
 
 impl PinnedFile {
-    pub(crate) fn pin(directory: &Directory, name: &CStr) -> Result<Self> {
+    fn pin(directory: &Directory, name: &CStr) -> Result<Self> {
         let descriptor = directory.pin(name)?;
         let status = sys::status_at(descriptor.as_fd(), c"")?;
         Ok(Self { descriptor, status })

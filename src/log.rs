@@ -79,7 +79,18 @@ const UNKNOWN: u32 = u32::MAX;
 /// The one question that everybody asks who has something to tell.
 #[inline(always)]
 pub(crate) fn is_wanted(level: Level) -> bool {
-    WANTED.load(Ordering::Relaxed) >= level as u32
+    let wanted = WANTED.load(Ordering::Relaxed);
+    wanted >= level as u32 && (wanted != UNKNOWN || find_out() >= level as u32)
+}
+
+/// What nobody has asked yet.
+#[cold]
+fn find_out() -> u32 {
+    let wanted = level_of_environment();
+    match WANTED.compare_exchange(UNKNOWN, wanted, Ordering::SeqCst, Ordering::SeqCst) {
+        Ok(_) => wanted,
+        Err(wanted) => wanted,
+    }
 }
 
 /// From now on this one is told, up to this level, and nobody else is. [`Error::BUSY`]: so it is,
@@ -216,13 +227,6 @@ fn tell_in_words(
         wanted = CURRENT.load(Ordering::SeqCst);
         listener = LISTENERS.get(wanted);
     }
-    let most = listener.as_ref().map_or(0, |chosen| chosen.level as u32);
-    let _ = WANTED.compare_exchange(
-        UNKNOWN,
-        most.max(level_of_environment()),
-        Ordering::SeqCst,
-        Ordering::Relaxed,
-    );
     let listener = listener.filter(|chosen| chosen.level as u32 >= level);
     if !by_environment && listener.is_none() {
         return;

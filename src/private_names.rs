@@ -77,7 +77,10 @@ pub(crate) fn sweep(
     for (private, hidden) in of(name).chain([spare(name)]).zip(&mut hidden) {
         match look(directory, &private) {
             Ok(Sight::Socket(seen)) if seen.is_dead() => {
-                note(directory.unlink(&private).map(|()| true));
+                note(match directory.unlink(&private) {
+                    Err(Error::NOT_FOUND) => Ok(false),
+                    result => result.map(|()| true),
+                });
             }
             Ok(Sight::Socket(seen)) if seen.is_hidden() => *hidden = Some((private, seen)),
             _ => {}

@@ -30,7 +30,7 @@ use crate::critical_section::CriticalSection;
 use crate::directory::{Directory, Lock, PathRoom, Removal};
 use crate::error::{Error, Failure, Result};
 use crate::handle_table::{HandleTable, InUse};
-use crate::inspection::PinnedFile;
+use crate::inspection::{SeenSocket, Sight, look};
 use crate::log::{self, BindNotes, Event, Level, Note};
 use crate::parents::{self, Parents};
 use crate::private_names;
@@ -202,24 +202,19 @@ impl SocketFile {
     /// Takes the path over, from whichever socket has it. What has connected to that one
     /// stays with it; who connects from now on comes here.
     pub(crate) fn publish(&self, handle: i64) -> Result<(), Failure> {
-        let mut displaced = None;
+        let mut displaced = Displaced::default();
         self.publish_over(&mut displaced)?;
-        if let Some(file) = displaced {
-            let note = match file.socket() {
-                Some(socket) => Note {
-                    pid: unix_diag::holder(&socket),
-                    uid: socket.uid.and_then(known_user),
-                    ..Note::of(Event::TookOver)
-                },
-                None => Note::of(Event::Reclaimed),
-            };
-            self.tell(&Note { handle, ..note });
+        if let Some(seen) = displaced.socket {
+            self.tell(&Note { handle, ..whose(seen) });
+        }
+        if let Some(error) = displaced.left {
+            self.tell(&Note { handle, ..Note::failed(Event::NotRemoved, error) });
         }
         Ok(())
     }
 
     /// The same. Whose file it was is to be told later: that takes time.
-    fn publish_over(&self, displaced: &mut Option<PinnedFile>) -> Result<(), Failure> {
+    fn publish_over(&self, displaced: &mut Displaced) -> Result<(), Failure> {
         let Some(private) = &self.private else { return Ok(()) };
         if self.is_published() {
             return Ok(());
@@ -240,7 +235,7 @@ impl SocketFile {
         &self,
         private: &CStr,
         lock: &Lock,
-        displaced: &mut Option<PinnedFile>,
+        displaced: &mut Displaced,
     ) -> Result<(), Failure> {
         for _ in 0..ATTEMPTS {
             match self.directory.rename_new(private, &self.name, lock) {
@@ -249,7 +244,10 @@ impl SocketFile {
             }
             check_replaceable(&self.directory, &self.name)?;
             if log::is_wanted(Level::Info) {
-                *displaced = PinnedFile::pin(&self.directory, &self.name).ok();
+                displaced.socket = match look(&self.directory, &self.name) {
+                    Ok(Sight::Socket(seen)) => Some(seen),
+                    _ => None,
+                };
             }
             match self.directory.exchange(private, &self.name) {
                 Err(Error::NOT_FOUND) => continue,
@@ -260,7 +258,8 @@ impl SocketFile {
                 }
                 result => result.map_err(at_publishing)?,
             };
-            return self.drop_displaced(private);
+            displaced.left = self.drop_displaced(private)?;
+            return Ok(());
         }
         Err(Failure::Plain(Error::BUSY))
     }
@@ -289,25 +288,17 @@ impl SocketFile {
         if !claim.is_held() || !self.is_published() || self.is_ours() {
             return Ok(());
         }
-        let mut displaced = None;
+        let mut displaced = Displaced::default();
         if self.restore_over(claim, &mut displaced)? {
-            let socket = displaced.and_then(|file| file.socket());
-            self.tell(&Note {
-                handle,
-                pid: socket.and_then(|socket| unix_diag::holder(&socket)),
-                uid: socket.and_then(|socket| socket.uid).and_then(known_user),
-                ..Note::of(Event::Restored)
-            });
+            let event = Event::Restored;
+            let note = displaced.socket.map_or(Note::of(event), whose);
+            self.tell(&Note { handle, event, ..note });
         }
         Ok(())
     }
 
     /// The same: whether it was. Whose file had the path is to be told later.
-    fn restore_over(
-        &self,
-        claim: &Claim,
-        displaced: &mut Option<PinnedFile>,
-    ) -> Result<bool, Failure> {
+    fn restore_over(&self, claim: &Claim, displaced: &mut Displaced) -> Result<bool, Failure> {
         let _section = CriticalSection::begin();
         let lock = self.directory.lock()?;
         // It may be about to be closed; or another thread was faster.
@@ -359,14 +350,13 @@ impl SocketFile {
     }
 
     /// What was at the path has the private name now, and goes; or, if somebody put it
-    /// there after the look and it is no socket, it goes back.
-    fn drop_displaced(&self, private: &CStr) -> Result<(), Failure> {
+    /// there after the look and it is no socket, it goes back. Why it could not go, if so.
+    fn drop_displaced(&self, private: &CStr) -> Result<Option<Error>, Failure> {
         check_replaceable(&self.directory, private).inspect_err(|_| {
             let _ = self.directory.exchange(private, &self.name);
         })?;
         // The path is taken over: if the old name can't go now, the next start sees to it.
-        let _ = self.directory.unlink(private);
-        Ok(())
+        Ok(self.directory.unlink(private).err())
     }
 
     fn is_published(&self) -> bool {
@@ -385,7 +375,8 @@ impl SocketFile {
         self.directory.has(&self.made, &self.name).unwrap_or(false)
     }
 
-    /// Removes the file if it is still there, ours, and to be removed at all; after an error it can be tried again. Only call this while the socket is open.
+    /// Removes the file if it is still there, ours, and to be removed at all; after an error it can
+    /// be tried again. Only call this while the socket is open.
     pub(crate) fn remove(&self, patience: Duration) -> Result<Removal> {
         if self.process != sys::fork_generation() {
             return Ok(Removal::Stays);
@@ -471,6 +462,28 @@ impl SocketFile {
             let _section = CriticalSection::begin();
             self.drop_claim(Lock::PATIENCE);
         }
+    }
+}
+
+/// What was at the path before.
+#[derive(Default)]
+struct Displaced {
+    /// If anybody wants to know.
+    socket: Option<SeenSocket>,
+    /// Why its file could not be removed.
+    left: Option<Error>,
+}
+
+/// Whose path it was.
+fn whose(seen: SeenSocket) -> Note {
+    if seen.is_alive() == Ok(false) {
+        return Note::of(Event::Reclaimed);
+    }
+    let socket = seen.into_file().socket();
+    Note {
+        pid: socket.and_then(|socket| unix_diag::holder(&socket)),
+        uid: socket.and_then(|socket| socket.uid).and_then(known_user),
+        ..Note::of(Event::TookOver)
     }
 }
 

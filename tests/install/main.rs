@@ -15,6 +15,7 @@ mod peer;
 #[path = "../support/readme.rs"]
 mod readme;
 
+mod command;
 mod consumers;
 mod contents;
 mod prefix;
