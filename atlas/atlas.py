@@ -47,8 +47,8 @@ def save(records: List[Record]) -> None:
 
 def identity(record: Record) -> "tuple[str, str, str]":
     """What a later answer takes the place of: the same question to the same version, but for its last numbers."""
-    major = ".".join(record["version"].split("-")[0].split(".")[:2])
-    return record["question"], record.get("program") or record["asked"], major
+    version = ".".join(page.version(record).split(".")[:2])
+    return record["question"], record.get("program") or record["asked"], version
 
 
 def measure(programs: List[Program], questions: List[str]) -> None:
