@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("what", choices=["programs", "measure", "page"])
     parser.add_argument("words", nargs="*")
     parser.add_argument("-q", "--question", action="append", choices=list(QUESTIONS))
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     chosen = [
         program
         for program in PROGRAMS

@@ -293,7 +293,8 @@ Kinds, limits and protocols:
 _END = """
 ## What is not here
 
-gVisor, Envoy, containerd's ttrpc, Kubernetes' device plug-ins, .NET, Wayland's compositors but weston,
-and whatever a desktop brings: no packages of them were at hand. The rows of sid are older than the rest
-where its root was not at hand for a second run.
+gVisor, Envoy, containerd's ttrpc, Kubernetes' device plug-ins, .NET, systemd's varlink sockets (but for
+what varlinkctl says) and most of what a desktop brings: no packages of them were at hand, or nobody has
+written their row. dnsmasq has no Unix socket of its own. libuv's `uv_pipe_bind2` is what Node.js since 22
+shows. The rows of sid were not measured again with the driver that is here now.
 """
