@@ -47,8 +47,8 @@ def save(records: List[Record]) -> None:
 
 def identity(record: Record) -> "tuple[str, str, str]":
     """What a later answer takes the place of: the same question to the same version, but for its last numbers."""
-    major = ".".join(record["version"].split("-")[0].split(".")[:2])
-    return record["question"], record.get("program") or record["asked"], major
+    version = ".".join(page.version(record).split(".")[:2])
+    return record["question"], record.get("program") or record["asked"], version
 
 
 def measure(programs: List[Program], questions: List[str]) -> None:
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("what", choices=["programs", "measure", "page"])
     parser.add_argument("words", nargs="*")
     parser.add_argument("-q", "--question", action="append", choices=list(QUESTIONS))
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     chosen = [
         program
         for program in PROGRAMS

@@ -150,6 +150,7 @@ class Running:
     """A program, in a session of its own; what it says is kept."""
 
     def __init__(self, command: List[str], directory: Path, environment: "dict[str, str]") -> None:
+        self._stage = f"{directory.parent}/"
         self._log = directory / f"log-{time.monotonic_ns()}"
         path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         own = {"PATH": path, "HOME": str(directory), "LANG": "C.UTF-8", "TERM": "xterm"}
@@ -180,4 +181,5 @@ class Running:
         lines = [line for line in lines if line]
         found = [line for line in lines if any(word in line.lower() for word in telling)]
         line = (found or lines or [""])[-1]
+        line = line.replace(self._stage, "")
         return "".join(char for char in line if char.isprintable())[:120]

@@ -27,13 +27,13 @@ def text(records: List[Record]) -> str:
 
 # ---- words
 
-def _version(record: Record) -> str:
+def version(record: Record) -> str:
     """Where it is from, and the number: "Debian 12: 7.0.15"."""
-    version = record["version"]
-    found = re.search(r"(?:\d+:)?v?(?:go)?(\d+(?:\.\d+)+|\d+)", re.sub(r"\d+:", "", version))
-    number = found[1] if found else version
+    said = record["version"]
+    found = re.search(r"(?:\d+:)?v?(?:go)?(\d+(?:\.\d+)+|\d+)", re.sub(r"\d+:", "", said))
+    number = found[1] if found else said
     for start, source in (("Debian sid", "sid"), ("Debian", "Debian 12")):
-        if version.startswith(start):
+        if said.startswith(start):
             return f"{source}: {number}"
     return number
 
@@ -52,7 +52,7 @@ def _list(records: Iterable[Record], key: str = "program") -> str:
     """Names, each once, with the versions behind it."""
     versions: Dict[str, List[str]] = {}
     for record in records:
-        number = _version(record).split(": ")[-1]
+        number = version(record).split(": ")[-1]
         known = versions.setdefault(record[key], [])
         if number not in known:
             known.append(number)
@@ -119,12 +119,12 @@ def _names(names: List[Record], clients: List[Record]) -> str:
             name = re.search(r"\\0(NAME[^`\s]*)", record["said"])
             has, write = "a longer name", f"`@{name[1]}`" if name else ""
         kind = "" if record.get("kind") == "stream" else f" ({record.get('kind')})"
-        rows.append([_code(record["asked"]), _version(record), has + kind, write])
+        rows.append([_code(record["asked"]), version(record), has + kind, write])
     others = [
-        [_code(record["asked"]), _version(record), _code(record["said"])]
+        [_code(record["asked"]), version(record), _code(record["said"])]
         for record in bound("another", "nothing")
     ]
-    reach = [[_code(it["asked"]), _version(it), _code(it["reaches"])] for it in clients]
+    reach = [[_code(it["asked"]), version(it), _code(it["reaches"])] for it in clients]
     return f"""
 ## Abstract names
 
@@ -163,7 +163,7 @@ def _file(files: List[Record]) -> str:
     rows = [
         [
             _code(record["program"]),
-            _version(record),
+            version(record),
             record.get("over_dead", ""),
             record.get("beside", ""),
             record.get("then", "").replace("first's SIGTERM", "the first one"),
@@ -214,11 +214,11 @@ in between is refused (`EACCES`), in a gap of 0 to 400 microseconds; it was seen
 A client of ours with `UDSOCK_RETRY` tries again for a second.
 
 {_table(["closed to others first", "version", "mode in the end"],
-        [[_code(it["program"]), _version(it), it["mode"]] for it in closed])}
+        [[_code(it["program"]), version(it), it["mode"]] for it in closed])}
 
 Some make the file long before anybody listens (`ECONNREFUSED`). `UDSOCK_RETRY` waits, within its timeout:
 
-{_table(["program", "version", "ms"], [[_code(it["program"]), _version(it), str(it["ms"])] for it in late])}
+{_table(["program", "version", "ms"], [[_code(it["program"]), version(it), str(it["ms"])] for it in late])}
 """
 
 
@@ -241,12 +241,12 @@ longer path serves clients that get there by other means (through a descriptor's
 These don't even come so far, most because they append something:
 
 {_table(["program", "version", "longest path"],
-        [[_code(it["program"]), _version(it), str(longest(it))] for it in short])}
+        [[_code(it["program"]), version(it), str(longest(it))] for it in short])}
 
 And these bind *another*, shorter path, without a word:
 
 {_table(["program", "version", "from"],
-        [[_code(it["program"]), _version(it), first_cut(it)] for it in cut])}
+        [[_code(it["program"]), version(it), first_cut(it)] for it in cut])}
 
 `udsock_inspect` says of a path whether others can reach it (its field `reach`): `UDSOCK_REACH_ALL` up
 to 97 bytes, `UDSOCK_REACH_MOST` up to 107, `UDSOCK_REACH_FEW` beyond; and so does the log when a
@@ -255,7 +255,7 @@ server is opened there (`UDSOCK_LOGGED_LONG_PATH`).
 
 
 def _ends(half: List[Record], orphans: List[Record]) -> str:
-    rows = [[_code(it["program"]), _version(it), it["half"]] for it in half]
+    rows = [[_code(it["program"]), version(it), it["half"]] for it in half]
     left = [it for it in orphans if "live stream server" in it["said"]]
     return f"""
 ## Ends
@@ -278,22 +278,23 @@ def _rest(peers: List[Record], modes: List[Record], others: List[Record]) -> str
 What getpeername(2) tells of a server whose file was bound under another name and renamed (ours:
 `.udsock-...`, for who took a path over; `udsock_remote_address` gives what was connected to):
 
-{_table(["program", "version", "name"], [[_code(it["program"]), _version(it), _code(it["said"])] for it in peers])}
+{_table(["program", "version", "name"], [[_code(it["program"]), version(it), _code(it["said"])] for it in peers])}
 
 The mode of a file that is made over a dead one of mode 0600:
 
-{_table(["program", "version", "mode"], [[_code(it["program"]), _version(it), it["mode"]] for it in modes])}
+{_table(["program", "version", "mode"], [[_code(it["program"]), version(it), it["mode"]] for it in modes])}
 
 Kinds, limits and protocols:
 
-{_table(["question", "version", "seen"], [[_code(it["asked"]), _version(it), _code(it["said"])] for it in others])}
+{_table(["question", "version", "seen"], [[_code(it["asked"]), version(it), _code(it["said"])] for it in others])}
 """
 
 
 _END = """
 ## What is not here
 
-gVisor, Envoy, containerd's ttrpc, Kubernetes' device plug-ins, .NET, Wayland's compositors but weston,
-and whatever a desktop brings: no packages of them were at hand. The rows of sid are older than the rest
-where its root was not at hand for a second run.
+gVisor, Envoy, containerd's ttrpc, Kubernetes' device plug-ins, .NET, systemd's varlink sockets (but for
+what varlinkctl says) and most of what a desktop brings: no packages of them were at hand, or nobody has
+written their row. dnsmasq has no Unix socket of its own. libuv's `uv_pipe_bind2` is what Node.js since 22
+shows. The rows of sid were not measured again with the driver that is here now.
 """

@@ -346,8 +346,6 @@ PROGRAMS = [
             names=[_AT_NAME]),
     Program("systemd-socket-activate", of_debian("systemd"),
             _command("systemd-socket-activate", "-l", "{}", "cat"), names=[_AT_NAME]),
-    Program("Xvfb", of_debian("xvfb"), _command("Xvfb", ":7391", "-nolisten", "tcp"), path="",
-            names=[]),
     Program("podman system service", of_debian("podman"),
             _command("podman", "system", "service", "--time", "0", "{}"), path="unix://{}",
             names=[("`unix:@NAME`", "unix:@{}")], seconds=20),
@@ -404,7 +402,7 @@ PROGRAMS = [
     Program("Go net.Listen", of_command("go", "version"), _go, names=[_AT_NAME, _NUL_NAME]),
     Program("Java ServerSocketChannel", of_command("java", "--version"), _java,
             names=[_NUL_NAME, _AT_NAME], seconds=20),
-    Program("Perl IO::Socket::UNIX", of_command("perl", "-e", "print $^V"),
+    Program("Perl IO::Socket::UNIX", of_debian("perl"),
             lambda at: [tool("perl"), "-MIO::Socket::UNIX", at.file("program.pl",
                 "my $it = IO::Socket::UNIX->new(Local => \"" + at.address.replace("\0", "\\0").replace("@", "\\@")
                 + "\", Listen => 5) or die \"$!\"; sleep 99;\n")],

@@ -254,9 +254,9 @@ def _length(program: Program, length: int) -> str:
         time.sleep(0.2)
         until(lambda: running.has_ended() or name in found(), 0.5)
         there = found()
-        if name in there and (length > 107 or behind(stage.path)):
+        if name in there and (length > 107 or until(lambda: behind(stage.path), program.seconds)):
             return "works"
-        cut = [it for it in there if name.startswith(it)]
+        cut = [it for it in there if name.startswith(it) and it != name]
         if cut:
             return f"cut to {length - len(name) + len(cut[0])}"
         return "error" if running.has_ended() else "runs without it"
@@ -297,11 +297,14 @@ def opening(program: Program) -> Iterator[Record]:
     tool("strace")
     with Stage(program) as stage:
         running = stage.start(before=held_up)
-        until(lambda: behind(stage.path) or running.has_ended(), program.seconds + 10)
-        if not behind(stage.path):
+        until(lambda: inode(stage.path) or running.has_ended(), program.seconds + 10)
+        if inode(stage.path) is None:
             return
         first = os.lstat(stage.path).st_mode & 0o777
+        until(lambda: behind(stage.path) or running.has_ended(), program.seconds + 10)
         time.sleep(3)
+        if inode(stage.path) is None:
+            return
         last = os.lstat(stage.path).st_mode & 0o777
         is_closed = bool(last & 0o002) and not first & 0o002
         yield {"program": program.name, "closed_first": is_closed, "mode": f"{last:04o}"}

@@ -4,7 +4,6 @@
 //! 2. *Look*, if it is not. A live server and what is no socket stay.
 //! 3. *Reclaim.* Under the directory's lock, a dead server's file goes, and 1 again.
 //! 4. *Own.* Owner and mode; until then nobody may connect whom they would not let.
-//!
 //! 5. *Claim*, if the path is to be had back when it is lost.
 //!
 //! To replace a live server, 1 is to a private name beside the path, and so it is for a name

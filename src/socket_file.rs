@@ -51,11 +51,11 @@ pub(crate) fn all() -> impl Iterator<Item = InUse<'static, SocketFile>> {
 /// A socket's own file, once it has made one: its handle in the table. A socket that is dropped
 /// without being closed leaves none behind.
 #[derive(Default)]
-pub(crate) struct OwnFile {
-    handle: AtomicI64,
-    /// What is asked before each wait for a client.
-    has_claim: AtomicBool,
-}
+pub(crate) struct OwnFile(AtomicI64);
+
+/// With the handle: its path is claimed, which is asked before each wait for a client. No handle
+/// has this bit.
+const CLAIMED: i64 = 1 << 62;
 
 impl OwnFile {
     /// Binds the socket to the path. If anything fails nothing is left. A name can't be taken
@@ -104,8 +104,8 @@ impl OwnFile {
                     process: sys::fork_generation(),
                     fate: AtomicU32::new(fate as u32),
                 };
-                self.handle.store(vacancy.fill(file).get(), Ordering::Release);
-                self.has_claim.store(has_claim, Ordering::Release);
+                let claimed = if has_claim { CLAIMED } else { 0 };
+                self.0.store(vacancy.fill(file).get() | claimed, Ordering::Release);
                 Ok(())
             }
             Err(refusal) => {
@@ -117,12 +117,12 @@ impl OwnFile {
     }
 
     pub(crate) fn get(&self) -> Option<InUse<'static, SocketFile>> {
-        FILES.get(self.handle.load(Ordering::Acquire))
+        FILES.get(self.0.load(Ordering::Acquire) & !CLAIMED)
     }
 
     /// The file, if its path is to be had back by this process.
     pub(crate) fn claimed(&self) -> Option<InUse<'static, SocketFile>> {
-        if !self.has_claim.load(Ordering::Acquire) {
+        if self.0.load(Ordering::Acquire) & CLAIMED == 0 {
             return None;
         }
         self.get().filter(|file| file.claim().is_some())
@@ -134,7 +134,7 @@ impl Drop for OwnFile {
         if let Some(file) = self.get() {
             // In the table until it is gone.
             file.tell_removal(0, file.remove(Lock::PATIENCE));
-            FILES.close(*self.handle.get_mut());
+            FILES.close(*self.0.get_mut() & !CLAIMED);
         }
     }
 }
@@ -244,7 +244,8 @@ impl SocketFile {
         let of_others = private_names::spare(&self.name);
         match self.claim.as_ref().and_then(|claim| Some((claim, claim.private.as_deref()?))) {
             Some((claim, private)) => {
-                if self.directory.rename_over(private, &claim.spare).is_err() {
+                let taken = self.directory.rename_over(private, &claim.spare);
+                if taken.is_err() {
                     claim.let_go();
                     let _ = self.directory.unlink(private);
                 }
@@ -266,8 +267,9 @@ impl SocketFile {
         if !self.restore_over(claim, &mut displaced)? {
             return Ok(());
         }
-        let Note { pid, uid, .. } = displaced.socket.map_or(Note::of(Event::Restored), whose);
-        self.tell(&Note { handle, pid, uid, ..Note::of(Event::Restored) });
+        let event = Event::Restored;
+        let note = displaced.socket.map_or(Note::of(event), whose);
+        self.tell(&Note { handle, event, ..note });
         if let Some(error) = displaced.left {
             self.tell(&Note { handle, ..Note::failed(Event::NotRemoved, error) });
         }

@@ -291,7 +291,7 @@ fn null_and_lengths_that_can_not_be_are_refused_everywhere() {
     for how in [0, 4, 7, u32::MAX] {
         assert_eq!(socket.shutdown(how), invalid);
     }
-    for option in [0, 1000, u32::MAX] {
+    for option in [0, 14, u32::MAX] {
         assert_eq!(socket.option(option), no(libc::ENOPROTOOPT));
     }
     for (option, value, code) in [

@@ -74,6 +74,9 @@ impl Drop for Program {
     }
 }
 
+/// With a directory for its files, and a path.
+type Start = fn(&Dir, &str) -> Command;
+
 fn command(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
@@ -272,7 +275,7 @@ fn answers(server: &Sock, path: &str) {
 #[test]
 fn a_path_is_had_back_from_programs_that_take_it() {
     const TEST: &str = "a_path_is_had_back_from_programs_that_take_it";
-    let starts: [(&str, fn(&Dir, &str) -> Command); 4] = [
+    let starts: [(&str, Start); 4] = [
         ("redis-server", |_, path| redis(path)),
         ("haproxy", |dir, path| haproxy(dir, &format!("unix@{path}"))),
         ("gunicorn", gunicorn),
@@ -304,7 +307,7 @@ fn a_path_is_had_back_from_programs_that_take_it() {
 #[test]
 fn a_path_is_had_back_when_a_replaced_program_removes_it() {
     const TEST: &str = "a_path_is_had_back_when_a_replaced_program_removes_it";
-    let starts: [(&str, fn(&Dir, &str) -> Command); 4] = [
+    let starts: [(&str, Start); 4] = [
         ("redis-server", |_, path| redis(path)),
         ("nginx", nginx),
         ("gunicorn", gunicorn),
@@ -347,7 +350,7 @@ fn another_user_s_client_gets_through_a_start() {
     if !has(TEST, "strace") {
         return;
     }
-    let starts: [(&str, fn(&Dir, &str) -> Command); 3] = [
+    let starts: [(&str, Start); 3] = [
         ("nginx", nginx),
         ("uvicorn", uvicorn),
         ("dbus-daemon", |_, path| dbus_daemon(&format!("unix:path={path}"))),

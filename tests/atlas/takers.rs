@@ -69,8 +69,11 @@ fn remove(path: &str) {
     fs::remove_file(path).unwrap();
 }
 
+/// Who has taken the path, if anybody is there now.
+type Loss = fn(&str) -> Option<OwnedFd>;
+
 /// Every way to lose a path.
-fn losses() -> [(&'static str, fn(&str) -> Option<OwnedFd>); 5] {
+fn losses() -> [(&'static str, Loss); 5] {
     [
         ("removed", |path| {
             remove(path);

@@ -216,6 +216,7 @@ TEST(inspect_says_what_is_there)
     OK(void());
     CHECK(found.state == udsock::state::live && found.kind == udsock::kind::seqpacket);
     CHECK(found.pid == getpid() && found.uid == geteuid() && found.inode != 0);
+    CHECK(found.reach == udsock::reach::all);
     CHECK(udsock::inspect("/proc", err).state == udsock::state::not_a_socket);
     FAILS(std::errc::not_a_directory, udsock::inspect(dir / "s/s", err));
 }

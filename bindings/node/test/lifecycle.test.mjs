@@ -293,6 +293,8 @@ test('inspect', GUARD, async (t) => {
   const { ino } = fs.statSync(at('live'), { bigint: true });
   assert.equal(found.state, 'live');
   assert.equal(found.type, 'seqpacket');
+  assert.equal(found.reach, 'all');
+  assert.equal((await inspect(at('p'.repeat(100)))).reach, 'few');
   assert.equal(found.pid, process.pid);
   assert.equal(found.mode, 0o600);
   assert.equal(found.uid, process.getuid());

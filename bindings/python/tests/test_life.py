@@ -92,6 +92,7 @@ def test_a_long_path_works(tmp_path: Path) -> None:
     directory = tmp_path / ("d" * 200) / ("e" * 200)
     path = str(directory / "socket")
     with udsock.open_server(path, make_parents=True) as server:
+        assert udsock.inspect(path).reach is udsock.Reach.FEW
         with udsock.open_client(path) as client, server.accept()[0] as accepted:
             assert client.getpeername() == accepted.getsockname() == server.getsockname() == path
 
