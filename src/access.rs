@@ -72,7 +72,7 @@ impl Access {
             Rule::Group(id) => (&self.groups, id),
         };
         if id == u32::MAX {
-            return Err(Error::INVALID);
+            return Err(Error::EINVAL);
         }
         list.find_or_push(|there| *there == id, Chain::room()?, id);
         Ok(())
@@ -124,20 +124,20 @@ impl Access {
     fn let_in(&self, client: BorrowedFd<'_>, mut room: Room<'_>) -> Result<u32, Refused> {
         let who = sys::peer_credentials(client).map_err(unknown)?;
         if who.uid == u32::MAX {
-            return Err(unknown(Error::NO_DATA));
+            return Err(unknown(Error::ENODATA));
         }
         let known = known_user(who.uid);
         let pid = u32::try_from(who.pid).ok().filter(|pid| *pid > 0);
         let refused = |error| Refused { pid, uid: known, error };
         let is_listed = || known.is_some_and(|user| self.users.iter().any(|there| *there == user));
         if self.has_list() && !is_listed() && !self.names_group(client, who.gid, &mut room) {
-            return Err(refused(Error::NO_ACCESS));
+            return Err(refused(Error::EACCES));
         }
         // Those whom this user namespace has no number for are as one.
         let user = known.unwrap_or(u32::MAX);
         let new = Connections { user, open: AtomicU32::new(0) };
         let is_theirs = |there: &Connections| there.user == user;
-        let place = room.connections.take().ok_or_else(|| refused(Error::NO_MEMORY))?;
+        let place = room.connections.take().ok_or_else(|| refused(Error::ENOMEM))?;
         let theirs = self.list_of(user).find_or_push(is_theirs, place, new);
         let most = match self.most_per_user() {
             0 => u32::MAX,
@@ -145,7 +145,7 @@ impl Access {
         };
         let one_more = |open| (open < most).then(|| open + 1);
         let counted = theirs.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
-        counted.map(|_| user).map_err(|_| refused(Error::TOO_MANY_USERS))
+        counted.map(|_| user).map_err(|_| refused(Error::EUSERS))
     }
 
     /// Whether a rule names the client's group, or one of its supplementary groups.

@@ -30,7 +30,7 @@ pub(crate) fn activated(capacity: usize) -> Result<Vec<i64>, Failure> {
     let _alone = ASKING.hold();
     let adopted = Passed::read().and_then(|passed| passed.adopt(capacity));
     // After these the program can call again.
-    let is_passing = |error| matches!(error, Error::OUT_OF_RANGE | Error::NO_MEMORY);
+    let is_passing = |error| matches!(error, Error::ERANGE | Error::ENOMEM);
     if !adopted.as_ref().is_err_and(|failure| is_passing(failure.error())) {
         VARIABLES.into_iter().for_each(sys::remove_variable);
     }
@@ -61,7 +61,7 @@ impl Passed {
         if passed.all().any(|(fd, _)| !sys::is_open(fd)) {
             return Err(Failure::Step {
                 step: "fewer descriptors are open than LISTEN_FDS says",
-                error: Error::BAD_HANDLE,
+                error: Error::EBADF,
             });
         }
         Ok(passed)
@@ -94,7 +94,7 @@ impl Passed {
         if sockets.len() > capacity {
             return Err(Failure::Step {
                 step: "more sockets were passed than there is room for",
-                error: Error::OUT_OF_RANGE,
+                error: Error::ERANGE,
             });
         }
         let mut adopted = Vec::new();
@@ -130,7 +130,7 @@ fn number(text: &CStr) -> Option<u32> {
 fn is_unix_socket(fd: BorrowedFd<'_>) -> Result<bool> {
     match sys::option(fd, libc::SO_DOMAIN) {
         // EBADF: it is open, but with O_PATH.
-        Err(Error::NOT_A_SOCKET | Error::BAD_HANDLE) => Ok(false),
+        Err(Error::ENOTSOCK | Error::EBADF) => Ok(false),
         domain => Ok(domain? == libc::AF_UNIX),
     }
 }

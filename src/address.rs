@@ -54,7 +54,7 @@ impl<'a> Address<'a> {
                         return Err(NO_PROC);
                     }
                     let short = sys::descriptor_path(file.as_fd());
-                    let name = SocketName::new(short.to_bytes()).ok_or(Error::NAME_TOO_LONG)?;
+                    let name = SocketName::new(short.to_bytes()).ok_or(Error::ENAMETOOLONG)?;
                     Ok(Destination { name, _file: Some(file) })
                 }
             },
@@ -87,7 +87,7 @@ pub(crate) fn reach(text: &CStr) -> Reach {
 pub(crate) const NO_PROC: Failure = Failure::Step {
     step: "go by a descriptor's path in /proc, which is not mounted here (a path of up to 107 \
            bytes needs none)",
-    error: Error::NOT_FOUND,
+    error: Error::ENOENT,
 };
 
 /// Where a message of a batch goes: of a failure there is room for the code only.
@@ -241,7 +241,7 @@ mod tests {
             [c"", c"@\\", c"@\\x", c"@\\x1", c"@\\xg0", c"@\\n", c"@a\\xF", c"@a\\zb", c"@\\Z"]
         {
             let failure = Address::parse(text).err().unwrap();
-            assert_eq!(failure.error(), Error::INVALID, "{text:?}");
+            assert_eq!(failure.error(), Error::EINVAL, "{text:?}");
         }
         let long = |count: usize, start: &str| CString::new(start.to_owned() + &"x".repeat(count));
         for (text, good) in [
@@ -252,7 +252,7 @@ mod tests {
         ] {
             match Address::parse(&text) {
                 Ok(_) => assert!(good),
-                Err(failure) => assert!(!good && failure.error() == Error::NAME_TOO_LONG),
+                Err(failure) => assert!(!good && failure.error() == Error::ENAMETOOLONG),
             }
         }
     }

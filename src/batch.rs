@@ -71,7 +71,7 @@ impl Socket {
     /// Of a stream the kernel would lose descriptors that no byte goes with.
     fn check_outgoing(&self, message: &Outgoing<'_>) -> Result<()> {
         let lost = !message.descriptors.is_empty() && message.buffer.size() == 0;
-        if lost && self.kind() == Kind::Stream { Err(Error::INVALID) } else { Ok(()) }
+        if lost && self.kind() == Kind::Stream { Err(Error::EINVAL) } else { Ok(()) }
     }
 
     /// Receives one message, with all that comes with it: its true size.
@@ -184,7 +184,7 @@ impl Socket {
             match self.receive_some(inbox, came..most.min(came + step), &mut wait) {
                 Ok(more) => came += more,
                 Err(error) => {
-                    let reset = error == Error::CONNECTION_RESET;
+                    let reset = error == Error::ECONNRESET;
                     self.reset_is_due().fetch_or(reset, Ordering::Relaxed);
                     break;
                 }
@@ -268,7 +268,7 @@ impl Socket {
 
 /// Whether this error is the whole batch's, not one message's.
 fn ends_batch(error: Error) -> bool {
-    matches!(error, Error::WOULD_BLOCK | Error::TIMED_OUT | Error::INTERRUPTED | Error::Closed)
+    matches!(error, Error::EAGAIN | Error::ETIMEDOUT | Error::EINTR | Error::Closed)
 }
 
 #[cfg(test)]

@@ -170,7 +170,7 @@ impl Place<'_> {
             return Ok(self.bind_private(&lock).map(Some)?);
         };
         match self.bind_to(&direct) {
-            Err(Failure::Plain(Error::IN_USE | Error::EXISTS)) => {}
+            Err(Failure::Plain(Error::EADDRINUSE | Error::EEXIST)) => {}
             result => return Ok(result.map(|()| None)?),
         }
         let bind = |_: &Lock| self.bind_to(&direct);
@@ -207,11 +207,11 @@ impl Place<'_> {
 
     fn bind_to(&self, name: &SocketName) -> Result<(), Failure> {
         sys::bind(self.socket, name).map_err(|error| match error {
-            Error::NOT_FOUND if !self.is_written(name) && !sys::has_descriptor_paths() => NO_PROC,
-            Error::NOT_PERMITTED | Error::IO => {
+            Error::ENOENT if !self.is_written(name) && !sys::has_descriptor_paths() => NO_PROC,
+            Error::EPERM | Error::EIO => {
                 Failure::Step { step: "make a socket's file (not every file system can)", error }
             }
-            Error::OVERFLOW => Failure::Step {
+            Error::EOVERFLOW => Failure::Step {
                 step: "make a file there (on an idmapped mount this user or group may have no \
                        number)",
                 error,
@@ -227,15 +227,15 @@ impl Place<'_> {
     /// Binds a private name that nobody alive has.
     fn bind_private(&self, _: &Lock) -> Result<ShortText, Failure> {
         for private in private_names::of(self.name) {
-            let name = self.directory.socket_name(&private).ok_or(Error::NAME_TOO_LONG)?;
+            let name = self.directory.socket_name(&private).ok_or(Error::ENAMETOOLONG)?;
             match self.bind_to(&name) {
-                Err(Failure::Plain(Error::IN_USE)) => {}
+                Err(Failure::Plain(Error::EADDRINUSE)) => {}
                 result => return result.map(|()| private),
             }
         }
         Err(Failure::Step {
             step: "every private name beside it is taken by a takeover that is under way",
-            error: Error::BUSY,
+            error: Error::EBUSY,
         })
     }
 
@@ -253,7 +253,7 @@ impl Place<'_> {
         let file = pinned.as_fd();
         let mut status = sys::status_at(file, c"")?;
         if !made.file.is_same_file(&status) {
-            return Err(Error::NOT_FOUND.into());
+            return Err(Error::ENOENT.into());
         }
         if options.has_owner() {
             sys::set_owner(file, user, group).map_err(Failure::at("set the file's owner"))?;
@@ -271,7 +271,7 @@ impl Place<'_> {
         };
         if status.permissions() != wanted {
             sys::set_mode(file, wanted).map_err(|error| match error {
-                Error::NOT_FOUND => Failure::Step {
+                Error::ENOENT => Failure::Step {
                     step: "set the file's mode through /proc, which is not mounted here (before \
                            Linux 6.6 there is no other way)",
                     error,
@@ -294,7 +294,7 @@ impl Place<'_> {
         let lock = self.directory.lock()?;
         let place = |lock: &Lock| {
             self.directory.rename_new(private, self.name, lock).map_err(|error| match error {
-                Error::EXISTS => error.into(),
+                Error::EEXIST => error.into(),
                 error => Failure::Step { step: PUBLISH, error },
             })
         };
@@ -319,7 +319,7 @@ impl Place<'_> {
             }
             match directory.link(&made.file, bound, &spare) {
                 Ok(()) => None,
-                Err(Error::EXISTS) => return Err(self.look_at_spare(&spare)?),
+                Err(Error::EEXIST) => return Err(self.look_at_spare(&spare)?),
                 Err(error) => return Err(Failure::Step { step: SECOND_NAME, error }.into()),
             }
         };
@@ -332,7 +332,7 @@ impl Place<'_> {
         Ok(match look(self.directory, spare)? {
             Sight::Socket(seen) => Refusal::Live(seen.into_file()),
             Sight::NotASocket(file) => not_a_socket(&file).into(),
-            Sight::Nothing => Error::BUSY.into(),
+            Sight::Nothing => Error::EBUSY.into(),
         })
     }
 
@@ -353,7 +353,7 @@ impl Place<'_> {
         for _ in 0..ATTEMPTS {
             if let Some(lock) = &lock {
                 match attempt(lock) {
-                    Err(Failure::Plain(Error::IN_USE | Error::EXISTS)) => {}
+                    Err(Failure::Plain(Error::EADDRINUSE | Error::EEXIST)) => {}
                     result => return Ok(result?),
                 }
             }
@@ -392,15 +392,15 @@ impl Place<'_> {
                 lock = Some(self.directory.lock()?);
             }
         }
-        Err(Error::BUSY.into())
+        Err(Error::EBUSY.into())
     }
 
     /// A dead server's file goes, and what its takeovers have left.
     fn reclaim(&self, lock: Lock) -> Result<Option<Lock>, Failure> {
         match self.directory.unlink(self.name) {
             Ok(()) => self.note(Note::of(Event::Reclaimed)),
-            Err(Error::NOT_FOUND) => {}
-            Err(error @ Error::BUSY) => return Err(Failure::Step { step: MOUNTED, error }),
+            Err(Error::ENOENT) => {}
+            Err(error @ Error::EBUSY) => return Err(Failure::Step { step: MOUNTED, error }),
             Err(error) => return Err(Failure::Step { step: "remove a dead server's file", error }),
         }
         if private_names::any_is_left(self.directory, self.name) {
@@ -414,7 +414,7 @@ impl Place<'_> {
 pub(crate) fn check_replaceable(directory: &Directory, name: &CStr) -> Result<(), Failure> {
     match directory.status(name) {
         Ok(file) if !file.is_socket() => Err(not_a_socket(&file)),
-        Ok(_) | Err(Error::NOT_FOUND) => Ok(()),
+        Ok(_) | Err(Error::ENOENT) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

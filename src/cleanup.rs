@@ -34,7 +34,7 @@ fn shortened(
     remove: impl FnOnce(Duration) -> Result<Removal>,
 ) -> Result<Removal> {
     let result = remove(*patience);
-    if result == Err(Error::BUSY) {
+    if result == Err(Error::EBUSY) {
         *patience = Duration::ZERO;
     }
     result
@@ -69,7 +69,7 @@ pub(crate) fn remove_on_signal(signal: i32) -> Result<()> {
         libc::SIGTTOU,
     ];
     if signal == libc::SIGKILL || signal == libc::SIGSTOP || HARMLESS.contains(&signal) {
-        return Err(Error::INVALID);
+        return Err(Error::EINVAL);
     }
     if sys::add_handler(signal, on_signal)? {
         critical_section::defer(signal);

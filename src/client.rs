@@ -58,14 +58,14 @@ impl Socket {
             match attempt {
                 Err(failure) if patience.lasts(&failure) => {
                     last = Some(failure.error());
-                    Err(Error::WOULD_BLOCK)
+                    Err(Error::EAGAIN)
                 }
                 other => Ok(other.map_err(explain_refusal)),
             }
         });
         let connected = match (connected, last) {
             (Ok(result), _) => result,
-            (Err(Error::TIMED_OUT), Some(last)) => Err(Failure::TimedOut { last }),
+            (Err(Error::ETIMEDOUT), Some(last)) => Err(Failure::TimedOut { last }),
             (Err(error), _) => Err(error.into()),
         };
         connected.map_err(|failure| match &address {
@@ -79,8 +79,8 @@ impl Socket {
     /// Of an abstract name that nobody has: whether somebody has one that is easily taken for it.
     fn name_neighbour(&self, name: &SocketName, failure: Failure) -> Failure {
         let told = match failure {
-            Failure::Plain(Error::CONNECTION_REFUSED) => Told::AtOnce,
-            Failure::TimedOut { last: Error::CONNECTION_REFUSED } => Told::AtTheEnd,
+            Failure::Plain(Error::ECONNREFUSED) => Told::AtOnce,
+            Failure::TimedOut { last: Error::ECONNREFUSED } => Told::AtTheEnd,
             _ => return failure,
         };
         match unix_diag::find_neighbour(self.kind(), name.bytes()) {
@@ -93,7 +93,7 @@ impl Socket {
 /// A code with two meanings.
 fn explain_refusal(failure: Failure) -> Failure {
     match failure {
-        Failure::Plain(error @ Error::NOT_PERMITTED) => Failure::Step {
+        Failure::Plain(error @ Error::EPERM) => Failure::Step {
             step: "connect (a sandbox, Landlock for one, keeps this process from it, or the \
                    receiver is connected to another socket)",
             error,
@@ -121,12 +121,12 @@ impl Patience {
 
     fn lasts(&mut self, failure: &Failure) -> bool {
         match failure {
-            Failure::Plain(Error::WOULD_BLOCK) => true,
-            Failure::Plain(Error::NOT_FOUND | Error::CONNECTION_REFUSED) => {
+            Failure::Plain(Error::EAGAIN) => true,
+            Failure::Plain(Error::ENOENT | Error::ECONNREFUSED) => {
                 self.refused_since = None;
                 self.retry
             }
-            Failure::Plain(Error::NO_ACCESS | Error::NOT_PERMITTED) if self.retry => {
+            Failure::Plain(Error::EACCES | Error::EPERM) if self.retry => {
                 let since = *self.refused_since.get_or_insert_with(Instant::now);
                 since.elapsed() < Self::OPENING_TIME
             }

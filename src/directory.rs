@@ -78,7 +78,7 @@ impl Directory {
             // (On a file system that makes another file of a link, too.)
             result => {
                 let _ = self.unlink(other);
-                result.and(Err(Error::NOT_SUPPORTED))
+                result.and(Err(Error::EOPNOTSUPP))
             }
         }
     }
@@ -128,7 +128,7 @@ impl Directory {
         patience: Duration,
     ) -> Result<Removal> {
         let _lock = match self.lock_within(patience) {
-            Err(Error::BUSY) => return Err(Error::BUSY),
+            Err(Error::EBUSY) => return Err(Error::EBUSY),
             // Out of descriptors, say. Only a takeover in this very moment could go wrong.
             lock => lock.ok(),
         };
@@ -139,7 +139,7 @@ impl Directory {
         }
         match self.unlink(name) {
             // Somebody else was faster.
-            Err(Error::NOT_FOUND) => Ok(Removal::WasGone),
+            Err(Error::ENOENT) => Ok(Removal::WasGone),
             result => result.map(|()| Removal::Done),
         }
     }
@@ -152,7 +152,7 @@ impl Directory {
     /// Why it does not; `None`: it does.
     pub(crate) fn has_lost(&self, file: &FileStatus, name: &CStr) -> Result<Option<Removal>> {
         match self.status(name) {
-            Err(Error::NOT_FOUND) => Ok(Some(Removal::WasGone)),
+            Err(Error::ENOENT) => Ok(Some(Removal::WasGone)),
             status => Ok((!file.is_same_file(&status?)).then_some(Removal::IsAnothers)),
         }
     }
@@ -173,12 +173,12 @@ impl Directory {
     /// The lock; who holds it, if it can't be had in a second.
     pub(crate) fn lock(&self) -> Result<Lock, Failure> {
         self.lock_within(Lock::PATIENCE).map_err(|error| match error {
-            Error::BUSY => Failure::Locked { pid: self.lock_holder() },
+            Error::EBUSY => Failure::Locked { pid: self.lock_holder() },
             error => Failure::Step { step: "lock its directory", error },
         })
     }
 
-    /// The lock, or [`Error::BUSY`]. Async-signal-safe.
+    /// The lock, or [`Error::EBUSY`]. Async-signal-safe.
     pub(crate) fn lock_within(&self, patience: Duration) -> Result<Lock> {
         const LONGEST_PAUSE: Duration = Duration::from_millis(5);
         let file = self.open_lock()?;
@@ -186,8 +186,8 @@ impl Directory {
         let mut waited = Duration::ZERO;
         loop {
             match sys::try_lock(file.as_fd()) {
-                Err(Error::WOULD_BLOCK) if waited >= patience => return Err(Error::BUSY),
-                Err(Error::WOULD_BLOCK) => {}
+                Err(Error::EAGAIN) if waited >= patience => return Err(Error::EBUSY),
+                Err(Error::EAGAIN) => {}
                 result => return result.map(|()| Lock(file)),
             }
             thread::sleep(pause);
@@ -251,11 +251,7 @@ pub(crate) enum Removal {
 fn is_unknown_here(error: Error) -> bool {
     matches!(
         error,
-        Error::INVALID
-            | Error::NO_SUCH_CALL
-            | Error::NOT_PERMITTED
-            | Error::NO_ACCESS
-            | Error::NOT_SUPPORTED
+        Error::EINVAL | Error::ENOSYS | Error::EPERM | Error::EACCES | Error::EOPNOTSUPP
     )
 }
 

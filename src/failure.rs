@@ -174,7 +174,7 @@ struct Neighbour<'a> {
 
 impl fmt::Display for Neighbour<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let last = Error::CONNECTION_REFUSED;
+        let last = Error::ECONNREFUSED;
         match self.told {
             Told::AtOnce => write!(out, "{last}")?,
             Told::AtTheEnd => write!(out, "{}", Failure::TimedOut { last })?,
@@ -202,15 +202,15 @@ impl Failure {
     pub fn error(&self) -> Error {
         match self {
             Self::Plain(error) | Self::Step { error, .. } => *error,
-            Self::NotASocket(_) => Error::EXISTS,
-            Self::Live(_) | Self::Stale | Self::NameTaken => Error::IN_USE,
-            Self::Locked { .. } => Error::BUSY,
-            Self::NotThatName { told: Told::AtOnce, .. } => Error::CONNECTION_REFUSED,
-            Self::NotThatName { told: Told::AtTheEnd, .. } => Error::TIMED_OUT,
-            Self::Untold(_) | Self::NotKept(_) => Error::NOT_SUPPORTED,
-            Self::TimedOut { .. } => Error::TIMED_OUT,
-            Self::Invalid(_) => Error::INVALID,
-            Self::TooLong { .. } => Error::NAME_TOO_LONG,
+            Self::NotASocket(_) => Error::EEXIST,
+            Self::Live(_) | Self::Stale | Self::NameTaken => Error::EADDRINUSE,
+            Self::Locked { .. } => Error::EBUSY,
+            Self::NotThatName { told: Told::AtOnce, .. } => Error::ECONNREFUSED,
+            Self::NotThatName { told: Told::AtTheEnd, .. } => Error::ETIMEDOUT,
+            Self::Untold(_) | Self::NotKept(_) => Error::EOPNOTSUPP,
+            Self::TimedOut { .. } => Error::ETIMEDOUT,
+            Self::Invalid(_) => Error::EINVAL,
+            Self::TooLong { .. } => Error::ENAMETOOLONG,
         }
     }
 

@@ -86,19 +86,19 @@ impl OtherInUse {
 /// The socket with this handle, which stays open while the result is kept.
 #[inline(always)]
 pub(crate) fn get(handle: i64) -> Result<SocketInUse> {
-    let object = HANDLES.get(handle).ok_or(Error::BAD_HANDLE)?;
+    let object = HANDLES.get(handle).ok_or(Error::EBADF)?;
     match &*object {
         Object::Socket(_) => Ok(SocketInUse(object)),
-        Object::Other(_) => Err(Error::NOT_A_SOCKET),
+        Object::Other(_) => Err(Error::ENOTSOCK),
     }
 }
 
 /// What has this handle and is not a socket.
 pub(crate) fn get_other(handle: i64) -> Result<OtherInUse> {
-    let object = HANDLES.get(handle).ok_or(Error::BAD_HANDLE)?;
+    let object = HANDLES.get(handle).ok_or(Error::EBADF)?;
     match &*object {
         Object::Other(_) => Ok(OtherInUse(object)),
-        Object::Socket(_) => Err(Error::INVALID),
+        Object::Socket(_) => Err(Error::EINVAL),
     }
 }
 
@@ -132,7 +132,7 @@ pub(crate) fn open_other<T: Other>(make: impl FnOnce(i64) -> Result<T>) -> Resul
 }
 
 fn vacancy() -> Result<Vacancy<'static, Object, 64>> {
-    let lack = || if HANDLES.is_full() { Error::TOO_MANY_HANDLES } else { Error::NO_MEMORY };
+    let lack = || if HANDLES.is_full() { Error::EMFILE } else { Error::ENOMEM };
     HANDLES.vacancy().ok_or_else(lack)
 }
 
@@ -150,7 +150,7 @@ pub(crate) fn accept_with_peer(server: i64, wait: &mut Wait) -> Result<(i64, Cre
         peer = Some(known);
         Ok::<_, Error>(client)
     })?;
-    Ok((handle, peer.ok_or(Error::NO_DATA)?))
+    Ok((handle, peer.ok_or(Error::ENODATA)?))
 }
 
 /// One attempt to accept, prepared for the client's handle: once there is a client, nothing
@@ -179,7 +179,7 @@ pub(crate) fn adopt(fd: BorrowedFd<'_>) -> Result<i64, Failure> {
     if all_with_it().any(|(_, socket)| socket.is_of_this_process()) {
         return Err(Failure::Step {
             step: "a handle of this process has this descriptor",
-            error: Error::EXISTS,
+            error: Error::EEXIST,
         });
     }
     let adopted = open(|| Socket::adopt(fd))?;
@@ -195,7 +195,7 @@ pub(crate) fn adopt(fd: BorrowedFd<'_>) -> Result<i64, Failure> {
 /// have been woken and leave; but one may be stopped by a debugger, or may exist only in
 /// the process that this one was forked from.
 pub(crate) fn close(handle: i64) -> Result<()> {
-    let object = HANDLES.close(handle).ok_or(Error::BAD_HANDLE)?;
+    let object = HANDLES.close(handle).ok_or(Error::EBADF)?;
     let result = match &*object {
         Object::Socket(socket) => {
             unwatch(handle, socket);
@@ -227,7 +227,7 @@ pub(crate) fn close(handle: i64) -> Result<()> {
 /// Ends the handle and hands out its descriptor.
 pub(crate) fn release(handle: i64) -> Result<RawFd> {
     get(handle)?;
-    let object = HANDLES.close(handle).ok_or(Error::BAD_HANDLE)?;
+    let object = HANDLES.close(handle).ok_or(Error::EBADF)?;
     let object = SocketInUse(object);
     unwatch(handle, &object);
     object.end_waits();

@@ -64,7 +64,7 @@ pub(crate) fn inspect(address: &CStr) -> Result<Inspection, Failure> {
         Address::Path(path) => {
             let (parent, name) = split(path)?;
             match Directory::open(parent) {
-                Err(Error::NOT_FOUND) => Ok(Inspection::ABSENT),
+                Err(Error::ENOENT) => Ok(Inspection::ABSENT),
                 directory => inspect_name(&directory?, name),
             }
         }
@@ -127,7 +127,7 @@ enum Life {
 /// What has this name in the directory. Quick: under a lock, too.
 pub(crate) fn look(directory: &Directory, name: &CStr) -> Result<Sight, Failure> {
     let file = match PinnedFile::pin(directory, name) {
-        Err(Error::NOT_FOUND) => return Ok(Sight::Nothing),
+        Err(Error::ENOENT) => return Ok(Sight::Nothing),
         file => file?,
     };
     if !file.status.is_socket() {
@@ -136,7 +136,7 @@ pub(crate) fn look(directory: &Directory, name: &CStr) -> Result<Sight, Failure>
     let written = directory.written_name(name);
     let life = match probe(&file, written.as_ref()) {
         // The name has changed hands.
-        Err(Failure::Plain(Error::NOT_FOUND)) => return Ok(Sight::Nothing),
+        Err(Failure::Plain(Error::ENOENT)) => return Ok(Sight::Nothing),
         life => life?,
     };
     Ok(Sight::Socket(SeenSocket { file, written, life }))
@@ -183,7 +183,7 @@ impl SeenSocket {
         // It is our own file: we may give ourselves access, for as long as it takes.
         match sys::set_mode(descriptor.as_fd(), status.permissions() | 0o200) {
             // Or somebody's whom this user namespace shows under the same number.
-            Err(Error::NOT_PERMITTED) if known_user(status.uid).is_none() => return Ok(true),
+            Err(Error::EPERM) if known_user(status.uid).is_none() => return Ok(true),
             result => result?,
         }
         let life = probe(&self.file, self.written.as_ref());
@@ -250,9 +250,9 @@ impl PinnedFile {
 /// file before and afterwards.
 fn probe(file: &PinnedFile, written: Option<&SocketName>) -> Result<Life, Failure> {
     let by_descriptor = sys::descriptor_path(file.descriptor.as_fd());
-    let by_descriptor = SocketName::new(by_descriptor.to_bytes()).ok_or(Error::NAME_TOO_LONG)?;
+    let by_descriptor = SocketName::new(by_descriptor.to_bytes()).ok_or(Error::ENAMETOOLONG)?;
     match connect(&by_descriptor) {
-        Err(Error::NOT_FOUND) if !sys::has_descriptor_paths() => {
+        Err(Error::ENOENT) if !sys::has_descriptor_paths() => {
             sys::note_missing(Missing::Proc);
         }
         attempt => return Ok(life(attempt)?),
@@ -261,11 +261,11 @@ fn probe(file: &PinnedFile, written: Option<&SocketName>) -> Result<Life, Failur
     let leads_elsewhere =
         || sys::status_of(written.bytes()).map(|it| !it.is_same_file(&file.status));
     if leads_elsewhere()? {
-        return Err(Error::NOT_FOUND.into());
+        return Err(Error::ENOENT.into());
     }
     let attempt = connect(written);
     if leads_elsewhere()? {
-        return Err(Error::NOT_FOUND.into());
+        return Err(Error::ENOENT.into());
     }
     Ok(life(attempt)?)
 }
@@ -279,9 +279,9 @@ fn life(attempt: Result<()>) -> Result<Life> {
     match attempt {
         Ok(()) => Ok(Life::Alive),
         // EPERM: a datagram socket that is connected to another.
-        Err(Error::WRONG_TYPE | Error::NOT_PERMITTED) => Ok(Life::Alive),
-        Err(Error::CONNECTION_REFUSED) => Ok(Life::Dead),
-        Err(Error::NO_ACCESS) => Ok(Life::Hidden),
+        Err(Error::EPROTOTYPE | Error::EPERM) => Ok(Life::Alive),
+        Err(Error::ECONNREFUSED) => Ok(Life::Dead),
+        Err(Error::EACCES) => Ok(Life::Hidden),
         Err(error) => Err(error),
     }
 }

@@ -18,7 +18,7 @@ impl Kind {
         [Self::Stream, Self::Datagram, Self::Seqpacket]
             .into_iter()
             .find(|kind| kind.number() == number)
-            .ok_or(Error::INVALID)
+            .ok_or(Error::EINVAL)
     }
 
     pub(crate) fn number(self) -> u32 {

@@ -94,13 +94,13 @@ fn find_out() -> u32 {
     }
 }
 
-/// From now on this one is told, up to this level, and nobody else is. [`Error::BUSY`]: so it is,
+/// From now on this one is told, up to this level, and nobody else is. [`Error::EBUSY`]: so it is,
 /// but a thread does not come back from the one before.
 pub(crate) fn set_listener(listener: Option<(Level, Box<dyn Listener>)>) -> Result<()> {
     let chosen = match listener {
         None => NOBODY,
         Some((level, listener)) => {
-            let vacancy = LISTENERS.vacancy().ok_or(Error::NO_MEMORY)?;
+            let vacancy = LISTENERS.vacancy().ok_or(Error::ENOMEM)?;
             let process = sys::fork_generation();
             vacancy.fill(Chosen { process, level, listener }).get()
         }
@@ -127,7 +127,7 @@ fn wait_until(is_over: impl Fn() -> bool) -> Result<()> {
     let mut waited = Duration::ZERO;
     while !is_over() {
         if waited >= PATIENCE {
-            return Err(Error::BUSY);
+            return Err(Error::EBUSY);
         }
         thread::sleep(pause);
         waited += pause;
@@ -178,7 +178,7 @@ pub(crate) fn tell(note: &Note, path: Option<&CStr>) {
 /// one is no failure: it is called again.)
 #[inline(always)]
 pub(crate) fn tell_failure(call: &str, address: Option<&CStr>, failure: &Failure) {
-    if is_wanted(Level::Debug) && failure.error() != Error::INTERRUPTED {
+    if is_wanted(Level::Debug) && failure.error() != Error::EINTR {
         let note = Note { error: Some(failure.error()), ..Note::of(Event::CallFailed) };
         tell_in_words(&note, address, |out| write_failure(out, call, address, failure));
     }

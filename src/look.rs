@@ -49,11 +49,11 @@ impl Socket {
             };
             match result {
                 // The kernel tells it before what was sent before it.
-                Err(Error::CONNECTION_RESET) if !reset_seen => {
+                Err(Error::ECONNRESET) if !reset_seen => {
                     reset_seen = true;
                     self.reset_is_due().store(true, Ordering::Relaxed);
                 }
-                Err(Error::NOT_CONNECTED) if self.was_disconnected() => return Ok(None),
+                Err(Error::ENOTCONN) if self.was_disconnected() => return Ok(None),
                 result => return result,
             }
         }

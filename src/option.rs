@@ -55,13 +55,13 @@ impl Socket {
     pub(crate) fn set_option(&self, option: SocketOption, value: i64) -> Result<()> {
         let name = match option {
             SocketOption::MaxPerUid => {
-                let most = u32::try_from(value).map_err(|_| Error::INVALID)?;
+                let most = u32::try_from(value).map_err(|_| Error::EINVAL)?;
                 self.make_access()?.set_most_per_user(most);
                 return Ok(());
             }
             SocketOption::SpinMicroseconds => {
                 let limit = u32::try_from(value).ok().filter(|limit| *limit <= MOST_SPIN);
-                self.spin().set_limit(limit.ok_or(Error::INVALID)?);
+                self.spin().set_limit(limit.ok_or(Error::EINVAL)?);
                 return Ok(());
             }
             SocketOption::ReceiveDescriptors => {
@@ -73,9 +73,9 @@ impl Socket {
             SocketOption::ReceivePidfd => return self.pass(Pass::Pidfd, switch(value)?),
             SocketOption::SendBuffer => libc::SO_SNDBUF,
             SocketOption::ReceiveBuffer => libc::SO_RCVBUF,
-            _ => return Err(Error::NO_SUCH_OPTION),
+            _ => return Err(Error::ENOPROTOOPT),
         };
-        let size = i32::try_from(value).ok().filter(|size| *size > 0).ok_or(Error::INVALID)?;
+        let size = i32::try_from(value).ok().filter(|size| *size > 0).ok_or(Error::EINVAL)?;
         sys::set_option(self.fd(), name, size)
     }
 }
@@ -87,6 +87,6 @@ fn switch(value: i64) -> Result<bool> {
     match value {
         0 => Ok(false),
         1 => Ok(true),
-        _ => Err(Error::INVALID),
+        _ => Err(Error::EINVAL),
     }
 }

@@ -41,12 +41,12 @@ impl Parents {
     fn make(&mut self, directory: &[u8]) -> Result<()> {
         let path = c_string(directory)?;
         let mut made = self.make_one(&path);
-        if made == Err(Error::NOT_FOUND) {
-            self.make(above(directory).ok_or(Error::NOT_FOUND)?)?;
+        if made == Err(Error::ENOENT) {
+            self.make(above(directory).ok_or(Error::ENOENT)?)?;
             made = self.make_one(&path);
         }
         match made {
-            Err(Error::EXISTS) => return Ok(()),
+            Err(Error::EEXIST) => return Ok(()),
             result => result?,
         }
         self.0.push(path);
@@ -75,7 +75,7 @@ pub(crate) fn check_safe(directory: &Directory) -> Result<(), Failure> {
         return Err(Failure::Step {
             step: "its directory may be written by everyone and has no sticky bit, so that \
                    anyone could put another socket there",
-            error: Error::NOT_PERMITTED,
+            error: Error::EPERM,
         });
     }
     Ok(())

@@ -15,7 +15,7 @@ impl Socket {
         let found = sys::peer_credentials(self.fd())?;
         // No process: it is of a PID namespace that this one does not see. The kernel knows
         // nobody where it has no user, either.
-        if found.uid == u32::MAX { Err(Error::NO_DATA) } else { Ok(known_of(found)) }
+        if found.uid == u32::MAX { Err(Error::ENODATA) } else { Ok(known_of(found)) }
     }
 
     /// Its supplementary groups, at the same moment.

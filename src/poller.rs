@@ -198,7 +198,7 @@ impl Poller {
         let mut state = self.lock()?;
         let left = self.leave(&mut state, socket, &found);
         self.unlock(state);
-        left.ok_or(Error::NOT_FOUND)
+        left.ok_or(Error::ENOENT)
     }
 
     /// `None`: it was no member.
@@ -370,7 +370,7 @@ impl Poller {
         }
         if member.tells_readiness(round.has_arena()) {
             match member.is_lost {
-                true => self.fail(state, &socket, handle, Error::BROKEN_PIPE, round),
+                true => self.fail(state, &socket, handle, Error::EPIPE, round),
                 false => round.report(Event::new(EventKind::Ready, handle, member.token)),
             }
             return true;
@@ -417,7 +417,7 @@ impl Poller {
     /// Whether it is open, and this process's.
     fn check(&self) -> Result<()> {
         if !self.is_of_this_process() {
-            return Err(Error::BAD_HANDLE);
+            return Err(Error::EBADF);
         }
         if self.is_closed() { Err(Error::Closed) } else { Ok(()) }
     }

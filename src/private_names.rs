@@ -42,11 +42,11 @@ pub(crate) fn link(
 ) -> Result<ShortText> {
     for private in of(name) {
         match directory.link(file, from, &private) {
-            Err(Error::EXISTS) => {}
+            Err(Error::EEXIST) => {}
             result => return result.map(|()| private),
         }
     }
-    Err(Error::BUSY)
+    Err(Error::EBUSY)
 }
 
 /// Whether there is reason to sweep. One look: the first one is taken first. (Where it has found
@@ -78,7 +78,7 @@ pub(crate) fn sweep(
         match look(directory, &private) {
             Ok(Sight::Socket(seen)) if seen.is_dead() => {
                 note(match directory.unlink(&private) {
-                    Err(Error::NOT_FOUND) => Ok(false),
+                    Err(Error::ENOENT) => Ok(false),
                     result => result.map(|()| true),
                 });
             }

@@ -79,7 +79,7 @@ impl Socket {
                     return Ok((client, known));
                 }
                 self.make_access()?.count_refused();
-                let error = Error::NO_DATA;
+                let error = Error::ENODATA;
                 self.tell(&Note::refused(Refused { pid: None, uid: None, error }));
             }
             // However many of them come.
@@ -89,7 +89,7 @@ impl Socket {
                 self.breathe(wait)?;
             }
             if refused >= LONG_QUEUE && wait.is_none() {
-                return Err(Error::WOULD_BLOCK);
+                return Err(Error::EAGAIN);
             }
         }
         unreachable!("the count goes on for ever")
@@ -135,7 +135,7 @@ impl Socket {
         match self.accept_once(&mut refused) {
             // Readable for ever, and nothing to accept: someone who shares this
             // server shut it down. Blocked acceptors are told the same.
-            Err(Error::WOULD_BLOCK) if is_shut(self.fd())? => Err(Error::INVALID),
+            Err(Error::EAGAIN) if is_shut(self.fd())? => Err(Error::EINVAL),
             Ok(None) => {
                 if let Some(client) = refused {
                     self.tell(&Note::refused(client));
@@ -149,7 +149,7 @@ impl Socket {
     /// The same, of a server that gets its path back meanwhile.
     #[cold]
     fn next_client_at_claim(&self, wait: &mut Wait, file: &SocketFile) -> Result<Option<Self>> {
-        let Some(claim) = file.claim() else { return Err(Error::INVALID) };
+        let Some(claim) = file.claim() else { return Err(Error::EINVAL) };
         self.wait_for(claim.either(), wait, Readiness::Readable, |_| {
             file.restore_if_told(self.handle());
             self.accept_and_tell(wait::is_shut)

@@ -30,7 +30,7 @@ impl Pass {
     pub(crate) fn is_on(self, fd: BorrowedFd<'_>) -> Result<bool> {
         match (self, sys::option(fd, self.option())) {
             // Kernels before 6.16 always let peers send them.
-            (Self::Descriptors, Err(Error::NO_SUCH_OPTION)) => Ok(true),
+            (Self::Descriptors, Err(Error::ENOPROTOOPT)) => Ok(true),
             (_, value) => Ok(value? != 0),
         }
     }

@@ -106,7 +106,7 @@ impl Socket {
     /// A descriptor that was made elsewhere. On failure it is as it was.
     pub(crate) fn adopt(fd: BorrowedFd<'_>) -> Result<Self, Failure> {
         if sys::option(fd, libc::SO_DOMAIN)? != libc::AF_UNIX {
-            let error = Error::WRONG_FAMILY;
+            let error = Error::EAFNOSUPPORT;
             return Err(Failure::Step { step: "it is not a Unix domain socket", error });
         }
         let kind = Kind::from_number(sys::option(fd, libc::SO_TYPE)? as u32)?;
@@ -207,13 +207,13 @@ impl Socket {
             Address::Path(_) if options.replace && self.kind == Kind::Datagram => {
                 return Err(Failure::Step {
                     step: "UDSOCK_REPLACE is for servers that accept connections",
-                    error: Error::NOT_SUPPORTED,
+                    error: Error::EOPNOTSUPP,
                 });
             }
             Address::Path(_) if options.restore && self.kind == Kind::Datagram => {
                 return Err(Failure::Step {
                     step: "UDSOCK_RESTORE_FILE is for servers that accept connections",
-                    error: Error::NOT_SUPPORTED,
+                    error: Error::EOPNOTSUPP,
                 });
             }
             Address::Path(path) => {
@@ -244,7 +244,7 @@ impl Socket {
 
     fn bind_name(&self, name: &SocketName) -> Result<(), Failure> {
         sys::bind(self.fd(), name).map_err(|error| match error {
-            Error::IN_USE => Failure::NameTaken,
+            Error::EADDRINUSE => Failure::NameTaken,
             other => Failure::Plain(other),
         })
     }
@@ -391,7 +391,7 @@ impl Socket {
             // Another thread may have been faster.
             let _ = self.remote.set(sys::boxed(Replaced::default())?);
         }
-        self.remote.get().ok_or(Error::NO_MEMORY)
+        self.remote.get().ok_or(Error::ENOMEM)
     }
 
     /// For calls that have no flag against blocking.
@@ -478,13 +478,13 @@ impl Socket {
     /// The same, from now on. Only who has connections can ask.
     pub(crate) fn make_access(&self) -> Result<Shared<Access>> {
         if self.kind == Kind::Datagram {
-            return Err(Error::NOT_SUPPORTED);
+            return Err(Error::EOPNOTSUPP);
         }
         if self.access.get().is_none() {
             // Another thread may have been faster.
             let _ = self.access.set(Shared::new(Access::default())?);
         }
-        self.access.share().ok_or(Error::NO_MEMORY)
+        self.access.share().ok_or(Error::ENOMEM)
     }
 
     pub(crate) fn activation_name(&self) -> Option<&CStr> {

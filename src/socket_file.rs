@@ -68,8 +68,8 @@ impl OwnFile {
         notes: &RefCell<BindNotes>,
     ) -> Result<(), Failure> {
         let vacancy = FILES.vacancy().ok_or_else(|| match FILES.is_full() {
-            true => Error::TOO_MANY_HANDLES,
-            false => Error::NO_MEMORY,
+            true => Error::EMFILE,
+            false => Error::ENOMEM,
         })?;
         let (parent, name) = split(path)?;
         let name = c_string(name.to_bytes())?;
@@ -214,7 +214,7 @@ impl SocketFile {
     ) -> Result<(), Failure> {
         for _ in 0..ATTEMPTS {
             match self.directory.rename_new(private, &self.name, lock) {
-                Err(Error::EXISTS) => {}
+                Err(Error::EEXIST) => {}
                 result => return result.map_err(at_publishing),
             }
             check_replaceable(&self.directory, &self.name)?;
@@ -225,7 +225,7 @@ impl SocketFile {
                 };
             }
             match self.directory.exchange(private, &self.name) {
-                Err(Error::NOT_FOUND) => continue,
+                Err(Error::ENOENT) => continue,
                 // Here what is no socket and came after the look is lost.
                 Ok(false) => {
                     let over = self.directory.rename_over(private, &self.name);
@@ -236,7 +236,7 @@ impl SocketFile {
             displaced.left = self.drop_displaced(private)?;
             return Ok(());
         }
-        Err(Failure::Plain(Error::BUSY))
+        Err(Failure::Plain(Error::EBUSY))
     }
 
     /// The path was taken over: who claimed it before does so no longer.
@@ -475,5 +475,5 @@ enum Fate {
 }
 
 fn at_publishing(error: Error) -> Failure {
-    Failure::Step { step: if error == Error::BUSY { MOUNTED } else { PUBLISH }, error }
+    Failure::Step { step: if error == Error::EBUSY { MOUNTED } else { PUBLISH }, error }
 }

@@ -157,7 +157,7 @@ pub(crate) const SO_PASSRIGHTS: i32 = 83;
 /// The same; kernels before 6.16 always let them.
 pub(crate) fn pass_descriptors(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
     match set_option(fd, SO_PASSRIGHTS, on.into()) {
-        Err(Error::NO_SUCH_OPTION) => {
+        Err(Error::ENOPROTOOPT) => {
             note_missing(Missing::DescriptorRefusal);
             Ok(())
         }
@@ -174,7 +174,7 @@ pub(crate) fn has_time_stamps(fd: BorrowedFd<'_>) -> Result<bool> {
     for form in TIME_STAMPS {
         match option(fd, form) {
             // The later forms, before Linux 5.1.
-            Ok(0) | Err(Error::NO_SUCH_OPTION) => {}
+            Ok(0) | Err(Error::ENOPROTOOPT) => {}
             Ok(_) => return Ok(true),
             Err(error) => return Err(error),
         }
@@ -246,7 +246,7 @@ pub(crate) fn poll<const N: usize>(
         }
     };
     match result {
-        Err(Error::INTERRUPTED) if timeout == Some(Duration::ZERO) => Ok([0; N]),
+        Err(Error::EINTR) if timeout == Some(Duration::ZERO) => Ok([0; N]),
         result => result.map(|_| entries.map(|entry| entry.revents)),
     }
 }

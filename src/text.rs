@@ -12,7 +12,7 @@ pub(crate) fn c_string(bytes: &[u8]) -> Result<CString> {
     // Room for the NUL, too, and for no more: nothing is left for std to do.
     text.try_reserve_exact(bytes.len() + 1)?;
     text.extend_from_slice(bytes);
-    CString::new(text).map_err(|_| Error::INVALID)
+    CString::new(text).map_err(|_| Error::EINVAL)
 }
 
 /// A short one, which needs no memory but its own.

@@ -33,10 +33,8 @@ impl Socket {
     #[inline(always)]
     pub(crate) fn sent<T>(&self, result: Result<T>) -> Result<T> {
         match result {
-            Err(Error::CONNECTION_REFUSED) if self.kind() == Kind::Seqpacket => {
-                Err(Error::BROKEN_PIPE)
-            }
-            Err(Error::NOT_CONNECTED) if self.was_disconnected() => Err(Error::BROKEN_PIPE),
+            Err(Error::ECONNREFUSED) if self.kind() == Kind::Seqpacket => Err(Error::EPIPE),
+            Err(Error::ENOTCONN) if self.was_disconnected() => Err(Error::EPIPE),
             result => result,
         }
     }
@@ -97,7 +95,7 @@ impl Socket {
         received: &mut usize,
     ) -> Result<()> {
         if self.kind() != Kind::Stream {
-            return Err(Error::NOT_SUPPORTED);
+            return Err(Error::EOPNOTSUPP);
         }
         while *received < buffer.size() {
             *received += self.receive(&[buffer.skip(*received)], wait)?;
@@ -118,7 +116,7 @@ impl Socket {
             // Poll looks at our own buffer, and the receiver's queue is what is full.
             (Kind::Datagram, true) => Ok(Readiness::Unpollable),
             // The kernel would ignore a seqpacket's, and send somewhere else.
-            (_, true) => Err(Error::NOT_SUPPORTED),
+            (_, true) => Err(Error::EOPNOTSUPP),
             (_, false) => Ok(Readiness::Writable),
         }
     }
@@ -135,8 +133,8 @@ impl Socket {
             _ => Ok(queued),
         };
         match result {
-            Err(Error::WOULD_BLOCK | Error::End) => Ok(0),
-            Err(Error::CONNECTION_RESET) => {
+            Err(Error::EAGAIN | Error::End) => Ok(0),
+            Err(Error::ECONNRESET) => {
                 self.reset_is_due().store(true, Ordering::Relaxed);
                 Ok(0)
             }
@@ -199,7 +197,7 @@ impl Socket {
     #[cold]
     pub(crate) fn end(&self) -> Error {
         if self.reset_is_due().swap(false, Ordering::Relaxed) {
-            Error::CONNECTION_RESET
+            Error::ECONNRESET
         } else {
             Error::End
         }
@@ -209,7 +207,7 @@ impl Socket {
     /// ever, while poll says that it is readable.
     pub(crate) fn end_if_shut<T>(&self, result: Result<T>, shut_down: bool) -> Result<T> {
         match result {
-            Err(Error::WOULD_BLOCK)
+            Err(Error::EAGAIN)
                 if self.kind() == Kind::Datagram && (shut_down || self.read_is_shut()) =>
             {
                 Err(Error::End)
@@ -238,7 +236,7 @@ impl Socket {
         let mut end_seen = self.kind() != Kind::Seqpacket;
         loop {
             match receive() {
-                Err(Error::CONNECTION_RESET) if !reset_seen => {
+                Err(Error::ECONNRESET) if !reset_seen => {
                     reset_seen = true;
                     // Kept for the end.
                     self.reset_is_due().store(true, Ordering::Relaxed);
@@ -253,7 +251,7 @@ impl Socket {
                     end_seen = true;
                     reset_seen = false;
                 }
-                Err(Error::NOT_CONNECTED) if self.was_disconnected() => return Ok(None),
+                Err(Error::ENOTCONN) if self.was_disconnected() => return Ok(None),
                 result => return result.map(Some),
             }
         }
@@ -263,5 +261,5 @@ impl Socket {
 /// A message that was larger than its buffers was cut, and must not pass for whole.
 fn whole(size: usize, buffers: &[Buffer<'_>]) -> Result<usize> {
     let room = buffers.iter().map(Buffer::size).sum();
-    if size > room { Err(Error::MESSAGE_SIZE) } else { Ok(size) }
+    if size > room { Err(Error::EMSGSIZE) } else { Ok(size) }
 }

@@ -107,7 +107,7 @@ pub(crate) fn find_neighbour(kind: Kind, name: &[u8]) -> Option<SocketName> {
             }
         })
     });
-    IS_MISSING.store(listed == Err(Error::NOT_FOUND), Ordering::Relaxed);
+    IS_MISSING.store(listed == Err(Error::ENOENT), Ordering::Relaxed);
     listed.ok().and(found)
 }
 
@@ -121,7 +121,7 @@ const MESSAGE: usize = 16;
 fn visit(mut part: &[u8], mut with: impl FnMut(Entry<'_>)) -> Result<bool> {
     while part.len() >= HEADER {
         let size = u32_at(part, 0) as usize;
-        let Some(message) = part.get(HEADER..size) else { return Err(Error::BAD_MESSAGE) };
+        let Some(message) = part.get(HEADER..size) else { return Err(Error::EBADMSG) };
         match u16_at(part, 4) {
             DONE => return Ok(false),
             ERROR => {
@@ -129,7 +129,7 @@ fn visit(mut part: &[u8], mut with: impl FnMut(Entry<'_>)) -> Result<bool> {
                 return Err(Error::System(-errno));
             }
             _ if message.len() >= MESSAGE => with(entry(message)),
-            _ => return Err(Error::BAD_MESSAGE),
+            _ => return Err(Error::EBADMSG),
         }
         part = part.get(size.next_multiple_of(4)..).unwrap_or_default();
     }
@@ -242,7 +242,7 @@ mod tests {
             }
         }
         let no_progress = message(20, &[]).into_iter().map(|_| 0).collect::<Vec<u8>>();
-        assert_eq!(visit(&no_progress, |_| ()), Err(Error::BAD_MESSAGE));
+        assert_eq!(visit(&no_progress, |_| ()), Err(Error::EBADMSG));
     }
 
     #[test]

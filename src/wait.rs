@@ -141,7 +141,7 @@ impl Wait {
         loop {
             let before = interrupt.state();
             let result = match std::mem::take(&mut sleeps_first) {
-                true => Err(Error::WOULD_BLOCK),
+                true => Err(Error::EAGAIN),
                 false => attempt(shut_down),
             };
             let error = match result {
@@ -156,7 +156,7 @@ impl Wait {
                     return done;
                 }
             };
-            if error == Error::WOULD_BLOCK && self.spins(spin, readiness) {
+            if error == Error::EAGAIN && self.spins(spin, readiness) {
                 continue;
             }
             shut_down = self.once(fd, interrupt, spin, before, readiness, error)?;
@@ -207,18 +207,18 @@ impl Wait {
         readiness: Readiness,
         error: Error,
     ) -> Result<bool> {
-        if error == Error::INTERRUPTED && self.is_none() {
+        if error == Error::EINTR && self.is_none() {
             // Where nothing waits nothing is interrupted.
             return Ok(false);
         }
-        if error != Error::WOULD_BLOCK {
+        if error != Error::EAGAIN {
             self.end(spin);
             // The descriptor may have been taken away under the attempt.
             return Err(if interrupt.is_closed() { Error::Closed } else { error });
         }
         if self.is_none() {
             let shut = readiness.tells_of_shutdown() && is_shut(fd)?;
-            return if shut { Ok(true) } else { Err(Error::WOULD_BLOCK) };
+            return if shut { Ok(true) } else { Err(Error::EAGAIN) };
         }
         let left = self.time_left()?;
         let pausing = readiness == Readiness::Unpollable || self.wakes >= USELESS_WAKES;
@@ -273,7 +273,7 @@ impl Wait {
             .get_or_insert_with(|| now + Duration::from_millis(u64::from(milliseconds)));
         match deadline.checked_duration_since(now) {
             Some(left) if !left.is_zero() => Ok(Some(left)),
-            _ => Err(Error::TIMED_OUT),
+            _ => Err(Error::ETIMEDOUT),
         }
     }
 
@@ -383,9 +383,8 @@ mod tests {
 
     fn wait(timeout: Timeout, readiness: Readiness, interrupt: &Interrupt) -> Result<()> {
         let [socket, _peer] = sys::socketpair(libc::SOCK_STREAM)?;
-        Wait::new(timeout).until(socket.as_fd(), interrupt, &Spin::default(), readiness, |_| {
-            Err(Error::WOULD_BLOCK)
-        })
+        Wait::new(timeout)
+            .until(socket.as_fd(), interrupt, &Spin::default(), readiness, |_| Err(Error::EAGAIN))
     }
 
     #[test]
@@ -393,7 +392,7 @@ mod tests {
         for readiness in [Readiness::Readable, Readiness::Writable, Readiness::Unpollable] {
             let start = Instant::now();
             let result = wait(Timeout::Milliseconds(30), readiness, &Interrupt::default());
-            assert_eq!(result, Err(Error::TIMED_OUT));
+            assert_eq!(result, Err(Error::ETIMEDOUT));
             assert!(start.elapsed() >= Duration::from_millis(30), "{readiness:?}");
         }
     }
@@ -401,7 +400,7 @@ mod tests {
     #[test]
     fn does_not_wait_at_all_if_told_so() {
         let result = wait(Timeout::Milliseconds(0), Readiness::Readable, &Interrupt::default());
-        assert_eq!(result, Err(Error::WOULD_BLOCK));
+        assert_eq!(result, Err(Error::EAGAIN));
     }
 
     #[test]
@@ -415,10 +414,10 @@ mod tests {
             Readiness::Writable,
             |_| {
                 attempts += 1;
-                Err(Error::WOULD_BLOCK)
+                Err(Error::EAGAIN)
             },
         );
-        assert_eq!(result, Err(Error::TIMED_OUT));
+        assert_eq!(result, Err(Error::ETIMEDOUT));
         assert!(attempts < 60, "{attempts}");
     }
 
@@ -444,7 +443,7 @@ mod tests {
                     return Ok(());
                 }
                 interrupt.wake();
-                Err(Error::WOULD_BLOCK)
+                Err(Error::EAGAIN)
             },
         );
         assert_eq!(result, Ok(()));

@@ -64,14 +64,14 @@ impl Watchers {
                 }
             };
             if !one.replace(0, watcher) {
-                return Err(Error::BUSY);
+                return Err(Error::EBUSY);
             }
         }
         // Either this sees the end, or the end sees the watcher.
         fence(Ordering::SeqCst);
         if self.first.ended.load(Ordering::Relaxed) {
             self.stop(watcher);
-            return Err(Error::BAD_HANDLE);
+            return Err(Error::EBADF);
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ pub unsafe extern "C" fn udsock_activated(
     // SAFETY: the caller passes a udsock_error, or NULL; NULL is no address.
     guard(|| unsafe {
         explain(err, "activated", std::ptr::null(), || {
-            let bytes = capacity.checked_mul(size_of::<udsock_t>()).ok_or(Error::INVALID)?;
+            let bytes = capacity.checked_mul(size_of::<udsock_t>()).ok_or(Error::EINVAL)?;
             argument::outgoing(out.cast(), bytes)
                 .map_err(|_| Failure::Invalid("out is NULL, or capacity out of range"))?;
             let sockets = activated(capacity)?;
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn udsock_activated_name(
     guard(|| {
         let room = TextRoom::new(buffer, size)?;
         let socket = handles::get(s)?;
-        let name = socket.activation_name().ok_or(Error::NO_DATA)?;
+        let name = socket.activation_name().ok_or(Error::ENODATA)?;
         // SAFETY: the caller passes room for `size` bytes.
         unsafe { room.write(name) }
     })

@@ -16,27 +16,27 @@ pub(super) unsafe fn text<'a>(text: *const c_char) -> Option<&'a CStr> {
 
 pub(super) unsafe fn required_text<'a>(pointer: *const c_char) -> Result<&'a CStr> {
     // SAFETY: as for text.
-    unsafe { text(pointer) }.ok_or(Error::INVALID)
+    unsafe { text(pointer) }.ok_or(Error::EINVAL)
 }
 
 pub(super) fn timeout(timeout_ms: i32) -> Result<Timeout> {
     match timeout_ms {
         super::basics::UDSOCK_FOREVER => Ok(Timeout::Forever),
-        _ => u32::try_from(timeout_ms).map(Timeout::Milliseconds).map_err(|_| Error::INVALID),
+        _ => u32::try_from(timeout_ms).map(Timeout::Milliseconds).map_err(|_| Error::EINVAL),
     }
 }
 
 /// Bytes to send: none at all is fine.
 pub(super) fn outgoing<'a>(data: *const c_void, size: usize) -> Result<Buffer<'a>> {
     if isize::try_from(size).is_err() || (data.is_null() && size != 0) {
-        return Err(Error::INVALID);
+        return Err(Error::EINVAL);
     }
     Ok(Buffer::from_raw(data, size))
 }
 
 /// Room to receive into: a byte at least.
 pub(super) fn incoming<'a>(data: *mut c_void, size: usize) -> Result<Buffer<'a>> {
-    if size == 0 { Err(Error::INVALID) } else { outgoing(data, size) }
+    if size == 0 { Err(Error::EINVAL) } else { outgoing(data, size) }
 }
 
 /// A place for a result.
@@ -45,7 +45,7 @@ pub(super) struct Output<T>(*mut T);
 impl<T> Output<T> {
     /// NULL is an error.
     pub(super) fn required(place: *mut T) -> Result<Self> {
-        if place.is_null() { Err(Error::INVALID) } else { Ok(Self(place)) }
+        if place.is_null() { Err(Error::EINVAL) } else { Ok(Self(place)) }
     }
 
     /// The caller must have passed room for a T, or NULL.
@@ -106,7 +106,7 @@ impl TextRoom {
     /// The same of a text without a NUL: one is put behind it.
     pub(super) unsafe fn write_bytes(&self, text: &[u8]) -> Result<i64> {
         if text.len() >= self.size {
-            return Err(Error::OUT_OF_RANGE);
+            return Err(Error::ERANGE);
         }
         // SAFETY: the caller passed room for `size` bytes, and no more are written.
         unsafe {
@@ -144,15 +144,15 @@ unsafe fn read_sized<T: Sized32>(bytes: *const u8) -> Result<T> {
         return Ok(unsafe { bytes.cast::<T>().read_unaligned() });
     }
     if size < size_of::<u32>() {
-        return Err(Error::INVALID);
+        return Err(Error::EINVAL);
     }
     if size > LARGEST_STRUCT {
-        return Err(Error::TOO_BIG);
+        return Err(Error::E2BIG);
     }
     for offset in size_of::<T>()..size {
         // SAFETY: offset < size.
         if unsafe { *bytes.add(offset) } != 0 {
-            return Err(Error::TOO_BIG);
+            return Err(Error::E2BIG);
         }
     }
     let mut value = MaybeUninit::<T>::zeroed();
@@ -177,5 +177,5 @@ pub(super) trait SizedOutput: Sized32 {
 }
 
 pub(super) fn known_flags(flags: u32, known: u32) -> Result<u32> {
-    if flags & !known == 0 { Ok(flags) } else { Err(Error::INVALID) }
+    if flags & !known == 0 { Ok(flags) } else { Err(Error::EINVAL) }
 }

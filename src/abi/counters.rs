@@ -74,7 +74,7 @@ pub unsafe extern "C" fn udsock_get_counters(handle: udsock_t, out: *mut udsock_
     guard(|| unsafe {
         let given = argument::options(out)?
             .filter(|given| given.size as usize >= FIRST_SIZE)
-            .ok_or(Error::INVALID)?;
+            .ok_or(Error::EINVAL)?;
         let counters = told(&counts(handle)?);
         argument::write_sized(out, &udsock_counters { size: given.size, ..counters });
         Ok(0)
@@ -84,9 +84,9 @@ pub unsafe extern "C" fn udsock_get_counters(handle: udsock_t, out: *mut udsock_
 fn counts(handle: udsock_t) -> Result<Counts> {
     match handles::get(handle) {
         Ok(socket) => Ok(socket.counts()),
-        Err(Error::NOT_A_SOCKET) => {
+        Err(Error::ENOTSOCK) => {
             let other = handles::get_other(handle)?;
-            other.downcast::<Poller>().ok_or(Error::BAD_HANDLE)?.counts()
+            other.downcast::<Poller>().ok_or(Error::EBADF)?.counts()
         }
         Err(error) => Err(error),
     }

@@ -33,7 +33,7 @@ pub unsafe extern "C" fn udsock_adopt(fd: i32, err: *mut udsock_error) -> udsock
     // SAFETY: the caller passes a udsock_error, or NULL; NULL is no address.
     guard(|| unsafe {
         explain(err, "adopt", std::ptr::null(), || {
-            let fd = sys::borrow(fd).ok_or(Failure::Plain(Error::BAD_HANDLE))?;
+            let fd = sys::borrow(fd).ok_or(Failure::Plain(Error::EBADF))?;
             handles::adopt(fd)
         })
     })

@@ -82,7 +82,7 @@ mod tests {
             UDSOCK_PANIC
         );
         assert_eq!(guard::<i64>(|| Err(Error::End)), i64::from(UDSOCK_EOF));
-        assert_eq!(guard::<i64>(|| Err(Error::INVALID)), -i64::from(libc::EINVAL));
+        assert_eq!(guard::<i64>(|| Err(Error::EINVAL)), -i64::from(libc::EINVAL));
         assert_eq!(guard(|| Ok(7_i64)), 7);
     }
 }

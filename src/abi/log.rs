@@ -163,7 +163,7 @@ pub extern "C" fn udsock_set_log(
         let listener = match callback {
             None => None,
             Some(function) => {
-                let level = Level::from_number(level).ok_or(Error::INVALID)?;
+                let level = Level::from_number(level).ok_or(Error::EINVAL)?;
                 let listener: Box<dyn Listener> = sys::boxed(Callback { function, user_data })?;
                 Some((level, listener))
             }

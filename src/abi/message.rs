@@ -212,9 +212,9 @@ impl Message {
     /// place during the call.
     unsafe fn read(place: *mut udsock_message) -> Result<Self> {
         // SAFETY: the caller passes NULL, or a message with its size.
-        let content = unsafe { argument::options(place) }?.ok_or(Error::INVALID)?;
+        let content = unsafe { argument::options(place) }?.ok_or(Error::EINVAL)?;
         if (content.size as usize) < SMALLEST || content.reserved != 0 {
-            return Err(Error::INVALID);
+            return Err(Error::EINVAL);
         }
         argument::known_flags(content.flags, UDSOCK_TRUNCATED | UDSOCK_FDS_LOST)?;
         Ok(Self { place, content })
@@ -224,7 +224,7 @@ impl Message {
         let message = &self.content;
         if message.flags & UDSOCK_TRUNCATED != 0 {
             // Its length is that of what was received, and not of what is here.
-            return Err(Error::INVALID);
+            return Err(Error::EINVAL);
         }
         let buffer = argument::outgoing(message.data, message.data_size)?;
         // SAFETY: the caller passes a C string or NULL.
@@ -236,7 +236,7 @@ impl Message {
         // SAFETY: the caller passes as many descriptors.
         let descriptors = unsafe { descriptors(message, message.descriptors_count) }?;
         if descriptors.len() > UDSOCK_MAX_DESCRIPTORS {
-            return Err(Error::INVALID);
+            return Err(Error::EINVAL);
         }
         Ok(Outgoing { buffer, to, descriptors })
     }
@@ -263,7 +263,7 @@ impl Message {
         let mut from = SocketName::EMPTY;
         socket.next_sender(&mut from, wait)?;
         let fits = name_text::text_of(&from).count_bytes() < capacity;
-        if fits { Ok(()) } else { Err(Error::OUT_OF_RANGE) }
+        if fits { Ok(()) } else { Err(Error::ERANGE) }
     }
 
     /// Fails if the sender's address does not fit; all the rest has been delivered then.
@@ -295,7 +295,7 @@ impl Message {
             Ok(pidfd) if message.size as usize >= SMALLEST + size_of::<i32>() => {
                 pidfd.into_raw_fd()
             }
-            Ok(_) => code_of(Error::NO_DATA),
+            Ok(_) => code_of(Error::ENODATA),
             Err(error) => code_of(error),
         };
         message.address_size = from.count_bytes();
@@ -346,15 +346,15 @@ impl Messages {
     /// begins with, which stays in place during the call.
     unsafe fn new(first: *mut udsock_message, count: usize) -> Result<Self> {
         if count == 0 {
-            return Err(Error::INVALID);
+            return Err(Error::EINVAL);
         }
         // SAFETY: there is a first element, and it begins with its size.
         let stride = unsafe { Message::read(first) }?.content.size as usize;
         if stride % align_of::<udsock_message>() != 0 {
-            return Err(Error::INVALID);
+            return Err(Error::EINVAL);
         }
-        let whole = stride.checked_mul(count).ok_or(Error::INVALID)?;
-        isize::try_from(whole).map_err(|_| Error::INVALID)?;
+        let whole = stride.checked_mul(count).ok_or(Error::EINVAL)?;
+        isize::try_from(whole).map_err(|_| Error::EINVAL)?;
         Ok(Self { first: first.cast(), stride, count })
     }
 
@@ -365,7 +365,7 @@ impl Messages {
         // compared before as many bytes are looked at: they might be more than there are.
         unsafe {
             if element.cast::<u32>().read_unaligned() as usize != self.stride {
-                return Err(Error::INVALID);
+                return Err(Error::EINVAL);
             }
             Message::read(element.cast())
         }
@@ -418,7 +418,7 @@ unsafe fn descriptors<'a>(message: &udsock_message, count: usize) -> Result<&'a 
     }
     let size = count.checked_mul(size_of::<i32>()).and_then(|size| isize::try_from(size).ok());
     if message.descriptors.is_null() || !message.descriptors.is_aligned() || size.is_none() {
-        return Err(Error::INVALID);
+        return Err(Error::EINVAL);
     }
     // SAFETY: the caller passes `count` of them, and leaves them alone during the call.
     Ok(unsafe { std::slice::from_raw_parts(message.descriptors, count) })

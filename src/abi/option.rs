@@ -117,6 +117,6 @@ fn known(option: u32) -> Result<SocketOption> {
         UDSOCK_OPTION_SPIN_US => Ok(SocketOption::SpinMicroseconds),
         UDSOCK_OPTION_OWNS_FILE => Ok(SocketOption::OwnsFile),
         UDSOCK_OPTION_RESTORED => Ok(SocketOption::Restored),
-        _ => Err(Error::NO_SUCH_OPTION),
+        _ => Err(Error::ENOPROTOOPT),
     }
 }

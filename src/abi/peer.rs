@@ -50,14 +50,14 @@ pub unsafe extern "C" fn udsock_peer_credentials(s: udsock_t, out: *mut udsock_c
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_peer_groups(s: udsock_t, gids: *mut u32, capacity: usize) -> i64 {
     guard(|| {
-        let bytes = capacity.checked_mul(size_of::<u32>()).ok_or(Error::INVALID)?;
+        let bytes = capacity.checked_mul(size_of::<u32>()).ok_or(Error::EINVAL)?;
         argument::outgoing(gids.cast::<c_void>(), bytes)?;
         let groups = handles::get(s)?.peer_groups()?;
         if gids.is_null() {
             return Ok(count(groups.len()));
         }
         if groups.len() > capacity {
-            return Err(Error::OUT_OF_RANGE);
+            return Err(Error::ERANGE);
         }
         for (index, group) in groups.iter().enumerate() {
             // SAFETY: the caller passes room for `capacity` of them, perhaps not aligned.

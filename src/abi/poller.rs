@@ -320,14 +320,14 @@ pub extern "C" fn udsock_poller_fd(poller: udsock_t) -> i32 {
 }
 
 fn with<T>(poller: udsock_t, body: impl FnOnce(&Poller) -> Result<T>) -> Result<T> {
-    body(handles::get_other(poller)?.downcast().ok_or(Error::INVALID)?)
+    body(handles::get_other(poller)?.downcast().ok_or(Error::EINVAL)?)
 }
 
 fn limit(bytes: u64, default: usize) -> Result<usize> {
     match isize::try_from(bytes) {
         Ok(0) => Ok(default),
         Ok(bytes) => Ok(bytes as usize),
-        Err(_) => Err(Error::INVALID),
+        Err(_) => Err(Error::EINVAL),
     }
 }
 
@@ -340,7 +340,7 @@ struct Events {
 impl Events {
     fn new(first: *mut udsock_event, capacity: usize) -> Result<Self> {
         check_array(first, capacity)?;
-        if capacity == 0 { Err(Error::INVALID) } else { Ok(Self { first, capacity }) }
+        if capacity == 0 { Err(Error::EINVAL) } else { Ok(Self { first, capacity }) }
     }
 }
 
@@ -389,7 +389,7 @@ impl OutgoingItems {
         check_array(first, count)?;
         // Items are counted in 32 bits.
         if u32::try_from(count).is_err() {
-            Err(Error::INVALID)
+            Err(Error::EINVAL)
         } else {
             Ok(Self { first, count, base })
         }
@@ -402,7 +402,7 @@ impl OutgoingItems {
     }
 
     fn part(&self, offset: u32, length: u32) -> Result<Buffer<'static>> {
-        self.base.part(offset as usize, length as usize).ok_or(Error::INVALID)
+        self.base.part(offset as usize, length as usize).ok_or(Error::EINVAL)
     }
 }
 
@@ -421,10 +421,10 @@ impl Items<'static> for OutgoingItems {
             0 => Then::Stay,
             UDSOCK_THEN_SHUTDOWN => Then::Shutdown,
             UDSOCK_THEN_CLOSE => Then::Close,
-            _ => return Err(Error::INVALID),
+            _ => return Err(Error::EINVAL),
         };
         if item.reserved != 0 {
-            return Err(Error::INVALID);
+            return Err(Error::EINVAL);
         }
         let data = match item.length {
             0 => Buffer::EMPTY,
@@ -438,7 +438,7 @@ impl Items<'static> for OutgoingItems {
                 // Room for the NUL, too.
                 text.try_reserve_exact(part.size() + 1)?;
                 part.copy_to(&mut text);
-                let text = CString::new(text).map_err(|_| Error::INVALID)?;
+                let text = CString::new(text).map_err(|_| Error::EINVAL)?;
                 Some(address::destination_of(&text)?)
             }
         };
@@ -456,5 +456,5 @@ impl Items<'static> for OutgoingItems {
 /// Not NULL, unless it is empty, and no larger than memory is.
 fn check_array<T>(first: *mut T, count: usize) -> Result<()> {
     let size = count.checked_mul(size_of::<T>()).and_then(|size| isize::try_from(size).ok());
-    if size.is_none() || (first.is_null() && count > 0) { Err(Error::INVALID) } else { Ok(()) }
+    if size.is_none() || (first.is_null() && count > 0) { Err(Error::EINVAL) } else { Ok(()) }
 }

@@ -213,7 +213,7 @@ pub extern "C" fn udsock_shutdown(s: udsock_t, how: u32) -> i32 {
             UDSOCK_READ => Side::Read,
             UDSOCK_WRITE => Side::Write,
             BOTH => Side::Both,
-            _ => return Err(Error::INVALID),
+            _ => return Err(Error::EINVAL),
         };
         handles::get(s)?.shutdown(side).map(|()| 0)
     })

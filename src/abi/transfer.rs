@@ -174,7 +174,7 @@ pub unsafe extern "C" fn udsock_recvv(
         // SAFETY: the caller passes `parts_count` parts.
         let buffers = unsafe { buffers(parts, parts_count) }?;
         if buffers.iter().all(|buffer| buffer.size() == 0) {
-            return Err(Error::INVALID);
+            return Err(Error::EINVAL);
         }
         let mut wait = Wait::new(argument::timeout(timeout_ms)?);
         handles::get(s)?.receive(buffers, &mut wait).map(count)
@@ -241,7 +241,7 @@ pub unsafe extern "C" fn udsock_recv_from(
         if room.size() <= name_text::NAME_TEXT_MAX {
             socket.next_sender(&mut from, &mut wait)?;
             if name_text::text_of(&from).count_bytes() >= room.size() {
-                return Err(Error::OUT_OF_RANGE);
+                return Err(Error::ERANGE);
             }
         }
         let received = socket.receive_from(&[buffer], &mut from, &mut wait)?;
@@ -264,10 +264,10 @@ unsafe fn buffers<'a>(parts: *const udsock_part, count: usize) -> Result<&'a [Bu
         return Ok(&[]);
     }
     if count > MOST_PARTS {
-        return Err(Error::MESSAGE_SIZE);
+        return Err(Error::EMSGSIZE);
     }
     if parts.is_null() || !parts.is_aligned() {
-        return Err(Error::INVALID);
+        return Err(Error::EINVAL);
     }
     // SAFETY: the caller passes `count` parts, which are laid out as buffers are
     // (asserted beside it), and leaves them alone during the call.
@@ -275,10 +275,10 @@ unsafe fn buffers<'a>(parts: *const udsock_part, count: usize) -> Result<&'a [Bu
     let mut total = 0_isize;
     for buffer in buffers {
         if buffer.is_null() && buffer.size() != 0 {
-            return Err(Error::INVALID);
+            return Err(Error::EINVAL);
         }
-        let size = isize::try_from(buffer.size()).map_err(|_| Error::INVALID)?;
-        total = total.checked_add(size).ok_or(Error::INVALID)?;
+        let size = isize::try_from(buffer.size()).map_err(|_| Error::EINVAL)?;
+        total = total.checked_add(size).ok_or(Error::EINVAL)?;
     }
     Ok(buffers)
 }

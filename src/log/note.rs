@@ -48,7 +48,7 @@ pub(crate) struct Note {
 pub(crate) struct Refused {
     pub(crate) pid: Option<u32>,
     pub(crate) uid: Option<u32>,
-    /// [`Error::NO_ACCESS`]: no rule names it. [`Error::TOO_MANY_USERS`]: its user has as many
+    /// [`Error::EACCES`]: no rule names it. [`Error::EUSERS`]: its user has as many
     /// connections as one may have. Else it could not be known.
     pub(crate) error: Error,
 }
@@ -120,8 +120,8 @@ impl fmt::Display for Note {
                 out.write_str("refused a client")?;
                 self.write_who(out)?;
                 match self.error {
-                    Some(Error::NO_ACCESS) => out.write_str(": no rule lets it in"),
-                    Some(Error::TOO_MANY_USERS) => {
+                    Some(Error::EACCES) => out.write_str(": no rule lets it in"),
+                    Some(Error::EUSERS) => {
                         out.write_str(": its user has as many connections as one user may have")
                     }
                     _ => out

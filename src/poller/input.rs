@@ -49,16 +49,16 @@ impl Poller {
             };
             match result {
                 Ok(()) => {}
-                Err(Error::WOULD_BLOCK) => {
+                Err(Error::EAGAIN) => {
                     // Readable for ever, and nothing to accept: somebody who shares this
                     // server shut it down.
                     if attempt == 0 && wait::is_shut(server.fd()) == Ok(true) {
-                        self.fail(state, server, handle, Error::INVALID, round);
+                        self.fail(state, server, handle, Error::EINVAL, round);
                     }
                     break;
                 }
                 // It is ready still.
-                Err(Error::INTERRUPTED) => break,
+                Err(Error::EINTR) => break,
                 Err(error) if error.is_scarcity() => {
                     self.starve(state, server, handle, error, round);
                     break;
@@ -148,12 +148,12 @@ impl Poller {
             match result {
                 Ok(true) => {}
                 Ok(false) => return received > 0,
-                Err(Error::WOULD_BLOCK) => {
+                Err(Error::EAGAIN) => {
                     self.fail_if_lost(state, socket, handle, received, round);
                     break;
                 }
                 // It is ready still.
-                Err(Error::INTERRUPTED) => break,
+                Err(Error::EINTR) => break,
                 // It is told in the next round, as it lasts.
                 Err(Error::End) if received > 0 => break,
                 Err(Error::End) => {
@@ -207,10 +207,10 @@ impl Poller {
         if !address.is_empty() && address.count_bytes() < round.rest().size() {
             event.address = round.take_text(address.to_bytes());
         } else if !address.is_empty() {
-            event.error = Some(Error::OUT_OF_RANGE);
+            event.error = Some(Error::ERANGE);
         }
         if fits < size {
-            event.error = Some(Error::MESSAGE_SIZE);
+            event.error = Some(Error::EMSGSIZE);
         }
         round.report(event);
         Ok(true)
@@ -226,7 +226,7 @@ impl Poller {
         round: &mut Round<'_, impl Report>,
     ) {
         if received == 0 && state.members.get_mut(handle).is_some_and(|member| member.is_lost) {
-            self.fail(state, socket, handle, Error::BROKEN_PIPE, round);
+            self.fail(state, socket, handle, Error::EPIPE, round);
         }
     }
 
@@ -242,7 +242,7 @@ impl Poller {
             return;
         };
         if member.is_lost {
-            return self.fail(state, socket, handle, Error::BROKEN_PIPE, round);
+            return self.fail(state, socket, handle, Error::EPIPE, round);
         }
         member.at_rest = true;
         let _ = self.follow(member, socket.fd());
@@ -286,7 +286,7 @@ fn next_fits(
     // message, or none: in whose place a large one may come any moment.
     match sys::readable_bytes(socket.fd()).unwrap_or(0) as usize {
         // It has its next turn if there is one.
-        0 if is_datagram && has_had => return Err(Error::WOULD_BLOCK),
+        0 if is_datagram && has_had => return Err(Error::EAGAIN),
         0 => {}
         bytes if bytes + text <= room => return Ok(true),
         bytes if is_datagram && bytes > room => return Ok(false),

@@ -201,14 +201,14 @@ impl Spare {
 
     pub(super) fn take(&mut self) -> Result<Box<Kept>> {
         self.make_room(0)?;
-        let room = self.kept.take().ok_or(Error::NO_MEMORY)?;
+        let room = self.kept.take().ok_or(Error::ENOMEM)?;
         Ok(room.fill(Kept::new(Queue::Bytes(mem::take(&mut self.bytes)))))
     }
 }
 
 /// Another attempt may well succeed.
 fn is_passing(error: Error) -> bool {
-    matches!(error, Error::NO_BUFFERS | Error::NO_MEMORY | Error::INTERRUPTED)
+    matches!(error, Error::ENOBUFS | Error::ENOMEM | Error::EINTR)
 }
 
 fn flush_bytes(bytes: &mut VecDeque<u8>, fd: BorrowedFd<'_>, flushed: &mut Flushed) -> Result<()> {
@@ -219,7 +219,7 @@ fn flush_bytes(bytes: &mut VecDeque<u8>, fd: BorrowedFd<'_>, flushed: &mut Flush
                 flushed.sent.add(1, size);
                 drop(bytes.drain(..size));
             }
-            Err(Error::WOULD_BLOCK) => return Ok(()),
+            Err(Error::EAGAIN) => return Ok(()),
             Err(error) => return Err(error),
         }
     }
@@ -241,10 +241,10 @@ fn flush_messages(
             return true;
         }
         match sys::send(fd, &[Buffer::of(&message.bytes)], name) {
-            Err(Error::WOULD_BLOCK) => {
+            Err(Error::EAGAIN) => {
                 match name {
                     Some(name) if full.try_reserve(1).is_ok() => full.push(*name),
-                    Some(_) => (result, stopped) = (Err(Error::NO_MEMORY), true),
+                    Some(_) => (result, stopped) = (Err(Error::ENOMEM), true),
                     None => stopped = true,
                 }
                 true

@@ -108,7 +108,7 @@ impl Member {
     /// The program is told when it can go on.
     pub(super) fn refuse(&mut self) -> Error {
         self.is_refusing = true;
-        Error::WOULD_BLOCK
+        Error::EAGAIN
     }
 
     /// Whether something, here or in the program, waits for its way out.

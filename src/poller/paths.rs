@@ -13,7 +13,7 @@ impl Poller {
         let file = server.claimed_file();
         let Some(claim) = file.as_ref().and_then(|file| file.claim()) else { return Ok(()) };
         match sys::watch(self.epoll(), claim.names(), sys::READABLE, handle as u64 | PATH) {
-            Err(Error::EXISTS) => Ok(()),
+            Err(Error::EEXIST) => Ok(()),
             result => result,
         }
     }

@@ -115,7 +115,7 @@ impl Sender<'_> {
             },
         };
         let mut sent = match sent {
-            Err(Error::WOULD_BLOCK) => Ok(0),
+            Err(Error::EAGAIN) => Ok(0),
             sent => sent,
         };
         for (part, fate) in parts.iter().zip(fates) {
@@ -184,7 +184,7 @@ impl Sender<'_> {
     /// Whether anything can follow what was sent before.
     fn check(&self) -> Result<()> {
         if self.member.then != Then::Stay {
-            return Err(Error::BROKEN_PIPE);
+            return Err(Error::EPIPE);
         }
         self.refusal.map_or(Ok(()), Err)
     }
@@ -196,7 +196,7 @@ impl Sender<'_> {
     }
 
     fn refuse(&mut self, error: Error) {
-        let is_passing = matches!(error, Error::WOULD_BLOCK | Error::NO_MEMORY);
+        let is_passing = matches!(error, Error::EAGAIN | Error::ENOMEM);
         if is_passing && self.member.role == Role::Connection {
             self.refusal = Some(error);
         }
@@ -218,7 +218,7 @@ impl Sender<'_> {
         }
         if !is_stream && size > self.socket.largest_message()? {
             // Later nobody could be told.
-            return Err(Error::MESSAGE_SIZE);
+            return Err(Error::EMSGSIZE);
         }
         kept.push(item.data, item.to)?;
         self.member.then = item.then;
@@ -256,7 +256,7 @@ impl Sender<'_> {
         let item = taken.items.item(index)?;
         if !item.keeps && self.member.role == Role::Datagram {
             // The kernel does not tell when a receiver has room.
-            return Err(Error::NOT_SUPPORTED);
+            return Err(Error::EOPNOTSUPP);
         }
         self.socket.readiness_to_send(item.to.is_some())?;
         Ok(item)
@@ -271,7 +271,7 @@ impl Sender<'_> {
                 self.member.then = item.then;
                 Ok(size)
             }
-            Err(Error::WOULD_BLOCK) => self.keep(item),
+            Err(Error::EAGAIN) => self.keep(item),
             Err(error) => Err(error),
         }
     }
@@ -335,7 +335,7 @@ impl Sender<'_> {
                 Err(error) => {
                     if let Some((index, item)) = batch[done].take() {
                         let result = match error {
-                            Error::WOULD_BLOCK => self.keep(item),
+                            Error::EAGAIN => self.keep(item),
                             error => Err(error),
                         };
                         taken.settle(index, result);
@@ -376,5 +376,5 @@ impl Sender<'_> {
 
 /// The kernel would ignore it.
 fn without_address(item: Item<'_>) -> Result<Item<'_>> {
-    if item.to.is_some() { Err(Error::NOT_SUPPORTED) } else { Ok(item) }
+    if item.to.is_some() { Err(Error::EOPNOTSUPP) } else { Ok(item) }
 }

@@ -40,7 +40,7 @@ impl Turns {
         for index in 0..count {
             let socket = taken.items.socket(index);
             let Some(member) = state.members.get_mut(socket) else {
-                let error = handles::get(socket).err().unwrap_or(Error::NOT_FOUND);
+                let error = handles::get(socket).err().unwrap_or(Error::ENOENT);
                 taken.settle(index, Err(error));
                 continue;
             };

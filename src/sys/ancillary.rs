@@ -123,7 +123,7 @@ impl Ancillary {
 
     /// Hands out every descriptor that came, and says who sent the message, if that came.
     pub(crate) fn take(&mut self, mut descriptor: impl FnMut(OwnedFd)) -> Sender {
-        let mut sender = Sender { credentials: None, pidfd: Err(Error::NO_DATA) };
+        let mut sender = Sender { credentials: None, pidfd: Err(Error::ENODATA) };
         // SAFETY: a msghdr is numbers and pointers; all zero is an empty one.
         let mut header: libc::msghdr = unsafe { zeroed() };
         header.msg_control = self.room.0.as_mut_ptr().cast();

@@ -139,7 +139,7 @@ pub(crate) fn peek(
 fn set_peek_offset(fd: BorrowedFd<'_>, offset: i32) -> Result<()> {
     loop {
         match set_option(fd, libc::SO_PEEK_OFF, offset) {
-            Err(Error::INTERRUPTED) => {}
+            Err(Error::EINTR) => {}
             result => return result,
         }
     }

@@ -109,7 +109,7 @@ impl Ready {
         });
         match result {
             Ok(count) => self.count = count as usize,
-            Err(Error::INTERRUPTED) if time == 0 || !handles_signals() => {}
+            Err(Error::EINTR) if time == 0 || !handles_signals() => {}
             Err(error) => return Err(error),
         }
         Ok(())

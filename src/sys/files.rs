@@ -89,8 +89,8 @@ fn status_in(directory: c_int, name: &CStr) -> Result<FileStatus> {
 /// Of what a path without NUL leads to, or of a symbolic link at its end.
 pub(crate) fn status_of(path: &[u8]) -> Result<FileStatus> {
     let mut room = [0; SocketName::MAX + 1];
-    room.get_mut(..path.len()).ok_or(Error::NAME_TOO_LONG)?.copy_from_slice(path);
-    let path = CStr::from_bytes_until_nul(&room).map_err(|_| Error::NAME_TOO_LONG)?;
+    room.get_mut(..path.len()).ok_or(Error::ENAMETOOLONG)?.copy_from_slice(path);
+    let path = CStr::from_bytes_until_nul(&room).map_err(|_| Error::ENAMETOOLONG)?;
     status_in(libc::AT_FDCWD, path)
 }
 
@@ -181,20 +181,20 @@ pub(crate) fn set_mode_before_bind(fd: BorrowedFd<'_>, mode: u32) -> Result<()> 
 }
 
 /// Of the file that the descriptor pins: through /proc, or else by fchmodat2(2), which Linux 6.6
-/// has. [`Error::NOT_FOUND`]: there is neither.
+/// has. [`Error::ENOENT`]: there is neither.
 pub(crate) fn set_mode(file: BorrowedFd<'_>, mode: u32) -> Result<()> {
     /// Everywhere but on Alpha.
     const SYS_FCHMODAT2: libc::c_long = 452;
     // SAFETY: the path is a C string.
     let set = check(unsafe { libc::chmod(descriptor_path(file).as_ptr(), mode) });
-    if set != Err(Error::NOT_FOUND) {
+    if set != Err(Error::ENOENT) {
         return set.map(drop);
     }
     let (fd, name, flags) = (file.as_raw_fd(), c"".as_ptr(), libc::AT_EMPTY_PATH);
     // SAFETY: the name is a C string.
     let set = check(unsafe { libc::syscall(SYS_FCHMODAT2, fd, name, mode, flags) as c_int });
     match set {
-        Err(Error::NO_SUCH_CALL) => Err(Error::NOT_FOUND),
+        Err(Error::ENOSYS) => Err(Error::ENOENT),
         result => result.map(drop),
     }
 }
@@ -202,7 +202,7 @@ pub(crate) fn set_mode(file: BorrowedFd<'_>, mode: u32) -> Result<()> {
 /// Whether /proc is there, through which a descriptor is a path.
 pub(crate) fn has_descriptor_paths() -> bool {
     // SAFETY: the path is a C string.
-    check(unsafe { libc::access(c"/proc/self/fd".as_ptr(), libc::F_OK) }) != Err(Error::NOT_FOUND)
+    check(unsafe { libc::access(c"/proc/self/fd".as_ptr(), libc::F_OK) }) != Err(Error::ENOENT)
 }
 
 /// Of the file that the descriptor pins. `None`: unchanged.

@@ -73,7 +73,7 @@ fn variable<T: Number>(fd: BorrowedFd<'_>, option: i32, room: &mut Vec<T>) -> Re
         });
         let size = size as usize;
         match result {
-            Err(Error::OUT_OF_RANGE) if size > given => {
+            Err(Error::ERANGE) if size > given => {
                 room.try_reserve_exact(size.div_ceil(size_of::<T>()))?;
             }
             Err(error) => return Err(error),
@@ -88,7 +88,7 @@ fn variable<T: Number>(fd: BorrowedFd<'_>, option: i32, room: &mut Vec<T>) -> Re
 
 /// Before Linux 6.16 a pidfd of a process that has gone is `INVALID`, in some versions.
 pub(super) fn gone(error: Error) -> Error {
-    if error == Error::INVALID { Error::NO_SUCH_PROCESS } else { error }
+    if error == Error::EINVAL { Error::ESRCH } else { error }
 }
 
 pub(crate) fn peer_pidfd(fd: BorrowedFd<'_>) -> Result<OwnedFd> {

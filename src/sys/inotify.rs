@@ -32,7 +32,7 @@ pub(crate) fn take_events(inotify: BorrowedFd<'_>) -> bool {
         });
         match size {
             Ok(1..) => any = true,
-            Err(Error::INTERRUPTED) => {}
+            Err(Error::EINTR) => {}
             _ => return any,
         }
     }

@@ -106,7 +106,7 @@ pub(crate) fn room_for<T>() -> Result<Room<T>> {
     // SAFETY: the size is not 0.
     let place = unsafe { alloc(Layout::new::<T>()) }.cast::<MaybeUninit<T>>();
     if place.is_null() {
-        return Err(Error::NO_MEMORY);
+        return Err(Error::ENOMEM);
     }
     // SAFETY: it was allocated for a T just now, and is nobody else's.
     Ok(Room(unsafe { Box::from_raw(place) }))

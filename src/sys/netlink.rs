@@ -61,7 +61,7 @@ pub(crate) fn unix_diag(mut visit: impl FnMut(&[u8]) -> Result<bool>) -> Result<
             libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0)
         });
         let size = match received {
-            Err(Error::INTERRUPTED) => continue,
+            Err(Error::EINTR) => continue,
             result => result?,
         };
         if !visit(&buffer[..size])? {

@@ -184,5 +184,5 @@ pub(crate) fn umask(directory: BorrowedFd<'_>) -> Option<u32> {
 pub(crate) fn at_exit(function: extern "C" fn()) -> Result<()> {
     // SAFETY: a function that is there as long as the library is.
     let result = unsafe { libc::atexit(function) };
-    if result == 0 { Ok(()) } else { Err(Error::NO_MEMORY) }
+    if result == 0 { Ok(()) } else { Err(Error::ENOMEM) }
 }

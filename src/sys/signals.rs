@@ -35,7 +35,7 @@ pub(crate) fn add_handler(signal: i32, handler: Handler) -> Result<bool> {
         other => return Ok(other == ours),
     };
     stay_loaded(handler)?;
-    NEXT.get(signal as usize).ok_or(Error::INVALID)?.store(next, Ordering::Release);
+    NEXT.get(signal as usize).ok_or(Error::EINVAL)?.store(next, Ordering::Release);
     // SAFETY: numbers and pointers: all zero is an empty action.
     let mut action: libc::sigaction = unsafe { zeroed() };
     action.sa_sigaction = ours;
@@ -100,7 +100,7 @@ fn stay_loaded(handler: Handler) -> Result<()> {
     // SAFETY: no pointers. The second call forgets what the first one told.
     unsafe { (libc::dlerror(), libc::dlerror()) };
     // As it is loaded, there was no other reason.
-    Err(Error::NO_MEMORY)
+    Err(Error::ENOMEM)
 }
 
 /// Whether the program itself is there, which is never unloaded.
