@@ -137,6 +137,7 @@ pub type udsock_log_callback =
 /// cancellation held off. No lock is held: it may make every call. What it does takes the time
 /// of that call. What would be told on the same thread meanwhile is dropped, so that it is
 /// never called from within itself; so is what would be told while 64 other threads are in it.
+/// (A child that is forked within the callback is not in it: there it may be called again.)
 /// It has to return: no exception, no longjmp, no pthread_exit. It should not close the handle
 /// that it is told of: that waits for the call, for a tenth of a second. No memory is allocated
 /// to call it. It is never called from a signal handler: what the handler of

@@ -1,7 +1,7 @@
 //! What docs/atlas.md says of other programs, where our behaviour depends on it: stand-ins of a
 //! few lines that do the same, and the programs themselves.
 
-use support::{poller, process, raw};
+use support::{forked, poller, process, raw};
 
 mod lengths;
 mod names;
