@@ -1901,8 +1901,9 @@ typedef void (*udsock_log_callback)(void *user_data, const struct udsock_log_rec
  * udsock_cleanup_on_signal does is not told.
  *
  * The environment variable UDSOCK_LOG needs no callback. It may be error, warning, info or
- * debug: what is of this level or matters more is written to standard error, a line each. It
- * is looked at once, when there is first something to tell. A program that has other rights
+ * debug: what is of this level or matters more is written to standard error, a line each (unless
+ * descriptor 2 is close-on-exec: then it is not standard error, but what was opened after the
+ * program had closed that). The variable is looked at once, when there is first something to tell. A program that has other rights
  * than whoever has started it (set-user-ID) does not look at it.
  *
  * Returns 0.
@@ -1911,7 +1912,9 @@ typedef void (*udsock_log_callback)(void *user_data, const struct udsock_log_rec
  * -EBUSY: it has been done; but some thread has not come back from the former callback for a
  * second.
  */
-int32_t udsock_set_log(udsock_log_callback callback, void *user_data, uint32_t level);
+int32_t udsock_set_log(udsock_log_callback callback,
+                       void *user_data,
+                       uint32_t level);
 
 /* ------------------------------------------------------------------------
  * Version
