@@ -256,12 +256,13 @@ const char *udsock_error_text(int64_t code);
  * For this the file has a second name beside the path, ".udsock-...-spare", as long as the
  * server lives, and the process has two descriptors more (inotify). If somebody removes the
  * second name the server makes it anew; if somebody removes both at once, or their directory,
- * the path is lost. A forked child that has the server keeps the claim, too, after its parent
- * was killed. -EOPNOTSUPP: the file system has no links, or a datagram socket. -EACCES: the mode
- * does not let the file's owner read it, and that is not root. -EADDRINUSE: another server has
- * this flag for this path. -EMFILE: no descriptors, or the user has as many such servers as
- * fs.inotify.max_user_instances allows (often 128). -ENOSPC: as many files are watched as
- * fs.inotify.max_user_watches allows. -ENOENT: /proc is not there.
+ * the path is lost. -EOPNOTSUPP: the file system has no links, or a datagram socket. -EACCES:
+ * the mode does not let the file's owner read it, and that is not root. -EADDRINUSE: another
+ * server has this flag for this path, or a forked child has the socket of one that was killed.
+ * -EEXIST: something that is no socket has the second name. -EMFILE: no descriptors are left, or
+ * the user has as many such servers as fs.inotify.max_user_instances allows (often 128).
+ * -ENOSPC: as many files are watched as fs.inotify.max_user_watches allows. -ENOENT: /proc is
+ * not there.
  */
 #define UDSOCK_RESTORE_FILE 16
 

@@ -405,15 +405,28 @@ fn the_spare_name_goes_after_the_lock_was_held() {
         let server = restoring(&dir.path("s"));
         let holder = holder_of(&dir);
         let begin = Instant::now();
-        // SAFETY: no arguments.
-        assert_eq!(unsafe { udsock_cleanup() }, no(libc::EBUSY));
+        assert_eq!(udsock_cleanup(), no(libc::EBUSY));
         assert!(begin.elapsed() < Duration::from_millis(1900), "it waits for a second, once");
         drop(holder);
-        // SAFETY: as above.
-        assert_eq!(unsafe { udsock_cleanup() }, 1);
+        assert_eq!(udsock_cleanup(), 1);
         assert_eq!(dir.list(), [""; 0]);
         drop(server);
     });
+}
+
+#[test]
+fn what_has_the_spare_name_is_told_from_what_has_the_path() {
+    let dir = Dir::new();
+    let path = dir.path("s");
+    let server = restoring(&path);
+    let spare = dir.list().into_iter().find(|name| name.ends_with("-spare")).expect("it has one");
+    drop(server);
+    fs::write(dir.path(&spare), "somebody's").unwrap();
+    let claim = with(UDSOCK_RESTORE_FILE);
+    let refusal = try_open_server(UDSOCK_STREAM, &path, Some(&claim)).expect_err("it is taken");
+    assert_eq!(refusal.code, no(libc::EEXIST), "{refusal:?}");
+    assert!(refusal.message.contains("-spare"), "{refusal:?}");
+    assert_eq!(dir.list(), [spare]);
 }
 
 /// Who cleans up may remove the spare name alone, or first.
