@@ -17,6 +17,7 @@ use crate::wait::Wait;
 static HANDLES: HandleTable<Object> = HandleTable::new();
 
 /// What has a handle.
+#[expect(clippy::large_enum_variant, reason = "almost all are sockets")]
 enum Object {
     Socket(Socket),
     Other(Box<dyn Other>),

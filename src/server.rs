@@ -136,7 +136,9 @@ impl Socket {
             // server shut it down. Blocked acceptors are told the same.
             Err(Error::WOULD_BLOCK) if is_shut(self.fd())? => Err(Error::INVALID),
             Ok(None) => {
-                refused.map(|client| self.tell(&Note::refused(client)));
+                if let Some(client) = refused {
+                    self.tell(&Note::refused(client));
+                }
                 Ok(None)
             }
             result => result,

@@ -244,12 +244,13 @@ impl SocketFile {
     fn take_spare(&self) {
         let of_others = private_names::spare(&self.name);
         match self.claim.as_ref().and_then(|claim| Some((claim, claim.private.as_deref()?))) {
-            Some((claim, private)) => {
-                if self.directory.rename_over(private, &claim.spare).is_err() {
-                    claim.let_go();
-                    let _ = self.directory.unlink(private);
-                }
+            Some((claim, private))
+                if self.directory.rename_over(private, &claim.spare).is_err() =>
+            {
+                claim.let_go();
+                let _ = self.directory.unlink(private);
             }
+            Some(_) => {}
             None if self.directory.status(&of_others).is_ok_and(|file| file.is_socket()) => {
                 let _ = self.directory.unlink(&of_others);
             }
