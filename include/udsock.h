@@ -540,10 +540,9 @@ udsock_t udsock_accept(udsock_t s,
  * -ENOENT: nothing is at the path. Also: the path is longer than 107 bytes, and /proc is not
  * there.
  * -ECONNREFUSED: nobody is behind the address: the server is gone or does not listen, the file
- * is no socket, or nobody has the abstract name. (If a socket
- * that can be connected to has one that differs only in NULs at its end, or that goes on with a
- * slash, the message says how to write that.) Also: the file
- * belongs to a live server, but through another layer (see udsock_bind).
+ * is no socket, or nobody has the abstract name. (If a socket that can be connected to has one
+ * that differs only in NULs at its end, or that goes on with a slash, the message says how to
+ * write that.) Also: the file belongs to a live server, but through another layer (see udsock_bind).
  * -EACCES: no write permission on the file, or no search permission on a directory of the
  * path. With UDSOCK_RETRY this is told after a second.
  * -EPERM: a sandbox keeps this process from it (Landlock: abstract names beyond its scope), or
@@ -1904,8 +1903,9 @@ typedef void (*udsock_log_callback)(void *user_data, const struct udsock_log_rec
  * The environment variable UDSOCK_LOG needs no callback. It may be error, warning, info or
  * debug: what is of this level or matters more is written to standard error, a line each (unless
  * descriptor 2 is close-on-exec: then it is not standard error, but what was opened after the
- * program had closed that). The variable is looked at once, when there is first something to tell. A program that has other rights
- * than whoever has started it (set-user-ID) does not look at it.
+ * program had closed that). The variable is looked at once, when there is first something to
+ * tell. A program that has other rights than whoever has started it (set-user-ID) does not look
+ * at it.
  *
  * Returns 0.
  *

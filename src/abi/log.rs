@@ -146,8 +146,9 @@ pub type udsock_log_callback =
 /// The environment variable UDSOCK_LOG needs no callback. It may be error, warning, info or
 /// debug: what is of this level or matters more is written to standard error, a line each (unless
 /// descriptor 2 is close-on-exec: then it is not standard error, but what was opened after the
-/// program had closed that). The variable is looked at once, when there is first something to tell. A program that has other rights
-/// than whoever has started it (set-user-ID) does not look at it.
+/// program had closed that). The variable is looked at once, when there is first something to
+/// tell. A program that has other rights than whoever has started it (set-user-ID) does not look
+/// at it.
 ///
 /// Returns 0.
 ///

@@ -29,6 +29,8 @@ impl Poller {
 }
 
 pub(super) fn restore(handle: i64, patience: Duration) {
+    // It is not told twice, so a lock that is held for a moment is waited for in any case.
+    let patience = patience.max(Duration::from_millis(20));
     if let Some(file) = handles::get(handle).ok().and_then(|server| server.claimed_file()) {
         file.restore_if_told(handle, patience);
     }
