@@ -87,6 +87,7 @@ static int send_all(int descriptor)
         int64_t sent = send_one(buffer, (size_t)size, &descriptor);
         if (sent < 0) return complain("connect", udsock_error_text(sent));
     }
+    if (size == FAILED_INPUT) return FAILED;
     if (descriptor >= 0) complain("connect", "nothing was sent that the descriptor could go with");
     return YES;
 }

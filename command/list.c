@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 typedef struct entry {
@@ -174,13 +175,17 @@ static void print_address(const entry *it)
         return;
     }
     putchar('@');
-    for (size_t i = 1; i < it->name_size; i++) {
+    size_t size = it->name_size;
+    bool is_padded = size == sizeof ((struct sockaddr_un *)0)->sun_path && it->name[size - 1] == 0;
+    while (is_padded && size > 1 && it->name[size - 1] == 0) size--;
+    for (size_t i = 1; i < size; i++) {
         unsigned char byte = (unsigned char)it->name[i];
         if (byte == '\\') printf("\\\\");
         else if (byte == 0) printf("\\0");
         else if (byte > ' ' && byte < 127) putchar(byte);
         else printf("\\x%02x", byte);
     }
+    if (is_padded) printf("\\z");
 }
 
 static void print_who(const entry *it)

@@ -27,8 +27,8 @@ static int help(void)
                COMMANDS[i].summary);
     }
     printf("\n"
-           "An ADDRESS is a path, \"@name\" for an abstract name (escapes: \\0, \\\\, \\xNN), or \"@\"\n"
-           "for a name that the kernel picks. `udsock COMMAND --help` tells more.\n"
+           "An ADDRESS is a path, \"@name\" for an abstract name (escapes: \\0, \\\\, \\xNN and,\n"
+           "at its end, \\z), or \"@\" for a name that the kernel picks. `udsock COMMAND --help` tells more.\n"
            "UDSOCK_LOG=debug in the environment shows what the library does by itself.\n\n"
            "Exit status: 0; 1: the answer is no; 2: wrong arguments; 3: an error.\n");
     return YES;

@@ -30,7 +30,8 @@ static void help(const char *command)
                "ended. Descriptors that come are shown on standard error, and closed.\n\n");
     }
     printf("Of seqpacket and dgram each line is a message, an empty one too, and each message is shown\n"
-           "as a line. A stream's bytes are what they are.\n\n");
+           "as a line. A stream's bytes are what they are. A line has %d bytes at most.\n\n",
+           MOST_BYTES);
     printf("  -k, --kind KIND     stream, seqpacket or dgram (%s)\n",
            serves ? "default: stream" : "default: as the server is");
     printf("  -r, --raw           messages as they are: no lines, no escapes\n"
@@ -150,16 +151,24 @@ void show(const options *options, const received *it)
 
 int64_t next_input(const options *options, char *buffer, size_t size)
 {
-    /* Past stdio: what it had read already, poll would not know of. */
+    bool by_lines = options->kind != UDSOCK_STREAM && !options->raw;
     size_t length = 0;
-    while (length < size) {
-        bool one_by_one = options->kind != UDSOCK_STREAM && !options->raw;
-        ssize_t came = read(STDIN_FILENO, buffer + length, one_by_one ? 1 : size - length);
+    for (;;) {
+        /* Past stdio: what it had read already, poll would not know of. */
+        char byte;
+        ssize_t came = read(STDIN_FILENO, by_lines ? &byte : buffer, by_lines ? 1 : size);
         if (came < 0 && errno == EINTR) continue;
-        if (came <= 0) return length > 0 ? (int64_t)length : -1;
-        if (!one_by_one) return came;
-        if (buffer[length] == '\n') return (int64_t)length;
-        length += 1;
+        if (came < 0) {
+            perror("udsock: standard input");
+            return FAILED_INPUT;
+        }
+        if (came == 0) return length > 0 ? (int64_t)length : -1;
+        if (!by_lines) return came;
+        if (byte == '\n') return (int64_t)length;
+        if (length == size) {
+            fprintf(stderr, "udsock: standard input: a line has more than %zu bytes\n", size);
+            return FAILED_INPUT;
+        }
+        buffer[length++] = byte;
     }
-    return (int64_t)length;
 }

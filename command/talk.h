@@ -5,7 +5,7 @@
 
 #include "command.h"
 
-enum { MOST_BYTES = 1 << 16, MOST_DESCRIPTORS = 8 };
+enum { MOST_BYTES = 1 << 16, MOST_DESCRIPTORS = 8, FAILED_INPUT = -2 };
 
 typedef struct options {
     uint32_t kind;
@@ -37,8 +37,9 @@ int64_t receive(udsock_t s, int32_t timeout_ms, received *to);
 /* What came: data to standard output, and the rest to standard error. */
 void show(const options *options, const received *it);
 
-/* The next line, or with raw the next bytes, of standard input: how many; -1: the end. A line has
- * no newline at its end, but on a stream. */
+/* The next line, or with raw the next bytes, of standard input: how many. -1: the end. FAILED_INPUT:
+ * a line is too long, or can't be read, which has been said. A line has no newline at its end, but on
+ * a stream. */
 int64_t next_input(const options *options, char *buffer, size_t size);
 
 #endif

@@ -247,14 +247,22 @@ const char *udsock_error_text(int64_t code);
  *
  * A server with UDSOCK_REPLACE takes the path all the same, and keeps it: two servers of this
  * library never take it from each other in turn. Another program, whose file this server
- * replaces, runs on without a path. The server does not get the path back from a program that
- * takes it more than 8 times in a minute, nor while it can't (no rights, no descriptors,
- * something there that is no socket): then UDSOCK_OPTION_OWNS_FILE is 0.
+ * replaces, runs on without a path. A server that loses its path more than 8 times in a minute
+ * gives it up for good. What stands in the way (no rights, no descriptors, something there that
+ * is no socket, another process that holds the lock of the directory) may go: the server tries
+ * again with the next call of udsock_accept, and when the program reads
+ * UDSOCK_OPTION_OWNS_FILE, which is 0 until it has the path back.
  *
  * For this the file has a second name beside the path, ".udsock-...-spare", as long as the
- * server lives, and the process has two descriptors more (inotify). -EOPNOTSUPP: the file
- * system has no links, or a datagram socket. -EACCES: the mode does not let the file's owner
- * read it, and that is not root. -EADDRINUSE: another server has this flag for this path.
+ * server lives, and the process has two descriptors more (inotify). If somebody removes the
+ * second name the server makes it anew; if somebody removes both at once, or their directory,
+ * the path is lost. -EOPNOTSUPP: the file system has no links, or a datagram socket. -EACCES:
+ * the mode does not let the file's owner read it, and that is not root. -EADDRINUSE: another
+ * server has this flag for this path, or a forked child has the socket of one that was killed.
+ * -EEXIST: something that is no socket has the second name. -EMFILE: no descriptors are left, or
+ * the user has as many such servers as fs.inotify.max_user_instances allows (often 128).
+ * -ENOSPC: as many files are watched as fs.inotify.max_user_watches allows. -ENOENT: /proc is
+ * not there.
  */
 #define UDSOCK_RESTORE_FILE 16
 
@@ -532,13 +540,14 @@ udsock_t udsock_accept(udsock_t s,
  * -ENOENT: nothing is at the path. Also: the path is longer than 107 bytes, and /proc is not
  * there.
  * -ECONNREFUSED: nobody is behind the address: the server is gone or does not listen, the file
- * is no socket, or nobody has the abstract name. (If a socket has one that differs only in NULs
- * at its end, or that goes on with a slash, the message says how to write that.) Also: the file
- * belongs to a live server, but through another layer (see udsock_bind).
+ * is no socket, or nobody has the abstract name. (If a socket that can be connected to has one
+ * that differs only in NULs at its end, or that goes on with a slash, the message says how to
+ * write that.) Also: the file belongs to a live server, but through another layer (see udsock_bind).
  * -EACCES: no write permission on the file, or no search permission on a directory of the
  * path. With UDSOCK_RETRY this is told after a second.
  * -EPERM: a sandbox keeps this process from it (Landlock: abstract names beyond its scope), or
- * the datagram socket there is connected to another one.
+ * the datagram socket there is connected to another one. With UDSOCK_RETRY this, too, is told
+ * after a second.
  * -EPROTOTYPE: a socket of another kind is there.
  * -EISCONN: the socket is connected already.
  * -EAGAIN: the server's queue is full, and UDSOCK_DONT_WAIT was given.
@@ -1158,7 +1167,7 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
 /**
  * Option, to read: 1 if the path that this socket was bound to still leads to its own file. A
  * server with UDSOCK_RESTORE_FILE that has lost its path gets it back before it answers; 0 means
- * that it could not, or was replaced.
+ * that it could not, or was replaced. For the lock of the directory it waits for a second.
  */
 #define UDSOCK_OPTION_OWNS_FILE 11
 
@@ -1888,15 +1897,18 @@ typedef void (*udsock_log_callback)(void *user_data, const struct udsock_log_rec
  * cancellation held off. No lock is held: it may make every call. What it does takes the time
  * of that call. What would be told on the same thread meanwhile is dropped, so that it is
  * never called from within itself; so is what would be told while 64 other threads are in it.
+ * (A child that is forked within the callback is not in it: there it may be called again.)
  * It has to return: no exception, no longjmp, no pthread_exit. It should not close the handle
  * that it is told of: that waits for the call, for a tenth of a second. No memory is allocated
  * to call it. It is never called from a signal handler: what the handler of
  * udsock_cleanup_on_signal does is not told.
  *
  * The environment variable UDSOCK_LOG needs no callback. It may be error, warning, info or
- * debug: what is of this level or matters more is written to standard error, a line each. It
- * is looked at once, when there is first something to tell. A program that has other rights
- * than whoever has started it (set-user-ID) does not look at it.
+ * debug: what is of this level or matters more is written to standard error, a line each (unless
+ * descriptor 2 is close-on-exec: then it is not standard error, but what was opened after the
+ * program had closed that). The variable is looked at once, when there is first something to
+ * tell. A program that has other rights than whoever has started it (set-user-ID) does not look
+ * at it.
  *
  * Returns 0.
  *

@@ -331,7 +331,11 @@ impl Place<'_> {
     fn look_at_spare(&self, spare: &CStr) -> Result<Refusal, Failure> {
         Ok(match look(self.directory, spare)? {
             Sight::Socket(seen) => Refusal::Live(seen.into_file()),
-            Sight::NotASocket(file) => not_a_socket(&file).into(),
+            Sight::NotASocket(_) => {
+                let step = "give the file its second name beside the path (.udsock-...-spare), \
+                            which something has that is no socket: remove that";
+                Failure::Step { step, error: Error::EEXIST }.into()
+            }
             Sight::Nothing => Error::EBUSY.into(),
         })
     }

@@ -28,6 +28,8 @@ pub(crate) struct Claim {
     pub(crate) private: Option<ShortText>,
     /// The path is to be had back, if it is lost.
     is_held: AtomicBool,
+    /// It could not be had back when something was told last.
+    is_due: AtomicBool,
     restored: AtomicU32,
     /// Changed under the directory's lock only: how often of late, and since which second of the
     /// claim.
@@ -54,6 +56,7 @@ impl Claim {
             spare,
             private,
             is_held: AtomicBool::new(true),
+            is_due: AtomicBool::new(false),
             restored: AtomicU32::new(0),
             of_late: AtomicU32::new(0),
             since: AtomicU64::new(0),
@@ -71,9 +74,20 @@ impl Claim {
         self.is_held.swap(false, Ordering::AcqRel)
     }
 
-    /// Whether something has happened to the file's names, since this was asked last.
+    /// It is held again: to give it up has failed.
+    pub(crate) fn take_up(&self) {
+        self.is_held.store(true, Ordering::Release);
+    }
+
+    /// Whether something has happened to the file's names, since this was asked last, or is to be
+    /// tried again.
     pub(crate) fn is_told(&self) -> bool {
-        sys::take_events(self.watch.names.as_fd())
+        sys::take_events(self.watch.names.as_fd()) | self.is_due.swap(false, Ordering::Relaxed)
+    }
+
+    /// What is to be done could not be done now.
+    pub(crate) fn put_off(&self) {
+        self.is_due.store(true, Ordering::Relaxed);
     }
 
     /// Under the directory's lock: whether it may be taken back once more.
@@ -111,10 +125,13 @@ impl Claim {
 impl Watch {
     /// Of this server, whose file this descriptor pins.
     pub(crate) fn new(server: BorrowedFd<'_>, file: BorrowedFd<'_>) -> Result<Self, Failure> {
+        const BEGIN: &str = "begin to watch the file's names (inotify: a user may have \
+                             fs.inotify.max_user_instances)";
         const WATCH: &str = "watch the file's names (inotify, which takes /proc, and a mode by \
                              which its owner may read it)";
+        let names = sys::inotify().map_err(Failure::at(BEGIN))?;
         let watch = || {
-            let watch = Self { names: sys::inotify()?, either: sys::epoll()? };
+            let watch = Self { names, either: sys::epoll()? };
             sys::watch_names(watch.names.as_fd(), &sys::descriptor_path(file))?;
             for readable in [server, watch.names.as_fd()] {
                 sys::watch(watch.either.as_fd(), readable, sys::READABLE, 0)?;

@@ -272,7 +272,9 @@ impl Poller {
             self.unlock(state);
             // What becomes of a path may be told, which is not done under a lock.
             let paths = ready.iter().filter(|(number, _)| number & PATH != 0);
-            paths.for_each(|(number, _)| paths::restore((number & !PATH) as i64));
+            paths.for_each(|(number, _)| {
+                paths::restore((number & !PATH) as i64, wait.patience());
+            });
             if round.count() > 0 || woken || wait.is_none() {
                 return Ok(round.count());
             }

@@ -277,7 +277,7 @@ impl Socket {
         let removed = self.file().map_or(Ok(Removal::Stays), |file| file.remove(Lock::PATIENCE));
         if removed.is_err() {
             // Nor will it go when this is dropped, after another wait.
-            self.disown();
+            self.file().inspect(|file| file.give_up());
         }
         self.end_waits();
         if let Some(file) = self.file() {
@@ -349,7 +349,7 @@ impl Socket {
     pub(crate) fn owns_file(&self) -> bool {
         self.file().is_some_and(|file| {
             // If it can't be had back, that is the answer.
-            let _ = file.restore(self.handle);
+            let _ = file.restore(self.handle, Lock::PATIENCE);
             file.is_ours()
         })
     }

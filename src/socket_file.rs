@@ -257,14 +257,18 @@ impl SocketFile {
         }
     }
 
-    /// Gets the path back, if it was lost and is claimed still. What fails now can succeed later.
-    pub(crate) fn restore(&self, handle: i64) -> Result<(), Failure> {
+    /// Gets the path back, if it was lost and is claimed still; or the spare name, if that alone
+    /// was lost. What fails now can succeed later.
+    pub(crate) fn restore(&self, handle: i64, patience: Duration) -> Result<(), Failure> {
         let Some(claim) = self.claim() else { return Ok(()) };
-        if !claim.is_held() || !self.is_published() || self.is_ours() {
+        if !claim.is_held() || !self.is_published() {
             return Ok(());
         }
+        if self.is_ours() {
+            return Ok(self.restore_spare(claim, patience)?);
+        }
         let mut displaced = Displaced::default();
-        if !self.restore_over(claim, &mut displaced)? {
+        if !self.restore_over(claim, patience, &mut displaced)? {
             return Ok(());
         }
         let event = Event::Restored;
@@ -277,9 +281,14 @@ impl SocketFile {
     }
 
     /// The same: whether it was. Whose file had the path is to be told later.
-    fn restore_over(&self, claim: &Claim, displaced: &mut Displaced) -> Result<bool, Failure> {
+    fn restore_over(
+        &self,
+        claim: &Claim,
+        patience: Duration,
+        displaced: &mut Displaced,
+    ) -> Result<bool, Failure> {
         let _section = CriticalSection::begin();
-        let lock = self.directory.lock()?;
+        let lock = self.directory.lock_within(patience)?;
         // It may be about to be closed; or another thread was faster.
         if !claim.is_held() || self.directory.has(&self.made, &self.name)? {
             return Ok(false);
@@ -304,28 +313,47 @@ impl SocketFile {
         Ok(true)
     }
 
+    /// Who has the path under the lock was not replaced: the spare was removed by somebody else,
+    /// who cleans up, say.
+    fn restore_spare(&self, claim: &Claim, patience: Duration) -> Result<()> {
+        let is_lost = || self.directory.status(&claim.spare).err() == Some(Error::ENOENT);
+        if !is_lost() {
+            return Ok(());
+        }
+        let _section = CriticalSection::begin();
+        let _lock = self.directory.lock_within(patience)?;
+        if claim.is_held() && is_lost() && self.directory.has(&self.made, &self.name)? {
+            self.directory.link(&self.made, &self.name, &claim.spare)?;
+        }
+        Ok(())
+    }
+
     /// The claim to the path, if this process has made the file.
     pub(crate) fn claim(&self) -> Option<&Claim> {
         self.claim.as_ref().filter(|_| self.process == sys::fork_generation())
     }
 
     /// What a wait for clients does in between: gets the path back, if it was just lost.
-    pub(crate) fn restore_if_told(&self, handle: i64) {
-        if self.claim.as_ref().is_some_and(Claim::is_told) {
+    pub(crate) fn restore_if_told(&self, handle: i64, most: Duration) {
+        if let Some(claim) = self.claim.as_ref().filter(|claim| claim.is_told()) {
+            let patience = most.min(Lock::PATIENCE);
             // What became of it UDSOCK_OPTION_OWNS_FILE tells, which tries again.
-            let _ = self.restore(handle);
+            if self.restore(handle, patience).is_err() {
+                claim.put_off();
+            }
         }
     }
 
-    /// Nothing is had back from now on, and the spare name goes.
-    fn drop_claim(&self, patience: Duration) {
-        if let Some(claim) = self.claim().filter(|claim| claim.let_go()) {
-            let spare = || match &claim.private {
-                Some(private) if !self.is_published() => &**private,
-                _ => &*claim.spare,
-            };
-            let _ = self.directory.remove(&self.made, spare, patience);
-        }
+    /// Nothing is had back from now on, and the spare name goes; after an error it can be tried
+    /// again.
+    fn drop_claim(&self, patience: Duration) -> Result<()> {
+        let Some(claim) = self.claim().filter(|claim| claim.let_go()) else { return Ok(()) };
+        let spare = || match &claim.private {
+            Some(private) if !self.is_published() => &**private,
+            _ => &*claim.spare,
+        };
+        let removed = self.directory.remove(&self.made, spare, patience);
+        removed.map(drop).inspect_err(|_| claim.take_up())
     }
 
     /// What was at the path has the private name now, and goes; or, if somebody put it
@@ -373,15 +401,17 @@ impl SocketFile {
         if self.process != sys::fork_generation() {
             return Ok(Removal::Stays);
         }
-        self.drop_claim(patience);
+        let dropped = self.drop_claim(patience);
         if !self.change_fate(Fate::Goes, Fate::IsGoing) {
-            return Ok(Removal::Stays);
+            return dropped.map(|()| Removal::Stays);
         }
+        // Who holds the lock is waited for once.
+        let patience = if dropped == Err(Error::EBUSY) { Duration::ZERO } else { patience };
         let removed = self.remove_now(patience);
         // Unless somebody has it meanwhile.
         let fate = if removed.is_ok() { Fate::Stays } else { Fate::Goes };
         self.change_fate(Fate::IsGoing, fate);
-        removed
+        dropped.and(removed)
     }
 
     fn remove_now(&self, patience: Duration) -> Result<Removal> {
@@ -439,8 +469,15 @@ impl SocketFile {
         self.fate.store(Fate::Stays as u32, Ordering::Release);
         if self.claim().is_some_and(Claim::is_held) {
             let _section = CriticalSection::begin();
-            self.drop_claim(Lock::PATIENCE);
+            let _ = self.drop_claim(Lock::PATIENCE);
         }
+        self.give_up();
+    }
+
+    /// Nobody tries to remove it any more, nor its spare name.
+    pub(crate) fn give_up(&self) {
+        self.fate.store(Fate::Stays as u32, Ordering::Release);
+        self.claim().map(Claim::let_go);
     }
 }
 

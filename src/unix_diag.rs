@@ -53,10 +53,22 @@ impl OpenSocket {
 
     /// Of one that listens: how many connections wait, and how many may.
     pub(crate) fn backlog(&self) -> Option<[u32; 2]> {
-        const LISTENING: u8 = 10;
-        let [waiting, most] = self.queue.filter(|_| self.state == LISTENING)?;
+        let [waiting, most] = self.queue.filter(|_| self.listens())?;
         // The kernel refuses one when more than that wait already.
         Some([waiting, most.saturating_add(1)])
+    }
+
+    fn listens(&self) -> bool {
+        const LISTENING: u8 = 10;
+        self.state == LISTENING
+    }
+
+    /// Whether one of its kind can connect to it.
+    fn takes_peers(&self) -> bool {
+        match self.kind() {
+            Some(Kind::Datagram) => !self.is_connected(),
+            _ => self.listens(),
+        }
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -83,8 +95,9 @@ pub(crate) fn find(fits: impl Fn(&Entry<'_>) -> bool) -> Result<Option<OpenSocke
 
 /// An abstract name of this kind that is easily taken for this one: with more or fewer NULs at its
 /// end or, if there is none, the shortest of those that go on with a slash.
-pub(crate) fn find_neighbour(kind: Kind, name: &[u8]) -> Option<SocketName> {
-    let name = without_padding(name);
+/// (Connections have their server's name, and outlive it; who has the name itself does not listen.)
+pub(crate) fn find_neighbour(kind: Kind, asked: &[u8]) -> Option<SocketName> {
+    let name = without_padding(asked);
     // Where there is no such list the kernel looks for the module that has it, each time.
     static IS_MISSING: AtomicBool = AtomicBool::new(false);
     // Nor for what every name begins with.
@@ -98,7 +111,8 @@ pub(crate) fn find_neighbour(kind: Kind, name: &[u8]) -> Option<SocketName> {
     let mut found: Option<SocketName> = None;
     let listed = sys::unix_diag(|part| {
         visit(part, |Entry { socket, name: other }| {
-            let rest = other.strip_prefix(name).filter(|_| socket.kind() == Some(kind));
+            let is_it = other != asked && socket.kind() == Some(kind) && socket.takes_peers();
+            let rest = other.strip_prefix(name).filter(|_| is_it);
             let is_like = |rest: &[u8]| without_padding(rest).is_empty() || rest.starts_with(b"/");
             if let Some(other) = rest.filter(|rest| is_like(rest)).and(SocketName::new(other)) {
                 if found.as_ref().is_none_or(|found| rank(&other) < rank(found)) {

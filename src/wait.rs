@@ -261,6 +261,14 @@ impl Wait {
         sleep(interrupt, interrupt.state(), None, 0, time).map(drop)
     }
 
+    /// How long something else may take within this wait.
+    pub(crate) fn patience(&mut self) -> Duration {
+        if self.is_none() {
+            return Duration::ZERO;
+        }
+        self.time_left().map_or(Duration::ZERO, |left| left.unwrap_or(Duration::MAX))
+    }
+
     /// `None`: forever.
     pub(crate) fn time_left(&mut self) -> Result<Option<Duration>> {
         let milliseconds = match self.timeout {

@@ -138,15 +138,18 @@ pub type udsock_log_callback =
 /// cancellation held off. No lock is held: it may make every call. What it does takes the time
 /// of that call. What would be told on the same thread meanwhile is dropped, so that it is
 /// never called from within itself; so is what would be told while 64 other threads are in it.
+/// (A child that is forked within the callback is not in it: there it may be called again.)
 /// It has to return: no exception, no longjmp, no pthread_exit. It should not close the handle
 /// that it is told of: that waits for the call, for a tenth of a second. No memory is allocated
 /// to call it. It is never called from a signal handler: what the handler of
 /// udsock_cleanup_on_signal does is not told.
 ///
 /// The environment variable UDSOCK_LOG needs no callback. It may be error, warning, info or
-/// debug: what is of this level or matters more is written to standard error, a line each. It
-/// is looked at once, when there is first something to tell. A program that has other rights
-/// than whoever has started it (set-user-ID) does not look at it.
+/// debug: what is of this level or matters more is written to standard error, a line each (unless
+/// descriptor 2 is close-on-exec: then it is not standard error, but what was opened after the
+/// program had closed that). The variable is looked at once, when there is first something to
+/// tell. A program that has other rights than whoever has started it (set-user-ID) does not look
+/// at it.
 ///
 /// Returns 0.
 ///

@@ -60,7 +60,7 @@ pub const UDSOCK_OPTION_READABLE_BYTES: u32 = 10;
 
 /// Option, to read: 1 if the path that this socket was bound to still leads to its own file. A
 /// server with UDSOCK_RESTORE_FILE that has lost its path gets it back before it answers; 0 means
-/// that it could not, or was replaced.
+/// that it could not, or was replaced. For the lock of the directory it waits for a second.
 pub const UDSOCK_OPTION_OWNS_FILE: u32 = 11;
 
 /// Option: 1 if udsock_recv_message and udsock_recv_batch are to get a descriptor for the

@@ -160,13 +160,14 @@ pub unsafe extern "C" fn udsock_accept(
 /// -ENOENT: nothing is at the path. Also: the path is longer than 107 bytes, and /proc is not
 /// there.
 /// -ECONNREFUSED: nobody is behind the address: the server is gone or does not listen, the file
-/// is no socket, or nobody has the abstract name. (If a socket has one that differs only in NULs
-/// at its end, or that goes on with a slash, the message says how to write that.) Also: the file
-/// belongs to a live server, but through another layer (see udsock_bind).
+/// is no socket, or nobody has the abstract name. (If a socket that can be connected to has one
+/// that differs only in NULs at its end, or that goes on with a slash, the message says how to
+/// write that.) Also: the file belongs to a live server, but through another layer (see udsock_bind).
 /// -EACCES: no write permission on the file, or no search permission on a directory of the
 /// path. With UDSOCK_RETRY this is told after a second.
 /// -EPERM: a sandbox keeps this process from it (Landlock: abstract names beyond its scope), or
-/// the datagram socket there is connected to another one.
+/// the datagram socket there is connected to another one. With UDSOCK_RETRY this, too, is told
+/// after a second.
 /// -EPROTOTYPE: a socket of another kind is there.
 /// -EISCONN: the socket is connected already.
 /// -EAGAIN: the server's queue is full, and UDSOCK_DONT_WAIT was given.

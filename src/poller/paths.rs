@@ -1,6 +1,8 @@
 //! Servers that get their path back when they have lost it: the poller is told, as it waits for
 //! their clients.
 
+use std::time::Duration;
+
 use super::{PATH, Poller};
 use crate::error::{Error, Result};
 use crate::handles;
@@ -26,8 +28,10 @@ impl Poller {
     }
 }
 
-pub(super) fn restore(handle: i64) {
+pub(super) fn restore(handle: i64, patience: Duration) {
+    // It is not told twice, so a lock that is held for a moment is waited for in any case.
+    let patience = patience.max(Duration::from_millis(20));
     if let Some(file) = handles::get(handle).ok().and_then(|server| server.claimed_file()) {
-        file.restore_if_told(handle);
+        file.restore_if_told(handle, patience);
     }
 }

@@ -8,6 +8,9 @@ use super::{block_signals, check_size, set_signal_mask};
 /// Writes the whole of it at once, so that lines of several threads are not mixed. What can't be
 /// written is lost, and nobody is sent SIGPIPE for it.
 pub(crate) fn write_line(line: &[u8]) {
+    if !is_there() {
+        return;
+    }
     let was_pending = is_pipe_signal_pending();
     let before = block_signals(1 << (libc::SIGPIPE - 1));
     // SAFETY: the line is of this size.
@@ -17,6 +20,14 @@ pub(crate) fn write_line(line: &[u8]) {
         take_pipe_signal();
     }
     set_signal_mask(&before);
+}
+
+/// Where a program has closed it, what was opened next has its number: a socket of ours, say, whose
+/// peer is not to read this. Such a thing is closed on exec as a rule, and standard error never is.
+fn is_there() -> bool {
+    // SAFETY: no pointers.
+    let flags = unsafe { libc::fcntl(libc::STDERR_FILENO, libc::F_GETFD) };
+    flags >= 0 && flags & libc::FD_CLOEXEC == 0
 }
 
 /// Whether SIGPIPE has been sent, and is blocked.

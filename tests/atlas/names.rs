@@ -124,6 +124,42 @@ fn who_asks_for_a_padded_name_is_told_the_tight_one() {
     assert!(refusal.message.ends_with(&advice), "{refusal:?}");
 }
 
+/// Who can't be connected to is not named: one that does not listen, or a connection that has
+/// outlived its server; least of all by the name that was asked for.
+#[test]
+fn nobody_is_told_a_name_that_leads_nowhere() {
+    let refusal_of =
+        |kind, address: &str| try_open_client(kind, address, None).expect_err(address).message;
+    for kind in CONNECTED_KINDS {
+        let name = own_name();
+        let (plain, padded) = (format!("@{name}"), format!(r"@{name}\z"));
+        let check = |what| {
+            for address in [&plain, &padded] {
+                let refusal = refusal_of(kind, address);
+                let expected = format!("{address}: Connection refused");
+                assert!(refusal.ends_with(&expected), "{what}: {refusal}");
+            }
+        };
+        let server = open_server(kind, &plain);
+        let client = open_client(kind, &plain);
+        let connection = server.accept(1000).expect("a client");
+        drop(server);
+        check("connections only");
+        drop((client, connection));
+
+        let bound = create(kind);
+        bound.bind(&plain).expect("the name is free");
+        check("bound only");
+    }
+    // A receiver that is connected takes nothing from others.
+    let name = own_name();
+    let receiver = open_datagram(Some(&format!("@{name}")));
+    let _other = open_datagram(Some(&format!("@{name}-other")));
+    receiver.connect(&format!("@{name}-other"), None).expect("it is there");
+    let refusal = refusal_of(UDSOCK_DGRAM, &format!(r"@{name}\z"));
+    assert!(refusal.ends_with(": Connection refused"), "{refusal}");
+}
+
 pub fn inspect(address: &str) -> udsock_inspection {
     // SAFETY: numbers.
     let mut found: udsock_inspection = unsafe { std::mem::zeroed() };

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
+use crate::forked::Forked;
 use crate::poller::Poller;
 use crate::process::{in_child, in_fork, is_root, without_rights};
 use crate::raw;
@@ -357,6 +358,95 @@ fn what_is_no_socket_is_left_alone() {
     assert_eq!(owns(&server), 0);
     drop(server);
     assert_eq!(dir.list(), ["s"]);
+}
+
+/// What could not be done when the name went is done with a later call. A call that is not to wait
+/// does not wait for the lock.
+#[test]
+fn what_can_not_be_had_back_now_is_had_back_later() {
+    in_child(|| {
+        let dir = Dir::new();
+        let path = dir.path("s");
+        let server = restoring(&path);
+        remove(&path);
+        fs::write(&path, "somebody's").unwrap();
+        let none = |timeout| assert!(server.accept(timeout).is_err());
+        none(1);
+        remove(&path);
+        none(1);
+        assert!(fs::metadata(&path).is_ok(), "the obstacle had gone");
+
+        let holder = holder_of(&dir);
+        remove(&path);
+        let begin = Instant::now();
+        none(0);
+        let poller = Poller::new();
+        assert_eq!((poller.add(&server, 1), poller.wait(0)), (0, Ok(vec![])));
+        assert!(begin.elapsed() < Duration::from_millis(900), "{:?}", begin.elapsed());
+        assert!(fs::metadata(&path).is_err(), "the lock was held");
+        drop(holder);
+        none(1);
+        assert!(fs::metadata(&path).is_ok(), "the lock was let go");
+    });
+}
+
+/// Another process that sits on the lock of the directory.
+fn holder_of(dir: &Dir) -> Forked {
+    let path = dir.path("");
+    Forked::holding(|| {
+        let directory = fs::File::open(path).unwrap();
+        flock(&directory, libc::LOCK_EX);
+        directory
+    })
+}
+
+/// A clean-up that waited for the lock in vain leaves nothing once it can.
+#[test]
+fn the_spare_name_goes_after_the_lock_was_held() {
+    in_child(|| {
+        let dir = Dir::new();
+        let server = restoring(&dir.path("s"));
+        let holder = holder_of(&dir);
+        let begin = Instant::now();
+        assert_eq!(udsock_cleanup(), no(libc::EBUSY));
+        assert!(begin.elapsed() < Duration::from_millis(1900), "it waits for a second, once");
+        drop(holder);
+        assert_eq!(udsock_cleanup(), 1);
+        assert_eq!(dir.list(), [""; 0]);
+        drop(server);
+    });
+}
+
+#[test]
+fn what_has_the_spare_name_is_told_from_what_has_the_path() {
+    let dir = Dir::new();
+    let path = dir.path("s");
+    let server = restoring(&path);
+    let spare = dir.list().into_iter().find(|name| name.ends_with("-spare")).expect("it has one");
+    drop(server);
+    fs::write(dir.path(&spare), "somebody's").unwrap();
+    let claim = with(UDSOCK_RESTORE_FILE);
+    let refusal = try_open_server(UDSOCK_STREAM, &path, Some(&claim)).expect_err("it is taken");
+    assert_eq!(refusal.code, no(libc::EEXIST), "{refusal:?}");
+    assert!(refusal.message.contains("-spare"), "{refusal:?}");
+    assert_eq!(dir.list(), [spare]);
+}
+
+/// Who cleans up may remove the spare name alone, or first.
+#[test]
+fn the_spare_name_is_had_back_too() {
+    let dir = Dir::new();
+    let path = dir.path("s");
+    let server = restoring(&path);
+    let spare = || dir.list().into_iter().find(|name| name.ends_with("-spare"));
+    remove(&dir.path(&spare().expect("it has one")));
+    let _ = server.accept(1);
+    assert!(spare().is_some(), "{:?}", dir.list());
+    assert_eq!((owns(&server), restored(&server)), (1, 0));
+    remove(&path);
+    assert_eq!((owns(&server), restored(&server)), (1, 1));
+    drop(server);
+    assert_eq!(dir.list(), [""; 0]);
 }
 
 #[test]

@@ -96,11 +96,13 @@ fn list_shows_every_socket_with_its_process_and_its_peer() {
 
 #[test]
 fn the_address_that_list_shows_reaches_the_socket() {
-    let name = format!("@udsock-reach-{}-\\0\\\\\\xff\\x20", me());
-    let _server = open_server(UDSOCK_STREAM, &name);
-    let said = run(&["list", "-l"]);
-    let shown = line(&said.out, &name)[0].split_whitespace().last().unwrap();
-    let _client = open_client(UDSOCK_STREAM, shown);
+    for end in [r"\xff\x20", r"\0", r"\z"] {
+        let name = format!(r"@udsock-reach-{}-\0\\{end}", me());
+        let _server = open_server(UDSOCK_STREAM, &name);
+        let said = run(&["list", "-l"]);
+        let shown = line(&said.out, &name)[0].split_whitespace().last().unwrap();
+        let _client = open_client(UDSOCK_STREAM, shown);
+    }
 }
 
 #[test]

@@ -86,6 +86,32 @@ fn of_messages_each_is_a_line_and_empty_ones_too() {
     assert_eq!(server.says(), "* client 1 has ended");
 }
 
+/// It is never cut in two.
+#[test]
+fn a_line_that_is_too_long_for_a_message_is_an_error() {
+    const MOST: usize = 1 << 16;
+    let dir = Dir::new();
+    let path = dir.path("s");
+    let server = Running::serve(&["--kind", "seqpacket"], &path);
+    for (length, code) in [(MOST, 0), (MOST + 1, 3)] {
+        let said = run_with(&["connect", &path], &("a".repeat(length) + "\nend\n"));
+        assert_eq!(said.code, Some(code), "{length}: {}", said.err);
+        assert_eq!(
+            said.err.contains("a line has more than 65536 bytes"),
+            code == 3,
+            "{}",
+            said.err
+        );
+    }
+    assert_eq!([server.shows().len(), server.shows().len()], [MOST, "end".len()]);
+    assert!(server.out.recv_timeout(Duration::from_millis(50)).is_err(), "no other message");
+    let unreadable = command(&["connect", &path])
+        .stdin(std::fs::File::open("/").unwrap())
+        .output()
+        .expect("it runs");
+    assert_eq!(unreadable.status.code(), Some(3), "{unreadable:?}");
+}
+
 #[test]
 fn a_stream_s_bytes_are_what_they_are() {
     let dir = Dir::new();

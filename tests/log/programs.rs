@@ -135,6 +135,14 @@ fn written(name: &str, level: Option<&str>) -> Vec<String> {
 }
 
 #[test]
+fn what_has_the_number_of_standard_error_is_not_written_to() {
+    let dir = Dir::new();
+    let output = output_of(program(), "no_standard_error", &dir.path("p"), Some("debug"));
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "EAGAIN\n", "the peer has the log");
+}
+
+#[test]
 fn the_environment_asks_without_any_code() {
     let info = "info: PATH: removed the file of a server that has gone";
     assert_eq!(written("quiet", None), [""; 0]);

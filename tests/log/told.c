@@ -54,6 +54,18 @@ static void reclaim(const char *path)
     CHECK(server > 0 && udsock_close(server) == 0);
 }
 
+/* Standard error is closed, and a socket has its number: no peer reads the log. */
+static void no_standard_error(const char *path)
+{
+    udsock_t pair[2];
+    char byte;
+    CHECK(close(STDERR_FILENO) == 0);
+    if (udsock_open_pair(UDSOCK_STREAM, pair) != 0) _exit(98);
+    if (udsock_fd(pair[0]) != STDERR_FILENO) _exit(97);
+    reclaim(path);
+    printf("%s\n", udsock_error_name(udsock_recv(pair[1], &byte, 1, 0)));
+}
+
 static void levels(const char *path)
 {
     char a[] = "a", b[] = "b";
@@ -294,6 +306,7 @@ static const struct {
     { "quiet", quiet },           { "taken_off_in_a_child", taken_off_in_a_child },
     { "at_exit", at_exit },       { "nobody_reads", nobody_reads },
     { "storm", storm },           { "replace", replace },
+    { "no_standard_error", no_standard_error },
 };
 
 int main(int argc, char **argv)
