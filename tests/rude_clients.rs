@@ -60,6 +60,7 @@ const SHOWN: &[(&str, &str, &str, Shown)] = &[
     ("docs/comparison.md", "js", "// check.mjs", Shown::Other),
     // As the one in Python.
     ("docs/ffi.md", "js", "", Shown::Other),
+    (NODE, "js", "subscribe('udsock:log'", Shown::Other),
     ("docs/node-datagrams.md", "js", "// collector.mjs", Shown::Server(Service::Reports)),
     ("docs/node-datagrams.md", "js", "// report.mjs", Shown::Other),
     ("docs/node-datagrams.md", "js", "// ready.mjs", Shown::Other),

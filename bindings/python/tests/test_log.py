@@ -8,13 +8,20 @@ import os
 import socket
 import threading
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Iterator, List
 
 import pytest
 import udsock
 from udsock import Logged, LogRecord
 
 from conftest import run
+
+
+@pytest.fixture(autouse=True)
+def everything_is_told() -> Iterator[None]:
+    udsock.set_log_level(logging.DEBUG)
+    yield
+    udsock.set_log_level(logging.WARNING)
 
 
 def leave_dead(path: str) -> None:
@@ -104,8 +111,20 @@ def test_a_handler_may_use_sockets(path: str, caplog: Any) -> None:
     assert Handler.count == 1, "it is not told of what it does itself"
 
 
+def test_below_warnings_nothing_is_told_unless_it_is_asked_for(path: str, caplog: Any) -> None:
+    """Each event is a call of Python's, which a signal handler may run in the midst of."""
+    caplog.set_level(logging.DEBUG, "udsock")
+    udsock.set_log_level(logging.WARNING)
+    leave_dead(path)
+    server = udsock.open_server(path)
+    os.unlink(path)
+    server.close()
+    assert [record.udsock.event for record in told(caplog, path)] == [Logged.FILE_GONE]
+
+
 RECLAIM = """
-import os, socket, sys, udsock
+import logging, os, socket, sys, udsock
+udsock.set_log_level(logging.DEBUG)
 def reclaim():
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(sys.argv[1])
@@ -192,6 +211,7 @@ def test_what_a_handler_of_a_signal_raises_is_not_lost(path: str) -> None:
     said = run(
         """
 import logging, os, signal, sys, udsock
+udsock.set_log_level(logging.DEBUG)
 class Handler(logging.Handler):
     def emit(self, record):
         if record.udsock.event == udsock.Logged.RECLAIMED:

@@ -16,7 +16,7 @@ from ._counters import Counters
 from ._errors import EndOfStream, PanicError, SocketClosed, error_name, error_text
 from ._inspection import Inspection, Reach, State, cleanup, cleanup_on_signal, inspect
 from ._library import library
-from ._log import Logged, LogRecord
+from ._log import Logged, LogRecord, set_log_level
 from ._messages import Credentials, Received
 from ._open import DGRAM, SEQPACKET, STREAM, activated, adopt, open_client, open_datagram
 from ._open import open_server, pair, socketpair
@@ -55,6 +55,7 @@ __all__ = [
     "open_datagram",
     "open_server",
     "pair",
+    "set_log_level",
     "socketpair",
 ]
 

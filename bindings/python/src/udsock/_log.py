@@ -130,7 +130,20 @@ def _read(record: Any) -> LogRecord:
 
 
 _callback = _library.LogCallback(_hear)
-library.udsock_set_log(_callback, None, _library.LOG_DEBUG)
+
+
+def set_log_level(level: int) -> None:
+    """Has the logger `udsock` told of what is of this level of logging's, and above it.
+
+    It is WARNING to begin with: below that things happen with every client, and each of them is a
+    call of Python's. What a signal handler raises at its beginning (KeyboardInterrupt) is lost, as in
+    every callback of ctypes: so lower it where it helps, and not for good.
+    """
+    at_least = [number for number, its in _LEVELS.items() if its >= level]
+    library.udsock_set_log(_callback, None, max(at_least, default=_library.LOG_ERROR))
+
+
+set_log_level(_LEVELS[_library.LOG_WARNING])
 
 
 def _end() -> None:
