@@ -60,6 +60,8 @@ const SHOWN: &[(&str, &str, &str, Shown)] = &[
     ("docs/comparison.md", "js", "// check.mjs", Shown::Other),
     // As the one in Python.
     ("docs/ffi.md", "js", "", Shown::Other),
+    // bindings/node/test/installed.test.mjs runs it.
+    (NODE, "js", "// app.mjs", Shown::Other),
     (NODE, "js", "subscribe('udsock:log'", Shown::Other),
     ("docs/node-datagrams.md", "js", "// collector.mjs", Shown::Server(Service::Reports)),
     ("docs/node-datagrams.md", "js", "// report.mjs", Shown::Other),

@@ -45,6 +45,7 @@ const SITES: &[Site] = &[
     ("receive_batch", "recvmmsg", &[("recvmmsg", "")]),
     ("set_close_on_exec", "fcntl", &[("fcntl", "F_SETFD")]),
     ("is_open", "fcntl", &[("fcntl", "F_GETFD")]),
+    ("is_there", "fcntl", &[("fcntl", "F_GETFD")]),
     ("duplicate", "fcntl", &[("fcntl", "F_DUPFD_CLOEXEC")]),
     ("replace", "dup3", &[("dup3", "")]),
     ("is_nonblocking", "fcntl", &[("fcntl", "F_GETFL")]),
