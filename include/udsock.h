@@ -116,7 +116,7 @@
 
 /* The version of this header, as a number and in parts: see udsock_version. */
 #define UDSOCK_VERSION_MAJOR 0
-#define UDSOCK_VERSION_MINOR 1
+#define UDSOCK_VERSION_MINOR 2
 #define UDSOCK_VERSION_PATCH 0
 #define UDSOCK_VERSION \
     (UDSOCK_VERSION_MAJOR * 10000 + UDSOCK_VERSION_MINOR * 100 + UDSOCK_VERSION_PATCH)
@@ -1932,7 +1932,7 @@ int32_t udsock_set_log(udsock_log_callback callback,
 uint32_t udsock_version(void);
 
 /**
- * The version of the library that is loaded, as text: "0.1.0".
+ * The version of the library that is loaded, as text: "0.2.0".
  *
  * Returns a static string.
  */

@@ -16,7 +16,7 @@ inline std::uint32_t version() noexcept
     return udsock_version();
 }
 
-/** The same as text: "0.1.0". */
+/** The same as text: "0.2.0". */
 inline std::string_view version_string() noexcept
 {
     return udsock_version_string();

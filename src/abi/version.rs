@@ -14,7 +14,7 @@ pub extern "C" fn udsock_version() -> u32 {
     guard(|| Ok(VERSION))
 }
 
-/// The version of the library that is loaded, as text: "0.1.0".
+/// The version of the library that is loaded, as text: "0.2.0".
 ///
 /// Returns a static string.
 #[unsafe(no_mangle)]

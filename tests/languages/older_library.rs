@@ -21,7 +21,7 @@ fn refused(dir: &Dir, mut program: Command) {
     let output = program.env("UDSOCK_LIBRARY", &library).output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
-    let why = format!("{library} can't be used: it is version 99, and 100 is needed");
+    let why = format!("{library} can't be used: it is version 99, and 200 is needed");
     assert!(said.contains(&why), "{said}");
 }
 

@@ -8,8 +8,8 @@ const { isMainThread } = require('node:worker_threads');
 const { ofPlatform } = require('./platform.js');
 
 const SONAME = 'libudsock.so.0';
-/** As udsock_version() has it: 0.1.0. */
-const NEEDED_VERSION = 100;
+/** As udsock_version() has it: 0.2.0. */
+const NEEDED_VERSION = 200;
 /** Bun runs no exit handlers of C's. */
 const IS_BUN = process.versions.bun !== undefined;
 /**

@@ -20,7 +20,7 @@ function install() {
   const platform = at(`node_modules/@udsock/${addon.directory().split('/').at(-1)}`);
   for (const made of [ours, platform]) fs.mkdirSync(made, { recursive: true });
   for (const file of files) fs.cpSync(`${home}/${file}`, `${ours}/${file}`, { recursive: true });
-  const described = JSON.stringify({ name: 'udsock', version: '0.1.0', type, exports });
+  const described = JSON.stringify({ name: 'udsock', version: '0.2.0', type, exports });
   fs.writeFileSync(`${ours}/package.json`, described);
   fs.copyFileSync(`${addon.directory()}/package.json`, `${platform}/package.json`);
   fs.copyFileSync(addon.built(), `${platform}/udsock.node`);

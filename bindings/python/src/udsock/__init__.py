@@ -59,7 +59,7 @@ __all__ = [
     "socketpair",
 ]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def library_version() -> str:

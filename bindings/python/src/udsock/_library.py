@@ -25,8 +25,8 @@ from typing import Any, Optional, Sequence
 
 FILE_NAME = "libudsock.so"
 SONAME = "libudsock.so.0"
-NEEDED_VERSION = 100
-"""As udsock_version() has it: 0.1.0."""
+NEEDED_VERSION = 200
+"""As udsock_version() has it: 0.2.0."""
 
 EOF = -4097
 CLOSED = -4098
