@@ -1,8 +1,6 @@
 //! What docs/atlas.md says of other programs, where our behaviour depends on it: stand-ins of a
 //! few lines that do the same, and the programs themselves.
 
-#![expect(clippy::type_complexity, reason = "tables of functions")]
-
 use support::{forked, poller, process, raw};
 
 mod lengths;
