@@ -10,7 +10,7 @@
 # named. -f: the file system of /tmp, where the tests make their sockets. -s: the most that a program
 # may take (900 seconds). -K: with KVM, which not every machine has that is itself a virtual one.
 #
-# Takes 4 minutes a kernel. Fetches qemu-system-x86, busybox-static,
+# Takes 4 to 6 minutes a kernel. Fetches qemu-system-x86, busybox-static,
 # kmod, xz-utils and e2fsprogs from Debian (150 MB), and each kernel (50 to 120 MB). The logs stay in
 # target/platforms/kernels. Needs root.
 #
