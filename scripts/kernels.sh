@@ -8,15 +8,15 @@
 # modules' with a comma between), or a pattern for the newest of its kind: "5.10", "6.1", "6.12", "newest". All
 # four, if none is named. TEST: abi, activation, cleanup, kernel_rows, messages and peers, if none is
 # named. -f: the file system of /tmp, where the tests make their sockets. -s: the most that a program
-# may take (150 seconds). -K: with KVM, which not every machine has that is itself a virtual one.
+# may take (900 seconds). -K: with KVM, which not every machine has that is itself a virtual one.
 #
-# Takes 4 minutes a kernel. Fetches qemu-system-x86, busybox-static,
+# Takes 4 to 6 minutes a kernel. Fetches qemu-system-x86, busybox-static,
 # kmod, xz-utils and e2fsprogs from Debian (150 MB), and each kernel (50 to 120 MB). The logs stay in
 # target/platforms/kernels. Needs root.
 #
 # The guest sees this machine's root, read-only, through 9p, under an overlay in memory.
 source "$(dirname "$0")/common.sh"
-tests=() fs=tmpfs limit=150
+tests=() fs=tmpfs limit=900
 accelerator=tcg,thread=multi cpu=max
 while getopts t:f:s:K option; do
     case $option in

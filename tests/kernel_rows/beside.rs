@@ -41,11 +41,13 @@ impl Message {
         )
     }
 
-    /// The descriptors in it, which are now the caller's.
+    /// The descriptors in it, which are now the caller's. Before Linux 6.18 there may be an error
+    /// number in the place of one: row 95.
     pub fn descriptors(&self, kind: i32) -> Vec<OwnedFd> {
         let numbers = self.numbers(kind).unwrap_or_default();
+        let descriptors = numbers.into_iter().filter(|fd| *fd >= 0);
         // SAFETY: the kernel has made them for this message.
-        numbers.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).collect()
+        descriptors.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).collect()
     }
 }
 

@@ -177,6 +177,29 @@ pub fn raw_pidfd(fd: RawFd) -> Result<OwnedFd, i64> {
     }
 }
 
+/// The pidfd of a peer; `None` where the kernel has none of any peer, which the call says, too.
+pub fn pidfd_if_supported(socket: &Sock) -> Option<OwnedFd> {
+    let unsupported = Err(no(libc::ENOPROTOOPT));
+    if raw_pidfd(socket.fd()).map(drop) == unsupported {
+        assert_eq!(pidfd(socket).map(drop), unsupported);
+        return None;
+    }
+    Some(pidfd(socket).map_err(name_of).unwrap())
+}
+
+/// The pidfd of a peer that was reaped; `None` where the kernel has none of such a peer, as
+/// before Linux 6.16, which the call says, too.
+pub fn pidfd_of_reaped(socket: &Sock) -> Option<OwnedFd> {
+    match raw_pidfd(socket.fd()) {
+        Ok(_) => Some(pidfd(socket).map_err(name_of).unwrap()),
+        Err(why) => {
+            assert!([no(libc::EINVAL), no(libc::ESRCH)].contains(&why), "{}", name_of(why));
+            assert_eq!(pidfd(socket).map(drop), Err(no(libc::ESRCH)));
+            None
+        }
+    }
+}
+
 /// This process's own supplementary groups, in order.
 pub fn my_groups() -> Vec<u32> {
     let mut gids = vec![0; 1 << 16];

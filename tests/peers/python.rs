@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::calls::*;
-use crate::peer::Peer;
+use crate::peer::{GUARD_MS, Peer};
 use crate::process::is_root;
 use crate::users::*;
 use support::*;
@@ -59,7 +59,7 @@ fn python_clients_agree_about_both_ends() {
             let dir = Dir::new();
             let (server, path) = open_to_all(kind, &dir, "s");
             let mut client = python("client", kind, &path, user);
-            let (accepted, who) = accept_from(&server, LONG).unwrap();
+            let (accepted, who) = accept_from(&server, GUARD_MS).unwrap();
             assert_eq!(credentials(&accepted), Ok(who));
             agree(&accepted, &mut client, user);
             client.feed(b"");
@@ -107,7 +107,7 @@ fn a_python_client_that_is_not_allowed_sees_the_end() {
         let mut command = Command::new("python3");
         let client = Peer::start(command.args(["-c", program, &number, &path]));
         std::thread::scope(|scope| {
-            let acceptor = scope.spawn(|| server.accept(LONG).map(drop));
+            let acceptor = scope.spawn(|| server.accept(GUARD_MS).map(drop));
             let said = client.finish();
             assert_eq!(server.close(), 0);
             assert_eq!(acceptor.join().unwrap(), Err(CLOSED));
