@@ -56,12 +56,19 @@ function soon(callback) {
   afterWaiting ??= new Watch(-1, runNext);
   if (due.push(call) === 1) {
     afterWaiting.listen(READABLE);
-    // For that the loop does not wait.
-    setImmediate(() => {});
+    setImmediate(goOn);
   }
   return () => {
     call.run = undefined;
   };
+}
+
+/**
+ * While something is due the loop does not wait. (An immediate may run in the turn in which it is
+ * made, behind what made it: so there is another one.)
+ */
+function goOn() {
+  if (due.length > 0) setImmediate(goOn);
 }
 
 function runNext() {
