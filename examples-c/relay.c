@@ -155,7 +155,9 @@ static void *relay(void *unused)
         for (int64_t i = 0; i < count; i++) serve(&events[i]);
         if (is_busy()) connect_waiting();
     } while (count >= 0 || count == -ETIMEDOUT || count == -EINTR);
-    if (count != UDSOCK_CLOSED) fprintf(stderr, "relay: %s\n", udsock_error_text(count));
+    /* -EBADF: main has closed the poller while we did not wait. */
+    if (count != UDSOCK_CLOSED && count != -EBADF)
+        fprintf(stderr, "relay: %s\n", udsock_error_text(count));
     return unused;
 }
 
@@ -193,7 +195,7 @@ int main(int argc, char **argv)
     fflush(stdout);
     int signal_number;
     sigwait(&signals, &signal_number);
-    udsock_close(poller); /* The wait returns UDSOCK_CLOSED. */
+    udsock_close(poller); /* The wait returns UDSOCK_CLOSED, the next one -EBADF. */
     pthread_join(thread, NULL);
     return udsock_close(server) == 0 ? 0 : 1;
 }

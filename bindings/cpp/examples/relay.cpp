@@ -50,7 +50,8 @@ public:
             }
             code = err.code();
         } while (!code || code == std::errc::timed_out || code == std::errc::interrupted);
-        if (code != udsock::errc::closed) {
+        // bad_file_descriptor: the poller was closed while we did not wait.
+        if (code != udsock::errc::closed && code != std::errc::bad_file_descriptor) {
             complain(code.message());
         }
     }
