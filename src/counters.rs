@@ -105,11 +105,7 @@ impl<T: Default> OnceUsed<T> {
     }
 
     pub(crate) fn get_or_make(&self) -> Option<&T> {
-        if self.0.get().is_none() {
-            // Another thread may have been faster.
-            let _ = self.0.set(sys::boxed(T::default()).ok()?);
-        }
-        self.0.get()
+        self.0.get_or_make(|| sys::boxed(T::default())).ok()
     }
 }
 

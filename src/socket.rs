@@ -387,11 +387,7 @@ impl Socket {
 
     /// Room for an address that it is connected to. What is put there comes from now on.
     pub(crate) fn make_remote_address(&self) -> Result<&Replaced<CString>> {
-        if self.remote.get().is_none() {
-            // Another thread may have been faster.
-            let _ = self.remote.set(sys::boxed(Replaced::default())?);
-        }
-        self.remote.get().ok_or(Error::ENOMEM)
+        self.remote.get_or_make(|| sys::boxed(Replaced::default()))
     }
 
     /// For calls that have no flag against blocking.
@@ -480,10 +476,7 @@ impl Socket {
         if self.kind == Kind::Datagram {
             return Err(Error::EOPNOTSUPP);
         }
-        if self.access.get().is_none() {
-            // Another thread may have been faster.
-            let _ = self.access.set(Shared::new(Access::default())?);
-        }
+        self.access.get_or_make(|| Shared::new(Access::default()))?;
         self.access.share().ok_or(Error::ENOMEM)
     }
 

@@ -70,6 +70,18 @@ impl<P: Pointer> OncePointer<P> {
         }
     }
 
+    /// What is there, put there first if need be. All of many threads at once get the same.
+    pub(crate) fn get_or_make<E>(
+        &self,
+        make: impl FnOnce() -> Result<P, E>,
+    ) -> Result<&P::Target, E> {
+        if self.get().is_none() {
+            // Another thread may have been faster: then that one's stays.
+            let _ = self.set(make()?);
+        }
+        Ok(self.get().expect("it is set"))
+    }
+
     pub(crate) fn take(&mut self) -> Option<P> {
         let word = std::mem::replace(self.place.get_mut(), ptr::null_mut());
         // SAFETY: it was made from a P, which nobody else has any more.
