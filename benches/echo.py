@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Callable
 
-from harness import (BENCHES, ROOT, Failure, Process, Row, Unavailable, compile_c, compile_go,
+from harness import (BENCHES, ROOT, Failure, Process, Row, available, compile_c, compile_go,
                      compile_libuv, compile_ours, cores_of, library, node_with, placements,
                      python_with_uvloop, tool)
 
@@ -47,17 +47,6 @@ SERVERS: dict[str, Callable[[], list]] = {
 }
 
 
-def build_servers() -> tuple[dict[str, list], dict[str, str]]:
-    """The commands of those that can run here, and why the others can't."""
-    commands, missing = {}, {}
-    for name, build in SERVERS.items():
-        try:
-            commands[name] = build()
-        except Unavailable as reason:
-            missing[name] = str(reason)
-    return commands, missing
-
-
 def sample(load: Path, server: list, connections: int, milliseconds: int) -> float:
     """Starts the server, puts it under load, and ends it."""
     server_core, load_core = cores_of(placements()[-1])
@@ -83,7 +72,7 @@ def allow_descriptors(count: int) -> bool:
 
 def rows(quick: bool) -> list[Row]:
     load = compile_c(SOURCES / "load.c", "echo_load")
-    commands, missing = build_servers()
+    commands, missing = available(SERVERS)
     result = []
     for connections in CONNECTIONS:
         if allow_descriptors(connections + SPARE_DESCRIPTORS):

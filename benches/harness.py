@@ -99,11 +99,11 @@ class Result:
         ratios = self.ratios(name, base)
         return ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
 
-    def interval(self, name: str) -> tuple[float, float]:
+    def interval(self, name: str, base: Optional[str] = None) -> tuple[float, float]:
         """Where the median of many rounds lies with 95 %: that of the rounds drawn again and
         again from among themselves (the bootstrap)."""
         draws = 2000
-        ratios, chance = self.ratios(name), random.Random(1)
+        ratios, chance = self.ratios(name, base), random.Random(1)
         medians = sorted(statistics.median(chance.choices(ratios, k=len(ratios)))
                          for _ in range(draws))
         return medians[draws // 40], medians[-1 - draws // 40]
@@ -354,3 +354,14 @@ class Process:
     def __exit__(self, *exception) -> None:
         self.end()
         self.errors.close()
+
+
+def available(contenders: dict[str, Callable[[], object]]) -> tuple[dict, dict[str, str]]:
+    """What these make, by name, and why the others can't be had."""
+    made, missing = {}, {}
+    for name, make in contenders.items():
+        try:
+            made[name] = make()
+        except Unavailable as reason:
+            missing[name] = str(reason)
+    return made, missing

@@ -8,27 +8,15 @@ import platform
 import shutil
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Callable
 
 import echo
-from harness import (BENCHES, CORES, ROOT, Process, Row, Unavailable, compile_c, library, node_with,
+from harness import (BENCHES, CORES, ROOT, Process, Row, available, compile_c, library, node_with,
                      placements, program, tool)
 from pairs import SOURCES as PAIRS
 from pairs import Pair, name_of_size
 
 SOURCES = BENCHES / "node"
 PEERS = {"node-unix-socket": ("dgram", "seqpacket"), "unix-dgram": ("dgram",)}
-
-
-def available(contenders: dict[str, Callable[[], object]]) -> tuple[dict, dict[str, str]]:
-    """What these make, by name, and why the others can't be had."""
-    made, missing = {}, {}
-    for name, make in contenders.items():
-        try:
-            made[name] = make()
-        except Unavailable as reason:
-            missing[name] = str(reason)
-    return made, missing
 
 
 def over_ours() -> list:
