@@ -211,6 +211,7 @@ def test_what_a_handler_of_a_signal_raises_is_not_lost(path: str) -> None:
     said = run(
         """
 import logging, os, signal, sys, udsock
+sys.setswitchinterval(1e-6)  # Else the callback has mostly ended before another thread runs.
 udsock.set_log_level(logging.DEBUG)
 class Handler(logging.Handler):
     def emit(self, record):

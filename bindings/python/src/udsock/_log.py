@@ -13,7 +13,9 @@ import os
 import signal
 import sys
 import threading
+import time
 from enum import IntEnum
+from types import FrameType
 from typing import Any, NamedTuple, Optional, Union
 
 from . import _library
@@ -109,8 +111,31 @@ def _hear(_: None, told: Any) -> None:
 
 def _interrupt_main() -> None:
     main = threading.main_thread().ident
-    if main is not None:
+    if main is None:
+        return
+    # A call of the library's ends at a signal once it sleeps. One that comes between its beginning
+    # and that is seen only when the call has ended: so until it has been seen to end.
+    for pause in (0.01, 0.02, 0.04, 0.08):
+        before = _where(main)
+        while _hears(before[0]):
+            # What comes before the callback has ended is lost in it again.
+            time.sleep(0.001)
+            before = _where(main)
         signal.pthread_kill(main, signal.SIGINT)
+        time.sleep(pause)
+        if _where(main) != before:
+            return
+
+
+def _where(thread: int) -> "tuple[Optional[FrameType], int]":
+    frame = sys._current_frames().get(thread)
+    return frame, -1 if frame is None else frame.f_lasti
+
+
+def _hears(frame: Optional[FrameType]) -> bool:
+    while frame is not None and frame.f_code is not _hear.__code__:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _read(record: Any) -> LogRecord:
