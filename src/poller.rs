@@ -70,7 +70,7 @@ struct State {
     servers: Vec<i64>,
     /// Who was ready when there was no room left, and for what. They come first in the next
     /// round: else those before them could keep them waiting for ever.
-    left: Vec<(i64, u32)>,
+    unserved: Vec<(i64, u32)>,
     turns: Turns,
     /// Room for what of an item may not go at once.
     spare: Spare,
@@ -90,8 +90,8 @@ struct State {
 
 impl State {
     fn has_lost_in_line(&mut self) -> bool {
-        let Self { left, members, .. } = self;
-        left.iter().any(|(handle, _)| {
+        let Self { unserved, members, .. } = self;
+        unserved.iter().any(|(handle, _)| {
             members.get_mut(*handle).is_some_and(|member| member.is_due_to_fail())
         })
     }
@@ -148,7 +148,7 @@ impl Poller {
             found.never_block()?;
         }
         let mut state = self.lock()?;
-        state.left.try_reserve(1)?;
+        state.unserved.try_reserve(1)?;
         if role == Role::Server && !state.servers.contains(&socket) {
             state.servers.try_reserve(1)?;
             state.servers.push(socket);
@@ -171,7 +171,7 @@ impl Poller {
         self.watch(&mut state, member, &found)?;
         if is_due_to_fail {
             // It may have lost its place in line while it was paused.
-            state.left.push((socket, 0));
+            state.unserved.push((socket, 0));
         }
         self.unlock(state);
         Ok(())
@@ -196,9 +196,9 @@ impl Poller {
     pub(crate) fn remove(&self, socket: i64) -> Result<()> {
         let found = handles::get(socket)?;
         let mut state = self.lock()?;
-        let left = self.leave(&mut state, socket, &found);
+        let was_member = self.leave(&mut state, socket, &found);
         self.unlock(state);
-        left.ok_or(Error::ENOENT)
+        was_member.ok_or(Error::ENOENT)
     }
 
     /// `None`: it was no member.
@@ -245,7 +245,7 @@ impl Poller {
         let mut ready = Ready::new();
         loop {
             let mut state = self.lock()?;
-            self.serve_left(&mut state, round);
+            self.serve_unserved(&mut state, round);
             self.unlock(state);
             if round.count() > 0 {
                 // Nobody's turn comes twice: no call brings data and, behind it, the end, at
@@ -265,7 +265,7 @@ impl Poller {
                     number if number & PATH != 0 => {}
                     handle => {
                         // Without memory the kernel tells again, if perhaps not first.
-                        self.serve_or_leave(&mut state, handle as i64, events, round);
+                        self.serve_or_put_off(&mut state, handle as i64, events, round);
                     }
                 }
             }
@@ -307,9 +307,9 @@ impl Poller {
     }
 
     /// What the last round had no room for.
-    fn serve_left(&self, state: &mut State, round: &mut Round<'_, impl Report>) {
-        let mut left = std::mem::take(&mut state.left);
-        let served = left
+    fn serve_unserved(&self, state: &mut State, round: &mut Round<'_, impl Report>) {
+        let mut unserved = std::mem::take(&mut state.unserved);
+        let served = unserved
             .iter()
             .take_while(|(handle, events)| {
                 // Whether it is still ready the kernel tells.
@@ -319,12 +319,12 @@ impl Poller {
                 is_told || self.serve(state, *handle, *events, round)
             })
             .count();
-        left.drain(..served);
-        state.left = left;
+        unserved.drain(..served);
+        state.unserved = unserved;
     }
 
     /// Whether it has had its turn, or will have it in the next round.
-    fn serve_or_leave(
+    fn serve_or_put_off(
         &self,
         state: &mut State,
         handle: i64,
@@ -332,8 +332,8 @@ impl Poller {
         round: &mut Round<'_, impl Report>,
     ) -> bool {
         let served = self.serve(state, handle, events, round);
-        if !served && state.left.try_reserve(1).is_ok() {
-            state.left.push((handle, events));
+        if !served && state.unserved.try_reserve(1).is_ok() {
+            state.unserved.push((handle, events));
             return true;
         }
         served

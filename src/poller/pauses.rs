@@ -64,7 +64,7 @@ impl Poller {
         };
         if let Some(kept) = &mut member.kept {
             kept.is_pausing = false;
-            if !self.serve_or_leave(state, handle, sys::WRITABLE, round) {
+            if !self.serve_or_put_off(state, handle, sys::WRITABLE, round) {
                 self.pause(state, handle, STARVED_PAUSE);
             }
             return;
