@@ -21,7 +21,6 @@ use crate::wait::Wait;
 
 mod input;
 mod items;
-mod kept;
 mod member;
 mod output;
 mod paths;
@@ -29,13 +28,14 @@ mod pauses;
 mod round;
 mod sender;
 mod turns;
+mod unsent;
 
 pub(crate) use items::{Item, Items};
-use kept::Spare;
 pub(crate) use member::{Manner, Then};
 use member::{Member, Members, Role};
 pub(crate) use round::{Event, EventKind, Report, Round};
 use turns::Turns;
+use unsent::UnsentRoom;
 
 /// How much of a connection at a time.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +73,7 @@ struct State {
     unserved: Vec<(i64, u32)>,
     turns: Turns,
     /// Room for what of an item may not go at once.
-    spare: Spare,
+    unsent_room: UnsentRoom,
     /// Who is left alone until when.
     pauses: Vec<(Instant, i64)>,
     /// Until when those are left alone whom there was no memory to note.
@@ -100,8 +100,8 @@ impl State {
 /// What is kept for a member that leaves is lost.
 fn note_unsent(member: &Member, notes: &mut PollerNotes, counts: &mut Counts) {
     counts.kept.change(member.counted, 0);
-    if let Some(kept) = &member.kept {
-        let (handle, count) = (member.socket, kept.bytes() as u64);
+    if let Some(unsent) = &member.unsent {
+        let (handle, count) = (member.socket, unsent.bytes() as u64);
         notes.push(Note { handle, count, ..Note::of(log::Event::UnsentDropped) });
     }
 }

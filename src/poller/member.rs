@@ -1,6 +1,6 @@
 //! A socket in a poller, and what the poller knows of it.
 
-use super::kept::Kept;
+use super::unsent::Unsent;
 use crate::error::{Error, Result};
 use crate::handle_table::slot_of;
 use crate::kind::Kind;
@@ -52,7 +52,7 @@ pub(super) struct Member {
     pub(super) socket: i64,
     pub(super) token: u64,
     /// What has been taken for sending and is not out yet.
-    pub(super) kept: Option<Box<Kept>>,
+    pub(super) unsent: Option<Box<Unsent>>,
     /// How many bytes of that the poller's count has.
     pub(super) counted: usize,
     /// What the kernel has been asked to tell ([`Self::interest`]).
@@ -78,7 +78,7 @@ impl Member {
     const NOBODY: Self = Self {
         socket: 0,
         token: 0,
-        kept: None,
+        unsent: None,
         counted: 0,
         watched: 0,
         turn: 0,
@@ -113,14 +113,14 @@ impl Member {
 
     /// Whether something, here or in the program, waits for its way out.
     pub(super) fn waits_to_send(&self) -> bool {
-        self.kept.is_some() || (self.role == Role::Connection && self.is_refusing)
+        self.unsent.is_some() || (self.role == Role::Connection && self.is_refusing)
     }
 
     /// What the kernel is to tell of it (of a server: to one of many who wait for it).
     pub(super) fn interest(&self) -> u16 {
-        let kept = self.kept.as_deref();
-        let waits_for_room = match kept {
-            Some(kept) => kept.waits_for_room(),
+        let unsent = self.unsent.as_deref();
+        let waits_for_room = match unsent {
+            Some(unsent) => unsent.waits_for_room(),
             None => self.waits_to_send(),
         };
         let send = if waits_for_room { sys::WRITABLE } else { 0 };
@@ -128,7 +128,7 @@ impl Member {
             // Not even a hang-up, which would be told for ever.
             _ if self.at_rest || self.manner.is_paused => 0,
             Role::Server => sys::READABLE,
-            Role::Connection if kept.is_some() && !self.manner.is_duplex => 0,
+            Role::Connection if unsent.is_some() && !self.manner.is_duplex => 0,
             Role::Connection => sys::READABLE,
             Role::Datagram => sys::READABLE | sys::SHUT,
         };

@@ -2,10 +2,10 @@
 
 use super::input::STARVED_PAUSE;
 use super::items::{Items, Taken};
-use super::kept::Flushed;
 use super::member::{Member, Role, Then};
 use super::sender::Sender;
 use super::turns::Chain;
+use super::unsent::Flushed;
 use super::{Event, EventKind, Poller, Report, Round, State};
 use crate::error::Result;
 use crate::handles;
@@ -32,7 +32,7 @@ impl Poller {
             }
         }
         state.turns = turns;
-        state.spare.drop_large();
+        state.unsent_room.drop_large();
         self.unlock(state);
         arranged.map(|()| taken.count)
     }
@@ -45,12 +45,12 @@ impl Poller {
         mut chain: Chain<'_>,
         taken: &mut Taken<'_, impl Items<'a>>,
     ) {
-        let State { members, spare, counts, .. } = state;
+        let State { members, unsent_room: room, counts, .. } = state;
         let Some(member) = members.get_mut(handle) else {
             return;
         };
         let limits = self.limits;
-        let mut sender = Sender { member, socket, spare, counts, limits, refusal: None };
+        let mut sender = Sender { member, socket, room, counts, limits, refusal: None };
         match socket.kind() {
             Kind::Stream => sender.send_bytes(&mut chain, taken),
             Kind::Datagram | Kind::Seqpacket => sender.send_messages(&mut chain, taken),
@@ -64,21 +64,21 @@ impl Poller {
         let Some(member) = members.get_mut(handle) else {
             return;
         };
-        if member.kept.as_ref().is_some_and(|kept| kept.is_empty()) {
-            member.kept = None;
+        if member.unsent.as_ref().is_some_and(|unsent| unsent.is_empty()) {
+            member.unsent = None;
         }
-        let bytes = member.kept.as_ref().map_or(0, |kept| kept.bytes());
+        let bytes = member.unsent.as_ref().map_or(0, |unsent| unsent.bytes());
         if bytes != member.counted {
             counts.kept.change(member.counted, bytes);
             socket.counters().set_kept(bytes);
             member.counted = bytes;
         }
         let is_watched = self.follow(member, socket.fd()).is_ok();
-        match &mut member.kept {
-            Some(kept) => {
-                let needs_attempts = kept.waits_for_attempts() || !is_watched;
-                if needs_attempts && !std::mem::replace(&mut kept.is_pausing, true) {
-                    let time = kept.next_pause();
+        match &mut member.unsent {
+            Some(unsent) => {
+                let needs_attempts = unsent.waits_for_attempts() || !is_watched;
+                if needs_attempts && !std::mem::replace(&mut unsent.is_pausing, true) {
+                    let time = unsent.next_pause();
                     self.pause(state, handle, time);
                 }
             }
@@ -114,7 +114,7 @@ impl Poller {
         // Of who is lost a failure tells; but while it is paused nothing else would tell the
         // program that it waits for room in vain.
         let has_room = |member: &&mut Member| {
-            member.kept.is_none() && member.is_refusing && !member.is_due_to_fail()
+            member.unsent.is_none() && member.is_refusing && !member.is_due_to_fail()
         };
         if let Some(member) = state.members.get_mut(handle).filter(has_room) {
             member.is_refusing = false;
@@ -128,11 +128,11 @@ impl Poller {
         let Some(member) = state.members.get_mut(handle) else {
             return;
         };
-        let Some(kept) = &mut member.kept else {
+        let Some(unsent) = &mut member.unsent else {
             return;
         };
         let mut flushed = Flushed::default();
-        let result = kept.flush(socket.fd(), member.role == Role::Connection, &mut flushed);
+        let result = unsent.flush(socket.fd(), member.role == Role::Connection, &mut flushed);
         let Flushed { sent, dropped, error, .. } = flushed;
         state.counts.sent.add(sent.messages as usize, sent.bytes as usize);
         socket.counters().sent.add(sent.messages as usize, sent.bytes as usize);
@@ -143,10 +143,10 @@ impl Poller {
             state.notes.push(Note { handle, count: dropped, error, ..Note::of(event) });
         }
         if let Err(error) = result {
-            let count = kept.bytes() as u64;
+            let count = unsent.bytes() as u64;
             let note = Note { handle, count, ..Note::failed(LogEvent::UnsentDropped, error) };
             state.notes.push(note);
-            member.kept = None;
+            member.unsent = None;
             // If the program wants to know: what came before is told first, and then this, even
             // if the end has been.
             member.is_lost = member.then != Then::Close;

@@ -62,8 +62,8 @@ impl Poller {
         else {
             return;
         };
-        if let Some(kept) = &mut member.kept {
-            kept.is_pausing = false;
+        if let Some(unsent) = &mut member.unsent {
+            unsent.is_pausing = false;
             if !self.serve_or_put_off(state, handle, sys::WRITABLE, round) {
                 self.pause(state, handle, STARVED_PAUSE);
             }

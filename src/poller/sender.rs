@@ -2,9 +2,9 @@
 
 use super::Limits;
 use super::items::{Item, Items, Taken};
-use super::kept::{Kept, Spare};
 use super::member::{Member, Role, Then};
 use super::turns::Chain;
+use super::unsent::{Unsent, UnsentRoom};
 use crate::counters::Counts;
 use crate::error::{Error, Result};
 use crate::kind::Kind;
@@ -18,7 +18,7 @@ const PARTS: usize = 64;
 pub(super) struct Sender<'b> {
     pub(super) member: &'b mut Member,
     pub(super) socket: &'b Socket,
-    pub(super) spare: &'b mut Spare,
+    pub(super) room: &'b mut UnsentRoom,
     pub(super) counts: &'b mut Counts,
     pub(super) limits: Limits,
     /// An item was refused; nothing may overtake it.
@@ -53,7 +53,7 @@ impl Sender<'_> {
             let item = self.check().and_then(|()| taken.items.item(index));
             match item.and_then(without_address) {
                 Err(error) => taken.settle(index, Err(error)),
-                Ok(item) if self.member.kept.is_some() => {
+                Ok(item) if self.member.unsent.is_some() => {
                     let result = self.keep(item);
                     taken.settle(index, result);
                 }
@@ -100,12 +100,12 @@ impl Sender<'_> {
         fates: &[Fate],
         taken: &mut Taken<'_, impl Items<'a>>,
     ) {
-        let kept = parts.iter().zip(fates).filter(|(_, fate)| fate.keeps);
-        let kept = kept.map(|(part, _)| part.size()).fold(0, usize::saturating_add);
+        let to_keep = parts.iter().zip(fates).filter(|(_, fate)| fate.keeps);
+        let to_keep = to_keep.map(|(part, _)| part.size()).fold(0, usize::saturating_add);
         let sent = match parts.iter().all(|part| part.size() == 0) {
             true => Ok(0),
             // What has gone can't be taken back, so there must be room for the rest.
-            false => match self.spare.make_room(kept) {
+            false => match self.room.ensure(to_keep) {
                 Ok(()) => sys::send(self.socket.fd(), parts, None)
                     .inspect(|&size| self.count_sent(1, size)),
                 Err(error) => {
@@ -134,7 +134,7 @@ impl Sender<'_> {
     /// Of an item so much has gone.
     fn sent_part(&mut self, data: Buffer<'_>, gone: usize, fate: &Fate) -> Result<usize> {
         let &Fate { then, keeps, .. } = fate;
-        if gone == data.size() && self.member.kept.is_none() && self.refusal.is_none() {
+        if gone == data.size() && self.member.unsent.is_none() && self.refusal.is_none() {
             self.member.then = then;
             return Ok(gone);
         }
@@ -208,19 +208,19 @@ impl Sender<'_> {
         }
         let size = item.data.size();
         let is_stream = self.socket.kind() == Kind::Stream;
-        let kept = match &mut self.member.kept {
-            Some(kept) => kept,
-            none if is_stream => none.insert(self.spare.take()?),
-            none => none.insert(sys::boxed(Kept::messages())?),
+        let unsent = match &mut self.member.unsent {
+            Some(unsent) => unsent,
+            none if is_stream => none.insert(self.room.make_bytes()?),
+            none => none.insert(sys::boxed(Unsent::messages())?),
         };
-        if !kept.has_room(size, self.limits.send) {
+        if !unsent.has_room(size, self.limits.send) {
             return Err(self.member.refuse());
         }
         if !is_stream && size > self.socket.largest_message()? {
             // Later nobody could be told.
             return Err(Error::EMSGSIZE);
         }
-        kept.push(item.data, item.to)?;
+        unsent.push(item.data, item.to)?;
         self.member.then = item.then;
         Ok(size)
     }
@@ -310,7 +310,8 @@ impl Sender<'_> {
     /// So as not to overtake.
     fn must_wait(&self, item: &Item<'_>) -> bool {
         let to = item.to.as_ref().map(AsRef::as_ref);
-        self.refusal.is_some() || self.member.kept.as_ref().is_some_and(|kept| kept.is_before(to))
+        self.refusal.is_some()
+            || self.member.unsent.as_ref().is_some_and(|unsent| unsent.is_before(to))
     }
 
     fn send_batch<'a>(

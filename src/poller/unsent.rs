@@ -13,7 +13,7 @@ use crate::sys::{self, Buffer, SocketName};
 const FIRST_PAUSE: Duration = Duration::from_micros(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
-pub(super) struct Kept {
+pub(super) struct Unsent {
     queue: Queue,
     /// How much memory it takes.
     size: usize,
@@ -59,7 +59,7 @@ impl Message {
     }
 }
 
-impl Kept {
+impl Unsent {
     pub(super) fn messages() -> Self {
         Self::new(Queue::Messages(VecDeque::new()))
     }
@@ -168,23 +168,23 @@ impl Kept {
 
 /// For the rest of what is about to be sent: room, made beforehand.
 #[derive(Default)]
-pub(super) struct Spare {
-    kept: Option<sys::Room<Kept>>,
+pub(super) struct UnsentRoom {
+    unsent: Option<sys::Room<Unsent>>,
     bytes: VecDeque<u8>,
 }
 
-impl Spare {
+impl UnsentRoom {
     #[inline(always)]
-    pub(super) fn make_room(&mut self, size: usize) -> Result<()> {
+    pub(super) fn ensure(&mut self, size: usize) -> Result<()> {
         // As it is all the time.
-        let is_enough = self.kept.is_some() && self.bytes.capacity() >= size;
+        let is_enough = self.unsent.is_some() && self.bytes.capacity() >= size;
         if is_enough { Ok(()) } else { self.grow(size) }
     }
 
     #[cold]
     fn grow(&mut self, size: usize) -> Result<()> {
-        if self.kept.is_none() {
-            self.kept = Some(sys::room_for()?);
+        if self.unsent.is_none() {
+            self.unsent = Some(sys::room_for()?);
         }
         // More is likely to follow.
         const LEAST: usize = 2048;
@@ -199,10 +199,11 @@ impl Spare {
         }
     }
 
-    pub(super) fn take(&mut self) -> Result<Box<Kept>> {
-        self.make_room(0)?;
-        let room = self.kept.take().ok_or(Error::ENOMEM)?;
-        Ok(room.fill(Kept::new(Queue::Bytes(mem::take(&mut self.bytes)))))
+    /// What waits for its way out of a stream: nothing yet.
+    pub(super) fn make_bytes(&mut self) -> Result<Box<Unsent>> {
+        self.ensure(0)?;
+        let room = self.unsent.take().ok_or(Error::ENOMEM)?;
+        Ok(room.fill(Unsent::new(Queue::Bytes(mem::take(&mut self.bytes)))))
     }
 }
 
