@@ -58,13 +58,13 @@ pub(crate) struct Poller {
     clock: OwnedFd,
     limits: Limits,
     closed: AtomicBool,
-    state: Mutex<State>,
+    locked: Mutex<Locked>,
 }
 
 type PollerNotes = Notes<16>;
 
 #[derive(Default)]
-struct State {
+struct Locked {
     members: Members,
     /// Those of them who accept, and perhaps some who are members no more.
     servers: Vec<i64>,
@@ -88,7 +88,7 @@ struct State {
     counts: Counts,
 }
 
-impl State {
+impl Locked {
     fn has_lost_in_line(&mut self) -> bool {
         let Self { unserved, members, .. } = self;
         unserved.iter().any(|(handle, _)| {
@@ -133,7 +133,7 @@ impl Poller {
             clock: sys::timer()?,
             limits,
             closed: AtomicBool::new(false),
-            state: Mutex::default(),
+            locked: Mutex::default(),
         };
         sys::watch(poller.epoll(), poller.wake.as_fd(), sys::READABLE, WAKE)?;
         sys::watch(poller.epoll(), poller.clock.as_fd(), sys::READABLE, CLOCK)?;
@@ -147,16 +147,16 @@ impl Poller {
         if role == Role::Server {
             found.never_block()?;
         }
-        let mut state = self.lock()?;
-        state.unserved.try_reserve(1)?;
-        if role == Role::Server && !state.servers.contains(&socket) {
-            state.servers.try_reserve(1)?;
-            state.servers.push(socket);
+        let mut locked = self.lock()?;
+        locked.unserved.try_reserve(1)?;
+        if role == Role::Server && !locked.servers.contains(&socket) {
+            locked.servers.try_reserve(1)?;
+            locked.servers.push(socket);
         }
-        let mut member = match state.members.remove(socket) {
+        let mut member = match locked.members.remove(socket) {
             Some(member) if member.role == role => member,
             Some(member) => {
-                let State { notes, counts, .. } = &mut *state;
+                let Locked { notes, counts, .. } = &mut *locked;
                 note_unsent(&member, notes, counts);
                 self.unwatch(&member, &found);
                 Member::new(socket, role)
@@ -168,43 +168,43 @@ impl Poller {
         };
         (member.token, member.manner) = (token, manner);
         let is_due_to_fail = member.is_due_to_fail();
-        self.watch(&mut state, member, &found)?;
+        self.watch(&mut locked, member, &found)?;
         if is_due_to_fail {
             // It may have lost its place in line while it was paused.
-            state.unserved.push((socket, 0));
+            locked.unserved.push((socket, 0));
         }
-        self.unlock(state);
+        self.unlock(locked);
         Ok(())
     }
 
     /// Takes the member in, watched for what interests it. If that fails nobody watches it.
-    fn watch(&self, state: &mut State, member: Member, socket: &Socket) -> Result<()> {
+    fn watch(&self, locked: &mut Locked, member: Member, socket: &Socket) -> Result<()> {
         let handle = member.socket;
         let is_server = member.role == Role::Server;
-        let result = state.members.insert(member).and_then(|member| {
+        let result = locked.members.insert(member).and_then(|member| {
             if is_server {
                 self.watch_path(handle, socket)?;
             }
             self.follow(member, socket.fd())
         });
         result.inspect_err(|_| {
-            state.members.remove(handle);
+            locked.members.remove(handle);
             socket.stop_watching(self.handle);
         })
     }
 
     pub(crate) fn remove(&self, socket: i64) -> Result<()> {
         let found = handles::get(socket)?;
-        let mut state = self.lock()?;
-        let was_member = self.leave(&mut state, socket, &found);
-        self.unlock(state);
+        let mut locked = self.lock()?;
+        let was_member = self.leave(&mut locked, socket, &found);
+        self.unlock(locked);
         was_member.ok_or(Error::ENOENT)
     }
 
     /// `None`: it was no member.
-    fn leave(&self, state: &mut State, handle: i64, socket: &Socket) -> Option<()> {
-        let member = state.members.remove(handle)?;
-        note_unsent(&member, &mut state.notes, &mut state.counts);
+    fn leave(&self, locked: &mut Locked, handle: i64, socket: &Socket) -> Option<()> {
+        let member = locked.members.remove(handle)?;
+        note_unsent(&member, &mut locked.notes, &mut locked.counts);
         socket.counters().set_kept(0);
         self.unwatch(&member, socket);
         socket.stop_watching(self.handle);
@@ -244,9 +244,9 @@ impl Poller {
     ) -> Result<usize> {
         let mut ready = Ready::new();
         loop {
-            let mut state = self.lock()?;
-            self.serve_unserved(&mut state, round);
-            self.unlock(state);
+            let mut locked = self.lock()?;
+            self.serve_unserved(&mut locked, round);
+            self.unlock(locked);
             if round.count() > 0 {
                 // Nobody's turn comes twice: no call brings data and, behind it, the end, at
                 // which a program closes.
@@ -256,20 +256,20 @@ impl Poller {
                 // Closing outranks a signal, as in every wait.
                 return Err(if self.is_closed() { Error::Closed } else { error });
             }
-            let mut state = self.lock()?;
+            let mut locked = self.lock()?;
             let mut woken = false;
             for (number, events) in ready.iter() {
                 match number {
                     WAKE => woken |= self.take_wake(),
-                    CLOCK => self.end_pauses(&mut state, round),
+                    CLOCK => self.end_pauses(&mut locked, round),
                     number if number & PATH != 0 => {}
                     handle => {
                         // Without memory the kernel tells again, if perhaps not first.
-                        self.serve_or_put_off(&mut state, handle as i64, events, round);
+                        self.serve_or_put_off(&mut locked, handle as i64, events, round);
                     }
                 }
             }
-            self.unlock(state);
+            self.unlock(locked);
             // What becomes of a path may be told, which is not done under a lock.
             let paths = ready.iter().filter(|(number, _)| number & PATH != 0);
             paths.for_each(|(number, _)| {
@@ -299,41 +299,41 @@ impl Poller {
 
     /// Whether one of the servers is in another poller, too.
     fn shares_a_server(&self) -> Result<bool> {
-        let mut state = self.lock()?;
-        let State { servers, members, .. } = &mut *state;
+        let mut locked = self.lock()?;
+        let Locked { servers, members, .. } = &mut *locked;
         servers.retain(|server| members.get_mut(*server).is_some());
         let mut servers = servers.iter().filter_map(|server| handles::get(*server).ok());
         Ok(servers.any(|server| server.has_many_pollers()))
     }
 
     /// What the last round had no room for.
-    fn serve_unserved(&self, state: &mut State, round: &mut Round<'_, impl Report>) {
-        let mut unserved = std::mem::take(&mut state.unserved);
+    fn serve_unserved(&self, locked: &mut Locked, round: &mut Round<'_, impl Report>) {
+        let mut unserved = std::mem::take(&mut locked.unserved);
         let served = unserved
             .iter()
             .take_while(|(handle, events)| {
                 // Whether it is still ready the kernel tells.
-                let is_told = state.members.get_mut(*handle).is_some_and(|member| {
+                let is_told = locked.members.get_mut(*handle).is_some_and(|member| {
                     !member.is_lost && member.tells_readiness(round.has_arena())
                 });
-                is_told || self.serve(state, *handle, *events, round)
+                is_told || self.serve(locked, *handle, *events, round)
             })
             .count();
         unserved.drain(..served);
-        state.unserved = unserved;
+        locked.unserved = unserved;
     }
 
     /// Whether it has had its turn, or will have it in the next round.
     fn serve_or_put_off(
         &self,
-        state: &mut State,
+        locked: &mut Locked,
         handle: i64,
         events: u32,
         round: &mut Round<'_, impl Report>,
     ) -> bool {
-        let served = self.serve(state, handle, events, round);
-        if !served && state.unserved.try_reserve(1).is_ok() {
-            state.unserved.push((handle, events));
+        let served = self.serve(locked, handle, events, round);
+        if !served && locked.unserved.try_reserve(1).is_ok() {
+            locked.unserved.push((handle, events));
             return true;
         }
         served
@@ -342,12 +342,12 @@ impl Poller {
     /// Does for a socket what its events ask for. Whether it has had its turn.
     fn serve(
         &self,
-        state: &mut State,
+        locked: &mut Locked,
         handle: i64,
         events: u32,
         round: &mut Round<'_, impl Report>,
     ) -> bool {
-        let (Ok(socket), Some(member)) = (handles::get(handle), state.members.get_mut(handle))
+        let (Ok(socket), Some(member)) = (handles::get(handle), locked.members.get_mut(handle))
         else {
             // It has been closed or removed meanwhile.
             return true;
@@ -356,9 +356,9 @@ impl Poller {
             return false;
         }
         if member.waits_to_send() && events & !sys::READABLE != 0 {
-            self.flush(state, &socket, handle, round);
+            self.flush(locked, &socket, handle, round);
         }
-        let Some(member) = state.members.get_mut(handle) else {
+        let Some(member) = locked.members.get_mut(handle) else {
             return true;
         };
         let is_readable =
@@ -372,15 +372,15 @@ impl Poller {
         }
         if member.tells_readiness(round.has_arena()) {
             match member.is_lost {
-                true => self.fail(state, &socket, handle, Error::EPIPE, round),
+                true => self.fail(locked, &socket, handle, Error::EPIPE, round),
                 false => round.report(Event::new(EventKind::Ready, handle, member.token)),
             }
             return true;
         }
         match member.role {
-            Role::Server => self.accept(state, &socket, handle, round),
+            Role::Server => self.accept(locked, &socket, handle, round),
             Role::Connection | Role::Datagram => {
-                self.receive(state, &socket, handle, events & sys::SHUT != 0, round)
+                self.receive(locked, &socket, handle, events & sys::SHUT != 0, round)
             }
         }
     }
@@ -429,30 +429,30 @@ impl Poller {
     }
 
     /// In a forked child somebody could have it locked who does not exist there.
-    fn lock(&self) -> Result<MutexGuard<'_, State>> {
+    fn lock(&self) -> Result<MutexGuard<'_, Locked>> {
         self.check()?;
-        let state = self.locked();
+        let locked = self.lock_even_closed();
         // Now that nobody else can, closing has been seen, or will see what is done.
-        if self.is_closed() { Err(Error::Closed) } else { Ok(state) }
+        if self.is_closed() { Err(Error::Closed) } else { Ok(locked) }
     }
 
-    fn locked(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_even_closed(&self) -> MutexGuard<'_, Locked> {
+        self.locked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// And does what can't be done under the lock.
-    fn unlock(&self, mut state: MutexGuard<'_, State>) {
-        let rings = state.has_lost_in_line();
-        if rings != state.is_ringing {
-            state.is_ringing = rings;
-            self.set_clock(&state);
+    fn unlock(&self, mut locked: MutexGuard<'_, Locked>) {
+        let rings = locked.has_lost_in_line();
+        if rings != locked.is_ringing {
+            locked.is_ringing = rings;
+            self.set_clock(&locked);
         }
-        if state.closing.len() | state.notes.count() == 0 {
+        if locked.closing.len() | locked.notes.count() == 0 {
             return;
         }
-        let closing = std::mem::take(&mut state.closing);
-        let notes = std::mem::take(&mut state.notes);
-        drop(state);
+        let closing = std::mem::take(&mut locked.closing);
+        let notes = std::mem::take(&mut locked.notes);
+        drop(locked);
         tell(&notes);
         for handle in closing {
             let _ = handles::close(handle);
@@ -465,8 +465,8 @@ impl Poller {
 impl Drop for Poller {
     fn drop(&mut self) {
         if !self.is_of_this_process() {
-            let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-            std::mem::forget(std::mem::take(state));
+            let locked = self.locked.get_mut().unwrap_or_else(PoisonError::into_inner);
+            std::mem::forget(std::mem::take(locked));
         }
     }
 }
@@ -482,9 +482,9 @@ impl Other for Poller {
             return;
         }
         sys::raise(self.wake.as_fd());
-        let mut state = self.locked();
-        for slot in 0..state.members.slots() {
-            let State { members, notes, counts, .. } = &mut *state;
+        let mut locked = self.lock_even_closed();
+        for slot in 0..locked.members.slots() {
+            let Locked { members, notes, counts, .. } = &mut *locked;
             let Some(member) = members.get_mut(members.in_slot(slot)) else {
                 continue;
             };
@@ -493,8 +493,8 @@ impl Other for Poller {
                 socket.stop_watching(self.handle);
             }
         }
-        let notes = std::mem::take(&mut state.notes);
-        drop(state);
+        let notes = std::mem::take(&mut locked.notes);
+        drop(locked);
         tell(&notes);
     }
 
@@ -511,13 +511,13 @@ impl Other for Poller {
         if !self.is_of_this_process() {
             return;
         }
-        let mut state = self.locked();
+        let mut locked = self.lock_even_closed();
         // Others may have the same open file: then closing alone would not end it.
-        if let Some(member) = state.members.remove(handle) {
-            let State { notes, counts, .. } = &mut *state;
+        if let Some(member) = locked.members.remove(handle) {
+            let Locked { notes, counts, .. } = &mut *locked;
             note_unsent(&member, notes, counts);
             self.unwatch(&member, socket);
         }
-        self.unlock(state);
+        self.unlock(locked);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::member::{Manner, Member, Role};
-use super::{Event, EventKind, Poller, Report, Round, State};
+use super::{Event, EventKind, Locked, Poller, Report, Round};
 use crate::error::{Error, Result};
 use crate::handles;
 use crate::kind::Kind;
@@ -23,7 +23,7 @@ pub(super) const STARVED_PAUSE: Duration = Duration::from_millis(20);
 impl Poller {
     pub(super) fn accept(
         &self,
-        state: &mut State,
+        locked: &mut Locked,
         server: &Socket,
         handle: i64,
         round: &mut Round<'_, impl Report>,
@@ -33,18 +33,18 @@ impl Poller {
                 break;
             }
             let prepare = |client| {
-                state.members.make_room(client)?;
-                Ok(state.closing.try_reserve(1)?)
+                locked.members.make_room(client)?;
+                Ok(locked.closing.try_reserve(1)?)
             };
             let mut refused = None;
             let result = match handles::accept_once(server, prepare, &mut refused) {
                 Ok(None) => {
-                    state.counts.refused += 1;
+                    locked.counts.refused += 1;
                     let note = refused.map(|client| Note { handle, ..Note::refused(client) });
-                    note.into_iter().for_each(|note| state.notes.push(note));
+                    note.into_iter().for_each(|note| locked.notes.push(note));
                     continue;
                 }
-                Ok(Some(client)) => self.welcome(state, handle, client, round),
+                Ok(Some(client)) => self.welcome(locked, handle, client, round),
                 Err(error) => Err(error),
             };
             match result {
@@ -53,18 +53,18 @@ impl Poller {
                     // Readable for ever, and nothing to accept: somebody who shares this
                     // server shut it down.
                     if attempt == 0 && wait::is_shut(server.fd()) == Ok(true) {
-                        self.fail(state, server, handle, Error::EINVAL, round);
+                        self.fail(locked, server, handle, Error::EINVAL, round);
                     }
                     break;
                 }
                 // It is ready still.
                 Err(Error::EINTR) => break,
                 Err(error) if error.is_scarcity() => {
-                    self.starve(state, server, handle, error, round);
+                    self.starve(locked, server, handle, error, round);
                     break;
                 }
                 Err(error) => {
-                    self.fail(state, server, handle, error, round);
+                    self.fail(locked, server, handle, error, round);
                     break;
                 }
             }
@@ -75,12 +75,12 @@ impl Poller {
     /// A new connection becomes a member.
     fn welcome(
         &self,
-        state: &mut State,
+        locked: &mut Locked,
         server: i64,
         client: i64,
         round: &mut Round<'_, impl Report>,
     ) -> Result<()> {
-        let Some(member) = state.members.get_mut(server) else {
+        let Some(member) = locked.members.get_mut(server) else {
             return Ok(());
         };
         member.is_refusing = false;
@@ -89,14 +89,14 @@ impl Poller {
         let result = handles::get(client).and_then(|socket| {
             socket.begin_watching(self.handle, false)?;
             let member = Member { token, manner, ..Member::new(client, Role::Connection) };
-            self.watch(state, member, &socket)
+            self.watch(locked, member, &socket)
         });
         match result {
             Ok(()) => {
-                state.counts.accepted += 1;
+                locked.counts.accepted += 1;
                 round.report(Event::new(EventKind::Accepted, client, token));
             }
-            Err(_) => state.closing.push(client),
+            Err(_) => locked.closing.push(client),
         }
         result
     }
@@ -104,13 +104,13 @@ impl Poller {
     /// Told once, and then tried again and again.
     fn starve(
         &self,
-        state: &mut State,
+        locked: &mut Locked,
         server: &Socket,
         handle: i64,
         error: Error,
         round: &mut Round<'_, impl Report>,
     ) {
-        let Some(member) = state.members.get_mut(handle) else {
+        let Some(member) = locked.members.get_mut(handle) else {
             return;
         };
         if !member.is_refusing && round.has_room() {
@@ -120,13 +120,13 @@ impl Poller {
         }
         member.at_rest = true;
         let _ = self.follow(member, server.fd());
-        self.pause(state, handle, STARVED_PAUSE);
+        self.pause(locked, handle, STARVED_PAUSE);
     }
 
     /// Receives from a socket that is ready. Whether there was room to.
     pub(super) fn receive(
         &self,
-        state: &mut State,
+        locked: &mut Locked,
         socket: &Socket,
         handle: i64,
         shut: bool,
@@ -139,9 +139,9 @@ impl Poller {
                 return received > 0;
             }
             let result = match socket.kind() {
-                Kind::Stream => self.receive_bytes(state, socket, handle, round).map(|()| true),
+                Kind::Stream => self.receive_bytes(locked, socket, handle, round).map(|()| true),
                 _ => next_fits(socket, received > 0, shut, round).and_then(|fits| match fits {
-                    true => self.receive_message(state, socket, handle, shut, round),
+                    true => self.receive_message(locked, socket, handle, shut, round),
                     false => Ok(false),
                 }),
             };
@@ -149,7 +149,7 @@ impl Poller {
                 Ok(true) => {}
                 Ok(false) => return received > 0,
                 Err(Error::EAGAIN) => {
-                    self.fail_if_lost(state, socket, handle, received, round);
+                    self.fail_if_lost(locked, socket, handle, received, round);
                     break;
                 }
                 // It is ready still.
@@ -157,30 +157,30 @@ impl Poller {
                 // It is told in the next round, as it lasts.
                 Err(Error::End) if received > 0 => break,
                 Err(Error::End) => {
-                    self.end(state, socket, handle, round);
+                    self.end(locked, socket, handle, round);
                     break;
                 }
                 Err(error) => {
-                    self.fail(state, socket, handle, error, round);
+                    self.fail(locked, socket, handle, error, round);
                     break;
                 }
             }
         }
         // Who is lost stays in line until that has been told.
-        !state.members.get_mut(handle).is_some_and(|member| member.is_lost)
+        !locked.members.get_mut(handle).is_some_and(|member| member.is_lost)
     }
 
     fn receive_bytes(
         &self,
-        state: &mut State,
+        locked: &mut Locked,
         socket: &Socket,
         handle: i64,
         round: &mut Round<'_, impl Report>,
     ) -> Result<()> {
         let room = round.rest().first(self.limits.receive);
         let size = socket.receive_now(&[room], None, false)?;
-        state.counts.received.add(1, size);
-        let token = state.members.get_mut(handle).map_or(0, |member| member.token);
+        locked.counts.received.add(1, size);
+        let token = locked.members.get_mut(handle).map_or(0, |member| member.token);
         let data = round.take(size);
         round.report(Event { data, ..Event::new(EventKind::Received, handle, token) });
         Ok(())
@@ -189,7 +189,7 @@ impl Poller {
     /// As much of it as fits.
     fn receive_message(
         &self,
-        state: &mut State,
+        locked: &mut Locked,
         socket: &Socket,
         handle: i64,
         shut: bool,
@@ -198,9 +198,9 @@ impl Poller {
         let mut from = SocketName::EMPTY;
         let wanted = (socket.kind() == Kind::Datagram).then_some(&mut from);
         let size = socket.receive_now(&[round.rest()], wanted, shut)?;
-        state.counts.received.add(1, size);
+        locked.counts.received.add(1, size);
         let address = name_text::text_of(&from);
-        let token = state.members.get_mut(handle).map_or(0, |member| member.token);
+        let token = locked.members.get_mut(handle).map_or(0, |member| member.token);
         let mut event = Event::new(EventKind::Received, handle, token);
         let fits = size.min(round.rest().size());
         event.data = round.take(fits);
@@ -219,30 +219,30 @@ impl Poller {
     /// That answers were lost is told once what the peer had sent has been.
     fn fail_if_lost(
         &self,
-        state: &mut State,
+        locked: &mut Locked,
         socket: &Socket,
         handle: i64,
         received: usize,
         round: &mut Round<'_, impl Report>,
     ) {
-        if received == 0 && state.members.get_mut(handle).is_some_and(|member| member.is_lost) {
-            self.fail(state, socket, handle, Error::EPIPE, round);
+        if received == 0 && locked.members.get_mut(handle).is_some_and(|member| member.is_lost) {
+            self.fail(locked, socket, handle, Error::EPIPE, round);
         }
     }
 
     /// The peer sends no more. It may still be answered.
     fn end(
         &self,
-        state: &mut State,
+        locked: &mut Locked,
         socket: &Socket,
         handle: i64,
         round: &mut Round<'_, impl Report>,
     ) {
-        let Some(member) = state.members.get_mut(handle) else {
+        let Some(member) = locked.members.get_mut(handle) else {
             return;
         };
         if member.is_lost {
-            return self.fail(state, socket, handle, Error::EPIPE, round);
+            return self.fail(locked, socket, handle, Error::EPIPE, round);
         }
         member.at_rest = true;
         let _ = self.follow(member, socket.fd());
@@ -252,18 +252,18 @@ impl Poller {
     /// The program is told, and it leaves the poller.
     pub(super) fn fail(
         &self,
-        state: &mut State,
+        locked: &mut Locked,
         socket: &Socket,
         handle: i64,
         error: Error,
         round: &mut Round<'_, impl Report>,
     ) {
-        let Some(member) = state.members.get_mut(handle) else {
+        let Some(member) = locked.members.get_mut(handle) else {
             return;
         };
         let event = Event::new(EventKind::Failed, handle, member.token);
         round.report(Event { error: Some(error), ..event });
-        self.leave(state, handle, socket);
+        self.leave(locked, handle, socket);
     }
 }
 

@@ -6,27 +6,27 @@ use std::time::{Duration, Instant};
 
 use super::input::STARVED_PAUSE;
 use super::member::{Role, Then};
-use super::{Poller, Report, Round, State};
+use super::{Locked, Poller, Report, Round};
 use crate::handles;
 use crate::sys;
 
 impl Poller {
     /// Leaves a member alone for a while.
-    pub(super) fn pause(&self, state: &mut State, handle: i64, time: Duration) {
+    pub(super) fn pause(&self, locked: &mut Locked, handle: i64, time: Duration) {
         let end = Instant::now() + time;
-        match state.pauses.try_reserve(1) {
-            Ok(()) => state.pauses.push((end, handle)),
-            Err(_) => state.common_pause = Some(state.common_pause.map_or(end, |at| at.min(end))),
+        match locked.pauses.try_reserve(1) {
+            Ok(()) => locked.pauses.push((end, handle)),
+            Err(_) => locked.common_pause = Some(locked.common_pause.map_or(end, |at| at.min(end))),
         }
-        self.set_clock(state);
+        self.set_clock(locked);
     }
 
-    pub(super) fn set_clock(&self, state: &State) {
-        let next = match state.is_ringing {
+    pub(super) fn set_clock(&self, locked: &Locked) {
+        let next = match locked.is_ringing {
             true => Some(Duration::ZERO),
             false => {
                 let now = Instant::now();
-                let ends = state.pauses.iter().map(|(end, _)| *end).chain(state.common_pause);
+                let ends = locked.pauses.iter().map(|(end, _)| *end).chain(locked.common_pause);
                 ends.min().map(|end| end.saturating_duration_since(now))
             }
         };
@@ -35,48 +35,48 @@ impl Poller {
     }
 
     /// Goes on with those whose pause is over.
-    pub(super) fn end_pauses(&self, state: &mut State, round: &mut Round<'_, impl Report>) {
+    pub(super) fn end_pauses(&self, locked: &mut Locked, round: &mut Round<'_, impl Report>) {
         let now = Instant::now();
         let mut index = 0;
-        while let Some((end, handle)) = state.pauses.get(index).copied() {
+        while let Some((end, handle)) = locked.pauses.get(index).copied() {
             if end <= now {
                 // (What takes its place has not been looked at; what is new ends later.)
-                state.pauses.swap_remove(index);
-                self.end_pause(state, handle, round);
+                locked.pauses.swap_remove(index);
+                self.end_pause(locked, handle, round);
             } else {
                 index += 1;
             }
         }
-        if state.common_pause.is_some_and(|end| end <= now) {
-            state.common_pause = None;
-            for slot in 0..state.members.slots() {
-                let handle = state.members.in_slot(slot);
-                self.end_pause(state, handle, round);
+        if locked.common_pause.is_some_and(|end| end <= now) {
+            locked.common_pause = None;
+            for slot in 0..locked.members.slots() {
+                let handle = locked.members.in_slot(slot);
+                self.end_pause(locked, handle, round);
             }
         }
-        self.set_clock(state);
+        self.set_clock(locked);
     }
 
-    fn end_pause(&self, state: &mut State, handle: i64, round: &mut Round<'_, impl Report>) {
-        let (Ok(socket), Some(member)) = (handles::get(handle), state.members.get_mut(handle))
+    fn end_pause(&self, locked: &mut Locked, handle: i64, round: &mut Round<'_, impl Report>) {
+        let (Ok(socket), Some(member)) = (handles::get(handle), locked.members.get_mut(handle))
         else {
             return;
         };
         if let Some(unsent) = &mut member.unsent {
             unsent.is_pausing = false;
-            if !self.serve_or_put_off(state, handle, sys::WRITABLE, round) {
-                self.pause(state, handle, STARVED_PAUSE);
+            if !self.serve_or_put_off(locked, handle, sys::WRITABLE, round) {
+                self.pause(locked, handle, STARVED_PAUSE);
             }
             return;
         }
         if member.then == Then::Close {
-            return self.after_sending(state, handle, &socket);
+            return self.after_sending(locked, handle, &socket);
         }
         if member.role == Role::Server {
             member.at_rest = false;
             if self.follow(member, socket.fd()).is_err() {
                 member.at_rest = true;
-                self.pause(state, handle, STARVED_PAUSE);
+                self.pause(locked, handle, STARVED_PAUSE);
             }
         }
     }
