@@ -29,6 +29,7 @@ mod round;
 mod sender;
 mod turns;
 mod unsent;
+mod visit;
 
 pub(crate) use items::{Item, Items};
 pub(crate) use member::{Manner, Then};
@@ -36,6 +37,7 @@ use member::{Member, Members, Role};
 pub(crate) use round::{Event, EventKind, Report, Round};
 use turns::Turns;
 use unsent::UnsentRoom;
+use visit::Visit;
 
 /// How much of a connection at a time.
 #[derive(Clone, Copy, Debug)]
@@ -265,7 +267,9 @@ impl Poller {
                     number if number & PATH != 0 => {}
                     handle => {
                         // Without memory the kernel tells again, if perhaps not first.
-                        self.serve_or_put_off(&mut locked, handle as i64, events, round);
+                        self.visit(&mut locked, handle as i64, |mut visit| {
+                            visit.serve_or_put_off(events, round)
+                        });
                     }
                 }
             }
@@ -316,73 +320,12 @@ impl Poller {
                 let is_told = locked.members.get_mut(*handle).is_some_and(|member| {
                     !member.is_lost && member.tells_readiness(round.has_arena())
                 });
-                is_told || self.serve(locked, *handle, *events, round)
+                let serve = |mut visit: Visit<'_>| visit.serve(*events, round);
+                is_told || self.visit(locked, *handle, serve).unwrap_or(true)
             })
             .count();
         unserved.drain(..served);
         locked.unserved = unserved;
-    }
-
-    /// Whether it has had its turn, or will have it in the next round.
-    fn serve_or_put_off(
-        &self,
-        locked: &mut Locked,
-        handle: i64,
-        events: u32,
-        round: &mut Round<'_, impl Report>,
-    ) -> bool {
-        let served = self.serve(locked, handle, events, round);
-        if !served && locked.unserved.try_reserve(1).is_ok() {
-            locked.unserved.push((handle, events));
-            return true;
-        }
-        served
-    }
-
-    /// Does for a socket what its events ask for. Whether it has had its turn.
-    fn serve(
-        &self,
-        locked: &mut Locked,
-        handle: i64,
-        events: u32,
-        round: &mut Round<'_, impl Report>,
-    ) -> bool {
-        let (Ok(socket), Some(member)) = (handles::get(handle), locked.members.get_mut(handle))
-        else {
-            // It has been closed or removed meanwhile.
-            return true;
-        };
-        if !round.has_room() {
-            return false;
-        }
-        if member.waits_to_send() && events & !sys::READABLE != 0 {
-            self.flush(locked, &socket, handle, round);
-        }
-        let Some(member) = locked.members.get_mut(handle) else {
-            return true;
-        };
-        let is_readable =
-            u32::from(member.watched) & sys::READABLE != 0 && events & !sys::WRITABLE != 0;
-        if !is_readable && !member.is_due_to_fail() {
-            return true;
-        }
-        // Telling that all is out may have taken the last room.
-        if !round.has_room() {
-            return false;
-        }
-        if member.tells_readiness(round.has_arena()) {
-            match member.is_lost {
-                true => self.fail(locked, &socket, handle, Error::EPIPE, round),
-                false => round.report(Event::new(EventKind::Ready, handle, member.token)),
-            }
-            return true;
-        }
-        match member.role {
-            Role::Server => self.accept(locked, &socket, handle, round),
-            Role::Connection | Role::Datagram => {
-                self.receive(locked, &socket, handle, events & sys::SHUT != 0, round)
-            }
-        }
     }
 
     /// Ends a wait, now or the next one.

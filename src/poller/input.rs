@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::member::{Manner, Member, Role};
-use super::{Event, EventKind, Locked, Poller, Report, Round};
+use super::visit::Visit;
+use super::{Event, EventKind, Report, Round};
 use crate::error::{Error, Result};
 use crate::handles;
 use crate::kind::Kind;
@@ -20,31 +21,28 @@ const MOST_DATAGRAMS: usize = 32;
 /// How long a server is left alone for which there is no descriptor.
 pub(super) const STARVED_PAUSE: Duration = Duration::from_millis(20);
 
-impl Poller {
-    pub(super) fn accept(
-        &self,
-        locked: &mut Locked,
-        server: &Socket,
-        handle: i64,
-        round: &mut Round<'_, impl Report>,
-    ) -> bool {
+impl Visit<'_> {
+    pub(super) fn accept(&mut self, round: &mut Round<'_, impl Report>) -> bool {
         for attempt in 0..MOST_CONNECTIONS {
             if !round.has_room() {
                 break;
             }
+            let locked = &mut *self.locked;
             let prepare = |client| {
                 locked.members.make_room(client)?;
                 Ok(locked.closing.try_reserve(1)?)
             };
             let mut refused = None;
-            let result = match handles::accept_once(server, prepare, &mut refused) {
+            let result = match handles::accept_once(self.socket, prepare, &mut refused) {
                 Ok(None) => {
+                    let Self { locked, handle, .. } = self;
                     locked.counts.refused += 1;
-                    let note = refused.map(|client| Note { handle, ..Note::refused(client) });
+                    let note =
+                        refused.map(|client| Note { handle: *handle, ..Note::refused(client) });
                     note.into_iter().for_each(|note| locked.notes.push(note));
                     continue;
                 }
-                Ok(Some(client)) => self.welcome(locked, handle, client, round),
+                Ok(Some(client)) => self.welcome(client, round),
                 Err(error) => Err(error),
             };
             match result {
@@ -52,19 +50,19 @@ impl Poller {
                 Err(Error::EAGAIN) => {
                     // Readable for ever, and nothing to accept: somebody who shares this
                     // server shut it down.
-                    if attempt == 0 && wait::is_shut(server.fd()) == Ok(true) {
-                        self.fail(locked, server, handle, Error::EINVAL, round);
+                    if attempt == 0 && wait::is_shut(self.socket.fd()) == Ok(true) {
+                        self.fail(Error::EINVAL, round);
                     }
                     break;
                 }
                 // It is ready still.
                 Err(Error::EINTR) => break,
                 Err(error) if error.is_scarcity() => {
-                    self.starve(locked, server, handle, error, round);
+                    self.starve(error, round);
                     break;
                 }
                 Err(error) => {
-                    self.fail(locked, server, handle, error, round);
+                    self.fail(error, round);
                     break;
                 }
             }
@@ -73,83 +71,65 @@ impl Poller {
     }
 
     /// A new connection becomes a member.
-    fn welcome(
-        &self,
-        locked: &mut Locked,
-        server: i64,
-        client: i64,
-        round: &mut Round<'_, impl Report>,
-    ) -> Result<()> {
-        let Some(member) = locked.members.get_mut(server) else {
+    fn welcome(&mut self, client: i64, round: &mut Round<'_, impl Report>) -> Result<()> {
+        let Some(server) = self.member() else {
             return Ok(());
         };
-        member.is_refusing = false;
-        let (token, is_duplex) = (member.token, member.manner.is_duplex);
+        server.is_refusing = false;
+        let (token, is_duplex) = (server.token, server.manner.is_duplex);
         let manner = Manner { is_duplex, ..Manner::default() };
         let result = handles::get(client).and_then(|socket| {
-            socket.begin_watching(self.handle, false)?;
+            socket.begin_watching(self.poller.handle, false)?;
             let member = Member { token, manner, ..Member::new(client, Role::Connection) };
-            self.watch(locked, member, &socket)
+            self.poller.watch(self.locked, member, &socket)
         });
         match result {
             Ok(()) => {
-                locked.counts.accepted += 1;
+                self.locked.counts.accepted += 1;
                 round.report(Event::new(EventKind::Accepted, client, token));
             }
-            Err(_) => locked.closing.push(client),
+            Err(_) => self.locked.closing.push(client),
         }
         result
     }
 
     /// Told once, and then tried again and again.
-    fn starve(
-        &self,
-        locked: &mut Locked,
-        server: &Socket,
-        handle: i64,
-        error: Error,
-        round: &mut Round<'_, impl Report>,
-    ) {
-        let Some(member) = locked.members.get_mut(handle) else {
+    fn starve(&mut self, error: Error, round: &mut Round<'_, impl Report>) {
+        let Some(server) = self.member() else {
             return;
         };
-        if !member.is_refusing && round.has_room() {
-            member.is_refusing = true;
-            let event = Event::new(EventKind::Failed, handle, member.token);
+        if !server.is_refusing && round.has_room() {
+            server.is_refusing = true;
+            let event = Event::new(EventKind::Failed, server.socket, server.token);
             round.report(Event { error: Some(error), ..event });
         }
-        member.at_rest = true;
-        let _ = self.follow(member, server.fd());
-        self.pause(locked, handle, STARVED_PAUSE);
+        server.at_rest = true;
+        let _ = self.follow();
+        self.pause(STARVED_PAUSE);
     }
 
     /// Receives from a socket that is ready. Whether there was room to.
-    pub(super) fn receive(
-        &self,
-        locked: &mut Locked,
-        socket: &Socket,
-        handle: i64,
-        shut: bool,
-        round: &mut Round<'_, impl Report>,
-    ) -> bool {
-        let most = if socket.kind() == Kind::Datagram { MOST_DATAGRAMS } else { 1 };
+    pub(super) fn receive(&mut self, shut: bool, round: &mut Round<'_, impl Report>) -> bool {
+        let most = if self.socket.kind() == Kind::Datagram { MOST_DATAGRAMS } else { 1 };
         for received in 0..most {
             if !round.has_room() || round.rest().size() == 0 {
                 // Who has had something has had its turn.
                 return received > 0;
             }
-            let result = match socket.kind() {
-                Kind::Stream => self.receive_bytes(locked, socket, handle, round).map(|()| true),
-                _ => next_fits(socket, received > 0, shut, round).and_then(|fits| match fits {
-                    true => self.receive_message(locked, socket, handle, shut, round),
-                    false => Ok(false),
-                }),
+            let result = match self.socket.kind() {
+                Kind::Stream => self.receive_bytes(round).map(|()| true),
+                _ => {
+                    next_fits(self.socket, received > 0, shut, round).and_then(|fits| match fits {
+                        true => self.receive_message(shut, round),
+                        false => Ok(false),
+                    })
+                }
             };
             match result {
                 Ok(true) => {}
                 Ok(false) => return received > 0,
                 Err(Error::EAGAIN) => {
-                    self.fail_if_lost(locked, socket, handle, received, round);
+                    self.fail_if_lost(received, round);
                     break;
                 }
                 // It is ready still.
@@ -157,51 +137,38 @@ impl Poller {
                 // It is told in the next round, as it lasts.
                 Err(Error::End) if received > 0 => break,
                 Err(Error::End) => {
-                    self.end(locked, socket, handle, round);
+                    self.end(round);
                     break;
                 }
                 Err(error) => {
-                    self.fail(locked, socket, handle, error, round);
+                    self.fail(error, round);
                     break;
                 }
             }
         }
         // Who is lost stays in line until that has been told.
-        !locked.members.get_mut(handle).is_some_and(|member| member.is_lost)
+        !self.member().is_some_and(|member| member.is_lost)
     }
 
-    fn receive_bytes(
-        &self,
-        locked: &mut Locked,
-        socket: &Socket,
-        handle: i64,
-        round: &mut Round<'_, impl Report>,
-    ) -> Result<()> {
-        let room = round.rest().first(self.limits.receive);
-        let size = socket.receive_now(&[room], None, false)?;
-        locked.counts.received.add(1, size);
-        let token = locked.members.get_mut(handle).map_or(0, |member| member.token);
+    fn receive_bytes(&mut self, round: &mut Round<'_, impl Report>) -> Result<()> {
+        let room = round.rest().first(self.poller.limits.receive);
+        let size = self.socket.receive_now(&[room], None, false)?;
+        self.locked.counts.received.add(1, size);
+        let token = self.member().map_or(0, |member| member.token);
         let data = round.take(size);
-        round.report(Event { data, ..Event::new(EventKind::Received, handle, token) });
+        round.report(Event { data, ..Event::new(EventKind::Received, self.handle, token) });
         Ok(())
     }
 
     /// As much of it as fits.
-    fn receive_message(
-        &self,
-        locked: &mut Locked,
-        socket: &Socket,
-        handle: i64,
-        shut: bool,
-        round: &mut Round<'_, impl Report>,
-    ) -> Result<bool> {
+    fn receive_message(&mut self, shut: bool, round: &mut Round<'_, impl Report>) -> Result<bool> {
         let mut from = SocketName::EMPTY;
-        let wanted = (socket.kind() == Kind::Datagram).then_some(&mut from);
-        let size = socket.receive_now(&[round.rest()], wanted, shut)?;
-        locked.counts.received.add(1, size);
+        let wanted = (self.socket.kind() == Kind::Datagram).then_some(&mut from);
+        let size = self.socket.receive_now(&[round.rest()], wanted, shut)?;
+        self.locked.counts.received.add(1, size);
         let address = name_text::text_of(&from);
-        let token = locked.members.get_mut(handle).map_or(0, |member| member.token);
-        let mut event = Event::new(EventKind::Received, handle, token);
+        let token = self.member().map_or(0, |member| member.token);
+        let mut event = Event::new(EventKind::Received, self.handle, token);
         let fits = size.min(round.rest().size());
         event.data = round.take(fits);
         if !address.is_empty() && address.count_bytes() < round.rest().size() {
@@ -217,53 +184,24 @@ impl Poller {
     }
 
     /// That answers were lost is told once what the peer had sent has been.
-    fn fail_if_lost(
-        &self,
-        locked: &mut Locked,
-        socket: &Socket,
-        handle: i64,
-        received: usize,
-        round: &mut Round<'_, impl Report>,
-    ) {
-        if received == 0 && locked.members.get_mut(handle).is_some_and(|member| member.is_lost) {
-            self.fail(locked, socket, handle, Error::EPIPE, round);
+    fn fail_if_lost(&mut self, received: usize, round: &mut Round<'_, impl Report>) {
+        if received == 0 && self.member().is_some_and(|member| member.is_lost) {
+            self.fail(Error::EPIPE, round);
         }
     }
 
     /// The peer sends no more. It may still be answered.
-    fn end(
-        &self,
-        locked: &mut Locked,
-        socket: &Socket,
-        handle: i64,
-        round: &mut Round<'_, impl Report>,
-    ) {
-        let Some(member) = locked.members.get_mut(handle) else {
+    fn end(&mut self, round: &mut Round<'_, impl Report>) {
+        let Some(member) = self.member() else {
             return;
         };
         if member.is_lost {
-            return self.fail(locked, socket, handle, Error::EPIPE, round);
+            return self.fail(Error::EPIPE, round);
         }
         member.at_rest = true;
-        let _ = self.follow(member, socket.fd());
-        round.report(Event::new(EventKind::Ended, handle, member.token));
-    }
-
-    /// The program is told, and it leaves the poller.
-    pub(super) fn fail(
-        &self,
-        locked: &mut Locked,
-        socket: &Socket,
-        handle: i64,
-        error: Error,
-        round: &mut Round<'_, impl Report>,
-    ) {
-        let Some(member) = locked.members.get_mut(handle) else {
-            return;
-        };
-        let event = Event::new(EventKind::Failed, handle, member.token);
-        round.report(Event { error: Some(error), ..event });
-        self.leave(locked, handle, socket);
+        let ended = Event::new(EventKind::Ended, member.socket, member.token);
+        let _ = self.follow();
+        round.report(ended);
     }
 }
 

@@ -6,12 +6,13 @@ use super::member::{Member, Role, Then};
 use super::sender::Sender;
 use super::turns::Chain;
 use super::unsent::Flushed;
+use super::visit::Visit;
 use super::{Event, EventKind, Locked, Poller, Report, Round};
 use crate::error::Result;
 use crate::handles;
 use crate::kind::Kind;
 use crate::log::{Event as LogEvent, Note};
-use crate::socket::{Side, Socket};
+use crate::socket::Side;
 
 impl Poller {
     /// Sends or keeps: how many items were taken.
@@ -27,7 +28,11 @@ impl Poller {
             member.turn = 0;
             let chain = Chain { next: &turns.next, at: turn.first };
             match handles::get(turn.socket) {
-                Ok(socket) => self.take_turn(&mut locked, turn.socket, &socket, chain, &mut taken),
+                Ok(socket) => {
+                    let (locked, handle) = (&mut *locked, turn.socket);
+                    let mut visit = Visit { poller: self, locked, handle, socket: &socket };
+                    visit.send(chain, &mut taken);
+                }
                 Err(error) => chain.for_each(|index| taken.settle(index, Err(error))),
             }
         }
@@ -36,32 +41,29 @@ impl Poller {
         self.unlock(locked);
         arranged.map(|()| taken.count)
     }
+}
 
-    fn take_turn<'a>(
-        &self,
-        locked: &mut Locked,
-        handle: i64,
-        socket: &Socket,
-        mut chain: Chain<'_>,
-        taken: &mut Taken<'_, impl Items<'a>>,
-    ) {
-        let Locked { members, unsent_room: room, counts, .. } = locked;
-        let Some(member) = members.get_mut(handle) else {
+impl Visit<'_> {
+    /// Its turn to send.
+    fn send<'a>(&mut self, mut chain: Chain<'_>, taken: &mut Taken<'_, impl Items<'a>>) {
+        let Locked { members, unsent_room: room, counts, .. } = &mut *self.locked;
+        let Some(member) = members.get_mut(self.handle) else {
             return;
         };
-        let limits = self.limits;
+        let (socket, limits) = (self.socket, self.poller.limits);
         let mut sender = Sender { member, socket, room, counts, limits, refusal: None };
         match socket.kind() {
             Kind::Stream => sender.send_bytes(&mut chain, taken),
             Kind::Datagram | Kind::Seqpacket => sender.send_messages(&mut chain, taken),
         }
-        self.after_sending(locked, handle, socket);
+        self.after_sending();
     }
 
     /// What has not gone is seen to; what was to happen when all has gone happens.
-    pub(super) fn after_sending(&self, locked: &mut Locked, handle: i64, socket: &Socket) {
-        let Locked { members, counts, .. } = locked;
-        let Some(member) = members.get_mut(handle) else {
+    pub(super) fn after_sending(&mut self) {
+        let Self { poller, locked, socket, .. } = self;
+        let Locked { members, counts, closing, .. } = &mut **locked;
+        let Some(member) = members.get_mut(self.handle) else {
             return;
         };
         if member.unsent.as_ref().is_some_and(|unsent| unsent.is_empty()) {
@@ -73,13 +75,13 @@ impl Poller {
             socket.counters().set_kept(bytes);
             member.counted = bytes;
         }
-        let is_watched = self.follow(member, socket.fd()).is_ok();
+        let is_watched = poller.follow(member, socket.fd()).is_ok();
         match &mut member.unsent {
             Some(unsent) => {
                 let needs_attempts = unsent.waits_for_attempts() || !is_watched;
                 if needs_attempts && !std::mem::replace(&mut unsent.is_pausing, true) {
                     let time = unsent.next_pause();
-                    self.pause(locked, handle, time);
+                    self.pause(time);
                 }
             }
             None => match std::mem::replace(&mut member.then, Then::Stay) {
@@ -88,44 +90,42 @@ impl Poller {
                     member.is_shut = true;
                     let _ = socket.shutdown(Side::Write);
                 }
-                Then::Close if locked.closing.try_reserve(1).is_ok() => {
-                    self.leave(locked, handle, socket);
-                    locked.closing.push(handle);
+                Then::Close if closing.try_reserve(1).is_ok() => {
+                    self.leave();
+                    self.locked.closing.push(self.handle);
                 }
                 Then::Close => {
                     member.then = Then::Close;
                     member.at_rest = true;
-                    let _ = self.follow(member, socket.fd());
-                    self.pause(locked, handle, STARVED_PAUSE);
+                    let _ = self.follow();
+                    self.pause(STARVED_PAUSE);
                 }
             },
         }
     }
 
     /// Sends what was kept, and tells when the program can go on.
-    pub(super) fn flush(
-        &self,
-        locked: &mut Locked,
-        socket: &Socket,
-        handle: i64,
-        round: &mut Round<'_, impl Report>,
-    ) {
-        self.flush_quietly(locked, socket, handle);
+    pub(super) fn flush(&mut self, round: &mut Round<'_, impl Report>) {
+        self.flush_quietly();
         // Of who is lost a failure tells; but while it is paused nothing else would tell the
         // program that it waits for room in vain.
         let has_room = |member: &&mut Member| {
             member.unsent.is_none() && member.is_refusing && !member.is_due_to_fail()
         };
-        if let Some(member) = locked.members.get_mut(handle).filter(has_room) {
+        if let Some(member) = self.member().filter(has_room) {
             member.is_refusing = false;
+            let drained = Event::new(EventKind::Drained, member.socket, member.token);
             // If it were watched on, this would come once more, and say nothing.
-            let _ = self.follow(member, socket.fd());
-            round.report(Event::new(EventKind::Drained, handle, member.token));
+            let _ = self.follow();
+            round.report(drained);
         }
     }
 
-    pub(super) fn flush_quietly(&self, locked: &mut Locked, socket: &Socket, handle: i64) {
-        let Some(member) = locked.members.get_mut(handle) else {
+    fn flush_quietly(&mut self) {
+        let Self { locked, handle, socket, .. } = self;
+        let Locked { members, counts, notes, .. } = &mut **locked;
+        let handle = *handle;
+        let Some(member) = members.get_mut(handle) else {
             return;
         };
         let Some(unsent) = &mut member.unsent else {
@@ -134,24 +134,23 @@ impl Poller {
         let mut flushed = Flushed::default();
         let result = unsent.flush(socket.fd(), member.role == Role::Connection, &mut flushed);
         let Flushed { sent, dropped, error, .. } = flushed;
-        locked.counts.sent.add(sent.messages as usize, sent.bytes as usize);
+        counts.sent.add(sent.messages as usize, sent.bytes as usize);
         socket.counters().sent.add(sent.messages as usize, sent.bytes as usize);
         if dropped > 0 {
-            locked.counts.dropped += dropped;
+            counts.dropped += dropped;
             socket.counters().count_dropped(dropped);
             let event = LogEvent::DatagramDropped;
-            locked.notes.push(Note { handle, count: dropped, error, ..Note::of(event) });
+            notes.push(Note { handle, count: dropped, error, ..Note::of(event) });
         }
         if let Err(error) = result {
             let count = unsent.bytes() as u64;
-            let note = Note { handle, count, ..Note::failed(LogEvent::UnsentDropped, error) };
-            locked.notes.push(note);
+            notes.push(Note { handle, count, ..Note::failed(LogEvent::UnsentDropped, error) });
             member.unsent = None;
             // If the program wants to know: what came before is told first, and then this, even
             // if the end has been.
             member.is_lost = member.then != Then::Close;
             member.at_rest = false;
         }
-        self.after_sending(locked, handle, socket);
+        self.after_sending();
     }
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::input::STARVED_PAUSE;
 use super::member::{Role, Then};
+use super::visit::Visit;
 use super::{Locked, Poller, Report, Round};
-use crate::handles;
 use crate::sys;
 
 impl Poller {
@@ -42,7 +42,7 @@ impl Poller {
             if end <= now {
                 // (What takes its place has not been looked at; what is new ends later.)
                 locked.pauses.swap_remove(index);
-                self.end_pause(locked, handle, round);
+                self.visit(locked, handle, |mut visit| visit.end_pause(round));
             } else {
                 index += 1;
             }
@@ -51,32 +51,34 @@ impl Poller {
             locked.common_pause = None;
             for slot in 0..locked.members.slots() {
                 let handle = locked.members.in_slot(slot);
-                self.end_pause(locked, handle, round);
+                self.visit(locked, handle, |mut visit| visit.end_pause(round));
             }
         }
         self.set_clock(locked);
     }
+}
 
-    fn end_pause(&self, locked: &mut Locked, handle: i64, round: &mut Round<'_, impl Report>) {
-        let (Ok(socket), Some(member)) = (handles::get(handle), locked.members.get_mut(handle))
-        else {
+impl Visit<'_> {
+    fn end_pause(&mut self, round: &mut Round<'_, impl Report>) {
+        let Self { poller, locked, handle, socket } = self;
+        let Some(member) = locked.members.get_mut(*handle) else {
             return;
         };
         if let Some(unsent) = &mut member.unsent {
             unsent.is_pausing = false;
-            if !self.serve_or_put_off(locked, handle, sys::WRITABLE, round) {
-                self.pause(locked, handle, STARVED_PAUSE);
+            if !self.serve_or_put_off(sys::WRITABLE, round) {
+                self.pause(STARVED_PAUSE);
             }
             return;
         }
         if member.then == Then::Close {
-            return self.after_sending(locked, handle, &socket);
+            return self.after_sending();
         }
         if member.role == Role::Server {
             member.at_rest = false;
-            if self.follow(member, socket.fd()).is_err() {
+            if poller.follow(member, socket.fd()).is_err() {
                 member.at_rest = true;
-                self.pause(locked, handle, STARVED_PAUSE);
+                self.pause(STARVED_PAUSE);
             }
         }
     }
