@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::counters::Counts;
 use crate::error::{Error, Result};
-use crate::handles::{self, Other};
+use crate::handles::{self, Watcher};
 use crate::socket::Socket;
 use crate::sys::{self, Ready};
 use crate::wait::Wait;
@@ -230,7 +230,7 @@ impl Drop for Poller {
     }
 }
 
-impl Other for Poller {
+impl Watcher for Poller {
     fn as_any(&self) -> &dyn Any {
         self
     }

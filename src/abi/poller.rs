@@ -189,7 +189,7 @@ pub unsafe extern "C" fn udsock_poller_create(options: *const udsock_poller_opti
                 }
             }
         };
-        handles::open_other(|handle| Poller::create(handle, limits))
+        handles::open_watcher(|handle| Poller::create(handle, limits))
     })
 }
 
@@ -320,7 +320,7 @@ pub extern "C" fn udsock_poller_fd(poller: udsock_t) -> i32 {
 }
 
 fn with<T>(poller: udsock_t, body: impl FnOnce(&Poller) -> Result<T>) -> Result<T> {
-    body(handles::get_other(poller)?.downcast().ok_or(Error::EINVAL)?)
+    body(handles::get_watcher(poller)?.downcast().ok_or(Error::EINVAL)?)
 }
 
 fn limit(bytes: u64, default: usize) -> Result<usize> {
