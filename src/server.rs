@@ -101,18 +101,18 @@ impl Socket {
         let room = before.as_ref().map(|access| access.reserve()).transpose()?;
         let client = sys::accept(self.fd())?;
         // What is asked now is what counts.
-        let place = match self.access() {
+        let admission = match self.access() {
             None => None,
             Some(access) => match access.admit(client.as_fd(), room) {
                 Err(client) => {
                     *refused = Some(client);
                     return Ok(None);
                 }
-                Ok(place) => place,
+                Ok(admission) => admission,
             },
         };
         self.counters().count_accepted();
-        self.accepted(client, place).map(Some)
+        self.accepted(client, admission).map(Some)
     }
 
     /// `None`: one was refused.

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::access::{Access, Place};
+use crate::access::{Access, Admission};
 use crate::address::{Address, Reach, reach};
 use crate::bound_path::FileOptions;
 use crate::claim::Claim;
@@ -68,8 +68,8 @@ pub(crate) struct Socket {
     remote: OncePointer<Box<Replaced<CString>>>,
     /// Who may come in, once anything is asked.
     access: OncePointer<Shared<Access>>,
-    /// A connection's, among those of its user.
-    place: Option<Place>,
+    /// A connection's, to a server that asks something of its clients.
+    admission: Option<Admission>,
     /// What the service manager calls it.
     activation_name: OncePointer<Box<CString>>,
     /// The pollers that it is in, by their handles.
@@ -93,11 +93,11 @@ impl Socket {
     /// A connection that this server accepted.
     // Inlined, as what makes it: it would be copied at each return.
     #[inline(always)]
-    pub(crate) fn accepted(&self, fd: OwnedFd, place: Option<Place>) -> Result<Self> {
+    pub(crate) fn accepted(&self, fd: OwnedFd, admission: Option<Admission>) -> Result<Self> {
         let mut connection = Self::own(fd, self.kind)?;
         connection.settings.inherit(connection.fd(), &self.settings)?;
         connection.local.clone_from(&self.local);
-        connection.place = place;
+        connection.admission = admission;
         connection.spin.set_like(&self.spin);
         *connection.receives_descriptors.get_mut() = self.receives_descriptors();
         Ok(connection)
@@ -158,7 +158,7 @@ impl Socket {
             local: OncePointer::new(),
             remote: OncePointer::new(),
             access: OncePointer::new(),
-            place: None,
+            admission: None,
             watchers: Watchers::new(process),
             receives_descriptors: AtomicBool::new(false),
             activation_name: OncePointer::new(),
