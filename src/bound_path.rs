@@ -54,8 +54,8 @@ impl FileOptions {
     }
 }
 
-/// A socket and the place that it is to be bound to.
-pub(crate) struct Place<'a> {
+/// A socket, and where it is to be bound.
+pub(crate) struct Binder<'a> {
     pub(crate) socket: BorrowedFd<'a>,
     pub(crate) directory: &'a Directory,
     pub(crate) name: &'a CStr,
@@ -65,7 +65,7 @@ pub(crate) struct Place<'a> {
 
 /// The file that was made.
 pub(crate) struct Made {
-    /// The name under which it was bound, if that is not the place's.
+    /// The name under which it was bound, if that is another one.
     pub(crate) private: Option<ShortText>,
     pub(crate) file: FileStatus,
     pub(crate) claim: Option<Claim>,
@@ -106,11 +106,17 @@ impl Refusal {
     }
 }
 
-impl Place<'_> {
+impl Binder<'_> {
     /// A file as the options want it, under its name or, to replace another, under a private
     /// one. If anything fails nothing is left.
     pub(crate) fn make(&self, options: &FileOptions) -> Result<Made, Refusal> {
-        let private = self.bind_narrow(options)?;
+        let narrow = self.narrow(options)?;
+        let private = self.bind(options).inspect_err(|_| {
+            if narrow.is_some() {
+                // The next attempt may ask for no mode: as a new socket has it.
+                let _ = sys::set_mode_before_bind(self.socket, 0o777);
+            }
+        })?;
         let bound = private.as_deref().unwrap_or(self.name);
         // Without this the file could not be removed safely, so it is asked for twice.
         let file = self.directory.status(bound).or_else(|_| self.directory.status(bound))?;
@@ -139,23 +145,18 @@ impl Place<'_> {
         Ok(made)
     }
 
-    /// Binds; the file is not wider than it will be, not even for a moment. The private
-    /// name, if it has one.
-    fn bind_narrow(&self, options: &FileOptions) -> Result<Option<ShortText>, Refusal> {
+    /// For a file that is not wider than it will be, not even for a moment: the mode until then.
+    fn narrow(&self, options: &FileOptions) -> Result<Option<u32>> {
         // What the kernel makes of it is this less the umask. Until it has its owner,
         // nobody may connect.
         let narrow = if options.has_owner() { Some(0) } else { options.mode };
         if let Some(mode) = narrow {
             sys::set_mode_before_bind(self.socket, mode)?;
         }
-        self.bind(options).inspect_err(|_| {
-            if narrow.is_some() {
-                // The next attempt may ask for no mode: as a new socket has it.
-                let _ = sys::set_mode_before_bind(self.socket, 0o777);
-            }
-        })
+        Ok(narrow)
     }
 
+    /// The private name, if it has one.
     fn bind(&self, options: &FileOptions) -> Result<Option<ShortText>, Refusal> {
         let direct = self.directory.socket_name(self.name).filter(|_| !options.replace);
         if direct.is_none() {
@@ -167,14 +168,14 @@ impl Place<'_> {
         };
         let Some(direct) = direct else {
             let lock = lock.map_or_else(|| self.directory.lock(), Ok)?;
-            return Ok(self.bind_private(&lock).map(Some)?);
+            return Ok(self.attempt_private(&lock).map(Some)?);
         };
-        match self.bind_to(&direct) {
+        match self.attempt(&direct) {
             Err(Failure::Plain(Error::EADDRINUSE | Error::EEXIST)) => {}
             result => return Ok(result.map(|()| None)?),
         }
-        let bind = |_: &Lock| self.bind_to(&direct);
-        self.take(options.no_reclaim, lock, bind).map(|()| None)
+        let attempt = |_: &Lock| self.attempt(&direct);
+        self.reclaim(options.no_reclaim, lock, attempt).map(|()| None)
     }
 
     /// For who binds a private name first: a name can't be taken back from a socket, so what is in
@@ -205,7 +206,7 @@ impl Place<'_> {
         self.notes.borrow_mut().push(note);
     }
 
-    fn bind_to(&self, name: &SocketName) -> Result<(), Failure> {
+    fn attempt(&self, name: &SocketName) -> Result<(), Failure> {
         sys::bind(self.socket, name).map_err(|error| match error {
             Error::ENOENT if !self.is_written(name) && !sys::has_descriptor_paths() => NO_PROC,
             Error::EPERM | Error::EIO => {
@@ -225,10 +226,10 @@ impl Place<'_> {
     }
 
     /// Binds a private name that nobody alive has.
-    fn bind_private(&self, _: &Lock) -> Result<ShortText, Failure> {
+    fn attempt_private(&self, _: &Lock) -> Result<ShortText, Failure> {
         for private in private_names::of(self.name) {
             let name = self.directory.socket_name(&private).ok_or(Error::ENAMETOOLONG)?;
-            match self.bind_to(&name) {
+            match self.attempt(&name) {
                 Err(Failure::Plain(Error::EADDRINUSE)) => {}
                 result => return result.map(|()| private),
             }
@@ -292,13 +293,13 @@ impl Place<'_> {
     /// nobody has it.
     fn publish_new(&self, private: &CStr, no_reclaim: bool) -> Result<(), Refusal> {
         let lock = self.directory.lock()?;
-        let place = |lock: &Lock| {
+        let publish = |lock: &Lock| {
             self.directory.rename_new(private, self.name, lock).map_err(|error| match error {
                 Error::EEXIST => error.into(),
                 error => Failure::Step { step: PUBLISH, error },
             })
         };
-        self.take(no_reclaim, Some(lock), place)
+        self.reclaim(no_reclaim, Some(lock), publish)
     }
 
     /// A spare name for the file, which no other server has. Who is to replace one gets it with
@@ -346,7 +347,7 @@ impl Place<'_> {
     /// and the socket behind it a moment later, so that the file of a bind that is under way
     /// looks dead. But it lets nobody else make a name in the directory meanwhile, and so the
     /// attempt returns when that bind is done; and under the lock no file of ours goes.
-    fn take(
+    fn reclaim(
         &self,
         no_reclaim: bool,
         mut lock: Option<Lock>,
@@ -375,7 +376,7 @@ impl Place<'_> {
                         if no_reclaim {
                             return Err(Failure::Stale.into());
                         }
-                        lock = self.reclaim(held)?;
+                        lock = self.remove_dead(held)?;
                     } else if seen.is_hidden() {
                         drop(held);
                         if seen.is_alive()? {
@@ -400,7 +401,7 @@ impl Place<'_> {
     }
 
     /// A dead server's file goes, and what its takeovers have left.
-    fn reclaim(&self, lock: Lock) -> Result<Option<Lock>, Failure> {
+    fn remove_dead(&self, lock: Lock) -> Result<Option<Lock>, Failure> {
         match self.directory.unlink(self.name) {
             Ok(()) => self.note(Note::of(Event::Reclaimed)),
             Err(Error::ENOENT) => {}

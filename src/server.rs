@@ -22,7 +22,7 @@ impl Socket {
         backlog: i32,
     ) -> Result<Self, Failure> {
         let server = Self::create(kind)?;
-        server.bind_unnamed(address, options)?;
+        server.bind_new(address, options)?;
         if kind != Kind::Datagram {
             server.listen(backlog).inspect_err(|_| server.undo_bind())?;
         }
@@ -36,7 +36,7 @@ impl Socket {
     ) -> Result<Self, Failure> {
         let socket = Self::create(Kind::Datagram)?;
         if let Some(address) = address {
-            socket.bind_unnamed(address, options)?;
+            socket.bind_new(address, options)?;
         }
         Ok(socket)
     }

@@ -175,7 +175,7 @@ impl Socket {
         };
         let notes = RefCell::default();
         let bound = match self.has_name()? {
-            false => self.bind_noting(text, options, &notes),
+            false => self.give_address(text, options, &notes),
             true => Err(Failure::Invalid(BOUND_ALREADY)),
         };
         drop(alone);
@@ -184,14 +184,14 @@ impl Socket {
     }
 
     /// The same, of a socket that has no name, and that nobody else knows.
-    pub(crate) fn bind_unnamed(&self, text: &CStr, options: &FileOptions) -> Result<(), Failure> {
+    pub(crate) fn bind_new(&self, text: &CStr, options: &FileOptions) -> Result<(), Failure> {
         let notes = RefCell::default();
-        let bound = self.bind_noting(text, options, &notes);
+        let bound = self.give_address(text, options, &notes);
         notes.into_inner().tell(self.handle, Some(text));
         bound
     }
 
-    fn bind_noting(
+    fn give_address(
         &self,
         text: &CStr,
         options: &FileOptions,
@@ -217,16 +217,16 @@ impl Socket {
                 });
             }
             Address::Path(path) => {
-                let bound = self.file.bind(self.fd(), path, options, notes);
+                let bound = self.file.make(self.fd(), path, options, notes);
                 bound.map_err(|failure| self.advise(failure))?;
                 if reach(text) != Reach::All {
                     let count = path.count_bytes() as u64;
                     notes.borrow_mut().push(Note { count, ..Note::of(Event::LongPath) });
                 }
             }
-            Address::Abstract(name) => self.bind_name(&name)?,
+            Address::Abstract(name) => self.give_name(&name)?,
             // Which name it became, only the kernel knows.
-            Address::Any => return self.bind_name(&SocketName::UNNAMED),
+            Address::Any => return self.give_name(&SocketName::UNNAMED),
         }
         let _ = self.local.set(local);
         Ok(())
@@ -242,7 +242,7 @@ impl Socket {
         }
     }
 
-    fn bind_name(&self, name: &SocketName) -> Result<(), Failure> {
+    fn give_name(&self, name: &SocketName) -> Result<(), Failure> {
         sys::bind(self.fd(), name).map_err(|error| match error {
             Error::EADDRINUSE => Failure::NameTaken,
             other => Failure::Plain(other),

@@ -24,7 +24,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::address::split;
-use crate::bound_path::{ATTEMPTS, FileOptions, MOUNTED, Made, PUBLISH, Place, check_replaceable};
+use crate::bound_path::{ATTEMPTS, Binder, FileOptions, MOUNTED, Made, PUBLISH, check_replaceable};
 use crate::claim::Claim;
 use crate::critical_section::CriticalSection;
 use crate::directory::{Directory, Lock, PathRoom, Removal};
@@ -58,9 +58,9 @@ pub(crate) struct OwnFile(AtomicI64);
 const CLAIMED: i64 = 1 << 62;
 
 impl OwnFile {
-    /// Binds the socket to the path. If anything fails nothing is left. A name can't be taken
-    /// back from a socket, so all the memory comes first.
-    pub(crate) fn bind(
+    /// Makes it: the socket is bound to the path. If anything fails nothing is left. A name can't
+    /// be taken back from a socket, so all the memory comes first.
+    pub(crate) fn make(
         &self,
         socket: BorrowedFd<'_>,
         path: &CStr,
@@ -71,21 +71,9 @@ impl OwnFile {
             true => Error::EMFILE,
             false => Error::ENOMEM,
         })?;
-        let (parent, name) = split(path)?;
-        let name = c_string(name.to_bytes())?;
-        let parents = match options.make_parents {
-            true => Parents::make_all(&parent)?,
-            false => Parents::default(),
-        };
-        let directory = match open_directory(parent, options) {
-            Ok(directory) => directory,
-            Err(failure) => {
-                parents.remove();
-                return Err(failure);
-            }
-        };
+        let Resolved { directory, parents, name } = resolve(path, options)?;
         let section = CriticalSection::begin();
-        let made = Place { socket, directory: &directory, name: &name, notes }.make(options);
+        let made = Binder { socket, directory: &directory, name: &name, notes }.make(options);
         match made {
             Ok(Made { private, file, claim }) => {
                 let is_published = private.is_none() || !options.replace;
@@ -135,6 +123,30 @@ impl Drop for OwnFile {
             // In the table until it is gone.
             file.tell_removal(0, file.remove(Lock::PATIENCE));
             FILES.close(*self.0.get_mut() & !CLAIMED);
+        }
+    }
+}
+
+/// Where the file is to be made.
+struct Resolved {
+    directory: Directory,
+    /// Those of its directories that were made for it.
+    parents: Parents,
+    name: CString,
+}
+
+fn resolve(path: &CStr, options: &FileOptions) -> Result<Resolved, Failure> {
+    let (parent, name) = split(path)?;
+    let name = c_string(name.to_bytes())?;
+    let parents = match options.make_parents {
+        true => Parents::make_all(&parent)?,
+        false => Parents::default(),
+    };
+    match open_directory(parent, options) {
+        Ok(directory) => Ok(Resolved { directory, parents, name }),
+        Err(failure) => {
+            parents.remove();
+            Err(failure)
         }
     }
 }
