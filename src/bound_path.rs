@@ -3,7 +3,7 @@
 //! 1. *Bind.* To the path itself if it is free: bind(2) lets one of many through.
 //! 2. *Look*, if it is not. A live server and what is no socket stay.
 //! 3. *Reclaim.* Under the directory's lock, a dead server's file goes, and 1 again.
-//! 4. *Own.* Owner and mode; until then nobody may connect whom they would not let.
+//! 4. *Set owner and mode.* Until then nobody may connect whom they would not let.
 //! 5. *Claim*, if the path is to be had back when it is lost.
 //!
 //! To replace a live server, 1 is to a private name beside the path, and so it is for a name
@@ -121,7 +121,7 @@ impl Binder<'_> {
         // Without this the file could not be removed safely, so it is asked for twice.
         let file = self.directory.status(bound).or_else(|_| self.directory.status(bound))?;
         let mut made = Made { private, file, claim: None };
-        self.own(&made, options)
+        self.set_owner_and_mode(&made, options)
             .map_err(Refusal::from)
             .and_then(|()| match &made.private {
                 Some(private) if !options.replace => self.publish_new(private, options.no_reclaim),
@@ -243,7 +243,7 @@ impl Binder<'_> {
     /// Sets owner and mode, through a descriptor of the inode, so that nothing which may
     /// have taken the name meanwhile is changed. Some file systems say that all is well and
     /// change nothing, so it is looked at again.
-    fn own(&self, made: &Made, options: &FileOptions) -> Result<(), Failure> {
+    fn set_owner_and_mode(&self, made: &Made, options: &FileOptions) -> Result<(), Failure> {
         let FileOptions { mode, user, group, .. } = *options;
         let is_so = mode.is_none_or(|mode| made.file.permissions() == mode);
         if is_so && !options.has_owner() {

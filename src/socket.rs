@@ -94,7 +94,7 @@ impl Socket {
     // Inlined, as what makes it: it would be copied at each return.
     #[inline(always)]
     pub(crate) fn accepted(&self, fd: OwnedFd, admission: Option<Admission>) -> Result<Self> {
-        let mut connection = Self::own(fd, self.kind)?;
+        let mut connection = Self::of_new_fd(fd, self.kind)?;
         connection.settings.inherit(connection.fd(), &self.settings)?;
         connection.local.clone_from(&self.local);
         connection.admission = admission;
@@ -122,13 +122,13 @@ impl Socket {
     }
 
     fn made(fd: OwnedFd, kind: Kind) -> Result<Self> {
-        let socket = Self::own(fd, kind)?;
+        let socket = Self::of_new_fd(fd, kind)?;
         socket.settings.refuse_descriptors(socket.fd())?;
         Ok(socket)
     }
 
     #[inline(always)]
-    fn own(fd: OwnedFd, kind: Kind) -> Result<Self> {
+    fn of_new_fd(fd: OwnedFd, kind: Kind) -> Result<Self> {
         let settings = Settings::of_new();
         if kind == Kind::Seqpacket {
             settings.mark_messages(fd.as_fd())?;

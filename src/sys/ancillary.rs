@@ -109,7 +109,7 @@ impl Ancillary {
     }
 
     /// What has come is owned from now on.
-    pub(super) fn own(&mut self, header: &libc::msghdr) {
+    pub(super) fn note_received(&mut self, header: &libc::msghdr) {
         self.filled = header.msg_controllen as _;
         self.is_cut = header.msg_flags & libc::MSG_CTRUNC != 0;
     }
