@@ -232,7 +232,7 @@ pub(crate) fn release(handle: i64) -> Result<RawFd> {
     unwatch(handle, &object);
     object.end_waits();
     wait_for_others(&object.0);
-    let fd = match object.0.take() {
+    let fd = match object.0.try_unwrap() {
         Ok(Object::Socket(socket)) => socket.into_fd(),
         Ok(Object::Watcher(_)) => unreachable!("a handle never becomes another object's"),
         Err(still_in_use) => SocketInUse(still_in_use).take_copy()?,

@@ -109,7 +109,7 @@ impl Poller {
             let mut woken = false;
             for (number, events) in ready.iter() {
                 match number {
-                    WAKE => woken |= self.take_wake(),
+                    WAKE => woken |= self.lower_wake(),
                     CLOCK => self.end_pauses(&mut locked, round),
                     number if number & PATH != 0 => {}
                     handle => {
@@ -183,7 +183,7 @@ impl Poller {
     }
 
     /// Whether there was a wake-up, which nobody else gets then.
-    fn take_wake(&self) -> bool {
+    fn lower_wake(&self) -> bool {
         let woken = sys::lower(self.wake.as_fd());
         if self.is_closed() {
             // That one is for everybody.

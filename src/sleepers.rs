@@ -62,7 +62,7 @@ impl<A: Alarm, const FIRST: usize> Sleepers<A, FIRST> {
             .map(|step| (from % touched + step) % touched)
             .find(|&index| {
                 self.places.get(index).is_some_and(|place| {
-                    place.process.load(Ordering::Acquire) == process && take(&place.taken)
+                    place.process.load(Ordering::Acquire) == process && try_set(&place.taken)
                 })
             })
             .or_else(|| self.touch_next(process))
@@ -129,7 +129,7 @@ impl<A: Alarm, const FIRST: usize> Sleepers<A, FIRST> {
     }
 }
 
-fn take(flag: &AtomicBool) -> bool {
+fn try_set(flag: &AtomicBool) -> bool {
     !flag.load(Ordering::Relaxed)
         && flag.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
 }

@@ -274,7 +274,7 @@ impl Message {
         let room = if with_descriptors { message.descriptors_capacity } else { 0 };
         let mut lost_descriptors = ancillary.is_cut();
         message.descriptors_count = 0;
-        let Sender { credentials, pidfd } = ancillary.take(|descriptor| {
+        let Sender { credentials, pidfd } = ancillary.hand_out(|descriptor| {
             if message.descriptors_count == room {
                 // Dropping it closes it.
                 lost_descriptors = true;
