@@ -83,7 +83,8 @@ impl<A: Alarm, const FIRST: usize> Sleepers<A, FIRST> {
         fence(Ordering::SeqCst);
     }
 
-    pub(crate) fn wake_up(&self, index: usize) {
+    /// Says that the thread at this place sleeps no more.
+    pub(crate) fn note_awake(&self, index: usize) {
         self.place(index).sleeps_for.store(0, Ordering::Release);
     }
 
