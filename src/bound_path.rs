@@ -3,7 +3,8 @@
 //! 1. *Bind.* To the path itself if it is free: bind(2) lets one of many through.
 //! 2. *Look*, if it is not. A live server and what is no socket stay.
 //! 3. *Reclaim.* Under the directory's lock, a dead server's file goes, and 1 again.
-//! 4. *Set owner and mode.* Until then nobody may connect whom they would not let.
+//! 4. *Set owner and mode* (`permissions`). Until then nobody may connect whom they would not
+//!    let.
 //! 5. *Claim*, if the path is to be had back when it is lost.
 //!
 //! To replace a live server, 1 is to a private name beside the path, and so it is for a name
@@ -18,12 +19,14 @@ use crate::address::NO_PROC;
 use crate::claim::{Claim, Watch};
 use crate::directory::{Directory, Lock};
 use crate::error::{Error, Result};
-use crate::failure::{Failure, NotKept};
+use crate::failure::Failure;
 use crate::inspection::{PinnedFile, SeenSocket, Sight, look, not_a_socket};
 use crate::log::{BindNotes, Event, Note};
 use crate::private_names;
 use crate::sys::{self, FileStatus, SocketName};
 use crate::text::ShortText;
+
+mod permissions;
 
 /// So often others may change what is at a path between two looks.
 pub(crate) const ATTEMPTS: u32 = 100;
@@ -111,12 +114,7 @@ impl Binder<'_> {
     /// one. If anything fails nothing is left.
     pub(crate) fn make(&self, options: &FileOptions) -> Result<Made, Refusal> {
         let narrow = self.narrow(options)?;
-        let private = self.bind(options).inspect_err(|_| {
-            if narrow.is_some() {
-                // The next attempt may ask for no mode: as a new socket has it.
-                let _ = sys::set_mode_before_bind(self.socket, 0o777);
-            }
-        })?;
+        let private = self.bind(options).inspect_err(|_| self.widen(narrow))?;
         let bound = private.as_deref().unwrap_or(self.name);
         // Without this the file could not be removed safely, so it is asked for twice.
         let file = self.directory.status(bound).or_else(|_| self.directory.status(bound))?;
@@ -143,17 +141,6 @@ impl Binder<'_> {
             made.claim = Some(claim);
         }
         Ok(made)
-    }
-
-    /// For a file that is not wider than it will be, not even for a moment: the mode until then.
-    fn narrow(&self, options: &FileOptions) -> Result<Option<u32>> {
-        // What the kernel makes of it is this less the umask. Until it has its owner,
-        // nobody may connect.
-        let narrow = if options.has_owner() { Some(0) } else { options.mode };
-        if let Some(mode) = narrow {
-            sys::set_mode_before_bind(self.socket, mode)?;
-        }
-        Ok(narrow)
     }
 
     /// The private name, if it has one.
@@ -238,55 +225,6 @@ impl Binder<'_> {
             step: "every private name beside it is taken by a takeover that is under way",
             error: Error::EBUSY,
         })
-    }
-
-    /// Sets owner and mode, through a descriptor of the inode, so that nothing which may
-    /// have taken the name meanwhile is changed. Some file systems say that all is well and
-    /// change nothing, so it is looked at again.
-    fn set_owner_and_mode(&self, made: &Made, options: &FileOptions) -> Result<(), Failure> {
-        let FileOptions { mode, user, group, .. } = *options;
-        let is_so = mode.is_none_or(|mode| made.file.permissions() == mode);
-        if is_so && !options.has_owner() {
-            return Ok(());
-        }
-        let bound = made.private.as_deref().unwrap_or(self.name);
-        let pinned = self.directory.pin(bound)?;
-        let file = pinned.as_fd();
-        let mut status = sys::status_at(file, c"")?;
-        if !made.file.is_same_file(&status) {
-            return Err(Error::ENOENT.into());
-        }
-        if options.has_owner() {
-            sys::set_owner(file, user, group).map_err(Failure::at("set the file's owner"))?;
-            status = sys::status_at(file, c"")?;
-        }
-        let is_theirs = user.is_none_or(|user| user == status.uid)
-            && group.is_none_or(|group| group == status.gid);
-        if !is_theirs {
-            let has = [status.uid, status.gid];
-            return Err(Failure::NotKept(NotKept::Owner { asked: [user, group], has }));
-        }
-        let default = || self.directory.umask().map(|umask| 0o777 & !umask);
-        let Some(wanted) = mode.or_else(default) else {
-            return Err(Failure::Invalid("the umask is not known; give a mode with user or group"));
-        };
-        if status.permissions() != wanted {
-            sys::set_mode(file, wanted).map_err(|error| match error {
-                Error::ENOENT => Failure::Step {
-                    step: "set the file's mode through /proc, which is not mounted here (before \
-                           Linux 6.6 there is no other way)",
-                    error,
-                },
-                error => Failure::Step { step: "set the file's mode", error },
-            })?;
-            status = sys::status_at(file, c"")?;
-        }
-        match mode {
-            Some(asked) if status.permissions() != asked => {
-                Err(Failure::NotKept(NotKept::Mode { asked, has: status.permissions() }))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// The name, which could not be bound directly, goes to the file that was made, if
