@@ -58,8 +58,8 @@ impl Drop for Room<'_> {
     }
 }
 
-/// A connection's place among those of its user, until it is dropped.
-pub(crate) struct Place {
+/// What a connection counts as among those of its user, until this is dropped.
+pub(crate) struct Admission {
     access: Shared<Access>,
     user: u32,
 }
@@ -137,8 +137,8 @@ impl Access {
         let user = known.unwrap_or(u32::MAX);
         let new = Connections { user, open: AtomicU32::new(0) };
         let is_theirs = |there: &Connections| there.user == user;
-        let place = room.connections.take().ok_or_else(|| refused(Error::ENOMEM))?;
-        let theirs = self.list_of(user).find_or_push(is_theirs, place, new);
+        let new_room = room.connections.take().ok_or_else(|| refused(Error::ENOMEM))?;
+        let theirs = self.list_of(user).find_or_push(is_theirs, new_room, new);
         let most = match self.most_per_user() {
             0 => u32::MAX,
             most => most,
@@ -180,14 +180,14 @@ impl Shared<Access> {
         &self,
         client: BorrowedFd<'_>,
         room: Option<Room<'_>>,
-    ) -> Result<Option<Place>, Refused> {
+    ) -> Result<Option<Admission>, Refused> {
         if !self.asks() {
             return Ok(None);
         }
         // There is room, unless this was the first rule, and came just now.
         let room = room.map_or_else(|| self.reserve().map_err(unknown), Ok);
         let user = room.and_then(|room| self.let_in(client, room));
-        user.map(|user| Some(Place { access: self.clone(), user }))
+        user.map(|user| Some(Admission { access: self.clone(), user }))
             .inspect_err(|_| self.count_refused())
     }
 }
@@ -196,7 +196,7 @@ fn unknown(error: Error) -> Refused {
     Refused { pid: None, uid: None, error }
 }
 
-impl Drop for Place {
+impl Drop for Admission {
     fn drop(&mut self) {
         let list = self.access.list_of(self.user);
         if let Some(theirs) = list.iter().find(|there| there.user == self.user) {

@@ -3,7 +3,8 @@
 //! 1. *Bind.* To the path itself if it is free: bind(2) lets one of many through.
 //! 2. *Look*, if it is not. A live server and what is no socket stay.
 //! 3. *Reclaim.* Under the directory's lock, a dead server's file goes, and 1 again.
-//! 4. *Own.* Owner and mode; until then nobody may connect whom they would not let.
+//! 4. *Set owner and mode* (`permissions`). Until then nobody may connect whom they would not
+//!    let.
 //! 5. *Claim*, if the path is to be had back when it is lost.
 //!
 //! To replace a live server, 1 is to a private name beside the path, and so it is for a name
@@ -18,12 +19,14 @@ use crate::address::NO_PROC;
 use crate::claim::{Claim, Watch};
 use crate::directory::{Directory, Lock};
 use crate::error::{Error, Result};
-use crate::failure::{Failure, NotKept};
+use crate::failure::Failure;
 use crate::inspection::{PinnedFile, SeenSocket, Sight, look, not_a_socket};
 use crate::log::{BindNotes, Event, Note};
 use crate::private_names;
 use crate::sys::{self, FileStatus, SocketName};
 use crate::text::ShortText;
+
+mod permissions;
 
 /// So often others may change what is at a path between two looks.
 pub(crate) const ATTEMPTS: u32 = 100;
@@ -54,8 +57,8 @@ impl FileOptions {
     }
 }
 
-/// A socket and the place that it is to be bound to.
-pub(crate) struct Place<'a> {
+/// A socket, and where it is to be bound.
+pub(crate) struct Binder<'a> {
     pub(crate) socket: BorrowedFd<'a>,
     pub(crate) directory: &'a Directory,
     pub(crate) name: &'a CStr,
@@ -65,7 +68,7 @@ pub(crate) struct Place<'a> {
 
 /// The file that was made.
 pub(crate) struct Made {
-    /// The name under which it was bound, if that is not the place's.
+    /// The name under which it was bound, if that is another one.
     pub(crate) private: Option<ShortText>,
     pub(crate) file: FileStatus,
     pub(crate) claim: Option<Claim>,
@@ -106,16 +109,17 @@ impl Refusal {
     }
 }
 
-impl Place<'_> {
+impl Binder<'_> {
     /// A file as the options want it, under its name or, to replace another, under a private
     /// one. If anything fails nothing is left.
     pub(crate) fn make(&self, options: &FileOptions) -> Result<Made, Refusal> {
-        let private = self.bind_narrow(options)?;
+        let narrow = self.narrow(options)?;
+        let private = self.bind(options).inspect_err(|_| self.widen(narrow))?;
         let bound = private.as_deref().unwrap_or(self.name);
         // Without this the file could not be removed safely, so it is asked for twice.
         let file = self.directory.status(bound).or_else(|_| self.directory.status(bound))?;
         let mut made = Made { private, file, claim: None };
-        self.own(&made, options)
+        self.set_owner_and_mode(&made, options)
             .map_err(Refusal::from)
             .and_then(|()| match &made.private {
                 Some(private) if !options.replace => self.publish_new(private, options.no_reclaim),
@@ -139,23 +143,7 @@ impl Place<'_> {
         Ok(made)
     }
 
-    /// Binds; the file is not wider than it will be, not even for a moment. The private
-    /// name, if it has one.
-    fn bind_narrow(&self, options: &FileOptions) -> Result<Option<ShortText>, Refusal> {
-        // What the kernel makes of it is this less the umask. Until it has its owner,
-        // nobody may connect.
-        let narrow = if options.has_owner() { Some(0) } else { options.mode };
-        if let Some(mode) = narrow {
-            sys::set_mode_before_bind(self.socket, mode)?;
-        }
-        self.bind(options).inspect_err(|_| {
-            if narrow.is_some() {
-                // The next attempt may ask for no mode: as a new socket has it.
-                let _ = sys::set_mode_before_bind(self.socket, 0o777);
-            }
-        })
-    }
-
+    /// The private name, if it has one.
     fn bind(&self, options: &FileOptions) -> Result<Option<ShortText>, Refusal> {
         let direct = self.directory.socket_name(self.name).filter(|_| !options.replace);
         if direct.is_none() {
@@ -167,14 +155,14 @@ impl Place<'_> {
         };
         let Some(direct) = direct else {
             let lock = lock.map_or_else(|| self.directory.lock(), Ok)?;
-            return Ok(self.bind_private(&lock).map(Some)?);
+            return Ok(self.attempt_private(&lock).map(Some)?);
         };
-        match self.bind_to(&direct) {
+        match self.attempt(&direct) {
             Err(Failure::Plain(Error::EADDRINUSE | Error::EEXIST)) => {}
             result => return Ok(result.map(|()| None)?),
         }
-        let bind = |_: &Lock| self.bind_to(&direct);
-        self.take(options.no_reclaim, lock, bind).map(|()| None)
+        let attempt = |_: &Lock| self.attempt(&direct);
+        self.reclaim(options.no_reclaim, lock, attempt).map(|()| None)
     }
 
     /// For who binds a private name first: a name can't be taken back from a socket, so what is in
@@ -205,7 +193,7 @@ impl Place<'_> {
         self.notes.borrow_mut().push(note);
     }
 
-    fn bind_to(&self, name: &SocketName) -> Result<(), Failure> {
+    fn attempt(&self, name: &SocketName) -> Result<(), Failure> {
         sys::bind(self.socket, name).map_err(|error| match error {
             Error::ENOENT if !self.is_written(name) && !sys::has_descriptor_paths() => NO_PROC,
             Error::EPERM | Error::EIO => {
@@ -225,10 +213,10 @@ impl Place<'_> {
     }
 
     /// Binds a private name that nobody alive has.
-    fn bind_private(&self, _: &Lock) -> Result<ShortText, Failure> {
+    fn attempt_private(&self, _: &Lock) -> Result<ShortText, Failure> {
         for private in private_names::of(self.name) {
             let name = self.directory.socket_name(&private).ok_or(Error::ENAMETOOLONG)?;
-            match self.bind_to(&name) {
+            match self.attempt(&name) {
                 Err(Failure::Plain(Error::EADDRINUSE)) => {}
                 result => return result.map(|()| private),
             }
@@ -239,66 +227,17 @@ impl Place<'_> {
         })
     }
 
-    /// Sets owner and mode, through a descriptor of the inode, so that nothing which may
-    /// have taken the name meanwhile is changed. Some file systems say that all is well and
-    /// change nothing, so it is looked at again.
-    fn own(&self, made: &Made, options: &FileOptions) -> Result<(), Failure> {
-        let FileOptions { mode, user, group, .. } = *options;
-        let is_so = mode.is_none_or(|mode| made.file.permissions() == mode);
-        if is_so && !options.has_owner() {
-            return Ok(());
-        }
-        let bound = made.private.as_deref().unwrap_or(self.name);
-        let pinned = self.directory.pin(bound)?;
-        let file = pinned.as_fd();
-        let mut status = sys::status_at(file, c"")?;
-        if !made.file.is_same_file(&status) {
-            return Err(Error::ENOENT.into());
-        }
-        if options.has_owner() {
-            sys::set_owner(file, user, group).map_err(Failure::at("set the file's owner"))?;
-            status = sys::status_at(file, c"")?;
-        }
-        let is_theirs = user.is_none_or(|user| user == status.uid)
-            && group.is_none_or(|group| group == status.gid);
-        if !is_theirs {
-            let has = [status.uid, status.gid];
-            return Err(Failure::NotKept(NotKept::Owner { asked: [user, group], has }));
-        }
-        let default = || self.directory.umask().map(|umask| 0o777 & !umask);
-        let Some(wanted) = mode.or_else(default) else {
-            return Err(Failure::Invalid("the umask is not known; give a mode with user or group"));
-        };
-        if status.permissions() != wanted {
-            sys::set_mode(file, wanted).map_err(|error| match error {
-                Error::ENOENT => Failure::Step {
-                    step: "set the file's mode through /proc, which is not mounted here (before \
-                           Linux 6.6 there is no other way)",
-                    error,
-                },
-                error => Failure::Step { step: "set the file's mode", error },
-            })?;
-            status = sys::status_at(file, c"")?;
-        }
-        match mode {
-            Some(asked) if status.permissions() != asked => {
-                Err(Failure::NotKept(NotKept::Mode { asked, has: status.permissions() }))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// The name, which could not be bound directly, goes to the file that was made, if
     /// nobody has it.
     fn publish_new(&self, private: &CStr, no_reclaim: bool) -> Result<(), Refusal> {
         let lock = self.directory.lock()?;
-        let place = |lock: &Lock| {
+        let publish = |lock: &Lock| {
             self.directory.rename_new(private, self.name, lock).map_err(|error| match error {
                 Error::EEXIST => error.into(),
                 error => Failure::Step { step: PUBLISH, error },
             })
         };
-        self.take(no_reclaim, Some(lock), place)
+        self.reclaim(no_reclaim, Some(lock), publish)
     }
 
     /// A spare name for the file, which no other server has. Who is to replace one gets it with
@@ -346,7 +285,7 @@ impl Place<'_> {
     /// and the socket behind it a moment later, so that the file of a bind that is under way
     /// looks dead. But it lets nobody else make a name in the directory meanwhile, and so the
     /// attempt returns when that bind is done; and under the lock no file of ours goes.
-    fn take(
+    fn reclaim(
         &self,
         no_reclaim: bool,
         mut lock: Option<Lock>,
@@ -375,7 +314,7 @@ impl Place<'_> {
                         if no_reclaim {
                             return Err(Failure::Stale.into());
                         }
-                        lock = self.reclaim(held)?;
+                        lock = self.remove_dead(held)?;
                     } else if seen.is_hidden() {
                         drop(held);
                         if seen.is_alive()? {
@@ -400,7 +339,7 @@ impl Place<'_> {
     }
 
     /// A dead server's file goes, and what its takeovers have left.
-    fn reclaim(&self, lock: Lock) -> Result<Option<Lock>, Failure> {
+    fn remove_dead(&self, lock: Lock) -> Result<Option<Lock>, Failure> {
         match self.directory.unlink(self.name) {
             Ok(()) => self.note(Note::of(Event::Reclaimed)),
             Err(Error::ENOENT) => {}

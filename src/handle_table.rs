@@ -314,7 +314,7 @@ impl<T, const FIRST: usize> InUse<'_, T, FIRST> {
 
     /// Takes the object out of the table. `Err` while others use it, or while the
     /// handle is open, when others could come.
-    pub(crate) fn take(self) -> Result<T, Self> {
+    pub(crate) fn try_unwrap(self) -> Result<T, Self> {
         let state = self.slot.state.load(Ordering::Acquire);
         if state & OPEN != 0 || state & USERS != 1 {
             return Err(self);

@@ -46,11 +46,11 @@ fn the_last_user_drops_the_object() {
 fn taking_out_waits_for_other_users() {
     let table = HandleTable::new();
     let handle = insert(&table, 7);
-    let Err(in_use) = table.get(handle).unwrap().take() else { panic!("taken while open") };
+    let Err(in_use) = table.get(handle).unwrap().try_unwrap() else { panic!("taken while open") };
     let closed = table.close(handle).unwrap();
-    let Err(closed) = closed.take() else { panic!("taken while in use") };
+    let Err(closed) = closed.try_unwrap() else { panic!("taken while in use") };
     drop(in_use);
-    assert_eq!(closed.take().ok(), Some(7));
+    assert_eq!(closed.try_unwrap().ok(), Some(7));
 }
 
 #[test]

@@ -20,7 +20,7 @@ static HANDLES: HandleTable<Object> = HandleTable::new();
 #[allow(clippy::large_enum_variant, reason = "most are sockets, which need no memory of their own")]
 enum Object {
     Socket(Socket),
-    Other(Box<dyn Other>),
+    Watcher(Box<dyn Watcher>),
 }
 
 impl Object {
@@ -28,13 +28,13 @@ impl Object {
     fn is_of_this_process(&self) -> bool {
         match self {
             Self::Socket(socket) => socket.is_of_this_process(),
-            Self::Other(other) => other.is_of_this_process(),
+            Self::Watcher(watcher) => watcher.is_of_this_process(),
         }
     }
 }
 
-/// What else than a socket can have a handle: something that watches sockets.
-pub(crate) trait Other: Any + Send + Sync {
+/// What else than a socket has a handle: what watches sockets (a poller).
+pub(crate) trait Watcher: Any + Send + Sync {
     /// Itself, to find out what it is.
     fn as_any(&self) -> &dyn Any;
 
@@ -61,23 +61,23 @@ impl Deref for SocketInUse {
     fn deref(&self) -> &Socket {
         match &*self.0 {
             Object::Socket(socket) => socket,
-            Object::Other(_) => unreachable!("looking it up has checked what it is"),
+            Object::Watcher(_) => unreachable!("looking it up has checked what it is"),
         }
     }
 }
 
-/// Something else in use.
-pub(crate) struct OtherInUse(InUse<'static, Object>);
+/// A watcher in use.
+pub(crate) struct WatcherInUse(InUse<'static, Object>);
 
-impl OtherInUse {
-    /// As what it is. `None`: it is something else.
-    pub(crate) fn downcast<T: Other>(&self) -> Option<&T> {
-        self.other().as_any().downcast_ref()
+impl WatcherInUse {
+    /// As what it is. `None`: it is another kind of watcher.
+    pub(crate) fn downcast<T: Watcher>(&self) -> Option<&T> {
+        self.get().as_any().downcast_ref()
     }
 
-    fn other(&self) -> &dyn Other {
+    fn get(&self) -> &dyn Watcher {
         match &*self.0 {
-            Object::Other(other) => &**other,
+            Object::Watcher(watcher) => &**watcher,
             Object::Socket(_) => unreachable!("looking it up has checked what it is"),
         }
     }
@@ -89,15 +89,15 @@ pub(crate) fn get(handle: i64) -> Result<SocketInUse> {
     let object = HANDLES.get(handle).ok_or(Error::EBADF)?;
     match &*object {
         Object::Socket(_) => Ok(SocketInUse(object)),
-        Object::Other(_) => Err(Error::ENOTSOCK),
+        Object::Watcher(_) => Err(Error::ENOTSOCK),
     }
 }
 
-/// What has this handle and is not a socket.
-pub(crate) fn get_other(handle: i64) -> Result<OtherInUse> {
+/// The watcher with this handle.
+pub(crate) fn get_watcher(handle: i64) -> Result<WatcherInUse> {
     let object = HANDLES.get(handle).ok_or(Error::EBADF)?;
     match &*object {
-        Object::Other(_) => Ok(OtherInUse(object)),
+        Object::Watcher(_) => Ok(WatcherInUse(object)),
         Object::Socket(_) => Err(Error::EINVAL),
     }
 }
@@ -124,11 +124,11 @@ fn fill(place: Vacancy<'static, Object, 64>, socket: Socket) -> i64 {
     place.fill(object).get()
 }
 
-/// Makes something else, which is told its handle.
-pub(crate) fn open_other<T: Other>(make: impl FnOnce(i64) -> Result<T>) -> Result<i64> {
+/// Makes a watcher, which is told its handle.
+pub(crate) fn open_watcher<T: Watcher>(make: impl FnOnce(i64) -> Result<T>) -> Result<i64> {
     let (place, room) = (vacancy()?, sys::room_for()?);
-    let other = room.fill(make(place.handle())?);
-    Ok(place.fill(Object::Other(other)).get())
+    let watcher = room.fill(make(place.handle())?);
+    Ok(place.fill(Object::Watcher(watcher)).get())
 }
 
 fn vacancy() -> Result<Vacancy<'static, Object, 64>> {
@@ -201,8 +201,8 @@ pub(crate) fn close(handle: i64) -> Result<()> {
             unwatch(handle, socket);
             socket.close()
         }
-        Object::Other(other) => {
-            other.close();
+        Object::Watcher(watcher) => {
+            watcher.close();
             Ok(())
         }
     };
@@ -210,14 +210,14 @@ pub(crate) fn close(handle: i64) -> Result<()> {
         // If even this fails, the last one to leave closes it.
         let _ = match &*object {
             Object::Socket(socket) => socket.take_away(),
-            Object::Other(other) => other.take_away(),
+            Object::Watcher(watcher) => watcher.take_away(),
         };
         // (In a forked child nobody is held up: the threads are not there.)
         if object.is_of_this_process() {
             let note = Note::of(Event::TakenAway);
             match &*object {
                 Object::Socket(socket) => socket.tell(&note),
-                Object::Other(_) => log::tell(&Note { handle, ..note }, None),
+                Object::Watcher(_) => log::tell(&Note { handle, ..note }, None),
             }
         }
     }
@@ -232,9 +232,9 @@ pub(crate) fn release(handle: i64) -> Result<RawFd> {
     unwatch(handle, &object);
     object.end_waits();
     wait_for_others(&object.0);
-    let fd = match object.0.take() {
+    let fd = match object.0.try_unwrap() {
         Ok(Object::Socket(socket)) => socket.into_fd(),
-        Ok(Object::Other(_)) => unreachable!("a handle never becomes another object's"),
+        Ok(Object::Watcher(_)) => unreachable!("a handle never becomes another object's"),
         Err(still_in_use) => SocketInUse(still_in_use).take_copy()?,
     };
     Ok(fd.into_raw_fd())
@@ -243,8 +243,8 @@ pub(crate) fn release(handle: i64) -> Result<RawFd> {
 /// Nobody watches it from now on.
 fn unwatch(handle: i64, socket: &Socket) {
     for watcher in socket.end_watching() {
-        if let Ok(watcher) = get_other(watcher) {
-            watcher.other().forget(handle, socket);
+        if let Ok(watcher) = get_watcher(watcher) {
+            watcher.get().forget(handle, socket);
         }
     }
 }
@@ -253,7 +253,7 @@ fn unwatch(handle: i64, socket: &Socket) {
 fn all() -> impl Iterator<Item = (i64, SocketInUse)> {
     HANDLES.iter().filter_map(|(handle, object)| match &*object {
         Object::Socket(_) => Some((handle, SocketInUse(object))),
-        Object::Other(_) => None,
+        Object::Watcher(_) => None,
     })
 }
 

@@ -8,20 +8,20 @@
 use std::any::Any;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Mutex, PoisonError};
 
 use crate::counters::Counts;
 use crate::error::{Error, Result};
-use crate::handles::{self, Other};
-use crate::log::{self, Note, Notes};
+use crate::handles::{self, Watcher};
 use crate::socket::Socket;
 use crate::sys::{self, Ready};
 use crate::wait::Wait;
 
 mod input;
 mod items;
+mod locked;
 mod member;
+mod membership;
 mod output;
 mod paths;
 mod pauses;
@@ -32,11 +32,9 @@ mod unsent;
 mod visit;
 
 pub(crate) use items::{Item, Items};
+use locked::{Locked, note_unsent};
 pub(crate) use member::{Manner, Then};
-use member::{Member, Members, Role};
 pub(crate) use round::{Event, EventKind, Report, Round};
-use turns::Turns;
-use unsent::UnsentRoom;
 use visit::Visit;
 
 /// How much of a connection at a time.
@@ -63,62 +61,6 @@ pub(crate) struct Poller {
     locked: Mutex<Locked>,
 }
 
-type PollerNotes = Notes<16>;
-
-#[derive(Default)]
-struct Locked {
-    members: Members,
-    /// Those of them who accept, and perhaps some who are members no more.
-    servers: Vec<i64>,
-    /// Who was ready when there was no room left, and for what. They come first in the next
-    /// round: else those before them could keep them waiting for ever.
-    unserved: Vec<(i64, u32)>,
-    turns: Turns,
-    /// Room for what of an item may not go at once.
-    unsent_room: UnsentRoom,
-    /// Who is left alone until when.
-    pauses: Vec<(Instant, i64)>,
-    /// Until when those are left alone whom there was no memory to note.
-    common_pause: Option<Instant>,
-    /// The clock has run out because somebody is in line who is lost: the kernel does not tell
-    /// of that, and who waits for the descriptor of the poller would not see it otherwise.
-    is_ringing: bool,
-    /// To be closed once nothing is locked.
-    closing: Vec<i64>,
-    /// To be told then.
-    notes: PollerNotes,
-    counts: Counts,
-}
-
-impl Locked {
-    fn has_lost_in_line(&mut self) -> bool {
-        let Self { unserved, members, .. } = self;
-        unserved.iter().any(|(handle, _)| {
-            members.get_mut(*handle).is_some_and(|member| member.is_due_to_fail())
-        })
-    }
-}
-
-/// What is kept for a member that leaves is lost.
-fn note_unsent(member: &Member, notes: &mut PollerNotes, counts: &mut Counts) {
-    counts.kept.change(member.counted, 0);
-    if let Some(unsent) = &member.unsent {
-        let (handle, count) = (member.socket, unsent.bytes() as u64);
-        notes.push(Note { handle, count, ..Note::of(log::Event::UnsentDropped) });
-    }
-}
-
-/// Once nothing is locked.
-fn tell(notes: &PollerNotes) {
-    for note in notes.iter() {
-        // It may have been closed since.
-        match handles::get(note.handle) {
-            Ok(socket) => socket.tell(&note),
-            Err(_) => log::tell(&note, None),
-        }
-    }
-}
-
 /// Handles are larger.
 const WAKE: u64 = 1;
 const CLOCK: u64 = 2;
@@ -140,101 +82,6 @@ impl Poller {
         sys::watch(poller.epoll(), poller.wake.as_fd(), sys::READABLE, WAKE)?;
         sys::watch(poller.epoll(), poller.clock.as_fd(), sys::READABLE, CLOCK)?;
         Ok(poller)
-    }
-
-    /// A socket, or another token or way for one that is here already.
-    pub(crate) fn add(&self, socket: i64, token: u64, manner: Manner) -> Result<()> {
-        let found = handles::get(socket)?;
-        let role = Role::of(&found)?;
-        if role == Role::Server {
-            found.never_block()?;
-        }
-        let mut locked = self.lock()?;
-        locked.unserved.try_reserve(1)?;
-        if role == Role::Server && !locked.servers.contains(&socket) {
-            locked.servers.try_reserve(1)?;
-            locked.servers.push(socket);
-        }
-        let mut member = match locked.members.remove(socket) {
-            Some(member) if member.role == role => member,
-            Some(member) => {
-                let Locked { notes, counts, .. } = &mut *locked;
-                note_unsent(&member, notes, counts);
-                self.unwatch(&member, &found);
-                Member::new(socket, role)
-            }
-            None => {
-                found.begin_watching(self.handle, role == Role::Server)?;
-                Member::new(socket, role)
-            }
-        };
-        (member.token, member.manner) = (token, manner);
-        let is_due_to_fail = member.is_due_to_fail();
-        self.watch(&mut locked, member, &found)?;
-        if is_due_to_fail {
-            // It may have lost its place in line while it was paused.
-            locked.unserved.push((socket, 0));
-        }
-        self.unlock(locked);
-        Ok(())
-    }
-
-    /// Takes the member in, watched for what interests it. If that fails nobody watches it.
-    fn watch(&self, locked: &mut Locked, member: Member, socket: &Socket) -> Result<()> {
-        let handle = member.socket;
-        let is_server = member.role == Role::Server;
-        let result = locked.members.insert(member).and_then(|member| {
-            if is_server {
-                self.watch_path(handle, socket)?;
-            }
-            self.follow(member, socket.fd())
-        });
-        result.inspect_err(|_| {
-            locked.members.remove(handle);
-            socket.stop_watching(self.handle);
-        })
-    }
-
-    pub(crate) fn remove(&self, socket: i64) -> Result<()> {
-        let found = handles::get(socket)?;
-        let mut locked = self.lock()?;
-        let was_member = self.leave(&mut locked, socket, &found);
-        self.unlock(locked);
-        was_member.ok_or(Error::ENOENT)
-    }
-
-    /// `None`: it was no member.
-    fn leave(&self, locked: &mut Locked, handle: i64, socket: &Socket) -> Option<()> {
-        let member = locked.members.remove(handle)?;
-        note_unsent(&member, &mut locked.notes, &mut locked.counts);
-        socket.counters().set_kept(0);
-        self.unwatch(&member, socket);
-        socket.stop_watching(self.handle);
-        Some(())
-    }
-
-    fn unwatch(&self, member: &Member, socket: &Socket) {
-        if member.watched != 0 {
-            let _ = sys::unwatch(self.epoll(), socket.fd());
-        }
-        if member.role == Role::Server {
-            self.unwatch_path(socket);
-        }
-    }
-
-    /// Asks the kernel for what interests the member now.
-    fn follow(&self, member: &mut Member, fd: BorrowedFd<'_>) -> Result<()> {
-        let wanted = member.interest();
-        let events = member.events(wanted);
-        let number = member.socket as u64;
-        match member.watched {
-            watched if watched == wanted => return Ok(()),
-            0 => sys::watch(self.epoll(), fd, events, number)?,
-            _ if wanted == 0 => sys::unwatch(self.epoll(), fd)?,
-            _ => sys::watch_for(self.epoll(), fd, events, number)?,
-        }
-        member.watched = wanted;
-        Ok(())
     }
 
     /// Waits until something happens, and reports what did: how much. 0: it was woken, or
@@ -262,7 +109,7 @@ impl Poller {
             let mut woken = false;
             for (number, events) in ready.iter() {
                 match number {
-                    WAKE => woken |= self.take_wake(),
+                    WAKE => woken |= self.lower_wake(),
                     CLOCK => self.end_pauses(&mut locked, round),
                     number if number & PATH != 0 => {}
                     handle => {
@@ -336,7 +183,7 @@ impl Poller {
     }
 
     /// Whether there was a wake-up, which nobody else gets then.
-    fn take_wake(&self) -> bool {
+    fn lower_wake(&self) -> bool {
         let woken = sys::lower(self.wake.as_fd());
         if self.is_closed() {
             // That one is for everybody.
@@ -370,37 +217,6 @@ impl Poller {
     fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
-
-    /// In a forked child somebody could have it locked who does not exist there.
-    fn lock(&self) -> Result<MutexGuard<'_, Locked>> {
-        self.check()?;
-        let locked = self.lock_even_closed();
-        // Now that nobody else can, closing has been seen, or will see what is done.
-        if self.is_closed() { Err(Error::Closed) } else { Ok(locked) }
-    }
-
-    fn lock_even_closed(&self) -> MutexGuard<'_, Locked> {
-        self.locked.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// And does what can't be done under the lock.
-    fn unlock(&self, mut locked: MutexGuard<'_, Locked>) {
-        let rings = locked.has_lost_in_line();
-        if rings != locked.is_ringing {
-            locked.is_ringing = rings;
-            self.set_clock(&locked);
-        }
-        if locked.closing.len() | locked.notes.count() == 0 {
-            return;
-        }
-        let closing = std::mem::take(&mut locked.closing);
-        let notes = std::mem::take(&mut locked.notes);
-        drop(locked);
-        tell(&notes);
-        for handle in closing {
-            let _ = handles::close(handle);
-        }
-    }
 }
 
 /// In a forked child another thread of the parent may have been about to change the state, which
@@ -414,7 +230,7 @@ impl Drop for Poller {
     }
 }
 
-impl Other for Poller {
+impl Watcher for Poller {
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -438,7 +254,7 @@ impl Other for Poller {
         }
         let notes = std::mem::take(&mut locked.notes);
         drop(locked);
-        tell(&notes);
+        locked::tell(&notes);
     }
 
     fn take_away(&self) -> Result<()> {

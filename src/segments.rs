@@ -24,14 +24,14 @@ impl<T: Default, const FIRST: usize> Segments<T, FIRST> {
 
     /// The element, if its segment exists.
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
-        let Place { segment, offset, .. } = locate::<FIRST>(index)?;
+        let Position { segment, offset, .. } = locate::<FIRST>(index)?;
         self.segments.get(segment)?.get()?.get(offset)
     }
 
     /// The element, its segment made if need be. `None`: the array is full, or
     /// memory is.
     pub(crate) fn grow_to(&self, index: usize) -> Option<&T> {
-        let Place { segment, offset, size } = locate::<FIRST>(index)?;
+        let Position { segment, offset, size } = locate::<FIRST>(index)?;
         let cell = self.segments.get(segment)?;
         if cell.get().is_none() {
             let mut elements = Vec::new();
@@ -45,7 +45,7 @@ impl<T: Default, const FIRST: usize> Segments<T, FIRST> {
 }
 
 /// Where an element is.
-struct Place {
+struct Position {
     segment: usize,
     offset: usize,
     /// How many are in that segment.
@@ -55,13 +55,13 @@ struct Place {
 /// Counted from FIRST on, the highest bit of an index tells how often the array has doubled, the
 /// next two which step of that it is, and the rest where it is in there.
 #[inline(always)]
-fn locate<const FIRST: usize>(index: usize) -> Option<Place> {
+fn locate<const FIRST: usize>(index: usize) -> Option<Position> {
     let counted = index.checked_add(FIRST)?;
     let bits = counted.ilog2() - STEP_BITS;
     let doublings = (counted.ilog2() - FIRST.ilog2()) as usize;
     let step = (counted >> bits) % STEPS;
     let size = 1 << bits;
-    Some(Place { segment: doublings * STEPS + step, offset: counted % size, size })
+    Some(Position { segment: doublings * STEPS + step, offset: counted % size, size })
 }
 
 #[cfg(test)]
@@ -69,10 +69,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_index_has_a_place_of_its_own() {
+    fn every_index_has_a_position_of_its_own() {
         let mut expected = (0, 0);
         for index in 0..10_000 {
-            let Place { segment, offset, size } = locate::<4>(index).unwrap();
+            let Position { segment, offset, size } = locate::<4>(index).unwrap();
             assert_eq!((segment, offset), expected);
             assert_eq!(size, 1 << (segment / STEPS));
             expected.1 += 1;
@@ -86,7 +86,7 @@ mod tests {
     fn little_of_it_is_vacant() {
         let mut room = 0;
         for index in 0..1_000_000 {
-            let Place { offset, size, .. } = locate::<64>(index).unwrap();
+            let Position { offset, size, .. } = locate::<64>(index).unwrap();
             room += if offset == 0 { size } else { 0 };
             assert!(room <= (index + 1) * 5 / 4 + 16, "{room} for {index}");
         }

@@ -22,7 +22,7 @@ impl Socket {
         backlog: i32,
     ) -> Result<Self, Failure> {
         let server = Self::create(kind)?;
-        server.bind_unnamed(address, options)?;
+        server.bind_new(address, options)?;
         if kind != Kind::Datagram {
             server.listen(backlog).inspect_err(|_| server.undo_bind())?;
         }
@@ -36,7 +36,7 @@ impl Socket {
     ) -> Result<Self, Failure> {
         let socket = Self::create(Kind::Datagram)?;
         if let Some(address) = address {
-            socket.bind_unnamed(address, options)?;
+            socket.bind_new(address, options)?;
         }
         Ok(socket)
     }
@@ -101,18 +101,18 @@ impl Socket {
         let room = before.as_ref().map(|access| access.reserve()).transpose()?;
         let client = sys::accept(self.fd())?;
         // What is asked now is what counts.
-        let place = match self.access() {
+        let admission = match self.access() {
             None => None,
             Some(access) => match access.admit(client.as_fd(), room) {
                 Err(client) => {
                     *refused = Some(client);
                     return Ok(None);
                 }
-                Ok(place) => place,
+                Ok(admission) => admission,
             },
         };
         self.counters().count_accepted();
-        self.accepted(client, place).map(Some)
+        self.accepted(client, admission).map(Some)
     }
 
     /// `None`: one was refused.

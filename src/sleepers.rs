@@ -62,7 +62,7 @@ impl<A: Alarm, const FIRST: usize> Sleepers<A, FIRST> {
             .map(|step| (from % touched + step) % touched)
             .find(|&index| {
                 self.places.get(index).is_some_and(|place| {
-                    place.process.load(Ordering::Acquire) == process && take(&place.taken)
+                    place.process.load(Ordering::Acquire) == process && try_set(&place.taken)
                 })
             })
             .or_else(|| self.touch_next(process))
@@ -83,7 +83,8 @@ impl<A: Alarm, const FIRST: usize> Sleepers<A, FIRST> {
         fence(Ordering::SeqCst);
     }
 
-    pub(crate) fn wake_up(&self, index: usize) {
+    /// Says that the thread at this place sleeps no more.
+    pub(crate) fn note_awake(&self, index: usize) {
         self.place(index).sleeps_for.store(0, Ordering::Release);
     }
 
@@ -129,7 +130,7 @@ impl<A: Alarm, const FIRST: usize> Sleepers<A, FIRST> {
     }
 }
 
-fn take(flag: &AtomicBool) -> bool {
+fn try_set(flag: &AtomicBool) -> bool {
     !flag.load(Ordering::Relaxed)
         && flag.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
 }

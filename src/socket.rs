@@ -1,42 +1,29 @@
 //! A socket: a descriptor, what kind it is, and what the kernel doesn't remember
 //! about it (the addresses as they were given, its file, which side was shut).
 
-use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use crate::access::{Access, Place};
-use crate::address::{Address, Reach, reach};
-use crate::bound_path::FileOptions;
-use crate::claim::Claim;
+use crate::access::{Access, Admission};
 use crate::counters::{Counters, Counts};
-use crate::directory::{Lock, Removal};
 use crate::error::{Error, Result};
-use crate::failure::{Failure, LiveServer};
-use crate::handle_table::InUse;
+use crate::failure::Failure;
 use crate::kind::Kind;
-use crate::log::{self, BindNotes, Event, Note};
+use crate::log::{self, Note};
 use crate::name_text;
 use crate::process_lock::ProcessLock;
 use crate::settings::{Pass, Settings};
-use crate::socket_file::{OwnFile, SocketFile};
+use crate::socket_file::OwnFile;
 use crate::spin::Spin;
-use crate::sys::{self, OncePointer, Replaced, Shared, SocketName};
-use crate::text::c_string;
+use crate::sys::{self, OncePointer, Replaced, Shared};
 use crate::wait::{Interrupt, Readiness, Wait};
 use crate::watchers::Watchers;
 
-const BOUND_ALREADY: &str = "this socket is bound already";
+mod binding;
+mod ending;
 
-/// What can be shut down, as shutdown(2) numbers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
-    Read = libc::SHUT_RD as isize,
-    Write = libc::SHUT_WR as isize,
-    Both = libc::SHUT_RDWR as isize,
-}
+pub(crate) use ending::Side;
 
 pub(crate) struct Socket {
     /// Its own; 0: it has none yet.
@@ -68,8 +55,8 @@ pub(crate) struct Socket {
     remote: OncePointer<Box<Replaced<CString>>>,
     /// Who may come in, once anything is asked.
     access: OncePointer<Shared<Access>>,
-    /// A connection's, among those of its user.
-    place: Option<Place>,
+    /// A connection's, to a server that asks something of its clients.
+    admission: Option<Admission>,
     /// What the service manager calls it.
     activation_name: OncePointer<Box<CString>>,
     /// The pollers that it is in, by their handles.
@@ -93,11 +80,11 @@ impl Socket {
     /// A connection that this server accepted.
     // Inlined, as what makes it: it would be copied at each return.
     #[inline(always)]
-    pub(crate) fn accepted(&self, fd: OwnedFd, place: Option<Place>) -> Result<Self> {
-        let mut connection = Self::own(fd, self.kind)?;
+    pub(crate) fn accepted(&self, fd: OwnedFd, admission: Option<Admission>) -> Result<Self> {
+        let mut connection = Self::of_new_fd(fd, self.kind)?;
         connection.settings.inherit(connection.fd(), &self.settings)?;
         connection.local.clone_from(&self.local);
-        connection.place = place;
+        connection.admission = admission;
         connection.spin.set_like(&self.spin);
         *connection.receives_descriptors.get_mut() = self.receives_descriptors();
         Ok(connection)
@@ -122,13 +109,13 @@ impl Socket {
     }
 
     fn made(fd: OwnedFd, kind: Kind) -> Result<Self> {
-        let socket = Self::own(fd, kind)?;
+        let socket = Self::of_new_fd(fd, kind)?;
         socket.settings.refuse_descriptors(socket.fd())?;
         Ok(socket)
     }
 
     #[inline(always)]
-    fn own(fd: OwnedFd, kind: Kind) -> Result<Self> {
+    fn of_new_fd(fd: OwnedFd, kind: Kind) -> Result<Self> {
         let settings = Settings::of_new();
         if kind == Kind::Seqpacket {
             settings.mark_messages(fd.as_fd())?;
@@ -158,218 +145,12 @@ impl Socket {
             local: OncePointer::new(),
             remote: OncePointer::new(),
             access: OncePointer::new(),
-            place: None,
+            admission: None,
             watchers: Watchers::new(process),
             receives_descriptors: AtomicBool::new(false),
             activation_name: OncePointer::new(),
             read_is_shut: AtomicBool::new(false),
             reset_is_due: AtomicBool::new(false),
-        }
-    }
-
-    /// Without a name, and by one thread at a time: a bind that is refused for another reason
-    /// than its address may leave a file (Linux 5.10), or have removed a dead server's.
-    pub(crate) fn bind(&self, text: &CStr, options: &FileOptions) -> Result<(), Failure> {
-        let Some(alone) = self.binding.hold_within(Duration::ZERO) else {
-            return Err(Failure::Invalid("another thread is binding this socket"));
-        };
-        let notes = RefCell::default();
-        let bound = match self.has_name()? {
-            false => self.bind_noting(text, options, &notes),
-            true => Err(Failure::Invalid(BOUND_ALREADY)),
-        };
-        drop(alone);
-        notes.into_inner().tell(self.handle, Some(text));
-        bound
-    }
-
-    /// The same, of a socket that has no name, and that nobody else knows.
-    pub(crate) fn bind_unnamed(&self, text: &CStr, options: &FileOptions) -> Result<(), Failure> {
-        let notes = RefCell::default();
-        let bound = self.bind_noting(text, options, &notes);
-        notes.into_inner().tell(self.handle, Some(text));
-        bound
-    }
-
-    fn bind_noting(
-        &self,
-        text: &CStr,
-        options: &FileOptions,
-        notes: &RefCell<BindNotes>,
-    ) -> Result<(), Failure> {
-        let address = Address::parse(text)?;
-        if !matches!(address, Address::Path(_)) {
-            check_without_file(options)?;
-        }
-        let local = Shared::new(c_string(text.to_bytes())?)?;
-        match address {
-            // Its senders would answer the private name.
-            Address::Path(_) if options.replace && self.kind == Kind::Datagram => {
-                return Err(Failure::Step {
-                    step: "UDSOCK_REPLACE is for servers that accept connections",
-                    error: Error::EOPNOTSUPP,
-                });
-            }
-            Address::Path(_) if options.restore && self.kind == Kind::Datagram => {
-                return Err(Failure::Step {
-                    step: "UDSOCK_RESTORE_FILE is for servers that accept connections",
-                    error: Error::EOPNOTSUPP,
-                });
-            }
-            Address::Path(path) => {
-                let bound = self.file.bind(self.fd(), path, options, notes);
-                bound.map_err(|failure| self.advise(failure))?;
-                if reach(text) != Reach::All {
-                    let count = path.count_bytes() as u64;
-                    notes.borrow_mut().push(Note { count, ..Note::of(Event::LongPath) });
-                }
-            }
-            Address::Abstract(name) => self.bind_name(&name)?,
-            // Which name it became, only the kernel knows.
-            Address::Any => return self.bind_name(&SocketName::UNNAMED),
-        }
-        let _ = self.local.set(local);
-        Ok(())
-    }
-
-    /// Without advice that this kind can't follow.
-    fn advise(&self, failure: Failure) -> Failure {
-        match failure {
-            Failure::Live(server) if self.kind == Kind::Datagram => {
-                Failure::Live(LiveServer { replaceable: false, ..server })
-            }
-            failure => failure,
-        }
-    }
-
-    fn bind_name(&self, name: &SocketName) -> Result<(), Failure> {
-        sys::bind(self.fd(), name).map_err(|error| match error {
-            Error::EADDRINUSE => Failure::NameTaken,
-            other => Failure::Plain(other),
-        })
-    }
-
-    /// Whether this is bound to what this text says.
-    pub(crate) fn is_bound_to(&self, text: &CStr) -> Result<bool> {
-        match self.local.get() {
-            Some(local) => Ok(local.as_c_str() == text),
-            None => Ok(text == c"@" && self.has_name()?),
-        }
-    }
-
-    fn has_name(&self) -> Result<bool> {
-        Ok(!sys::local_name(self.fd())?.bytes().is_empty())
-    }
-
-    pub(crate) fn shutdown(&self, side: Side) -> Result<()> {
-        sys::shutdown(self.fd(), side as i32)?;
-        if side != Side::Write {
-            self.read_is_shut.store(true, Ordering::Release);
-        }
-        // The kernel wakes readers, but not the sender to a full receiver.
-        self.interrupt.wake();
-        Ok(())
-    }
-
-    /// Removes the file and ends every wait. The descriptor itself is closed when
-    /// the socket is dropped, by its last user.
-    pub(crate) fn close(&self) -> Result<()> {
-        let removed = self.file().map_or(Ok(Removal::Stays), |file| file.remove(Lock::PATIENCE));
-        if removed.is_err() {
-            // Nor will it go when this is dropped, after another wait.
-            self.file().inspect(|file| file.give_up());
-        }
-        self.end_waits();
-        if let Some(file) = self.file() {
-            file.tell_removal(self.handle, removed);
-        }
-        removed.map(drop)
-    }
-
-    pub(crate) fn end_waits(&self) {
-        self.interrupt.close();
-    }
-
-    /// Takes the socket away from whoever still holds this. Its descriptor's number stays
-    /// taken until they have left, by something that no call can do anything with.
-    pub(crate) fn take_away(&self) -> Result<()> {
-        let nothing = sys::open_path(c"/", 0)?;
-        sys::replace(self.fd(), nothing.as_fd())
-    }
-
-    /// For a descriptor that others still hold: another number of the same socket.
-    pub(crate) fn take_copy(&self) -> Result<OwnedFd> {
-        self.give_up();
-        let copy = sys::duplicate(self.fd())?;
-        self.take_away()?;
-        Ok(copy)
-    }
-
-    /// Gives up everything but the descriptor, and hands that out as it was made.
-    pub(crate) fn into_fd(self) -> OwnedFd {
-        self.give_up();
-        let Self { fd, .. } = self;
-        fd
-    }
-
-    /// Its file stays, and its settings become what they were.
-    fn give_up(&self) {
-        self.disown();
-        // The settings are those of all processes that share the socket; a forked child must
-        // not make its parent block.
-        if self.is_of_this_process() {
-            self.settings.restore(self.fd());
-        }
-    }
-
-    fn file(&self) -> Option<InUse<'static, SocketFile>> {
-        self.file.get()
-    }
-
-    /// The path that it is to take over becomes its own.
-    pub(crate) fn publish_file(&self) -> Result<(), Failure> {
-        self.file().map_or(Ok(()), |file| file.publish(self.handle))
-    }
-
-    /// For an opening that fails after its bind.
-    pub(crate) fn undo_bind(&self) {
-        if let Some(file) = self.file() {
-            file.undo();
-        }
-    }
-
-    /// The file stays for ever.
-    pub(crate) fn disown(&self) {
-        if let Some(file) = self.file() {
-            file.disown();
-        }
-    }
-
-    /// Whether the path still leads to this socket's own file, or does again.
-    pub(crate) fn owns_file(&self) -> bool {
-        self.file().is_some_and(|file| {
-            // If it can't be had back, that is the answer.
-            let _ = file.restore(self.handle, Lock::PATIENCE);
-            file.is_ours()
-        })
-    }
-
-    /// Its file, if the path is to be had back when it is lost.
-    pub(crate) fn claimed_file(&self) -> Option<InUse<'static, SocketFile>> {
-        self.file.claimed()
-    }
-
-    /// How often the path was had back.
-    pub(crate) fn restored(&self) -> u32 {
-        let file = self.claimed_file();
-        file.as_ref().and_then(|file| file.claim()).map_or(0, Claim::restored)
-    }
-
-    /// Shows the address it is bound to, as it was given. Empty: none.
-    pub(crate) fn local_address<T>(&self, show: impl FnOnce(&CStr) -> Result<T>) -> Result<T> {
-        match self.local.get() {
-            Some(text) => show(text),
-            None => show(&name_text::text_of(&sys::local_name(self.fd())?)),
         }
     }
 
@@ -580,25 +361,4 @@ impl Socket {
     pub(crate) fn reset_is_due(&self) -> &AtomicBool {
         &self.reset_is_due
     }
-}
-
-/// What needs a file to make sense.
-fn check_without_file(options: &FileOptions) -> Result<(), Failure> {
-    let FileOptions { mode, user, group, replace, make_parents, restore, .. } = *options;
-    if mode.is_some() || user.is_some() || group.is_some() {
-        return Err(Failure::Invalid(
-            "an abstract name has no file, so no mode and no owner: everyone can connect",
-        ));
-    }
-    if replace || make_parents {
-        return Err(Failure::Invalid(
-            "an abstract name has no file: UDSOCK_REPLACE and UDSOCK_MAKE_PARENTS make no sense",
-        ));
-    }
-    if restore {
-        return Err(Failure::Invalid(
-            "an abstract name has no file: UDSOCK_RESTORE_FILE makes no sense",
-        ));
-    }
-    Ok(())
 }

@@ -328,7 +328,7 @@ fn sleep(
         sys::poll([(fd, events), (alarm, libc::POLLIN)], time)
     };
     if let Some(Place(place)) = place {
-        SLEEPERS.wake_up(place);
+        SLEEPERS.note_awake(place);
     }
     // Closing outranks a signal: the caller could not go on with this handle.
     if interrupt.is_closed() {

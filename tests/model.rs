@@ -207,7 +207,7 @@ fn taking_out_is_for_the_last_user_alone() {
                 }
             })
         };
-        let taken = table.close(handle).expect("it was open").take().ok();
+        let taken = table.close(handle).expect("it was open").try_unwrap().ok();
         user.join().unwrap();
         assert_eq!(drops.load(Ordering::Relaxed), if taken.is_some() { 0 } else { 1 });
         if let Some(object) = taken {

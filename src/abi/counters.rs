@@ -85,8 +85,8 @@ fn counts(handle: udsock_t) -> Result<Counts> {
     match handles::get(handle) {
         Ok(socket) => Ok(socket.counts()),
         Err(Error::ENOTSOCK) => {
-            let other = handles::get_other(handle)?;
-            other.downcast::<Poller>().ok_or(Error::EBADF)?.counts()
+            let watcher = handles::get_watcher(handle)?;
+            watcher.downcast::<Poller>().ok_or(Error::EBADF)?.counts()
         }
         Err(error) => Err(error),
     }

@@ -22,19 +22,21 @@
 //!         udsock_poller_send(poller, items, answers, arena, sizeof arena);
 //!     }
 
-use std::ffi::{CString, c_void};
+use std::ffi::c_void;
 use std::mem::size_of;
 
 use super::argument::{self, Sized32};
 use super::basics::udsock_t;
-use super::codes::{code_of, count};
+use super::codes::count;
 use super::guard::guard;
-use crate::address;
 use crate::error::{Error, Result};
 use crate::handles;
-use crate::poller::{Event, EventKind, Item, Items, Limits, Manner, Poller, Report, Round, Then};
-use crate::sys::Buffer;
+use crate::poller::{Limits, Manner, Poller, Round};
 use crate::wait::Wait;
+
+mod arrays;
+
+use arrays::{Events, OutgoingItems};
 
 /// Poller flag, for udsock_poller_add: the poller only reports the socket as
 /// UDSOCK_EVENT_READY, and the program calls what it likes (udsock_recv_message for
@@ -189,7 +191,7 @@ pub unsafe extern "C" fn udsock_poller_create(options: *const udsock_poller_opti
                 }
             }
         };
-        handles::open_other(|handle| Poller::create(handle, limits))
+        handles::open_watcher(|handle| Poller::create(handle, limits))
     })
 }
 
@@ -320,7 +322,7 @@ pub extern "C" fn udsock_poller_fd(poller: udsock_t) -> i32 {
 }
 
 fn with<T>(poller: udsock_t, body: impl FnOnce(&Poller) -> Result<T>) -> Result<T> {
-    body(handles::get_other(poller)?.downcast().ok_or(Error::EINVAL)?)
+    body(handles::get_watcher(poller)?.downcast().ok_or(Error::EINVAL)?)
 }
 
 fn limit(bytes: u64, default: usize) -> Result<usize> {
@@ -329,132 +331,4 @@ fn limit(bytes: u64, default: usize) -> Result<usize> {
         Ok(bytes) => Ok(bytes as usize),
         Err(_) => Err(Error::EINVAL),
     }
-}
-
-/// The caller's room for events.
-struct Events {
-    first: *mut udsock_event,
-    capacity: usize,
-}
-
-impl Events {
-    fn new(first: *mut udsock_event, capacity: usize) -> Result<Self> {
-        check_array(first, capacity)?;
-        if capacity == 0 { Err(Error::EINVAL) } else { Ok(Self { first, capacity }) }
-    }
-}
-
-impl Report for Events {
-    fn capacity(&self) -> usize {
-        self.capacity
-    }
-
-    fn write(&mut self, index: usize, event: Event) {
-        debug_assert!(index < self.capacity);
-        let event = udsock_event {
-            socket: event.socket,
-            token: event.token,
-            kind: number_of(event.kind),
-            code: event.error.map_or(0, code_of),
-            offset: event.data.offset,
-            length: event.data.length,
-            address_offset: event.address.offset,
-            address_length: event.address.length,
-        };
-        // SAFETY: the caller passes room for `capacity` events.
-        unsafe { self.first.wrapping_add(index).write_unaligned(event) };
-    }
-}
-
-fn number_of(kind: EventKind) -> u32 {
-    match kind {
-        EventKind::Accepted => UDSOCK_EVENT_ACCEPTED,
-        EventKind::Received => UDSOCK_EVENT_RECEIVED,
-        EventKind::Drained => UDSOCK_EVENT_DRAINED,
-        EventKind::Ended => UDSOCK_EVENT_ENDED,
-        EventKind::Failed => UDSOCK_EVENT_FAILED,
-        EventKind::Ready => UDSOCK_EVENT_READY,
-    }
-}
-
-/// The caller's items, and what they point into.
-struct OutgoingItems {
-    first: *mut udsock_outgoing,
-    count: usize,
-    base: Buffer<'static>,
-}
-
-impl OutgoingItems {
-    fn new(first: *mut udsock_outgoing, count: usize, base: Buffer<'static>) -> Result<Self> {
-        check_array(first, count)?;
-        // Items are counted in 32 bits.
-        if u32::try_from(count).is_err() {
-            Err(Error::EINVAL)
-        } else {
-            Ok(Self { first, count, base })
-        }
-    }
-
-    fn read(&self, index: usize) -> udsock_outgoing {
-        debug_assert!(index < self.count);
-        // SAFETY: the caller passes `count` items.
-        unsafe { self.first.wrapping_add(index).read_unaligned() }
-    }
-
-    fn part(&self, offset: u32, length: u32) -> Result<Buffer<'static>> {
-        self.base.part(offset as usize, length as usize).ok_or(Error::EINVAL)
-    }
-}
-
-impl Items<'static> for OutgoingItems {
-    fn count(&self) -> usize {
-        self.count
-    }
-
-    fn socket(&self, index: usize) -> i64 {
-        self.read(index).socket
-    }
-
-    fn item(&self, index: usize) -> Result<Item<'static>> {
-        let item = self.read(index);
-        let then = match item.flags & !UDSOCK_DONT_KEEP {
-            0 => Then::Stay,
-            UDSOCK_THEN_SHUTDOWN => Then::Shutdown,
-            UDSOCK_THEN_CLOSE => Then::Close,
-            _ => return Err(Error::EINVAL),
-        };
-        if item.reserved != 0 {
-            return Err(Error::EINVAL);
-        }
-        let data = match item.length {
-            0 => Buffer::EMPTY,
-            length => self.part(item.offset, length)?,
-        };
-        let to = match item.address_length {
-            0 => None,
-            length => {
-                let part = self.part(item.address_offset, length)?;
-                let mut text = Vec::new();
-                // Room for the NUL, too.
-                text.try_reserve_exact(part.size() + 1)?;
-                part.copy_to(&mut text);
-                let text = CString::new(text).map_err(|_| Error::EINVAL)?;
-                Some(address::destination_of(&text)?)
-            }
-        };
-        Ok(Item { data, to, then, keeps: item.flags & UDSOCK_DONT_KEEP == 0 })
-    }
-
-    fn settle(&mut self, index: usize, result: Result<usize>) {
-        let mut item = self.read(index);
-        item.result = result.map_or_else(|error| code_of(error).into(), count);
-        // SAFETY: the caller passes `count` items.
-        unsafe { self.first.wrapping_add(index).write_unaligned(item) };
-    }
-}
-
-/// Not NULL, unless it is empty, and no larger than memory is.
-fn check_array<T>(first: *mut T, count: usize) -> Result<()> {
-    let size = count.checked_mul(size_of::<T>()).and_then(|size| isize::try_from(size).ok());
-    if size.is_none() || (first.is_null() && count > 0) { Err(Error::EINVAL) } else { Ok(()) }
 }

@@ -155,7 +155,7 @@ impl Visit<'_> {
         let size = self.socket.receive_now(&[room], None, false)?;
         self.locked.counts.received.add(1, size);
         let token = self.member().map_or(0, |member| member.token);
-        let data = round.take(size);
+        let data = round.use_up(size);
         round.report(Event { data, ..Event::new(EventKind::Received, self.handle, token) });
         Ok(())
     }
@@ -170,9 +170,9 @@ impl Visit<'_> {
         let token = self.member().map_or(0, |member| member.token);
         let mut event = Event::new(EventKind::Received, self.handle, token);
         let fits = size.min(round.rest().size());
-        event.data = round.take(fits);
+        event.data = round.use_up(fits);
         if !address.is_empty() && address.count_bytes() < round.rest().size() {
-            event.address = round.take_text(address.to_bytes());
+            event.address = round.write_text(address.to_bytes());
         } else if !address.is_empty() {
             event.error = Some(Error::ERANGE);
         }

@@ -2,12 +2,13 @@
 
 use super::input::STARVED_PAUSE;
 use super::items::{Items, Taken};
+use super::locked::Locked;
 use super::member::{Member, Role, Then};
 use super::sender::Sender;
 use super::turns::Chain;
 use super::unsent::Flushed;
 use super::visit::Visit;
-use super::{Event, EventKind, Locked, Poller, Report, Round};
+use super::{Event, EventKind, Poller, Report, Round};
 use crate::error::Result;
 use crate::handles;
 use crate::kind::Kind;
@@ -20,7 +21,7 @@ impl Poller {
         let mut locked = self.lock()?;
         let mut taken = Taken { items, count: 0 };
         let mut turns = std::mem::take(&mut locked.turns);
-        let arranged = turns.arrange(&mut locked, &mut taken);
+        let arranged = turns.arrange(&mut locked.members, &mut taken);
         for turn in &turns.turns {
             let Some(member) = locked.members.get_mut(turn.socket) else {
                 continue;

@@ -5,9 +5,10 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::input::STARVED_PAUSE;
+use super::locked::Locked;
 use super::member::{Role, Then};
 use super::visit::Visit;
-use super::{Locked, Poller, Report, Round};
+use super::{Poller, Report, Round};
 use crate::sys;
 
 impl Poller {

@@ -82,7 +82,7 @@ impl<'a, R: Report> Round<'a, R> {
         self.arena.size() > 0
     }
 
-    /// Whether nothing of the arena is taken.
+    /// Whether nothing of the arena is in use.
     pub(crate) fn is_untouched(&self) -> bool {
         self.used == 0
     }
@@ -92,19 +92,19 @@ impl<'a, R: Report> Round<'a, R> {
         self.arena.skip(self.used)
     }
 
-    /// The next bytes of the arena are taken.
-    pub(crate) fn take(&mut self, length: usize) -> Span {
+    /// The next bytes of the arena are in use.
+    pub(crate) fn use_up(&mut self, length: usize) -> Span {
         let span = Span { offset: self.used as u32, length: length as u32 };
         self.used += length;
         span
     }
 
-    /// Takes as many bytes, and one more for a NUL, and writes them.
-    pub(crate) fn take_text(&mut self, text: &[u8]) -> Span {
+    /// Writes it, and a NUL behind it, which the span is without.
+    pub(crate) fn write_text(&mut self, text: &[u8]) -> Span {
         let rest = self.rest();
         rest.write(text);
         rest.skip(text.len()).write(b"\0");
-        let span = self.take(text.len());
+        let span = self.use_up(text.len());
         self.used += 1;
         span
     }

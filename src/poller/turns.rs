@@ -1,7 +1,7 @@
 //! Items for many sockets, in any order: each socket's together.
 
-use super::Locked;
 use super::items::{Items, Taken};
+use super::member::Members;
 use crate::error::{Error, Result};
 use crate::handles;
 
@@ -28,7 +28,7 @@ impl Turns {
     /// settled.
     pub(super) fn arrange<'a>(
         &mut self,
-        locked: &mut Locked,
+        members: &mut Members,
         taken: &mut Taken<'_, impl Items<'a>>,
     ) -> Result<()> {
         let count = taken.items.count();
@@ -39,7 +39,7 @@ impl Turns {
         self.next.resize(count, NONE);
         for index in 0..count {
             let socket = taken.items.socket(index);
-            let Some(member) = locked.members.get_mut(socket) else {
+            let Some(member) = members.get_mut(socket) else {
                 let error = handles::get(socket).err().unwrap_or(Error::ENOENT);
                 taken.settle(index, Err(error));
                 continue;

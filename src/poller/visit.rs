@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::locked::Locked;
 use super::member::{Member, Role};
-use super::{Event, EventKind, Locked, Poller, Report, Round};
+use super::{Event, EventKind, Poller, Report, Round};
 use crate::error::{Error, Result};
 use crate::handles;
 use crate::socket::Socket;

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// As many descriptors as the kernel passes with one message (SCM_MAX_FD).
 pub(crate) const MOST_DESCRIPTORS: usize = 253;
 
-/// What goes beside one message. Descriptors that came and were not taken are closed when
+/// What goes beside one message. Descriptors that came and were not handed out are closed when
 /// this is dropped.
 #[repr(C)]
 pub(crate) struct Ancillary {
@@ -101,7 +101,7 @@ impl Ancillary {
         }
     }
 
-    /// Lends the kernel the room. What came before and was not taken is closed.
+    /// Lends the kernel the room. What came before and was not handed out is closed.
     pub(super) fn lend(&mut self, header: &mut libc::msghdr) {
         self.close_rest();
         header.msg_control = self.room.0.as_mut_ptr().cast();
@@ -109,7 +109,7 @@ impl Ancillary {
     }
 
     /// What has come is owned from now on.
-    pub(super) fn own(&mut self, header: &libc::msghdr) {
+    pub(super) fn note_received(&mut self, header: &libc::msghdr) {
         self.filled = header.msg_controllen as _;
         self.is_cut = header.msg_flags & libc::MSG_CTRUNC != 0;
     }
@@ -117,12 +117,12 @@ impl Ancillary {
     #[inline(always)]
     fn close_rest(&mut self) {
         if self.filled > 0 {
-            self.take(drop);
+            self.hand_out(drop);
         }
     }
 
     /// Hands out every descriptor that came, and says who sent the message, if that came.
-    pub(crate) fn take(&mut self, mut descriptor: impl FnMut(OwnedFd)) -> Sender {
+    pub(crate) fn hand_out(&mut self, mut descriptor: impl FnMut(OwnedFd)) -> Sender {
         let mut sender = Sender { credentials: None, pidfd: Err(Error::ENODATA) };
         // SAFETY: a msghdr is numbers and pointers; all zero is an empty one.
         let mut header: libc::msghdr = unsafe { zeroed() };

@@ -83,7 +83,7 @@ pub(crate) fn receive_message(
     let mut header = header_of(std::slice::from_ref(&buffer), None);
     ancillary.lend(&mut header);
     let received = receive_header(fd, &mut header, from, flags)?;
-    ancillary.own(&header);
+    ancillary.note_received(&header);
     Ok(received)
 }
 
@@ -262,7 +262,7 @@ pub(crate) fn receive_batch(
     for ((message, ancillary), header) in messages.iter_mut().zip(beside).zip(&headers[..done]) {
         message.from.length = header.msg_hdr.msg_namelen;
         message.received = Received::of(header.msg_len as usize, &header.msg_hdr);
-        ancillary.own(&header.msg_hdr);
+        ancillary.note_received(&header.msg_hdr);
     }
     Ok(done)
 }

@@ -1,0 +1,110 @@
+//! A path that was lost, and is had back by who claims it.
+
+use std::time::Duration;
+
+use super::SocketFile;
+use super::takeover::{Displaced, whose};
+use crate::bound_path::check_replaceable;
+use crate::claim::Claim;
+use crate::critical_section::CriticalSection;
+use crate::directory::Lock;
+use crate::error::{Error, Result};
+use crate::failure::Failure;
+use crate::log::{Event, Note};
+use crate::private_names;
+
+impl SocketFile {
+    /// Gets the path back, if it was lost and is claimed still; or the spare name, if that alone
+    /// was lost. What fails now can succeed later.
+    pub(crate) fn restore(&self, handle: i64, patience: Duration) -> Result<(), Failure> {
+        let Some(claim) = self.claim() else { return Ok(()) };
+        if !claim.is_held() || !self.is_published() {
+            return Ok(());
+        }
+        if self.is_ours() {
+            return Ok(self.restore_spare(claim, patience)?);
+        }
+        let mut displaced = Displaced::default();
+        if !self.restore_over(claim, patience, &mut displaced)? {
+            return Ok(());
+        }
+        let event = Event::Restored;
+        let note = displaced.socket.map_or(Note::of(event), whose);
+        self.tell(&Note { handle, event, ..note });
+        if let Some(error) = displaced.not_removed {
+            self.tell(&Note { handle, ..Note::failed(Event::NotRemoved, error) });
+        }
+        Ok(())
+    }
+
+    /// The same: whether it was. Whose file had the path is to be told later.
+    fn restore_over(
+        &self,
+        claim: &Claim,
+        patience: Duration,
+        displaced: &mut Displaced,
+    ) -> Result<bool, Failure> {
+        let _section = CriticalSection::begin();
+        let lock = self.directory.lock_within(patience)?;
+        // It may be about to be closed; or another thread was faster.
+        if !claim.is_held() || self.directory.has(&self.made, &self.name)? {
+            return Ok(false);
+        }
+        // Who took it on purpose took the claim, too.
+        if !self.directory.has(&self.made, &claim.spare)? {
+            claim.let_go();
+            return Ok(false);
+        }
+        if !claim.is_patient() {
+            claim.let_go();
+            self.directory.unlink(&claim.spare)?;
+            return Ok(false);
+        }
+        check_replaceable(&self.directory, &self.name)?;
+        let private =
+            private_names::link(&self.directory, &self.name, &self.made, &claim.spare, &lock)?;
+        self.take_path(&private, &lock, displaced).inspect_err(|_| {
+            let _ = self.directory.unlink(&private);
+        })?;
+        claim.note_restored();
+        Ok(true)
+    }
+
+    /// Who has the path under the lock was not replaced: the spare was removed by somebody else,
+    /// who cleans up, say.
+    fn restore_spare(&self, claim: &Claim, patience: Duration) -> Result<()> {
+        let is_lost = || self.directory.status(&claim.spare).err() == Some(Error::ENOENT);
+        if !is_lost() {
+            return Ok(());
+        }
+        let _section = CriticalSection::begin();
+        let _lock = self.directory.lock_within(patience)?;
+        if claim.is_held() && is_lost() && self.directory.has(&self.made, &self.name)? {
+            self.directory.link(&self.made, &self.name, &claim.spare)?;
+        }
+        Ok(())
+    }
+
+    /// What a wait for clients does in between: gets the path back, if it was just lost.
+    pub(crate) fn restore_if_told(&self, handle: i64, most: Duration) {
+        if let Some(claim) = self.claim.as_ref().filter(|claim| claim.is_told()) {
+            let patience = most.min(Lock::PATIENCE);
+            // What became of it UDSOCK_OPTION_OWNS_FILE tells, which tries again.
+            if self.restore(handle, patience).is_err() {
+                claim.put_off();
+            }
+        }
+    }
+
+    /// Nothing is had back from now on, and the spare name goes; after an error it can be tried
+    /// again.
+    pub(super) fn drop_claim(&self, patience: Duration) -> Result<()> {
+        let Some(claim) = self.claim().filter(|claim| claim.let_go()) else { return Ok(()) };
+        let spare = || match &claim.private {
+            Some(private) if !self.is_published() => &**private,
+            _ => &*claim.spare,
+        };
+        let removed = self.directory.remove(&self.made, spare, patience);
+        removed.map(drop).inspect_err(|_| claim.take_up())
+    }
+}
