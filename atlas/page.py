@@ -82,24 +82,24 @@ def _count(records: List[Record], test: Callable[[Record], Any]) -> str:
 _INTRODUCTION = """
 # The atlas
 
-What other programs do with Unix sockets: what name they bind, what becomes of the file, how long a
-path may be, when they can be reached, and what they make of an end. All of it was measured, DAYS, on
-Linux 6.18 as root with umask 022, one program after the other; names to the byte, by sock_diag(7).
-Debian 12 and sid are its packages; a number without either is PyPI's, npm's or the language's own.
-What is not here was not tried.
+This page says what other programs do with Unix sockets: which name they bind, what becomes of the
+file, how long a path may be, when clients can reach them, and how they take a half-closed connection.
+All of it was measured, DAYS, on Linux 6.18 as root with umask 022, one program after the other; names
+were read to the byte, by sock_diag(7). "Debian 12" and "sid" mark Debian's packages; a version without
+either is from PyPI, npm or the language itself. What is not on this page was not tried.
 
-`python3 atlas/atlas.py measure` asks the programs again that are installed
-([how](../atlas/README.md)), and says what it leaves out;
-`atlas/results.json` has every answer, with the whole version and what the program said.
+`python3 atlas/atlas.py measure` measures the installed programs again ([how](../atlas/README.md)), and
+says what it leaves out. `atlas/results.json` has every answer, with the whole version and what the
+program said.
 
-| you look for | |
+| you want to know why | see |
 |---|---|
 | a client can't reach an abstract name | [Abstract names](#abstract-names) |
-| a path was taken, or its file removed | [The file](#the-file) |
+| a path was taken over, or its file removed | [The file](#the-file) |
 | a client is refused at a server's start | [Starts](#starts) |
-| a long path | [Long paths](#long-paths) |
-| no answer, or one from a server that was killed | [Ends](#ends) |
-| seqpacket, peers' names, modes | [The rest](#the-rest) |
+| a long path is refused or cut | [Long paths](#long-paths) |
+| no answer comes, or one from a server that was killed | [Ends](#ends) |
+| seqpacket, peers' names or modes are not as expected | [The rest](#the-rest) |
 """
 
 _WRITE = {
@@ -129,24 +129,25 @@ def _names(names: List[Record], clients: List[Record]) -> str:
 ## Abstract names
 
 The length of an abstract name counts: `\\0NAME`, `\\0NAME\\0` and `\\0NAME` with NULs to 108 bytes are
-three names. Of {len(names)} ways to ask, {len(bound('tight'))} bind the tight one, which is our
-`@NAME`. The last column is what a client of ours writes; who writes `@NAME` all the same is told so:
-`nobody has this name, but a socket named @NAME\\z is there: write that`.
+three different names. Of {len(names)} ways to ask for a name, {len(bound('tight'))} bind the first one, the
+tight name, which is `@NAME` in libudsock. The last column is what a client of libudsock writes. If it writes `@NAME` all
+the same, the error says: `nobody has this name, but a socket named @NAME\\z is there: write that`.
 
 {_table(["as asked", "version", "bound", "write"], rows)}
 
-`@NAME` on a command line is more often a file of that name; to us that is `./@NAME`:
+These take `@NAME` for a file of that name, which is `./@NAME` in libudsock:
 {_list(bound("file"), "asked")}
 
-The tight name: {_list(bound("tight"), "asked")}
+These bind the tight name: {_list(bound("tight"), "asked")}
 
-Refused: {_list(bound("refused"), "asked")}
+These refuse it: {_list(bound("refused"), "asked")}
 
-Something else:
+These do something else:
 
 {_table(["as asked", "version", "bound"], others)}
 
-Clients, between three listeners that have the tight name, one with a NUL more, and the padded one:
+The next table has clients. Three listeners had the tight name, the name with one NUL more, and the
+padded name (NULs to 108 bytes):
 
 {_table(["client", "version", "reaches"], reach)}
 """
@@ -184,20 +185,22 @@ rows {_count(files, lambda it: it.get("over_dead") == "works")} start over the f
 has gone; {len(those("beside", "takes it"))} take the path of one that is alive, {_count(files, lambda it: "removes the second" in it.get("then", ""))} of which lose it
 again when the first one is stopped.
 
-libudsock reclaims the file of each of them once it is dead, and refuses while it is alive. With
-`UDSOCK_REPLACE` it takes the path from each ({len(asked)} that have connections), and **{len(removers)} of them
-remove it when they are stopped**, though it is not theirs by then; {len(taken)} take the path of a
-live server of ours when they are started. With `UDSOCK_RESTORE_FILE` it was had back in
-{_count(kept, lambda it: it["kept"] == "yes")} of the {len(kept)} that were asked: see
+libudsock removes the file of each of them after its server has gone, and refuses to start while it is
+alive. With `UDSOCK_REPLACE` it takes the path from each ({len(asked)} that have connections). **{len(removers)} of them
+remove the path when they are stopped**, though it is not theirs by then, and {len(taken)} take the path of a
+live libudsock server when they are started. With `UDSOCK_RESTORE_FILE` the libudsock server got its path
+back in {_count(kept, lambda it: it["kept"] == "yes")} of the {len(kept)} cases that were tried: see
 [restart without losing a client](restart-without-losing-a-client.md#when-the-others-are-not-ours).
 
-Do not start over a dead file: {_list(those("over_dead", "fails") + those("over_dead", "runs without"))}
+These do not start over a dead file: {_list(those("over_dead", "fails") + those("over_dead", "runs without"))}
 
-Remove our path when they are stopped: {_list(removers)}
+These remove our path when they are stopped: {_list(removers)}
 
-Take our path when they are started: {_list(taken)}
+These take our path when they are started: {_list(taken)}
 
-The mode is under umask 022. "replaced by ours": `UDSOCK_REPLACE` over it, then its SIGTERM.
+The modes are those with umask 022. "Replaced by ours": a libudsock server with `UDSOCK_REPLACE` took the
+path, then the program got SIGTERM. "Beside ours": the program was started at the path of a live libudsock
+server.
 
 {_table(head, rows)}
 """
@@ -209,14 +212,15 @@ def _starts(opening: List[Record], unheard: List[Record]) -> str:
     return f"""
 ## Starts
 
-Many servers bind first and open their file to others by chmod(2) afterwards. Who of another user comes
-in between is refused (`EACCES`), in a gap of 0 to 400 microseconds; it was seen with the chmod held up.
-A client of ours with `UDSOCK_RETRY` tries again for a second.
+Many servers bind first, and open their file to others by chmod(2) afterwards. A client of another user
+that comes in between is refused (`EACCES`). The gap lasts 0 to 400 microseconds; to see it, the chmod was
+held up. A client of libudsock with `UDSOCK_RETRY` tries again for a second.
 
 {_table(["closed to others first", "version", "mode in the end"],
         [[_code(it["program"]), version(it), it["mode"]] for it in closed])}
 
-Some make the file long before anybody listens (`ECONNREFUSED`). `UDSOCK_RETRY` waits, within its timeout:
+Some make the file long before they listen (`ECONNREFUSED`). `UDSOCK_RETRY` waits for them, within its
+timeout:
 
 {_table(["program", "version", "ms"], [[_code(it["program"]), version(it), str(it["ms"])] for it in late])}
 """
@@ -236,21 +240,22 @@ def _lengths(lengths: List[Record]) -> str:
     return f"""
 ## Long paths
 
-sun_path has 108 bytes. libudsock takes paths of up to 4095, and most others up to 107: who serves at a
-longer path serves clients that get there by other means (through a descriptor's path in /proc, say).
-These don't even come so far, most because they append something:
+sun_path has 108 bytes. libudsock takes paths of up to 4095 bytes, and most other programs up to 107: a
+server at a longer path serves only clients that reach it by other means (through a descriptor's path in
+/proc, say).
+These take even shorter paths only, most of them because they append something:
 
 {_table(["program", "version", "longest path"],
         [[_code(it["program"]), version(it), str(longest(it))] for it in short])}
 
-And these bind *another*, shorter path, without a word:
+These bind *another*, shorter path, without an error:
 
 {_table(["program", "version", "from"],
         [[_code(it["program"]), version(it), first_cut(it)] for it in cut])}
 
-`udsock_inspect` says of a path whether others can reach it (its field `reach`): `UDSOCK_REACH_ALL` up
-to 97 bytes, `UDSOCK_REACH_MOST` up to 107, `UDSOCK_REACH_FEW` beyond; and so does the log when a
-server is opened there (`UDSOCK_LOGGED_LONG_PATH`).
+The field `reach` of `udsock_inspect` says whether other programs can reach a path: `UDSOCK_REACH_ALL` up
+to 97 bytes, `UDSOCK_REACH_MOST` up to 107, `UDSOCK_REACH_FEW` beyond. The log says so, too, when a server
+is opened there (`UDSOCK_LOGGED_LONG_PATH`).
 """
 
 
@@ -260,13 +265,14 @@ def _ends(half: List[Record], orphans: List[Record]) -> str:
     return f"""
 ## Ends
 
-"Send the request, shut down, read the answer": who is told of the end while the answer is still being
-made takes the client for gone. (The answers of the HTTP servers took 0.4 s.)
+Some clients send the request, shut down their sending side, and read the answer. A server that notices
+this end while it still makes the answer may take the client for gone. (The answers of the HTTP servers
+took 0.4 s.)
 
 {_table(["server", "version", "a client that has shut its side"], rows)}
 
-A main process that is killed by SIGKILL is not a dead server: its workers may go on listening, for
-ever. So these: {_list(left)} A server of ours that is to start there says `a live stream server
+A server whose main process is killed by SIGKILL is not dead: its workers may go on listening, for ever.
+That was seen with {_list(left)} A libudsock server that is to start there says `a live stream server
 is there (pid 4243, uid 0; its parent is gone, so it may be a worker that was left behind)`.
 """
 
@@ -275,12 +281,13 @@ def _rest(peers: List[Record], modes: List[Record], others: List[Record]) -> str
     return f"""
 ## The rest
 
-What getpeername(2) tells of a server whose file was bound under another name and renamed (ours:
-`.udsock-...`, for who took a path over; `udsock_remote_address` gives what was connected to):
+If a server's file was bound under another name and then renamed, getpeername(2) returns that other name
+(for a libudsock server that took a path over, `.udsock-...`; `udsock_remote_address` returns the address
+that was connected to):
 
 {_table(["program", "version", "name"], [[_code(it["program"]), version(it), _code(it["said"])] for it in peers])}
 
-The mode of a file that is made over a dead one of mode 0600:
+The mode of a file that a program makes in the place of a dead file of mode 0600:
 
 {_table(["program", "version", "mode"], [[_code(it["program"]), version(it), it["mode"]] for it in modes])}
 
@@ -293,8 +300,8 @@ Kinds, limits and protocols:
 _END = """
 ## What is not here
 
-gVisor, Envoy, containerd's ttrpc, Kubernetes' device plug-ins, .NET, systemd's varlink sockets (but for
-what varlinkctl says) and most of what a desktop brings: no packages of them were at hand, or nobody has
-written their row. dnsmasq has no Unix socket of its own. libuv's `uv_pipe_bind2` is what Node.js since 22
-shows. The rows of sid were not measured again with the driver that is here now.
+These are missing, because no packages of them were at hand or nobody has written their row: gVisor, Envoy,
+containerd's ttrpc, Kubernetes' device plug-ins, .NET, systemd's varlink sockets (except what varlinkctl
+says), and most of what belongs to a desktop. dnsmasq has no Unix socket of its own. Node.js since 22 shows
+what libuv's `uv_pipe_bind2` does. The rows of sid were not measured again with the present driver.
 """

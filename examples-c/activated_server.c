@@ -1,7 +1,7 @@
 /*
- * An echo server on the sockets that a service manager opened and passed to it; started
- * by hand it opens its own. A manager's sockets outlive the program: clients wait in them
- * while it starts again, and their files are not the program's to remove.
+ * An echo server on the sockets that a service manager opened and passed to it. Started by
+ * hand it opens its own. The manager's sockets outlive the program: clients wait in their
+ * queues while it restarts, and it does not remove their files.
  *
  *     build/activated_server /tmp/echo.sock
  *     systemd-socket-activate --listen=/tmp/echo.sock build/activated_server
@@ -19,7 +19,7 @@
 
 enum { MOST_SERVERS = 16, TIMEOUT_MS = 10000 };
 
-/* One client at a time, which is enough here: echo_server.c shows how to serve many. */
+/* One client at a time, which is enough here; echo_server.c serves many. */
 static void *serve_clients(void *argument)
 {
     udsock_t server = *(udsock_t *)argument;
@@ -45,7 +45,7 @@ static void *serve_clients(void *argument)
     }
 }
 
-/* Nobody to accept: a message is answered if its sender has an address. */
+/* There is nothing to accept. A message is answered if its sender has an address. */
 static void *serve_datagrams(void *argument)
 {
     udsock_t server = *(udsock_t *)argument;
@@ -67,7 +67,7 @@ static void *serve_datagrams(void *argument)
 
 int main(int argc, char **argv)
 {
-    /* Blocked in every thread, the signals wait for sigwait and interrupt nothing. */
+    /* The signals are blocked in every thread: they interrupt no call, and sigwait gets them. */
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
@@ -109,7 +109,7 @@ int main(int argc, char **argv)
     int signal_number;
     sigwait(&signals, &signal_number);
     for (int64_t i = 0; i < count; i++) {
-        udsock_close(servers[i]); /* What serves it returns. A manager's file stays. */
+        udsock_close(servers[i]); /* The threads that serve it return. A manager's file stays. */
         pthread_join(threads[i], NULL);
     }
     return 0;

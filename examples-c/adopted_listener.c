@@ -1,13 +1,13 @@
 /*
- * An echo server on a listening socket that somebody else opened and handed down: a
- * supervisor, a parent, or, to try it, the program itself, which with a path opens a
- * server, gives up its handle and executes itself with the number of the descriptor.
+ * An echo server on a listening socket that another process opened and handed down: a
+ * supervisor or a parent. To try it, give the program a path: it opens a server, gives up
+ * its handle, and executes itself with the number of the descriptor.
  *
  *     build/adopted_listener /tmp/adopted.sock
  *     build/echo_client stream /tmp/adopted.sock      (in another terminal)
  *
- * An adopted socket's file is never removed: it belongs to who made it. So after Ctrl-C
- * the file is still there.
+ * An adopted socket's file is never removed: it belongs to the process that made it. So
+ * after Ctrl-C the file is still there.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -22,7 +22,7 @@
 
 #include "udsock.h"
 
-/* What a parent does: a descriptor is inherited if it is not close-on-exec. */
+/* This is what a parent does: a descriptor is inherited if it is not close-on-exec. */
 static int hand_down(const char *program, const char *path)
 {
     udsock_error err = UDSOCK_ERROR_INIT;
@@ -48,7 +48,7 @@ static int hand_down(const char *program, const char *path)
     return 1;
 }
 
-/* One client at a time, which is enough here: echo_server.c shows how to serve many. */
+/* One client at a time, which is enough here; echo_server.c serves many. */
 static void *serve(void *argument)
 {
     udsock_t server = *(udsock_t *)argument;
@@ -83,7 +83,7 @@ int main(int argc, char **argv)
         fputs("usage: adopted_listener PATH | --fd NUMBER\n", stderr);
         return 2;
     }
-    /* Blocked in every thread, the signals wait for sigwait and interrupt nothing. */
+    /* The signals are blocked in every thread: they interrupt no call, and sigwait gets them. */
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
@@ -109,7 +109,7 @@ int main(int argc, char **argv)
 
     int signal_number;
     sigwait(&signals, &signal_number);
-    udsock_close(server); /* Accept returns. The file stays. */
+    udsock_close(server); /* The accept returns. The file stays. */
     pthread_join(thread, NULL);
     return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * A server that lets in only the users and groups that are named, tells each client who
- * the kernel says it is, and echoes. Without names the program is a client of it.
+ * the kernel says it is, and echoes. Without names the program is a client of that server.
  *
  *     build/authenticated_server /tmp/auth.sock user:alice group:staff
  *     build/authenticated_server /tmp/auth.sock      (in another terminal)
@@ -24,12 +24,12 @@ static int complain(const char *what, const char *why)
     return 1;
 }
 
-/* One client at a time, which is enough here: echo_server.c shows how to serve many. */
+/* One client at a time, which is enough here; echo_server.c serves many. */
 static void *serve(void *argument)
 {
     udsock_t server = *(udsock_t *)argument;
     for (;;) {
-        udsock_credentials who; /* They are of the moment in which it connected. */
+        udsock_credentials who; /* They are those of the moment when it connected. */
         udsock_t client = udsock_accept(server, UDSOCK_FOREVER, &who);
         if (client == UDSOCK_CLOSED || client == -EBADF) {
             return NULL;
@@ -82,14 +82,14 @@ int main(int argc, char **argv)
     if (argc < 3) {
         return argc == 2 ? ask(argv[1]) : complain("usage", "PATH user:NAME|group:NAME...");
     }
-    /* Blocked in every thread, the signals wait for sigwait and interrupt nothing. */
+    /* The signals are blocked in every thread: they interrupt no call, and sigwait gets them. */
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
 
-    /* Everyone may knock: who comes in is for the list to say. */
+    /* The file lets everyone connect; the list says who is let in. */
     udsock_bind_options options = { sizeof options, 0, 0666, 0, NULL, NULL };
     udsock_error err = UDSOCK_ERROR_INIT;
     udsock_t server = udsock_open_server(UDSOCK_SEQPACKET, argv[1], &options, &err);
@@ -113,7 +113,7 @@ int main(int argc, char **argv)
     sigwait(&signals, &signal_number);
     int64_t refused = udsock_get_option(server, UDSOCK_OPTION_REFUSED);
     printf("authenticated_server: refused %lld\n", (long long)refused);
-    udsock_close(server); /* The file goes, and accept returns. */
+    udsock_close(server); /* The file is removed, and the accept returns. */
     pthread_join(thread, NULL);
     return 0;
 }

@@ -1,7 +1,7 @@
 /*
  * A datagram server that knows who sent each message: the process, user and group that
  * the kernel vouches for. Every message goes back to the address that it came from. It
- * serves until Ctrl-C or SIGTERM and takes its file with it.
+ * serves until Ctrl-C or SIGTERM and then removes its file.
  *
  *     build/credentials_datagram /tmp/datagram.sock
  *     build/datagram_client /tmp/datagram.sock      (in another terminal)
@@ -72,14 +72,14 @@ int main(int argc, char **argv)
         return 2;
     }
 
-    /* Blocked in every thread, the signals wait for sigwait and interrupt nothing. */
+    /* The signals are blocked in every thread: they interrupt no call, and sigwait gets them. */
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
 
-    /* Before it has a name, and anybody can send: so the sender of every message is told. */
+    /* Before the socket has a name, and so before anybody can send: every message has a sender. */
     udsock_t server = udsock_create(UDSOCK_DGRAM);
     int32_t error = udsock_set_option(server, UDSOCK_OPTION_RECEIVE_CREDENTIALS, 1);
     if (error < 0) {
@@ -101,7 +101,7 @@ int main(int argc, char **argv)
 
     int signal_number;
     sigwait(&signals, &signal_number);
-    int32_t closed = udsock_close(server); /* The file goes, and the receiver returns. */
+    int32_t closed = udsock_close(server); /* The file is removed, and the receive returns. */
     pthread_join(receiver, NULL);
     return closed < 0 ? complain("close", udsock_error_text(closed)) : 0;
 }

@@ -1,6 +1,6 @@
 /*
- * A datagram client that is answered. A reply needs an address, so the client is bound
- * to a file of its own, and removes it at the end; or, with "@", to a name that the
+ * A datagram client that gets answers. A reply needs an address, so the client is bound
+ * to a file of its own, and removes it at the end. With "@" it is bound to a name that the
  * kernel picks and that needs no file.
  *
  *     build/datagram_server /tmp/datagram.sock
@@ -29,7 +29,7 @@ static void interrupt(int signal_number)
     interrupted = 1;
 }
 
-/* Sends a message and waits for the same to come back. */
+/* Sends a message and waits until it comes back. */
 static int exchange(udsock_t client, const char *server, const char *message)
 {
     size_t size = strlen(message);
@@ -63,7 +63,7 @@ int main(int argc, char **argv)
     char own[64];
     snprintf(own, sizeof own, "/tmp/client.%ld.sock", (long)getpid());
 
-    /* After a signal a wait returns -EINTR, so that the file is removed then, too. */
+    /* A signal ends the sleep of a wait with -EINTR, and then the file is removed, too. */
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = interrupt;

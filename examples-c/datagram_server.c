@@ -1,6 +1,6 @@
 /*
  * A datagram server: every message goes back to the address that it came from. It serves
- * until Ctrl-C or SIGTERM and takes its file with it.
+ * until Ctrl-C or SIGTERM and then removes its file.
  *
  *     build/datagram_server /tmp/datagram.sock
  *     build/datagram_client /tmp/datagram.sock      (in another terminal)
@@ -51,7 +51,7 @@ int main(int argc, char **argv)
         return 2;
     }
 
-    /* Blocked in every thread, the signals wait for sigwait and interrupt nothing. */
+    /* The signals are blocked in every thread: they interrupt no call, and sigwait gets them. */
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
@@ -75,7 +75,7 @@ int main(int argc, char **argv)
 
     int signal_number;
     sigwait(&signals, &signal_number);
-    int32_t closed = udsock_close(server); /* The file goes, and the receiver returns. */
+    int32_t closed = udsock_close(server); /* The file is removed, and the receive returns. */
     pthread_join(receiver, NULL);
     if (closed < 0) {
         fprintf(stderr, "datagram_server: close: %s\n", udsock_error_text(closed));

@@ -23,7 +23,7 @@ enum { MESSAGES = sizeof messages / sizeof messages[0] };
 static udsock_t server;
 static uint32_t kind;
 
-/* A stream has no empty messages: sending nothing sends nothing. */
+/* A stream has no empty messages: a send of 0 bytes sends nothing. */
 static int is_sent(const char *message)
 {
     return kind == UDSOCK_SEQPACKET || message[0] != '\0';
@@ -45,11 +45,11 @@ static void *send_messages(void *argument)
             break;
         }
     }
-    udsock_shutdown(server, UDSOCK_WRITE); /* The server sees the end, and we still receive. */
+    udsock_shutdown(server, UDSOCK_WRITE); /* The server sees the end; we still receive. */
     return NULL;
 }
 
-/* Seqpacket messages come one by one; of a stream we take as many bytes as we sent. */
+/* Seqpacket messages come one by one; on a stream we receive as many bytes as we sent. */
 static int64_t receive(char *buffer, size_t size, size_t expected)
 {
     if (kind == UDSOCK_SEQPACKET) {
@@ -108,7 +108,7 @@ int main(int argc, char **argv)
     }
     int receive_failed = receive_messages();
     if (receive_failed) {
-        udsock_shutdown(server, UDSOCK_READ | UDSOCK_WRITE); /* Nor should the sender go on. */
+        udsock_shutdown(server, UDSOCK_READ | UDSOCK_WRITE); /* The sender should not go on. */
     }
     pthread_join(sender, NULL);
     udsock_close(server);

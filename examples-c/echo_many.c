@@ -1,5 +1,5 @@
 /*
- * An echo server for ten thousand clients, in one thread: one call brings what many of them
+ * An echo server for ten thousand clients, in one thread: one call returns what many of them
  * sent, one call answers them all. It serves until Ctrl-C or SIGTERM.
  *
  *     build/echo_many stream /tmp/echo.sock
@@ -19,7 +19,7 @@
 enum { EVENTS = 256 };
 static udsock_t server, poller;
 
-/* What is to be answered to an event: how many answers. */
+/* Fills in the answer to an event; returns 1, or 0 if there is none. */
 static size_t answer(const udsock_event *event, udsock_outgoing *item)
 {
     switch (event->kind) {
@@ -32,8 +32,8 @@ static size_t answer(const udsock_event *event, udsock_outgoing *item)
     case UDSOCK_EVENT_FAILED:
         fprintf(stderr, "echo_many: %s\n", udsock_error_text(event->code));
         /* fall through */
-    case UDSOCK_EVENT_ENDED: /* It has its answers: as long as one waits nothing is received. */
-        if (event->socket != server) { /* That is out of descriptors, say, and tries again. */
+    case UDSOCK_EVENT_ENDED: /* It has all its answers: while one waits, nothing is received. */
+        if (event->socket != server) { /* A server has no descriptors, say, and goes on. */
             udsock_close(event->socket);
         }
     }
@@ -52,7 +52,7 @@ static void *serve(void *unused)
         for (int64_t i = 0; i < count; i++) {
             filled += answer(&events[i], &items[filled]);
         }
-        /* What could not be sent says so in its result; that its client is gone, an event does. */
+        /* An item's result says if it could not be sent; an event says if its client is gone. */
         udsock_poller_send(poller, items, filled, arena, sizeof arena);
     }
     /* -EBADF: main has closed the poller while we did not wait. */
@@ -68,7 +68,7 @@ int main(int argc, char **argv)
         fputs("usage: echo_many stream|seqpacket PATH\n", stderr);
         return 2;
     }
-    /* A descriptor for each client: as many as the system lets us have. */
+    /* Each client takes a descriptor: raise the limit as far as the system allows. */
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;

@@ -1,11 +1,11 @@
 /*
- * An echo server: whatever a client sends, it gets back. One thread a connection; it
- * serves until Ctrl-C or SIGTERM and takes its file with it.
+ * An echo server: each client gets back what it sends. It has one thread for each
+ * connection, serves until Ctrl-C or SIGTERM, and then removes its file.
  *
  *     build/echo_server stream /tmp/echo.sock
  *     build/echo_client stream /tmp/echo.sock      (in another terminal)
  *
- * "seqpacket" instead of "stream" keeps the bounds of the messages, empty ones too.
+ * "seqpacket" in the place of "stream" keeps the bounds of messages, of empty ones, too.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -67,7 +67,7 @@ static void *accept_clients(void *argument)
         } else if (client == UDSOCK_CLOSED || client == -EBADF) {
             return NULL;
         } else {
-            /* Out of descriptors, say: a client that leaves makes room. */
+            /* No descriptors are left, say: a client that leaves makes room. */
             fprintf(stderr, "echo_server: accept: %s\n", udsock_error_text(client));
             sleep(1);
         }
@@ -82,7 +82,7 @@ int main(int argc, char **argv)
     }
     uint32_t kind = strcmp(argv[1], "stream") == 0 ? UDSOCK_STREAM : UDSOCK_SEQPACKET;
 
-    /* Blocked in every thread, the signals wait for sigwait and interrupt nothing. */
+    /* The signals are blocked in every thread: they interrupt no call, and sigwait gets them. */
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
@@ -106,7 +106,7 @@ int main(int argc, char **argv)
 
     int signal_number;
     sigwait(&signals, &signal_number);
-    int32_t closed = udsock_close(server); /* The file goes, and accept returns. */
+    int32_t closed = udsock_close(server); /* The file is removed, and the accept returns. */
     pthread_join(acceptor, NULL);
     if (closed < 0) {
         fprintf(stderr, "echo_server: close: %s\n", udsock_error_text(closed));

@@ -1,7 +1,7 @@
 /*
- * An echo server that is replaced while it runs. Started again on the same path, the new
- * instance takes the path over; the old one sees that, accepts the clients that had found
- * it before, finishes them and leaves. No client is refused.
+ * An echo server that is replaced while it runs. When it is started again on the same path,
+ * the new instance takes the path over. The old one sees that, accepts the clients that had
+ * found it before, finishes them and ends. No client is refused.
  *
  *     build/hot_restart /tmp/echo.sock
  *     build/echo_client stream /tmp/echo.sock      (in another terminal, as often as you like)
@@ -23,7 +23,7 @@ enum { LOOK_UP_MS = 200, GRACE_MS = 100 };
 static pthread_mutex_t clients_lock = PTHREAD_MUTEX_INITIALIZER;
 static int clients;
 
-/* One more, one less, or only asked for. */
+/* Adds 1, -1 or 0 to the number of clients, and returns it. */
 static int count_clients(int change)
 {
     pthread_mutex_lock(&clients_lock);
@@ -67,7 +67,7 @@ static void serve(udsock_t client)
     count_clients(-1);
 }
 
-/* Waits so long for Ctrl-C or SIGTERM, and says whether one came. */
+/* Waits for Ctrl-C or SIGTERM for this time, and says whether one came. */
 static int told_to_end(const sigset_t *signals, int milliseconds)
 {
     struct timespec timeout = { 0, milliseconds * 1000000L };
@@ -76,7 +76,7 @@ static int told_to_end(const sigset_t *signals, int milliseconds)
 
 int main(int argc, char **argv)
 {
-    sigset_t signals; /* Blocked in every thread, they wait for sigtimedwait. */
+    sigset_t signals; /* The signals are blocked in every thread: sigtimedwait gets them. */
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
@@ -99,14 +99,14 @@ int main(int argc, char **argv)
         if (client >= 0) {
             serve(client);
         } else if (client == -ETIMEDOUT && is_replaced) {
-            break; /* Whoever found the path before the exchange has come by now. */
+            break; /* Clients that found the path before the exchange have come by now. */
         } else if (client != -ETIMEDOUT) {
             fprintf(stderr, "hot_restart: accept: %s\n", udsock_error_text(client));
             sleep(1); /* A client that leaves makes room. */
         }
         is_replaced = udsock_get_option(server, UDSOCK_OPTION_OWNS_FILE) == 0;
     }
-    int32_t closed = udsock_close(server); /* The file goes, unless it is the successor's. */
+    int32_t closed = udsock_close(server); /* The file is removed, unless it is the successor's. */
     while (!ends && count_clients(0) > 0) {
         ends = told_to_end(&signals, GRACE_MS);
     }

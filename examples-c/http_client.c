@@ -2,8 +2,8 @@
  * GETs a path over a socket file: the status line goes to stderr, the body to stdout. The
  * exit status is 0 only if the server says 2xx and the body is whole.
  *
- * The request ends with an empty line, and nothing is shut down: many servers take who has ended
- * his side for a client that has gone, and close without an answer.
+ * The request ends with an empty line, and nothing is shut down: many servers take a client that
+ * has shut down its sending side for one that has gone, and close without an answer.
  *
  *     build/http_server /tmp/http.sock
  *     build/http_client /tmp/http.sock /      (in another terminal)
@@ -27,7 +27,7 @@ static void fail(const char *what, const char *why)
     exit(1);
 }
 
-/* The next byte of the reply; below 0, where it may end, the end. */
+/* The next byte of the reply; below 0: the end, where the reply may end. */
 static int next_byte(int may_end)
 {
     static unsigned char buffer[16384];
@@ -46,7 +46,7 @@ static int next_byte(int may_end)
     return buffer[used++];
 }
 
-/* A line without its end. What is longer than the room for it is cut: we need little. */
+/* A line without its end. If it is longer than the room it is cut: we need only its beginning. */
 static const char *read_line(void)
 {
     static char line[1024];

@@ -16,17 +16,18 @@
 #include "udsock.h"
 
 enum { REQUEST_MAX = 1 << 20, IDLE_MS = 60000, SEND_MS = 10000 };
-/* Answers hold it together, the end alone. None comes through the door behind the end. */
+/* Answers hold `answering` for reading, the program's end for writing. Each takes `door` first, and
+ * the end keeps it, so that no answer begins after it. */
 static pthread_rwlock_t answering = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER;
 
 struct connection {
     udsock_t client;
-    size_t size; /* of what has come and is not answered yet; a NUL follows it */
+    size_t size; /* of what has come and was not answered yet; a NUL follows it */
     char data[REQUEST_MAX + 1];
 };
 
-/* Answers the first request: 1. It is not whole yet: 0. The connection has to end: -1. */
+/* 1: the first request was answered. 0: it is not whole yet. -1: the connection has to end. */
 static int answer(struct connection *c)
 {
     char *end = strstr(c->data, "\r\n\r\n"), head[128];
@@ -41,7 +42,7 @@ static int answer(struct connection *c)
     *end = '\r';
     size_t size = (size_t)(end + 4 - c->data) + body_size;
     if (is_chunked || body_size > REQUEST_MAX) {
-        return -1; /* Where the next request begins we don't know. */
+        return -1; /* We don't know where the next request begins. */
     } else if (c->size < size) {
         return 0;
     }
@@ -96,7 +97,7 @@ static void *accept_clients(void *server)
 
 int main(int argc, char **argv)
 {
-    sigset_t signals; /* Blocked in every thread, they wait for sigwait. */
+    sigset_t signals; /* The signals are blocked in every thread: sigwait gets them. */
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
@@ -113,7 +114,7 @@ int main(int argc, char **argv)
     fflush(stdout);
     int signal_number;
     sigwait(&signals, &signal_number);
-    udsock_close(server); /* The file goes, and accept returns. */
+    udsock_close(server); /* The file is removed, and the accept returns. */
     pthread_join(acceptor, NULL);
     return pthread_mutex_lock(&door) || pthread_rwlock_wrlock(&answering);
 }

@@ -1,6 +1,7 @@
 /*
  * An agent opens a file and passes its descriptor to each worker that connects. A worker
- * reads it without the right to open it: one that root starts becomes nobody first.
+ * reads the file without the right to open it: if root starts a worker, it becomes the user
+ * nobody first.
  *
  *     build/pass_descriptor agent /tmp/agent.sock /etc/shadow     (until Ctrl-C or SIGTERM)
  *     build/pass_descriptor worker /tmp/agent.sock                (in another terminal)
@@ -20,7 +21,7 @@
 
 #include "udsock.h"
 
-/* If not, says why and ends; the agent's file goes then, too. */
+/* If it has not succeeded, says why and ends; then the agent's file is removed, too. */
 static void require(int succeeded, const char *what, const char *why)
 {
     if (!succeeded) {
@@ -47,7 +48,7 @@ static void be_agent(const char *path, char *file)
     int32_t fd = open(file, O_RDONLY | O_CLOEXEC);
     require(fd >= 0, file, strerror(errno));
 
-    /* Blocked, the signals interrupt nothing: they are waited for like a client. */
+    /* The signals are blocked and interrupt no call: poll waits for them as for a client. */
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
@@ -96,7 +97,7 @@ static void be_worker(const char *path)
     require(message.descriptors_count == 1, text, "came without a descriptor");
     require(open(text, O_RDONLY | O_CLOEXEC) < 0, text, "this worker may open it itself");
     printf("worker: open %s: %s\n", text, strerror(errno));
-    /* Whoever has the descriptor shares its position, so none is used. */
+    /* All holders of the descriptor share its position, so it is not used. */
     for (off_t at = 0; (size = pread(fd, text, sizeof text, at)) > 0; at += size) {
         fwrite(text, 1, (size_t)size, stdout);
     }

@@ -1,8 +1,8 @@
 /*
- * Where the time goes: connect, send 5 bytes, receive them back, close, 10,000 times, over a
- * socket file by this library and by plain calls, and over TCP to 127.0.0.1. The server is a
- * thread of this program. Time is what the client sees go by, step by step; CPU time is both
- * threads'. First both are on one core, and then (if there are two) each on its own.
+ * Shows where the time goes: 10,000 times it connects, sends 5 bytes, receives them back and
+ * closes, over a socket file by this library and by plain calls, and over TCP to 127.0.0.1. The
+ * server is a thread of this program. The time is the client's, step by step; the CPU time is
+ * that of both threads. First both are on one core, and then (if there are two) each on its own.
  *
  *     build/profile            (or build/profile 100000)
  */
@@ -27,7 +27,7 @@ static const char *const names[FIGURES] = { "connect", "send", "receive", "close
 enum { UNIX_OURS, UNIX_RAW, TCP_RAW, WAYS };
 static long rounds;
 
-/* A server of each way, and where it is. */
+/* A server for each way, and its address. */
 static char ours_path[64], raw_path[64];
 static udsock_t ours_server;
 static int raw_servers[WAYS];
@@ -60,7 +60,7 @@ static void go_to_core(pthread_t thread, size_t core)
     must(-pthread_setaffinity_np(thread, sizeof cores, &cores));
 }
 
-/* The server's side of all rounds, in this way. */
+/* The server's side of all rounds, for one way. */
 static void *serve(void *way)
 {
     char bytes[BYTES];

@@ -1,7 +1,7 @@
 /*
- * A client that outlives its server. Each message is numbered and sent until its echo has
- * come back: at least once, and none is lost silently. When the server goes away the
- * client waits for the next one and goes on where it was.
+ * A client that outlives its server. Each message has a number and is sent again until its
+ * echo has come back: the server gets it at least once, and no message is lost silently.
+ * When the server goes away, the client waits for the next one and goes on where it was.
  *
  *     build/echo_server seqpacket /tmp/echo.sock
  *     build/reconnecting_client /tmp/echo.sock 100    (in another terminal)
@@ -30,7 +30,7 @@ static udsock_t connect_to(const char *path)
     return server;
 }
 
-/* 0 when the echo has come back, else why it has not. */
+/* 0 if the echo has come back, otherwise the reason. */
 static int64_t exchange(udsock_t server, const char *message)
 {
     size_t size = strlen(message);
@@ -70,7 +70,7 @@ int main(int argc, char **argv)
         while ((why = exchange(server, message)) < 0) {
             printf("reconnecting_client: %s: %s\n", message, udsock_error_text(why));
             fflush(stdout);
-            /* With the connection goes every late echo: the next one can only be ours. */
+            /* Late echoes go with the connection: the next echo can only be this one's. */
             udsock_close(server);
             if (attempts++ == ATTEMPTS || (server = connect_to(argv[1])) < 0) {
                 fprintf(stderr, "reconnecting_client: gave up at %s\n", message);

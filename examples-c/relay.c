@@ -1,7 +1,8 @@
 /*
- * A relay: who connects to PATH talks to TARGET. Many pairs at once, in one thread; each side's
- * end reaches the other, and what one side can't take is not read from the other. It relays
- * until Ctrl-C or SIGTERM. Bytes only: descriptors do not pass (see docs/relay.md).
+ * A relay: a client that connects to PATH talks to TARGET. It relays many pairs at once, in one
+ * thread. The end of one side reaches the other side, and while one side does not read, the relay
+ * does not read from the other. It relays until Ctrl-C or SIGTERM, and only bytes: it does not
+ * pass descriptors (see docs/relay.md).
  *
  *     build/relay /tmp/front.sock /tmp/echo.sock
  *     build/echo_client stream /tmp/front.sock      (in another terminal)
@@ -21,18 +22,18 @@ struct pair {
     udsock_t side[2];
     int has_ended[2];
 };
-static struct pair pairs[DESCRIPTORS]; /* Each at the number of its client's descriptor. */
+static struct pair pairs[DESCRIPTORS]; /* Each pair at the number of its client's descriptor. */
 static udsock_t server, poller;
 static const char *target;
 static char arena[1 << 20];
 
-/* Those who have no target yet: its queue is full, or there is no descriptor. The next target's
- * socket is made beforehand: else clients who wait for one could have all descriptors. */
+/* Clients that have no target yet: its queue is full, or no descriptor is left. The next target's
+ * socket is made beforehand: otherwise waiting clients could take all descriptors. */
 static struct pair *waiting[EVENTS];
 static size_t waiting_count;
 static udsock_t next;
 
-/* Then nobody else is accepted. */
+/* While clients wait, nobody else is accepted. */
 static int is_busy(void)
 {
     return waiting_count > 0 || next < 0;
@@ -53,21 +54,21 @@ static int64_t send_to(udsock_t side, const udsock_event *data, uint32_t then)
     return items[0].result < 0 ? items[0].result : items[1].result;
 }
 
-/* Receives from a side, or with UDSOCK_POLLER_PAUSED does not for now. Either way the other side
- * is served: else two that both send much before they receive would wait for each other. */
+/* Receives from a side, or (UDSOCK_POLLER_PAUSED) does not for now. The other side is served in
+ * both cases: otherwise two that both send much before they receive would wait for each other. */
 static int32_t watch(struct pair *pair, int side, uint32_t paused)
 {
     uint64_t token = (uint64_t)(pair - pairs) * 2 + (uint64_t)side;
     return udsock_poller_add(poller, pair->side[side], token, UDSOCK_POLLER_DUPLEX | paused);
 }
 
-/* The pair has ended. What is kept for a side still gets there, before it is closed. */
+/* The pair has ended. What is kept for a side is still sent before the side is closed. */
 static void end_pair(struct pair *pair)
 {
     for (int side = CLIENT; side <= TARGET; side++) {
         watch(pair, side, UDSOCK_POLLER_PAUSED);
         if (send_to(pair->side[side], NULL, UDSOCK_THEN_CLOSE) < 0) udsock_close(pair->side[side]);
-        pair->side[side] = 0; /* What this round still brings of it is nobody's. */
+        pair->side[side] = 0; /* Later events of this round for it have no pair any more. */
     }
 }
 
@@ -97,7 +98,7 @@ static void serve_pair(struct pair *pair, int from, const udsock_event *event)
     if (result < 0 || (pair->has_ended[CLIENT] && pair->has_ended[TARGET])) end_pair(pair);
 }
 
-/* Connects those who wait, as many as can be. Who can't be is shown out. */
+/* Connects as many of the waiting clients as possible. If one can't be connected it is closed. */
 static void connect_waiting(void)
 {
     static const udsock_connect_options at_once = { sizeof at_once, UDSOCK_DONT_WAIT, 0, 0, NULL };
@@ -108,7 +109,7 @@ static void connect_waiting(void)
         struct pair *pair = waiting[done];
         int32_t code = next < 0 ? (int32_t)next : udsock_connect(next, target, &at_once, &err);
         if (code == -EAGAIN || code == -EMFILE || code == -ENFILE) {
-            break; /* Later: we wait RETRY_MS, as nobody tells when. */
+            break; /* Later: nothing reports when, so we wait RETRY_MS. */
         } else if (code == 0) {
             pair->side[TARGET] = next;
             next = udsock_create(UDSOCK_STREAM);
@@ -135,10 +136,10 @@ static void serve(const udsock_event *event)
         pair->side[CLIENT] = event->socket;
         if (waiting_count < EVENTS && watch(pair, CLIENT, UDSOCK_POLLER_PAUSED) == 0) {
             waiting[waiting_count++] = pair;
-        } else { /* There is no memory to let anybody wait. */
+        } else { /* There is no memory for a waiting client. */
             udsock_close(event->socket);
         }
-    } else if (event->socket == server) { /* Out of descriptors, say: it tries again by itself. */
+    } else if (event->socket == server) { /* No descriptors, say: the poller tries again. */
         fprintf(stderr, "relay: accept: %s\n", udsock_error_text(event->code));
     } else if (event->socket == pair->side[side]) {
         serve_pair(pair, side, event);
@@ -168,13 +169,13 @@ int main(int argc, char **argv)
         return 2;
     }
     target = argv[2];
-    /* Two descriptors a pair: as many as the system lets us have, and we have places for. */
+    /* A pair takes two descriptors: raise the limit as far as the system and our table allow. */
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     if (limit.rlim_cur > DESCRIPTORS) limit.rlim_cur = DESCRIPTORS;
     setrlimit(RLIMIT_NOFILE, &limit);
-    sigset_t signals; /* Blocked in every thread, they wait for sigwait. */
+    sigset_t signals; /* The signals are blocked in every thread: sigwait gets them. */
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);

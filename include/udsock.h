@@ -25,7 +25,7 @@
  *     udsock_send_all, udsock_recv          bytes of a stream, or a message
  *     udsock_send_to, udsock_recv_from      a datagram, and whom it is to or from
  *     udsock_peer_credentials               who the peer is
- *     udsock_close                          the end; it removes the server's file
+ *     udsock_close                          closes a handle; removes a server's file
  *
  * The sections of this header, in their order:
  *
@@ -60,32 +60,39 @@
  * in the program. A poller's handle is -ENOTSOCK where a socket's is needed, and a socket's handle
  * is -EINVAL where a poller's is needed.
  *
- * Time. Every call that can wait takes timeout_ms. UDSOCK_FOREVER: as long as it takes. 0: not at
- * all (-EAGAIN if the call would have to wait). Above 0: milliseconds (-ETIMEDOUT after them, never
- * earlier). Less than UDSOCK_FOREVER is -EINVAL.
+ * Time. Every call that can wait takes timeout_ms. UDSOCK_FOREVER: it waits as long as it
+ * takes. 0: it does not wait (-EAGAIN if it would have to). Above 0: it waits so many
+ * milliseconds (then -ETIMEDOUT, never earlier). Less than UDSOCK_FOREVER is -EINVAL.
  *
- * Signals. A signal handler that runs during a wait ends it with -EINTR. Nothing is lost: call
- * again. The library never raises SIGPIPE. It installs no handler unless it is asked to
- * (udsock_cleanup_on_signal).
+ * Signals. A signal handler that runs while a call sleeps ends the call with -EINTR. Nothing
+ * is lost: call again. A handler that runs while the call does not sleep does not end it:
+ * before the sleep, as with read(2), or while the call still tries again
+ * (UDSOCK_OPTION_SPIN_US). So do not use a signal alone to end a wait. Let a thread wait for
+ * the signal (sigwait(3), signalfd(2)), and let that thread close the handle, or call
+ * udsock_poller_wake. A signal handler may make no call of the library. The library never
+ * raises SIGPIPE. It installs no handler unless it is asked to (udsock_cleanup_on_signal).
  *
  * The end. UDSOCK_EOF says that the peer sends no more. 0 is never the end: it is an empty message,
  * which datagram and seqpacket sockets really have.
  *
- * Outputs. A call writes them only on success, except where it reports progress. A buffer to
- * receive into must not be of size 0, and no length may be above SSIZE_MAX: -EINVAL. A NULL where
- * something is needed is -EINVAL.
+ * Outputs. A call writes its outputs only on success. Exceptions: it writes a udsock_error
+ * only on failure, and progress (a count of bytes, the result of each message) in both cases.
+ * A buffer to receive into must not be of size 0, and no length may be above SSIZE_MAX:
+ * -EINVAL. A NULL where something is needed is -EINVAL.
  *
- * Memory. A call that lacks memory returns -ENOMEM. Nothing is lost: call again. It never ends the
- * program.
+ * Memory. A call that lacks memory returns -ENOMEM. Nothing is lost: call again. The library
+ * never ends the program for lack of memory.
  *
  * Threads. Every thread may make every call, also on the same handle. udsock_close ends the calls
  * that wait on the handle: they return UDSOCK_CLOSED. No call is a cancellation point: a thread
  * that pthread_cancel asks to end does so after the call has returned. To end a thread that waits,
  * close the handle, or call udsock_poller_wake, and then join the thread.
  *
- * Processes. A forked child may make every call, whatever other threads of its parent did at that
- * moment. No call waits for one of them, with one exception that is the C library's: the first
- * look-up of a user's or a group's name. A child of vfork may make no call.
+ * Processes. A forked child may make every call, whatever other threads of its parent did at
+ * that moment. No call waits for a thread that only the parent has. One exception comes from
+ * the C library: if another thread was making the process's first look-up of a user's or a
+ * group's name at the fork, a look-up in the child may hang. A child of vfork may make no
+ * call.
  *
  * Options are structs whose first field is their size: set it to sizeof. NULL stands for all
  * defaults, and so does 0 in every field. Unknown flags and reserved fields that are not 0 are
@@ -93,11 +100,12 @@
  * is -E2BIG.
  *
  * Addresses are text. A path has up to 4095 bytes, however short sun_path is. "@name" is an
- * abstract name, which has no file; behind the "@" the escapes \0, \\ and \xNN stand for any byte,
- * and \z at the end for NULs up to the end of sun_path (108 bytes). Some programs bind such names,
- * which are others: "abns@name" of HAProxy and "\0name" of Node.js 20 are "@name\z", uWSGI's "@name"
- * is "@name\0", and PostgreSQL's is "@name/.s.PGSQL.5432". "@" alone is a name that the kernel picks.
- * For a file whose name begins with "@" write "./@name". The library never cuts an address to fit.
+ * abstract name, which has no file; behind the "@" the escapes \0, \\ and \xNN stand for any
+ * byte, and \z at the end stands for NULs up to the end of sun_path (108 bytes). Some programs
+ * bind another name than the one that they are given: HAProxy's "abns@name" and Node.js 20's
+ * "\0name" are "@name\z" here, uWSGI's "@name" is "@name\0", and PostgreSQL's "@name" is
+ * "@name/.s.PGSQL.5432". "@" alone is a name that the kernel picks. For a file whose name
+ * begins with "@" write "./@name". The library never cuts an address to fit.
  *
  * Descriptors are close-on-exec from the first moment.
  */
@@ -132,7 +140,7 @@ extern "C" {
  * Codes of this library's own
  */
 
-/** The end: the peer sends no more. It may still receive. */
+/** The end: the peer sends no more. The peer may still receive. */
 #define UDSOCK_EOF -4097
 
 /** The handle was closed by another thread while this call was waiting on it. */
@@ -192,10 +200,10 @@ const char *udsock_error_text(int64_t code);
 #define UDSOCK_STREAM 1
 
 /**
- * A kind of socket: messages, each on its own, without a connection (SOCK_DGRAM). The kernel
- * of a Unix socket loses, doubles and reorders none of those that it has taken: a full queue
- * makes the sender wait. A message can be lost only with its receiver: in the queue of a
- * socket that is closed or connects anew, or in what a poller keeps for it
+ * A kind of socket: messages, each on its own, without a connection (SOCK_DGRAM). On Unix
+ * sockets the kernel does not lose, duplicate or reorder a message that it has taken: a full
+ * queue makes the sender wait. A message can be lost only with its receiver: in the queue of a
+ * socket that is closed or connects again, or in what a poller keeps for that receiver
  * (udsock_poller_send).
  */
 #define UDSOCK_DGRAM 2
@@ -207,33 +215,33 @@ const char *udsock_error_text(int64_t code);
 #define UDSOCK_FOREVER -1
 
 /**
- * Bind flag: take the path over, from a live server too. The new server gets the path when it
+ * Bind flag: take the path over, even from a live server. The new server gets the path when it
  * listens, with its mode and owner, in one step: clients that connect in a loop see no error.
  * The old server keeps its connections and its queue; its UDSOCK_OPTION_OWNS_FILE turns 0. It
  * should go on accepting until nothing has come for a while (100 ms, say: a client may have
- * looked the path up just before), and then close. Peers are shown a private name in the same
- * directory (".udsock-..."): the socket was bound there first.
+ * looked the path up just before), and then close. Peers see a private name in the same
+ * directory (".udsock-...") as the server's address, since the socket was bound to that first.
  *
- * Some file systems know no flags of renames (most that are programs, FUSE; NFS), and a filter
- * of system calls may refuse renameat2(2). Then a takeover is two steps under the lock. At a
- * free path a file without a server stands for an instant first, and refuses clients
- * (ECONNREFUSED). At a taken path, a file that is no socket is lost if it comes there between
- * the look and the rename.
+ * Some file systems support no flags of renameat2(2) (most FUSE file systems, NFS), and a
+ * filter of system calls may refuse it. Then a takeover takes two steps under the lock of the
+ * directory (udsock_bind). At a free path a file without a server stands for an instant first,
+ * and refuses clients (ECONNREFUSED). At a taken path, a file that is not a socket is lost if
+ * it appears between the last look and the rename.
  *
  * Not for datagrams: -EOPNOTSUPP.
  */
 #define UDSOCK_REPLACE 1
 
-/** Bind flag: leave a dead server's file where it is. The bind is -EADDRINUSE then. */
+/** Bind flag: leave a dead server's file where it is. Then the bind is -EADDRINUSE. */
 #define UDSOCK_NO_RECLAIM 2
 
 /** Bind flag: leave the file when the socket is closed. */
 #define UDSOCK_KEEP_FILE 4
 
 /**
- * Bind flag: make the directories that are missing, with mode 0755 less the umask. -EPERM if
- * everyone may write the socket's directory, or the one in which the first directory was made,
- * and it has no sticky bit.
+ * Bind flag: make the directories that are missing, with mode 0755 less the umask. The bind is
+ * -EPERM if everyone may write to the socket's directory, or to the one in which the first
+ * missing directory was made, and that directory has no sticky bit.
  */
 #define UDSOCK_MAKE_PARENTS 8
 
@@ -242,35 +250,36 @@ const char *udsock_error_text(int64_t code);
  * somebody removes the file (a program that was replaced and removes its path when it ends; a
  * clean-up of /tmp), or when another program takes the path, as many servers do. It stays the
  * same socket, with its queue and its connections. It gets the path back at once while
- * udsock_accept or a poller waits for it (but not a forked child's poller), and else when the
- * program reads UDSOCK_OPTION_OWNS_FILE. UDSOCK_OPTION_RESTORED counts how often.
+ * udsock_accept or a poller waits for it (but not a forked child's poller), and otherwise when
+ * the program reads UDSOCK_OPTION_OWNS_FILE. UDSOCK_OPTION_RESTORED says how often.
  *
  * A server with UDSOCK_REPLACE takes the path all the same, and keeps it: two servers of this
  * library never take it from each other in turn. Another program, whose file this server
  * replaces, runs on without a path. A server that loses its path more than 8 times in a minute
- * gives it up for good. What stands in the way (no rights, no descriptors, something there that
- * is no socket, another process that holds the lock of the directory) may go: the server tries
- * again with the next call of udsock_accept, and when the program reads
- * UDSOCK_OPTION_OWNS_FILE, which is 0 until it has the path back.
+ * gives it up for good. If something stands in the way (no rights, no descriptors, something
+ * at the path that is not a socket, another process that holds the lock of the directory), the
+ * server tries again with the next call of udsock_accept, and when the program reads
+ * UDSOCK_OPTION_OWNS_FILE, which is 0 until the server has the path back.
  *
  * For this the file has a second name beside the path, ".udsock-...-spare", as long as the
  * server lives, and the process has two descriptors more (inotify). If somebody removes the
  * second name the server makes it anew; if somebody removes both at once, or their directory,
- * the path is lost. -EOPNOTSUPP: the file system has no links, or a datagram socket. -EACCES:
- * the mode does not let the file's owner read it, and that is not root. -EADDRINUSE: another
- * server has this flag for this path, or a forked child has the socket of one that was killed.
- * -EEXIST: something that is no socket has the second name. -EMFILE: no descriptors are left, or
- * the user has as many such servers as fs.inotify.max_user_instances allows (often 128).
- * -ENOSPC: as many files are watched as fs.inotify.max_user_watches allows. -ENOENT: /proc is
- * not there.
+ * the path is lost. The bind may fail with these codes. -EOPNOTSUPP: the file system has no
+ * links, or the socket is a datagram socket. -EACCES: the mode does not let the file's owner
+ * read it, and this process is not root. -EADDRINUSE: another server has this flag for this
+ * path, or such a server was killed and a forked child still has its socket. -EEXIST:
+ * something that is not a socket has the second name. -EMFILE: no descriptors are left, or the
+ * user has as many such servers as fs.inotify.max_user_instances allows (often 128). -ENOSPC:
+ * as many files are watched as fs.inotify.max_user_watches allows. -ENOENT: /proc is not
+ * there.
  */
 #define UDSOCK_RESTORE_FILE 16
 
 /**
  * Connect flag: while there is no server (no file: ENOENT; nobody behind it: ECONNREFUSED) try
- * again until the timeout, with pauses that grow from 50 microseconds to 20 ms. Many servers
- * make their file first and open it to others afterwards: so the call also tries again, for a
- * second, after EACCES and EPERM.
+ * again until the timeout, with pauses that grow from 50 microseconds to 20 ms. The call also
+ * tries again, for a second, after EACCES and EPERM, since many servers make their file first
+ * and open it to others afterwards.
  */
 #define UDSOCK_RETRY 1
 
@@ -284,8 +293,8 @@ const char *udsock_error_text(int64_t code);
 typedef int64_t udsock_t;
 
 /**
- * How to bind. An abstract name has no file: it takes backlog, UDSOCK_NO_RECLAIM and
- * UDSOCK_KEEP_FILE, and everything else is -EINVAL.
+ * How to bind. An abstract name has no file: with it only backlog, UDSOCK_NO_RECLAIM and
+ * UDSOCK_KEEP_FILE may be set, and everything else is -EINVAL.
  */
 typedef struct udsock_bind_options {
     /** sizeof(udsock_bind_options). */
@@ -298,9 +307,9 @@ typedef struct udsock_bind_options {
     /**
      * The permission bits of the socket file, exactly these, whatever the umask is. A client
      * needs the write bit to connect. They hold from the first moment: where the umask has to
-     * be overruled, the file has fewer bits for an instant, never more. The call reads them
-     * back: if the file system does not keep them, it is -EOPNOTSUPP, and no file is left. 0:
-     * 0777 less the umask, or what the file system makes of that.
+     * be overruled, the file has fewer bits for an instant, never more. The library reads them
+     * back: if the file system does not keep them, the call is -EOPNOTSUPP, and no file is
+     * left. 0: 0777 less the umask, or what the file system makes of that.
      */
     uint32_t mode;
     /**
@@ -311,8 +320,8 @@ typedef struct udsock_bind_options {
     int32_t backlog;
     /**
      * The file's owner: a user's name or number. Nobody can connect before the owner is set.
-     * NULL: the user who makes it. -EINVAL: there is no such user. -EPERM: to give a file away
-     * takes privilege. -EOPNOTSUPP: the file system keeps no owners.
+     * NULL: the user who makes it. -EINVAL: there is no such user. -EPERM: this process may
+     * not give files to that user. -EOPNOTSUPP: the file system keeps no owners.
      */
     const char *user;
     /**
@@ -329,8 +338,8 @@ typedef struct udsock_connect_options {
     /** UDSOCK_RETRY or UDSOCK_DONT_WAIT, not both, or 0. */
     uint32_t flags;
     /**
-     * How long to wait for room in the server's queue, and with UDSOCK_RETRY for the server,
-     * in milliseconds. 0 and UDSOCK_FOREVER: as long as it takes.
+     * How long to wait, in milliseconds, for room in the server's queue, and with UDSOCK_RETRY
+     * for the server. 0 and UDSOCK_FOREVER: as long as it takes.
      */
     int32_t timeout_ms;
     /** 0. */
@@ -348,8 +357,8 @@ typedef struct udsock_connect_options {
  */
 typedef struct udsock_credentials {
     /**
-     * The process. 0: unknown. A process of a PID namespace that this process does not see has
-     * no number here; its user and group are known all the same.
+     * The process. 0: unknown. A process of a PID namespace that this process can't see is 0,
+     * too; its user and group are known all the same.
      */
     int32_t pid;
     /**
@@ -370,8 +379,8 @@ typedef struct udsock_credentials {
 
 /**
  * A server: a socket that is bound to the address and listens. A server of the kind
- * UDSOCK_DGRAM is only bound. udsock_close removes its file. If anything fails nothing is left
- * behind.
+ * UDSOCK_DGRAM is only bound. udsock_close removes its file. If anything fails, nothing is
+ * left behind.
  *
  * Returns its handle.
  *
@@ -384,7 +393,7 @@ udsock_t udsock_open_server(uint32_t kind,
                             udsock_error *err);
 
 /**
- * A client: a socket that is connected to the address. If anything fails nothing is left
+ * A client: a socket that is connected to the address. If anything fails, nothing is left
  * behind.
  *
  * Returns its handle.
@@ -399,8 +408,8 @@ udsock_t udsock_open_client(uint32_t kind,
 
 /**
  * A datagram socket that is bound to the address. `address`: a path or an abstract name. "@":
- * a name that the kernel picks, so that answers arrive and no file is made. NULL: no name, for
- * a sender that wants no answer.
+ * the kernel picks an abstract name, so that answers arrive and no file is made. NULL: no
+ * name, for a sender that wants no answer.
  *
  * Returns its handle.
  *
@@ -443,46 +452,48 @@ UDSOCK_MUST_USE udsock_t udsock_create(uint32_t kind);
 
 /**
  * Gives the socket a name: creates the socket file, or takes the abstract name. The path is
- * bound as it is written. The library finds the file again, to remove it, also after chdir(2)
+ * bound as it is written. The library finds the file again, to remove it, even after chdir(2)
  * and after its directory was renamed. A path that does not fit into sun_path (108 bytes) is
- * bound through a descriptor of its directory. Clients connect to it like to any other, but
- * they are shown another name, and can't answer datagrams that come from it.
+ * bound through a descriptor of its directory. Clients connect to the path as to any other,
+ * but they see another name as the socket's address, and can't answer datagrams that come from
+ * it.
  *
  * A dead server's file is removed first. A live server's file is removed only with
- * UDSOCK_REPLACE. A server is live also if it does not listen yet, if its queue is full, if it
- * is of another kind, or if only a forked child still has it. It does not notice the look. The
- * library removes, replaces and publishes files under flock(2) on the directory. (Where not
- * all who may write the directory may read it, the lock is on the next directory above that
- * everyone may read.)
+ * UDSOCK_REPLACE. A server is live even if it does not listen yet, if its queue is full, if it
+ * is of another kind, or if only a forked child still has it. A live server does not notice
+ * this check. The library removes, replaces and publishes files under flock(2) on the
+ * directory. (If some users may write to the directory but not read it, the lock is on the
+ * next directory above that everyone may read.)
  *
  * A socket belongs to the file that it was bound to. Another layer of file systems may show a
- * second file for it: the upper directory of an overlay, what lies below a file system that is
- * a program (FUSE), a hard link there. The kernel leads nobody from that file to the socket.
- * So a live server's file looks like a dead one's there, to clients (ECONNREFUSED) and to this
- * call, which removes it. All programs should use a socket through the same layer.
+ * second file for it: the upper directory of an overlay, what lies below a FUSE file system, a
+ * hard link there. The kernel does not lead from that second file to the socket. So through
+ * that file a live server looks dead, both to clients (ECONNREFUSED) and to this call, which
+ * removes the file. All programs should use a socket through the same layer.
  *
  * Without /proc (in a chroot) this call works for paths of up to 107 bytes, with two
- * differences: no message names the process that is in the way, and a mode beyond the umask
- * takes Linux 6.6. An error that comes from the lack of /proc says so.
+ * differences: no message names the process that is in the way, and a mode with bits that the
+ * umask excludes takes Linux 6.6. If the lack of /proc is the cause of an error, the message
+ * says so.
  *
  * If the call fails it leaves no file. After an error that comes from the path (taken, not
- * there, no permission) the socket has no name, and can be bound elsewhere. After an error
- * that comes later (the mode, the owner or the path can't be given to the file) it keeps the
- * name that the kernel has, and every further bind is -EINVAL.
+ * there, no permission) the socket has no name, and can be bound elsewhere. After a later
+ * error (the file can't get its mode, its owner or its path) the socket keeps the name that
+ * the kernel has given it, and every further bind is -EINVAL.
  *
  * Returns 0.
  *
  * -EADDRINUSE: a live server is at the path, or a socket of this kind has the name.
- * -EBUSY: another process has held that lock for more than a second; or a file system is
- * mounted on the path.
- * -EEXIST: something that is no socket is at the path; the library never touches it.
- * -EINVAL: the socket is bound already, or another thread is binding it, the path ends in a
- * slash, or an argument makes no sense.
+ * -EBUSY: another process has held the lock of the directory for more than a second; or a file
+ * system is mounted on the path.
+ * -EEXIST: something that is not a socket is at the path; the library never touches it.
+ * -EINVAL: the socket is bound already, another thread is binding it, the path ends in a
+ * slash, or an argument has no meaning.
  * -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as of bind(2). Also -ENOENT: the path
  * is longer than 107 bytes, and /proc is not there.
  * -EPERM: a dead server's file in a sticky directory is another user's; the file system has no
  * sockets (sshfs, mqueue, cgroup2); or see udsock_bind_options and UDSOCK_MAKE_PARENTS.
- * -EIO: the file system has no sockets (exfat-fuse), or fails.
+ * -EIO: the file system has no sockets (exfat-fuse), or it fails.
  * -EOVERFLOW: this user or group has no number on the mount, which is idmapped.
  * -ENAMETOOLONG: the path has 4096 bytes or more, a component of it more than 255, or an
  * abstract name more than 107.
@@ -495,9 +506,9 @@ int32_t udsock_bind(udsock_t s,
                     udsock_error *err);
 
 /**
- * Lets clients connect. `backlog`: how many may wait to be accepted (the kernel adds one); 0
- * and below: as many as the system allows. A second call changes it. After a bind with
- * UDSOCK_REPLACE this call takes the path over.
+ * Lets clients connect. `backlog`: how many clients may wait to be accepted (the kernel adds
+ * one); 0 and below: as many as the system allows. A second call changes the backlog. After a
+ * bind with UDSOCK_REPLACE this call takes the path over.
  *
  * Returns 0.
  *
@@ -509,19 +520,19 @@ int32_t udsock_listen(udsock_t s, int32_t backlog);
 
 /**
  * Waits for the next client. The client gets a handle of its own; close it with udsock_close.
- * Any number of threads may accept on one server. A client may have gone already: what it sent
- * can be received, and then the end.
+ * Any number of threads may accept on one server. A client may have gone already: the program
+ * can still receive what it sent, and then the end.
  *
  * A server with an allow list (udsock_allow_uid) or a limit (UDSOCK_OPTION_MAX_PER_UID) closes
- * the connections of those whom it does not let in, and goes on waiting. If `peer` is not NULL
- * it gets who the client is, as of udsock_peer_credentials. (A client of which that call would
- * say -ENODATA is refused too; Linux always knows a client.)
+ * the connections of those whom it does not let in, and goes on waiting. If `peer` is not
+ * NULL, the call writes there who the client is, as udsock_peer_credentials does. (If that
+ * call would say -ENODATA, the client is refused, too; Linux always knows a client.)
  *
  * Returns the client's handle.
  *
  * -EINVAL: the socket does not listen, or was shut down.
- * -EMFILE, -ENFILE: no descriptors are left. The client stays in the queue. The call says this
- * at once, also if nobody waits there.
+ * -EMFILE, -ENFILE: no descriptors are left. The client stays in the queue. The call returns
+ * this at once, even if no client waits.
  */
 UDSOCK_MUST_USE
 udsock_t udsock_accept(udsock_t s,
@@ -532,26 +543,27 @@ udsock_t udsock_accept(udsock_t s,
  * Connects to a server. A datagram socket gets the address that it sends to; from then on it
  * receives messages from that address only. If the server's queue is full the call waits,
  * within the timeout of the options. After a failure the same socket can try again. A datagram
- * socket may connect again, and must after its server was restarted: the kernel drops what it
- * has not received by then.
+ * socket may connect again, and must do so after its server was restarted. When it connects
+ * again, the kernel drops the messages that it has not received yet.
  *
  * Returns 0.
  *
  * -ENOENT: nothing is at the path. Also: the path is longer than 107 bytes, and /proc is not
  * there.
- * -ECONNREFUSED: nobody is behind the address: the server is gone or does not listen, the file
- * is no socket, or nobody has the abstract name. (If a socket that can be connected to has one
+ * -ECONNREFUSED: no server has the address: it is gone or does not listen, the file is not a
+ * socket, or nobody has the abstract name. (If a socket that can be connected to has a name
  * that differs only in NULs at its end, or that goes on with a slash, the message says how to
- * write that.) Also: the file belongs to a live server, but through another layer (see udsock_bind).
+ * write that name.) Also: the file belongs to a live server, but through another layer (see
+ * udsock_bind).
  * -EACCES: no write permission on the file, or no search permission on a directory of the
- * path. With UDSOCK_RETRY this is told after a second.
- * -EPERM: a sandbox keeps this process from it (Landlock: abstract names beyond its scope), or
- * the datagram socket there is connected to another one. With UDSOCK_RETRY this, too, is told
+ * path. With UDSOCK_RETRY the call returns this after a second.
+ * -EPERM: a sandbox forbids it (Landlock: abstract names beyond its scope), or the datagram
+ * socket there is connected to another one. With UDSOCK_RETRY the call returns this, too,
  * after a second.
  * -EPROTOTYPE: a socket of another kind is there.
  * -EISCONN: the socket is connected already.
  * -EAGAIN: the server's queue is full, and UDSOCK_DONT_WAIT was given.
- * -ETIMEDOUT: time ran out.
+ * -ETIMEDOUT: the time ran out.
  * Others: for local_address as of udsock_bind.
  */
 int32_t udsock_connect(udsock_t s,
@@ -561,15 +573,16 @@ int32_t udsock_connect(udsock_t s,
 
 /**
  * Shuts one side of the connection, or both. The handle stays open. `how`: UDSOCK_READ,
- * UDSOCK_WRITE, or both added. It acts on the socket itself, and so on its copies in other
- * processes. A server that was shut down accepts no more, and nothing revives it. A socket
- * without a peer can be shut down, too: that side stays shut when it gets a peer.
+ * UDSOCK_WRITE, or both added. It acts on the socket itself, and so also on copies of its
+ * descriptor in other processes. A server that was shut down accepts nothing more, for good. A
+ * socket without a peer can be shut down, too: that side stays shut when the socket gets a
+ * peer.
  *
- * Some peers do not answer a client that has shut its writing side. HTTP servers take it for a
- * client that has gone, and close without an answer if they are still making that (Node.js,
- * Bun, Deno, uvicorn, daphne, granian, nginx as a proxy); so does redis with a command that
- * blocks. A client of HTTP should say how long its request is, and shut nothing down before it
- * has the answer.
+ * Some peers do not answer a client that has shut its writing side. Some HTTP servers
+ * (Node.js, Bun, Deno, uvicorn, daphne, granian, nginx as a proxy) take such a client for one
+ * that has gone, and close without an answer if the answer is not ready yet; so does redis
+ * with a command that blocks. A client of HTTP should give the length of its request, and shut
+ * nothing down before it has the answer.
  *
  * Returns 0.
  *
@@ -582,7 +595,7 @@ int32_t udsock_shutdown(udsock_t s, uint32_t how);
  * and if the path still leads to the file that it made (the same inode). Calls of other
  * threads that wait on the handle return UDSOCK_CLOSED at once. This call waits until they
  * have left, a tenth of a second at most, so that nothing new gets the descriptor's number
- * before. It does not wait for a handle that came with a fork. From now on the handle is
+ * before that. It does not wait if the handle was inherited by fork. From now on the handle is
  * -EBADF.
  *
  * Returns 0.
@@ -605,20 +618,20 @@ int32_t udsock_close(udsock_t s);
  * removes its file.
  *
  * The descriptor becomes close-on-exec. It becomes non-blocking before it accepts or connects,
- * also for other processes that share it: a blocking accept could not be woken. Its other
- * settings stay as they are, and udsock_get_option tells what holds
- * (UDSOCK_OPTION_RECEIVE_FDS, say). One exception: a seqpacket socket gets SO_TIMESTAMP, if
- * neither that nor one of its other forms is on (see udsock_fd). Other holders of the same
- * socket may change its settings at any time: an empty message is still told from the end.
+ * for other processes that share it, too: a blocking accept could not be woken. Its other
+ * settings stay as they are, and udsock_get_option reports them (UDSOCK_OPTION_RECEIVE_FDS,
+ * say). One exception: a seqpacket socket gets SO_TIMESTAMP, if neither that nor one of its
+ * other forms is on (see udsock_fd). Other holders of the same socket may change its settings
+ * at any time: the library still tells an empty message from the end.
  *
- * On failure the descriptor stays the caller's, as it was.
+ * On failure the descriptor stays the caller's, unchanged.
  *
  * Returns a handle.
  *
  * -EBADF: not a descriptor.
  * -ENOTSOCK, -EAFNOSUPPORT: not a socket; not a Unix socket.
- * -EEXIST: a handle that this process has opened has it already. (A handle that came with a
- * fork gives it up instead, and is closed.)
+ * -EEXIST: a handle that this process has opened has this descriptor already. (If a handle
+ * that was inherited by fork has it, that handle is closed instead, and the call succeeds.)
  */
 UDSOCK_MUST_USE udsock_t udsock_adopt(int32_t fd, udsock_error *err);
 
@@ -627,10 +640,10 @@ UDSOCK_MUST_USE udsock_t udsock_adopt(int32_t fd, udsock_error *err);
  * loop. It stays the handle's: do not close it, and do not use it after udsock_close. It is
  * non-blocking, unless it was adopted blocking.
  *
- * A seqpacket socket has SO_TIMESTAMP on, so that an empty message is told from the end. If a
- * program turns it off, or to another form, an empty message is still told. A program that
- * calls recvmsg(2) on the descriptor gets SCM_TIMESTAMP with each message, before any
- * descriptors: it needs room for that, else the kernel says MSG_CTRUNC.
+ * A seqpacket socket has SO_TIMESTAMP on: by the time stamp the library tells an empty message
+ * from the end. It still can if a program turns SO_TIMESTAMP off, or turns on another form of
+ * it. A program that calls recvmsg(2) on the descriptor gets SCM_TIMESTAMP with each message,
+ * before any descriptors: it needs room for that, else the kernel sets MSG_CTRUNC.
  *
  * Returns the descriptor.
  */
@@ -639,18 +652,19 @@ int32_t udsock_fd(udsock_t s);
 /**
  * Ends the handle and gives its descriptor to the caller, who has to close it. First, calls of
  * other threads on the handle return UDSOCK_CLOSED. The socket's file stays. The descriptor is
- * close-on-exec. The library takes back what it changed of the settings, to what they were at
- * udsock_adopt, or what socket(2) makes them: whether the descriptor blocks, time stamps,
- * whether descriptors, credentials and pidfds come with messages. A setting that somebody else
- * has changed since then stays as it is. A forked child gets its copy as it is.
+ * close-on-exec. The library sets back the settings that it changed, to what they were at
+ * udsock_adopt or to the defaults of socket(2): whether the descriptor blocks, whether time
+ * stamps, descriptors, credentials and pidfds come with messages. A setting that somebody else
+ * has changed since then stays as it is. A forked child gets its copy of the descriptor with
+ * all settings as they are.
  *
  * Returns the descriptor.
  */
 int32_t udsock_release(udsock_t s);
 
 /**
- * Leaves the socket's file to another process, a successor say. This process never removes it
- * from now on.
+ * Leaves the socket's file to another process (a successor, say). From now on this process
+ * never removes the file.
  *
  * Returns 0, also if there is no file.
  */
@@ -662,18 +676,18 @@ int32_t udsock_disown(udsock_t s);
 
 /**
  * Handles for the Unix sockets that a service manager passed to this process: systemd, or a
- * program that does as it does (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from descriptor 3
- * on). They are adopted (udsock_adopt): their files stay. Other descriptors are left alone.
- * All become close-on-exec.
+ * program that follows its protocol (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from descriptor
+ * 3 on). They are adopted (udsock_adopt), and their files stay. Passed descriptors that are
+ * not Unix sockets get no handle. All become close-on-exec.
  *
  * The variables are removed from the environment, so that a second call finds none. They are
- * removed also if they were meant for another process, and after every error but -ERANGE and
+ * removed even if they were meant for another process, and after every error but -ERANGE and
  * -ENOMEM. Call it early: no other thread may change the environment meanwhile.
  *
  * Returns how many handles were written to `out`; 0 if nothing was passed to this process.
  *
- * -ERANGE: there are more than `capacity`; nothing has happened, call again.
- * -EINVAL: the variables make no sense.
+ * -ERANGE: there are more than `capacity`; nothing has changed, call again with more room.
+ * -EINVAL: a variable has no valid value, or there are not as many names as descriptors.
  * -EBADF: fewer descriptors are open than the variables say.
  * Others: as of udsock_adopt.
  */
@@ -703,9 +717,9 @@ typedef struct udsock_part {
 } udsock_part;
 
 /**
- * Sends some bytes of a stream, or a message. Of a stream: at least one byte, and as many as
- * there is room for; udsock_send_all sends all. Of the other kinds: the whole message, or
- * nothing. `size` 0 sends an empty message, and nothing on a stream.
+ * Sends some bytes of a stream, or a message. On a stream it sends at least one byte, and as
+ * many as there is room for; udsock_send_all sends all. On the other kinds it sends the whole
+ * message, or nothing. `size` 0 sends an empty message; on a stream it sends nothing.
  *
  * Returns how many bytes were sent.
  *
@@ -713,30 +727,30 @@ typedef struct udsock_part {
  * -ECONNRESET: the peer left without reading what was sent before.
  * -ENOTCONN, -EDESTADDRREQ: not connected.
  * -EMSGSIZE: the message is larger than the send buffer (UDSOCK_OPTION_SEND_BUFFER).
- * -ENOBUFS: the message is larger than any can be.
+ * -ENOBUFS: the message is larger than any message can be.
  * -ECONNREFUSED: the datagram server is gone; connect again.
  */
 int64_t udsock_send(udsock_t s, const void *data, size_t size, int32_t timeout_ms);
 
 /**
- * Receives some bytes of a stream, or a message. Of a stream: what is there, at least one
- * byte. A stream's urgent byte (MSG_OOB) ends a receive, and the next one passes over it;
- * every call that receives does so, and so does a poller. With SO_OOBINLINE set on the
- * descriptor it is received like the others.
+ * Receives some bytes of a stream, or a message. On a stream it receives what is there, at
+ * least one byte. A stream's urgent byte (MSG_OOB) ends a receive, and the next one passes
+ * over it; every call that receives does so, and so does a poller. With SO_OOBINLINE set on
+ * the descriptor it is received like the others.
  *
  * Returns how many bytes came. 0 is an empty message, never the end.
  *
  * UDSOCK_EOF: the peer sends no more.
  * -EMSGSIZE: the message was larger than `size`; the buffer holds its beginning, and the rest
  * is gone.
- * -ECONNRESET: the peer left without reading everything. This is told once, after all that it
- * sent, and then comes the end.
+ * -ECONNRESET: the peer left without reading everything. One call returns this, after all that
+ * the peer had sent; the next one returns the end.
  */
 int64_t udsock_recv(udsock_t s, void *buffer, size_t size, int32_t timeout_ms);
 
 /**
- * Sends everything, or one message on message sockets. `sent` (may be NULL) gets how many
- * bytes were sent, also after an error: after -EINTR or -ETIMEDOUT go on from there.
+ * Sends everything, or one message on message sockets. The call writes to `sent` (may be NULL)
+ * how many bytes were sent, even after an error: after -EINTR or -ETIMEDOUT go on from there.
  *
  * Returns `size`.
  *
@@ -749,9 +763,9 @@ int64_t udsock_send_all(udsock_t s,
                         size_t *sent);
 
 /**
- * Receives exactly `size` bytes of a stream. `received` (may be NULL) gets how many have come,
- * also after an error: after -EINTR or -ETIMEDOUT go on from there; after UDSOCK_EOF that was
- * all.
+ * Receives exactly `size` bytes of a stream. The call writes to `received` (may be NULL) how
+ * many bytes have come, even after an error: after -EINTR or -ETIMEDOUT go on from there;
+ * after UDSOCK_EOF no more will come.
  *
  * Returns `size`.
  *
@@ -792,14 +806,14 @@ int64_t udsock_recvv(udsock_t s,
 
 /**
  * Sends a datagram to an address. The socket need not be connected. If the receiver's queue is
- * full the call waits, with pauses that grow: the kernel does not tell when there is room
- * again.
+ * full the call tries again after pauses that grow: the kernel does not report when there is
+ * room again.
  *
  * Returns how many bytes were sent.
  *
  * -ENOENT, -ECONNREFUSED, -EACCES, -EPROTOTYPE: as of udsock_connect.
- * -EPERM: the receiver is connected to another socket, or a sandbox keeps this process from it
- * (Landlock: abstract names beyond its scope).
+ * -EPERM: the receiver is connected to another socket, or a sandbox forbids it (Landlock:
+ * abstract names beyond its scope).
  * -EOPNOTSUPP: not a datagram socket.
  * Others: as of udsock_send.
  */
@@ -810,14 +824,16 @@ int64_t udsock_send_to(udsock_t s,
                        int32_t timeout_ms);
 
 /**
- * Receives, and tells who sent it. The address is text. It is empty if the sender has no name
- * (nobody can answer it), and on streams. `address` may be NULL if it is not wanted;
- * UDSOCK_ADDRESS_SIZE bytes are always enough. Otherwise as udsock_recv.
+ * Receives some bytes or a message, and the address of the sender, as text. The address is
+ * empty if the sender has no name (then it can't be answered), and on streams. `address` may
+ * be NULL if it is not wanted; UDSOCK_ADDRESS_SIZE bytes are always enough. Otherwise as
+ * udsock_recv.
  *
  * Returns how many bytes came.
  *
  * -ERANGE: `address_size` is too small; the message stays in the queue.
- * -EMSGSIZE: as of udsock_recv; the sender is not told then (udsock_recv_message tells both).
+ * -EMSGSIZE: as of udsock_recv; the address is not written then (udsock_recv_message gives
+ * both).
  * Others: as of udsock_recv.
  */
 int64_t udsock_recv_from(udsock_t s,
@@ -838,8 +854,9 @@ int64_t udsock_recv_from(udsock_t s,
 #define UDSOCK_TRUNCATED 1
 
 /**
- * Message flag, set by receiving: descriptors came that could not be taken, and are closed.
- * Nobody had asked for them, there was no room, or this process has too many open.
+ * Message flag, set by receiving: descriptors came that could not be taken, and were closed.
+ * UDSOCK_OPTION_RECEIVE_FDS was off, there was no room for them, or this process has too many
+ * descriptors open.
  */
 #define UDSOCK_FDS_LOST 2
 
@@ -850,13 +867,13 @@ int64_t udsock_recv_from(udsock_t s,
  * A message, and all that goes with it. A call that sends reads data_size, descriptors_count
  * and address. A call that receives reads the capacities and writes the sizes and counts, so
  * that a received message can be sent on as it is. Set size, and set the fields that are not
- * used to 0. The fields that only receiving writes mean nothing before: a pid, uid or pidfd of
- * 0 is nobody's then.
+ * used to 0. Fields that only receiving writes have no meaning before that: a pid, uid or
+ * pidfd of 0 there stands for nothing.
  */
 typedef struct udsock_message {
     /**
      * sizeof(udsock_message). In an array every element has the same size, and the elements
-     * are as many bytes apart.
+     * are that many bytes apart.
      */
     uint32_t size;
     /**
@@ -872,14 +889,16 @@ typedef struct udsock_message {
     size_t data_size;
     /**
      * Descriptors to pass, or room for them. Those that are passed stay open here. Those that
-     * are received are close-on-exec, and the caller has to close them. To pass a handle's
-     * descriptor take that of udsock_fd. To receive descriptors takes
-     * UDSOCK_OPTION_RECEIVE_FDS.
+     * are received are close-on-exec, and the caller has to close them. To pass the descriptor
+     * of a handle, use udsock_fd. To receive descriptors, set UDSOCK_OPTION_RECEIVE_FDS.
      */
     int32_t *descriptors;
-    /** Receiving: how many there is room for. UDSOCK_MAX_DESCRIPTORS is always enough. */
+    /**
+     * Receiving: for how many descriptors there is room. UDSOCK_MAX_DESCRIPTORS is always
+     * enough.
+     */
     size_t descriptors_capacity;
-    /** How many to pass, at most UDSOCK_MAX_DESCRIPTORS; how many were received. */
+    /** How many descriptors to pass, at most UDSOCK_MAX_DESCRIPTORS; how many were received. */
     size_t descriptors_count;
     /**
      * The address to send to (datagrams; NULL or "": the one that the socket is connected to).
@@ -892,16 +911,16 @@ typedef struct udsock_message {
      */
     size_t address_capacity;
     /**
-     * Receiving: the length of the sender's address without its NUL. 0: the sender has none,
-     * or there is no room for one.
+     * Receiving: the length of the sender's address without its NUL. 0: the sender has no
+     * address, or there was no room for one.
      */
     size_t address_size;
     /**
-     * Receiving, with UDSOCK_OPTION_RECEIVE_CREDENTIALS: who sent it. Unknown without that
-     * option, and of a message that was sent before it was on (see udsock_credentials). Of a
-     * sender in a PID namespace that this process does not see, uid and gid are known, and the
-     * pid is 0. But if the kernel shows both as 65534, all three are unknown: a message
-     * without a sender looks the same.
+     * Receiving, with UDSOCK_OPTION_RECEIVE_CREDENTIALS: who sent it. Unknown (see
+     * udsock_credentials) without that option, and if the message was sent before the option
+     * was on. If the sender is in a PID namespace that this process can't see, uid and gid are
+     * known, and the pid is 0. But if the kernel then shows uid and gid as 65534, all three
+     * are unknown: a message without a sender looks the same.
      */
     udsock_credentials credentials;
     /** What became of the message: how many bytes were sent or came, or an error code. */
@@ -909,9 +928,9 @@ typedef struct udsock_message {
     /**
      * Receiving, with UDSOCK_OPTION_RECEIVE_PIDFD: a descriptor that stands for the process
      * that sent it (pidfd_open(2)). It is close-on-exec, and the caller has to close it. A
-     * later process with the same number can't be mistaken for the sender. If there is none,
-     * the reason. -ENODATA: the option is off, or the message was sent before it was on.
-     * -ESRCH: the process has gone. -EMFILE: too many descriptors are open.
+     * later process with the same number can't be mistaken for the sender. If there is no
+     * descriptor, this is the reason. -ENODATA: the option is off, or the message was sent
+     * before it was on. -ESRCH: the process has gone. -EMFILE: too many descriptors are open.
      */
     int32_t pidfd;
     /** 0. */
@@ -925,8 +944,8 @@ typedef struct udsock_message {
  *
  * Returns how many bytes were sent.
  *
- * -EINVAL: more than UDSOCK_MAX_DESCRIPTORS, or descriptors without data on a stream, where
- * the kernel would lose them.
+ * -EINVAL: there are more than UDSOCK_MAX_DESCRIPTORS, or descriptors without data on a
+ * stream, where the kernel would lose them.
  * -EBADF: one of the descriptors is not open.
  * -EPERM: the receiver does not take descriptors.
  * -ETOOMANYREFS: too many descriptors are under way.
@@ -941,21 +960,22 @@ int64_t udsock_send_message(udsock_t s, udsock_message *message, int32_t timeout
  * Returns how many bytes are at data.
  *
  * -ERANGE: the sender's address does not fit; the message stays in the queue.
- * -EINVAL: there is no room.
+ * -EINVAL: there is no room: data_capacity is 0, or address_capacity is 0 and address is not
+ * NULL.
  * Others: as of udsock_recv.
  */
 int64_t udsock_recv_message(udsock_t s, udsock_message *message, int32_t timeout_ms);
 
 /**
  * Sends many messages. Up to 16 go in one system call. The `result` of each is its length or
- * its own error, and one that fails does not hold up the others. If time runs out, a signal
- * comes or the handle is closed, the rest have that as their result. On a stream the messages
- * follow each other without bounds; a message that was sent in part says so in its result, and
- * is the last that was sent.
+ * its own error, and one that fails does not hold up the others. If the time runs out, a
+ * signal handler ends the call or the handle is closed, the remaining messages have that error
+ * as their result. On a stream the messages follow each other without bounds; if a message was
+ * sent in part, its result says how much, and no later message was sent.
  *
- * Returns how many were sent. It is an error only if none was: the first one's.
+ * Returns how many were sent. If none was sent, it returns the error of the first one.
  *
- * -EINVAL: no messages, or sizes that differ.
+ * -EINVAL: there are no messages, or their sizes differ.
  * Others: as of udsock_send and udsock_send_to; also in each result.
  */
 int64_t udsock_send_batch(udsock_t s,
@@ -964,11 +984,11 @@ int64_t udsock_send_batch(udsock_t s,
                           int32_t timeout_ms);
 
 /**
- * Receives many messages. The call waits for one, and takes with it those that are there
- * already, up to 64 in one call (16 datagrams). The `result` of each is the number of bytes at
- * data, or -ERANGE if the sender's address did not fit (address_size says its length); data
- * and descriptors have come all the same. UDSOCK_TRUNCATED marks those that were larger than
- * their room. The call does not touch the elements beyond those that came.
+ * Receives many messages. The call waits for one message, and takes those that are there
+ * already along with it, up to 64 in one call (16 datagrams). The `result` of each is the
+ * number of bytes at data, or -ERANGE if the sender's address did not fit (address_size says
+ * its length); data and descriptors have come all the same. UDSOCK_TRUNCATED marks those that
+ * were larger than their room. The call does not touch the elements beyond those that came.
  *
  * Returns how many came.
  *
@@ -987,25 +1007,26 @@ int64_t udsock_recv_batch(udsock_t s,
 /**
  * Who the peer is: process, user and group. The kernel vouches for them, as they were when the
  * client connected, when the server listened, or when the pair was made. They do not change
- * when the peer changes its user, or ends. By then its number may be another process's
- * (udsock_peer_pidfd can't be mistaken).
+ * when the peer changes its user, or ends. After its end another process may have its pid; a
+ * descriptor of udsock_peer_pidfd always stands for the peer itself.
  *
- * Of a process in a PID namespace that this process does not see (of the host or of another
- * container, seen from a container) the pid is 0, and uid and gid are true. Of a user or group
- * that has no number in this user namespace, uid or gid is UINT32_MAX. The library never makes
- * one up.
+ * If the peer is in a PID namespace that this process can't see (the host or another
+ * container, seen from a container), the pid is 0, and uid and gid are true. If its user or
+ * group has no number in this user namespace, uid or gid is UINT32_MAX. The library never
+ * makes up a number.
  *
  * Returns 0.
  *
  * -ENOTCONN: the socket has no peer; a server that listens has none.
- * -ENODATA: the kernel does not know the peer: a datagram socket that was connected.
+ * -ENODATA: the kernel does not know the peer: the socket is a datagram socket that was
+ * connected.
  */
 int32_t udsock_peer_credentials(udsock_t s, udsock_credentials *out);
 
 /**
  * The peer's supplementary groups, as they were at the moment of its credentials
  * (udsock_peer_credentials). UINT32_MAX stands for each group that has no number in this user
- * namespace. `gids` NULL and `capacity` 0: only how many.
+ * namespace. With `gids` NULL and `capacity` 0 the call only counts them.
  *
  * Returns how many there are.
  *
@@ -1017,9 +1038,9 @@ int64_t udsock_peer_groups(udsock_t s, uint32_t *gids, size_t capacity);
 
 /**
  * A descriptor for the peer's process (pidfd_open(2)). It is close-on-exec, and the caller has
- * to close it. A later process with the same number can't be mistaken for the peer. The
- * descriptor also stands for a process in a PID namespace that this process does not see:
- * poll(2) tells when that ends, but no signal can be sent to it.
+ * to close it. A later process with the same number can't be mistaken for the peer. The peer
+ * may be in a PID namespace that this process can't see: then poll(2) on the descriptor still
+ * reports when the peer ends, but no signal can be sent to it.
  *
  * Returns the descriptor.
  *
@@ -1044,25 +1065,25 @@ int64_t udsock_peer_label(udsock_t s, char *buffer, size_t size);
 /**
  * Lets a user in. After the first call of this kind the server lets in only those whom a rule
  * names: udsock_accept closes the connections of all others, counts them
- * (UDSOCK_OPTION_REFUSED) and goes on waiting, within its timeout. A poller does the same, and
- * no event tells of it. The program never sees those clients; they see the end. Connections
- * that were accepted before stay. A server that has its rules before udsock_listen lets nobody
- * else in at any moment.
+ * (UDSOCK_OPTION_REFUSED) and goes on waiting, within its timeout. A poller does the same,
+ * without an event. The program never sees those clients, and they see the end. Connections
+ * that were accepted before stay. If the rules are set before udsock_listen, at no moment is
+ * anybody else let in.
  *
- * Root is refused like everyone whom no rule names. The rules go by users and groups: the PID
- * namespace of a client does not matter. No rule names a user who has no number in this user
+ * Root, too, is refused if no rule names it. Rules compare users and groups, so the PID
+ * namespace of a client does not matter. No rule matches a user who has no number in this user
  * namespace.
  *
  * Returns 0.
  *
  * -EINVAL: uid is UINT32_MAX.
- * -EOPNOTSUPP: a datagram socket accepts nobody.
+ * -EOPNOTSUPP: the socket is a datagram socket, which accepts nobody.
  */
 int32_t udsock_allow_uid(udsock_t server, uint32_t uid);
 
 /**
- * Lets the members of a group in: those who had it as their group or among their supplementary
- * groups when they connected. Otherwise as udsock_allow_uid.
+ * Lets the members of a group in: clients that had it as their effective group or among their
+ * supplementary groups when they connected. Otherwise as udsock_allow_uid.
  *
  * Returns 0.
  *
@@ -1113,44 +1134,45 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
 #define UDSOCK_OPTION_RECEIVE_BUFFER 3
 
 /**
- * Option: for how many microseconds at most a wait to receive or to accept tries again and
- * again before it sleeps, 0 to 1000000. It takes longer to wake a thread that sleeps than most
- * answers take. The default is 50, and 0 where only one processor is online. A wait tries only
- * for an answer (after something was sent), or if a program has set this option; before it tries
- * it lets other threads have its processor once (sched_yield). It does either only if the last
- * wait was short and if that has paid lately, so it costs little beyond what sleeping would; 0
- * turns both off. Accepted connections have the value of their server.
+ * Option: for how long at most, in microseconds (0 to 1000000), a wait to receive or to accept
+ * tries again before it sleeps. Waking a thread that sleeps takes longer than most answers
+ * take. The default is 50, or 0 if only one processor is online. A wait tries again only if it
+ * waits for an answer (something was sent before), or if the program has set this option. A
+ * wait for an answer first lets other threads have its processor once (sched_yield). It does
+ * either only if the last wait was short and if that has paid lately, so it costs little more
+ * than sleeping. Setting 0 turns both off. Accepted connections have the value of their
+ * server.
  */
 #define UDSOCK_OPTION_SPIN_US 4
 
 /**
- * Option: 1 if udsock_recv_message and udsock_recv_batch are to take descriptors that come
+ * Option: 1 if udsock_recv_message and udsock_recv_batch shall receive descriptors that come
  * with messages. 0, the default: a peer that sends some gets EPERM (Linux 6.16); with an older
- * kernel they are closed, and UDSOCK_FDS_LOST says so. Accepted connections have the value of
- * their server. A socket that was adopted has what holds for its descriptor (SO_PASSRIGHTS):
- * 1, unless somebody turned it off. The other calls that receive always lose descriptors.
+ * kernel they are closed, and UDSOCK_FDS_LOST is set. Accepted connections have the value of
+ * their server. A socket that was adopted has the value of its descriptor (SO_PASSRIGHTS): 1,
+ * unless somebody turned it off. All other calls that receive lose the descriptors that come.
  */
 #define UDSOCK_OPTION_RECEIVE_FDS 5
 
 /**
- * Option: 1 if udsock_recv_message and udsock_recv_batch are to tell who sent each message
+ * Option: 1 if udsock_recv_message and udsock_recv_batch shall say who sent each message
  * (SO_PASSCRED). Accepted connections have the value of their server. A socket that was
- * adopted has what holds for its descriptor. While it is on, the kernel gives a socket without
- * a name one of its own (as "@") when it connects or sends.
+ * adopted has the value of its descriptor. While it is on, the kernel gives a socket without a
+ * name one of its own (as "@") when it connects or sends.
  */
 #define UDSOCK_OPTION_RECEIVE_CREDENTIALS 6
 
 /**
- * Option, to read: how many clients this server has refused, because of udsock_allow_uid and
- * its kin, or of UDSOCK_OPTION_MAX_PER_UID.
+ * Option, to read: how many clients this server has refused, because no rule let them in
+ * (udsock_allow_uid) or because of UDSOCK_OPTION_MAX_PER_UID.
  */
 #define UDSOCK_OPTION_REFUSED 7
 
 /**
- * Option: how many connections of one user may be open, of those that this server accepted
- * since the option was set. The server refuses more until one is closed. 0: as many as they
- * like. All users who have no number in this user namespace count as one. Not for datagram
- * sockets: -EOPNOTSUPP.
+ * Option: how many connections of one user may be open at once, counting those that this
+ * server accepted since the option was set. The server refuses more until one is closed. 0: no
+ * limit. All users who have no number in this user namespace count as one user. Not for
+ * datagram sockets: -EOPNOTSUPP.
  */
 #define UDSOCK_OPTION_MAX_PER_UID 8
 
@@ -1158,29 +1180,30 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
 #define UDSOCK_OPTION_LISTENING 9
 
 /**
- * Option, to read. Of a stream: how many bytes the next receive brings if it has room for them
- * (4 MiB at most are counted). Of the other kinds: the length of the next message. The value
- * is never more than a receive gives: urgent bytes, which FIONREAD counts, do not count.
+ * Option, to read. On a stream: how many bytes the next receive would return if it had room
+ * for them (at most 4 MiB are counted). On the other kinds: the length of the next message.
+ * Unlike FIONREAD it does not count urgent bytes, so it is never more than a receive returns.
  */
 #define UDSOCK_OPTION_READABLE_BYTES 10
 
 /**
  * Option, to read: 1 if the path that this socket was bound to still leads to its own file. A
- * server with UDSOCK_RESTORE_FILE that has lost its path gets it back before it answers; 0 means
- * that it could not, or was replaced. For the lock of the directory it waits for a second.
+ * server with UDSOCK_RESTORE_FILE that has lost its path gets it back before this returns; 0
+ * means that it could not, or that it was replaced. The call waits for the lock of the
+ * directory, for a second at most.
  */
 #define UDSOCK_OPTION_OWNS_FILE 11
 
 /**
- * Option: 1 if udsock_recv_message and udsock_recv_batch are to get a descriptor for the
- * process that sent each message (SO_PASSPIDFD), in its field pidfd. Accepted connections have
- * the value of their server. A socket that was adopted has what holds for its descriptor. The
+ * Option: 1 if udsock_recv_message and udsock_recv_batch shall receive, in the field pidfd, a
+ * descriptor for the process that sent each message (SO_PASSPIDFD). Accepted connections have
+ * the value of their server. A socket that was adopted has the value of its descriptor. The
  * kernel gives a socket without a name one of its own, as with
  * UDSOCK_OPTION_RECEIVE_CREDENTIALS. -ENOPROTOOPT: the kernel is older than Linux 6.5.
  */
 #define UDSOCK_OPTION_RECEIVE_PIDFD 12
 
-/** Option, to read: how often a server with UDSOCK_RESTORE_FILE has had its path back. */
+/** Option, to read: how often a server with UDSOCK_RESTORE_FILE got its path back. */
 #define UDSOCK_OPTION_RESTORED 13
 
 /**
@@ -1199,8 +1222,7 @@ int64_t udsock_get_option(udsock_t s, uint32_t option);
  *
  * -ENOPROTOOPT: there is no such option, or it can only be read.
  * -EINVAL: the value is out of range. The ranges: 1 to 2^31 - 1 for buffers, 0 to 2^32 - 1 for
- * UDSOCK_OPTION_MAX_PER_UID, 0 to 1000000 for UDSOCK_OPTION_SPIN_US, 0 or 1 for what is on or
- * off.
+ * UDSOCK_OPTION_MAX_PER_UID, 0 to 1000000 for UDSOCK_OPTION_SPIN_US, 0 or 1 for all others.
  */
 int32_t udsock_set_option(udsock_t s, uint32_t option, int64_t value);
 
@@ -1212,9 +1234,9 @@ int32_t udsock_set_option(udsock_t s, uint32_t option, int64_t value);
 #define UDSOCK_ADDRESS_SIZE 4096
 
 /**
- * The address that the socket is bound to, as text. It is the text that the program gave. A
- * client that a server accepted has the server's. If the kernel picked the name, or the socket
- * was adopted, it is the text of the kernel's name.
+ * The address that the socket is bound to, as text. It is the text that the program gave. On
+ * an accepted connection it is the server's address. If the kernel picked the name, or the
+ * socket was adopted, it is the kernel's name as text.
  *
  * Returns its length without the NUL; 0: the socket has no name.
  *
@@ -1226,7 +1248,7 @@ int64_t udsock_local_address(udsock_t s, char *buffer, size_t size);
  * The address that the socket is connected to, as text. It is the text that the program gave
  * to connect; on an accepted connection, the name that the peer bound.
  *
- * Returns its length without the NUL; 0: the peer has no name, like most clients.
+ * Returns its length without the NUL; 0: the peer has no name, as most clients.
  *
  * -ENOTCONN: the socket has no peer.
  * -ERANGE: `size` is too small; UDSOCK_ADDRESS_SIZE is always enough.
@@ -1250,20 +1272,20 @@ int64_t udsock_remote_address(udsock_t s, char *buffer, size_t size);
 #define UDSOCK_NOT_A_SOCKET 3
 
 /**
- * Reach: every program that knows Unix sockets: abstract names, and paths of up to 97 bytes as
- * they were given.
+ * Reach: every program that supports Unix sockets. The address is an abstract name, or a path
+ * of up to 97 bytes as it was given.
  */
 #define UDSOCK_REACH_ALL 0
 
 /**
- * Reach: not all. The path has 98 to 107 bytes, and some append to it or have less room (HAProxy,
- * dbus-daemon, supervisord, uWSGI, Java, mpv).
+ * Reach: most programs. The path has 98 to 107 bytes; some programs append to it or have less
+ * room (HAProxy, dbus-daemon, supervisord, uWSGI, Java, mpv).
  */
 #define UDSOCK_REACH_MOST 1
 
 /**
- * Reach: few. The path has more than 107 bytes: most refuse it, and some (memcached, PHP, unbound)
- * take its beginning for the whole.
+ * Reach: few programs. The path has more than 107 bytes: most programs refuse it, and some
+ * (memcached, PHP, unbound) use only its beginning.
  */
 #define UDSOCK_REACH_FEW 2
 
@@ -1288,9 +1310,9 @@ typedef struct udsock_inspection {
      */
     uint32_t gid;
     /**
-     * A process that has the socket open. Of several it is the one with the lowest number,
-     * which may be a child that inherited the socket. 0: this process may look into none of
-     * them.
+     * A process that has the socket open. If there are several, it is the one with the lowest
+     * number, which may be a child that inherited the socket. 0: this process may not look
+     * into any of them.
      */
     int32_t pid;
     /** The user who made the socket; UINT32_MAX: not known. */
@@ -1305,44 +1327,42 @@ typedef struct udsock_inspection {
      */
     uint32_t queue;
     /**
-     * How many may wait: the next client waits, or gets EAGAIN. 0: it is not known, or it is no
-     * server that listens.
+     * How many may wait at most; beyond that a client that connects waits, or gets EAGAIN. 0:
+     * not known, or the socket does not listen.
      */
     uint32_t queue_limit;
     /** How many processes have the socket open, of those that this process may look into. */
     uint32_t processes;
     /**
-     * UDSOCK_REACH_ALL, UDSOCK_REACH_MOST or UDSOCK_REACH_FEW: which programs can connect to the
-     * address, or serve at it, as far as its length is concerned.
+     * UDSOCK_REACH_ALL, UDSOCK_REACH_MOST or UDSOCK_REACH_FEW: which programs can connect to
+     * the address, or serve at it, judged by its length alone.
      */
     uint32_t reach;
 } udsock_inspection;
 
 /**
- * Tells what is at an address, and who. Nobody there notices it. What it tells may be over
- * when it returns. Kind and process come from /proc and from the kernel's list of sockets,
- * which is that of the network namespace; they are 0 where these do not tell. A server's file
- * that is seen through another layer (see udsock_bind) is UDSOCK_STALE: nobody reaches the
- * server there. If this process has no permission to connect, and nothing else tells more, the
- * file counts as UDSOCK_LIVE.
+ * Says what is at an address, and which process has it. A server there does not notice the
+ * call. What the call returns may have changed by the time it returns. Kind and process come
+ * from /proc and from the kernel's list of the sockets in this network namespace; they are 0
+ * if those do not say. A server's file that is seen through another layer (see udsock_bind) is
+ * UDSOCK_STALE, since nobody can reach the server through it. If this process has no
+ * permission to connect, and nothing else says more, the file counts as UDSOCK_LIVE.
  *
- * `out`: the caller sets its size; the call writes the rest. Set the whole struct to 0 before:
- * what lies behind the fields of this version has to be 0, as in every struct.
+ * `out`: the caller sets its size; the call writes the rest. Set the whole struct to 0 first:
+ * what lies beyond the fields of this version has to be 0, as in every struct.
  *
  * Returns 0.
  *
- * -EACCES, -ENOTDIR, -ELOOP: the path can't be followed: a directory may not be searched, a part
- * of it is no directory, or there are too many symbolic links.
+ * -EACCES, -ENOTDIR, -ELOOP: the path can't be followed: this process may not search a
+ * directory, a part of the path is not a directory, or there are too many symbolic links.
  * -ENOENT: the path is longer than 107 bytes, and /proc is not there.
- * -EOPNOTSUPP: it is not known whether anybody has this abstract name, since the kernel's list
- * of sockets can't be read (a filter of system calls; no module unix_diag).
+ * -EOPNOTSUPP: the kernel's list of sockets can't be read (a filter of system calls; no module
+ * unix_diag), so it is not known whether anybody has this abstract name.
  * -EINVAL: no address, or "@" alone; `out` is NULL, or its size is less than 48, that of the
  * first version.
  * -E2BIG: its size is above 4096, or what this version does not know is not 0.
  */
-int32_t udsock_inspect(const char *address,
-                       udsock_inspection *out,
-                       udsock_error *err);
+int32_t udsock_inspect(const char *address, udsock_inspection *out, udsock_error *err);
 
 /* ------------------------------------------------------------------------
  * Clean-up
@@ -1351,10 +1371,9 @@ int32_t udsock_inspect(const char *address,
 /**
  * Removes the socket files of this process: those that udsock_close would remove. The sockets
  * stay open. At a normal exit (exit(3), a return from main) the library does this by itself,
- * once: files that other threads make meanwhile or later may stay. A program that ends in
- * another way has to call it: by _exit(2), by execve(2), or by a signal that it sends to
- * itself. (Python does the last after a KeyboardInterrupt that nobody caught:
- * atexit.register.)
+ * once: files that other threads make meanwhile or later may stay. A program that ends by
+ * _exit(2), by execve(2) or by a signal that it sends to itself has to call this before.
+ * (Python does the last after an uncaught KeyboardInterrupt; there use atexit.register.)
  *
  * Returns how many files were removed.
  *
@@ -1363,21 +1382,21 @@ int32_t udsock_inspect(const char *address,
 int64_t udsock_cleanup(void);
 
 /**
- * Removes the socket files also when a signal ends the process. The library installs a handler
- * for this signal (SIGTERM, say). The handler removes the files, and then the process dies by
- * the same signal. If the program handles or ignores the signal, it does not end the process:
- * then the call changes nothing. A handler that the program installs later takes the place of
- * this one.
+ * Has the socket files removed also when this signal (SIGTERM, say) ends the process. The
+ * library installs a handler, which removes the files and then lets the process die by the
+ * same signal. If the program handles or ignores the signal, the signal does not end the
+ * process, and this call changes nothing. A handler that the program installs later replaces
+ * the library's.
  *
  * If the program has several copies of this library (plugins may bring them along), each copy
- * that is asked removes its files. A copy that has installed a handler stays loaded until the
- * process ends, also after dlclose.
+ * whose call was made removes its own files. A copy that has installed a handler stays loaded
+ * until the process ends, even after dlclose.
  *
  * No file is left, whatever the process is in the middle of. A thread that makes, publishes or
  * removes a file has the signal blocked for that moment, and the handler waits for it, for
- * five seconds at most. Two exceptions: what another thread opens during this very call may be
- * left; and where another process holds a directory's lock for more than a second, the files
- * there stay. They are no obstacle to the next start.
+ * five seconds at most. Two exceptions: a file that another thread makes during this very call
+ * may be left; and if another process holds a directory's lock for more than a second, the
+ * files in that directory stay. The next start removes them.
  *
  * Returns 0.
  *
@@ -1389,10 +1408,10 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
 /* ------------------------------------------------------------------------
  * Many sockets, few calls
  *
- * A poller waits for many sockets at once. One call brings what happened to many of them,
+ * A poller waits for many sockets at once. One call returns what happened to many of them,
  * with their data; one call sends answers to many of them. A server that fails for want of
- * descriptors is a member still, and goes on by itself; of a client that has gone before its
- * answer an event tells. An echo server:
+ * descriptors stays a member, and goes on by itself. If a client has gone before its answer,
+ * an event reports that. An echo server:
  *
  *     udsock_t poller = udsock_poller_create(NULL);
  *     udsock_poller_add(poller, server, 0, 0);
@@ -1413,18 +1432,18 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
  */
 
 /**
- * Poller flag, for udsock_poller_add: the poller only reports the socket as
- * UDSOCK_EVENT_READY, and the program calls what it likes (udsock_recv_message for
- * descriptors, say).
+ * Poller flag, for udsock_poller_add: the poller does not receive or accept; it only reports
+ * UDSOCK_EVENT_READY, and the program makes the call (udsock_recv_message for descriptors,
+ * say).
  */
 #define UDSOCK_POLLER_READINESS 1
 
 /**
- * Poller flag: the poller receives from a connection also while something is kept for it.
- * Without the flag, a client that does not read its answers can't have more made. But then two
- * ends that both send much before they receive would wait for each other. A server's
- * connections have the flag from the server. UDSOCK_EVENT_ENDED may come before everything
- * that is kept has been sent.
+ * Poller flag: the poller receives from a connection even while it keeps something for it.
+ * Without the flag a client that does not read its answers can't cause more of them, but two
+ * ends that both send much before they receive wait for each other. A server's connections
+ * have the server's flag. UDSOCK_EVENT_ENDED may come before everything that is kept has been
+ * sent.
  */
 #define UDSOCK_POLLER_DUPLEX 2
 
@@ -1438,22 +1457,22 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
  * Event: a server has accepted a connection. `socket` is the connection's handle, which is a
  * member of the poller now. `token` is the server's; the connection has it, too, until
  * udsock_poller_add gives it another. The poller closes the connections of those whom the
- * server does not let in (udsock_allow_uid), and no event tells of them.
+ * server does not let in (udsock_allow_uid), without an event.
  */
 #define UDSOCK_EVENT_ACCEPTED 1
 
 /**
  * Event: `length` bytes of a stream, or a message, are at `offset` in the arena. If a
- * datagram's sender has a name, that is at `address_offset`, with a NUL behind it. `code` is
- * 0, or -EMSGSIZE if the message was larger than the whole arena (the rest is gone), or
- * -ERANGE if the address did not fit beside it.
+ * datagram's sender has a name, it is at `address_offset`, followed by a NUL. `code` is 0, or
+ * -EMSGSIZE if the message was larger than the whole arena (the rest is gone), or -ERANGE if
+ * the address did not fit beside it.
  */
 #define UDSOCK_EVENT_RECEIVED 2
 
 /**
- * Event: the poller had refused an item for this socket (-EAGAIN), or had not sent all of one
- * that was not to be kept, and there is room now: go on. A paused member gets it also if what
- * was kept is lost; the next item tells that (-EPIPE).
+ * Event: the poller had refused an item for this socket (-EAGAIN), or had sent only a part of
+ * an item with UDSOCK_DONT_KEEP, and now there is room: go on. A paused member gets this
+ * event, too, if what was kept for it is lost; then the next item is -EPIPE.
  */
 #define UDSOCK_EVENT_DRAINED 3
 
@@ -1464,17 +1483,18 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
 #define UDSOCK_EVENT_ENDED 4
 
 /**
- * Event: the socket failed, as `code` says. It is no member any more, and the program has to
- * close it. One exception is a server for which there was no descriptor or no memory (-EMFILE,
- * -ENFILE, -ENOBUFS, -ENOMEM or -ENOSPC). It is still a member: the poller tells it once and
- * tries again after pauses, and the program need do nothing. So close a server only if its
- * code is another one.
+ * Event: the socket failed, as `code` says. The socket is not a member any more, and the
+ * program has to close it. One exception is a server that had no descriptor or no memory for a
+ * connection (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM or -ENOSPC). It is still a member: the
+ * poller reports this once and tries again after pauses, and the program need do nothing. So
+ * close a server only if the code is another one.
  */
 #define UDSOCK_EVENT_FAILED 5
 
 /**
  * Event: there is something to receive or to accept, or the end, or an urgent byte that the
- * next receive passes over (udsock_recv). Every wait tells it, for as long as it is so.
+ * next receive passes over (udsock_recv). Every wait reports it again, for as long as that is
+ * so.
  */
 #define UDSOCK_EVENT_READY 6
 
@@ -1485,18 +1505,17 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
 #define UDSOCK_THEN_SHUTDOWN 1
 
 /**
- * Flag of an item: when it and everything before it has been sent, the socket is closed. An
- * item with this flag and without data may follow one with UDSOCK_THEN_SHUTDOWN; nothing else
- * may.
+ * Flag of an item: when it and everything before it has been sent, the socket is closed. After
+ * an item with UDSOCK_THEN_SHUTDOWN only an item with this flag and without data may follow.
  */
 #define UDSOCK_THEN_CLOSE 2
 
 /**
- * Flag of an item for a connection: the poller does not keep what finds no room. `result` is
- * then how many bytes were sent, which may be less than the length, or -EAGAIN;
- * UDSOCK_EVENT_DRAINED tells when there is room. Another flag counts only if all was sent. On
- * a stream, an item with this flag and without data asks whether everything before it has been
- * sent: 0, or -EAGAIN if something is kept.
+ * Flag of an item for a connection: the poller does not keep what finds no room. Then `result`
+ * is how many bytes were sent, which may be less than the length, or -EAGAIN;
+ * UDSOCK_EVENT_DRAINED reports when there is room. Another flag of the item takes effect only
+ * if all was sent. On a stream, an item with this flag and without data asks whether
+ * everything before it has been sent: 0, or -EAGAIN if something is kept.
  */
 #define UDSOCK_DONT_KEEP 16
 
@@ -1520,8 +1539,8 @@ typedef struct udsock_event {
     /** Its handle. */
     udsock_t socket;
     /**
-     * What the program gave udsock_poller_add for it; for a connection that the poller
-     * accepted, its server's, until the program gives it one.
+     * The token that the program gave to udsock_poller_add for this socket. A connection that
+     * the poller accepted has its server's token, until the program gives it another.
      */
     uint64_t token;
     /** UDSOCK_EVENT_... */
@@ -1554,13 +1573,13 @@ typedef struct udsock_outgoing {
     uint32_t flags;
     /** 0. */
     uint32_t reserved;
-    /** Out: its length if the poller took it, or an error code. See UDSOCK_DONT_KEEP. */
+    /** Out: the item's length if the poller took it, or an error code. See UDSOCK_DONT_KEEP. */
     int64_t result;
 } udsock_outgoing;
 
 /**
  * A poller without members. It takes three descriptors. udsock_close closes it, and leaves its
- * members open. After a fork it is the parent's alone: in the child every call but
+ * members open. After a fork only the parent can use it: in the child every call but
  * udsock_close is -EBADF.
  *
  * Returns its handle.
@@ -1574,44 +1593,45 @@ UDSOCK_MUST_USE udsock_t udsock_poller_create(const udsock_poller_options *optio
  * UDSOCK_POLLER_READINESS, UDSOCK_POLLER_DUPLEX, UDSOCK_POLLER_PAUSED, or 0. `token` is the
  * program's own: it comes back in the socket's events. The poller accepts from a server, and
  * adds its connections with its token; it receives from other sockets. A server may be in many
- * pollers, one a thread: for each connection one poller that waits is woken.
+ * pollers, one in each thread: each connection wakes one of the pollers that wait.
  *
  * Returns 0.
  *
- * -EBUSY: the socket is in another poller, and is no server.
- * -ENOTSOCK: it is a poller.
- * -ENOSPC, -ENOMEM: the kernel watches no more.
+ * -EBUSY: the socket is in another poller, and is not a server.
+ * -ENOTSOCK: `s` is a poller.
+ * -ENOSPC, -ENOMEM: the kernel can't watch more sockets.
  */
 int32_t udsock_poller_add(udsock_t poller, udsock_t s, uint64_t token, uint32_t flags);
 
 /**
- * Takes a socket out. The poller drops what it kept for the socket. What the peer has sent and
- * no event has brought is received by the next call that receives. udsock_close takes a socket
- * out by itself.
+ * Takes a socket out. The poller drops what it kept for the socket. Data that the peer has
+ * sent and that no event has brought stays in the socket, for the next call that receives.
+ * udsock_close takes a socket out by itself.
  *
  * Returns 0.
  *
- * -ENOENT: it is no member.
+ * -ENOENT: the socket is not a member.
  */
 int32_t udsock_poller_remove(udsock_t poller, udsock_t s);
 
 /**
  * Waits until something happens to a member. Data is put into the arena, in the order of the
- * events; it stays until the next wait with this arena. A message that does not fit any more
- * is not received: it comes first in the next call, which has the whole arena for it. If
- * another thread or process receives from the same socket during the call, a message may be
- * cut to what is left of the arena (-EMSGSIZE).
+ * events; it stays until the next wait with this arena. A message that does not fit into what
+ * is left of the arena is not received: it comes first in the next call, which has the whole
+ * arena for it. If another thread or process receives from the same socket during the call, a
+ * message may be cut to what is left of the arena (-EMSGSIZE).
  *
- * One call does not bring both data of a socket and its end: answer first, and close when the
+ * One call never returns both data of a socket and its end: answer first, and close when the
  * end comes. Without an arena (`arena_size` 0) the poller receives nothing, and
- * UDSOCK_EVENT_READY tells that something is there. The poller uses at most the first 4 GiB of
- * an arena. If several threads wait on one poller, each gets other events.
+ * UDSOCK_EVENT_READY reports that something is there. The poller uses at most the first 4 GiB
+ * of an arena. If several threads wait on one poller, each event goes to one of them.
  *
  * Returns how many events were written. 0: nothing had happened and `timeout_ms` is 0, or
  * udsock_poller_wake ended the wait.
  *
- * -EINTR: a signal handler ran. Also: the process was stopped and went on, if it handles any
- * signal and a server is in several pollers or was opened before a fork.
+ * -EINTR: a signal handler ran while the call slept. Also: the process was stopped and
+ * continued, if it handles any signal and one of the poller's servers is in several pollers or
+ * was opened before a fork.
  * -EINVAL: `events_capacity` is 0.
  */
 int64_t udsock_poller_wait(udsock_t poller,
@@ -1624,24 +1644,24 @@ int64_t udsock_poller_wait(udsock_t poller,
 /**
  * Sends items, each through its socket, without waiting. The offsets of the items count from
  * `base` (the arena, say), which may be used again when the call returns. The poller takes an
- * item whole, to send or to keep it, or not at all: then its `result` is an error, and the
- * items of other sockets go on. Items for one socket keep their order; those of a stream leave
- * together.
+ * item whole, to send or to keep it, or not at all. If it does not take an item, the item's
+ * `result` is an error, and items for other sockets are still sent. Items for one socket keep
+ * their order; items for one stream are sent together.
  *
  * While the poller keeps something for a connection it receives nothing from it, unless the
  * connection has UDSOCK_POLLER_DUPLEX. If what is kept for a connection can't be sent later,
- * UDSOCK_EVENT_FAILED tells it (-EPIPE). If a kept datagram can't be sent later it is dropped,
- * and nothing tells.
+ * UDSOCK_EVENT_FAILED reports it (-EPIPE). If a kept datagram can't be sent later, it is
+ * dropped without an event; udsock_get_counters counts it.
  *
  * Returns how many items were taken. The errors are those of each `result`.
  *
- * -EAGAIN: with this item more than send_limit would be kept. All later items of this
- * connection in the call get the same. UDSOCK_EVENT_DRAINED tells when to go on.
- * -ENOENT: the socket is no member.
- * -EPIPE: the peer is gone, or an earlier item had a flag.
- * -EINVAL: the item lies beyond base.
- * -EOPNOTSUPP: an address for a socket that is no datagram socket; UDSOCK_DONT_KEEP for a
- * datagram socket.
+ * -EAGAIN: with this item more than send_limit would be kept. All later items for this
+ * connection in the call get the same. UDSOCK_EVENT_DRAINED says when to go on.
+ * -ENOENT: the socket is not a member.
+ * -EPIPE: the peer is gone, or an earlier item had UDSOCK_THEN_SHUTDOWN or UDSOCK_THEN_CLOSE.
+ * -EINVAL: the item lies beyond base_size.
+ * -EOPNOTSUPP: the item has an address, and the socket is not a datagram socket; or it has
+ * UDSOCK_DONT_KEEP, and the socket is one.
  * Others: as of udsock_send and udsock_send_to.
  */
 int64_t udsock_poller_send(udsock_t poller,
@@ -1651,16 +1671,16 @@ int64_t udsock_poller_send(udsock_t poller,
                            size_t base_size);
 
 /**
- * Ends a wait on the poller. That returns 0 if nothing else has happened. If nobody waits, the
- * next wait ends. Many calls before one wait count once.
+ * Ends a wait on the poller. The wait returns 0 if nothing else has happened. If nobody waits,
+ * the next wait ends. Many calls before one wait count once.
  *
  * Returns 0.
  */
 int32_t udsock_poller_wake(udsock_t poller);
 
 /**
- * A descriptor for another event loop. It is readable when udsock_poller_wait would find
- * something: then call that with `timeout_ms` 0. It is borrowed: do not close it.
+ * A descriptor for another event loop. It is readable when udsock_poller_wait would return
+ * events: then call that with `timeout_ms` 0. It is borrowed: do not close it.
  *
  * Returns the descriptor.
  */
@@ -1671,30 +1691,30 @@ int32_t udsock_poller_fd(udsock_t poller);
  */
 
 /**
- * What udsock_get_counters finds: all that has been since the handle was made, but for
- * kept_bytes. What went past the library, by calls on the descriptor, is not in it.
+ * What udsock_get_counters returns. All but kept_bytes count from the moment when the handle
+ * was made. Calls on the descriptor that bypass the library are not counted.
  */
 typedef struct udsock_counters {
     /** sizeof(udsock_counters). */
     uint32_t size;
     /** 0. */
     uint32_t reserved;
-    /** What the kernel has taken. */
+    /** Bytes that the kernel has taken. */
     uint64_t sent_bytes;
     /** In how many messages; of a stream, in how many system calls. */
     uint64_t sent_messages;
-    /** What has come, with what found no room in the buffer and was cut. */
+    /** Bytes that have come, including those that found no room in the buffer and were cut. */
     uint64_t received_bytes;
     /** In how many messages; of a stream, in how many system calls. */
     uint64_t received_messages;
     /** How often a thread fell asleep in a wait. */
     uint64_t sleeps;
     /**
-     * How often trying again before a sleep has found what was waited for
+     * How often a wait that tried again before it slept found what it waited for
      * (UDSOCK_OPTION_SPIN_US).
      */
     uint64_t spins_paid;
-    /** How often it has not. */
+    /** How often such a wait did not. */
     uint64_t spins_lost;
     /** Clients that a server has let in; of a poller, those of its servers. */
     uint64_t accepted;
@@ -1704,25 +1724,26 @@ typedef struct udsock_counters {
      */
     uint64_t refused;
     /**
-     * What a poller keeps now for a socket, since it found no room; of a poller, for all of
-     * its members.
+     * Bytes that a poller keeps now for the socket because they found no room; of a poller,
+     * the sum of all its members.
      */
     uint64_t kept_bytes;
-    /** The most that kept_bytes has been. */
+    /** The highest value that kept_bytes has had. */
     uint64_t kept_bytes_most;
-    /** Datagrams that a poller had kept and that could not be delivered. */
+    /** Datagrams that a poller had kept and could not deliver. */
     uint64_t dropped;
 } udsock_counters;
 
 /**
- * Says what a socket, a server or a poller has done. Each count is right by itself; while other
- * threads use the handle, two counts may be of two moments. A poller's are of what went through
- * its own calls: a member's are in the member's own, too. `out`: its size is set by the
- * caller; the rest is written. Set the struct to 0 first, as for udsock_inspect.
+ * Says what a socket, a server or a poller has done. Each count is right by itself; while
+ * other threads use the handle, two counts may be of two moments. A poller counts what went
+ * through its own calls; each member counts its part of that, too. `out`: the caller sets its
+ * size; the call writes the rest. Set the struct to 0 first, as for udsock_inspect.
  *
  * Returns 0.
  *
- * -EBADF: `handle` is none, or a poller of the process that this one was forked from.
+ * -EBADF: `handle` is not open, or it is a poller of the process that this one was forked
+ * from.
  * -EINVAL: `out` is NULL, or its size less than 104, that of the first version.
  * -E2BIG: its size is above 4096, or what this version does not know is not 0.
  */
@@ -1735,18 +1756,18 @@ int32_t udsock_get_counters(udsock_t handle, udsock_counters *out);
 /** Level: a bug in the library. */
 #define UDSOCK_LOG_ERROR 1
 
-/** Level: something that the program or its administrator should know of. */
+/** Level: something that the program or its administrator should know about. */
 #define UDSOCK_LOG_WARNING 2
 
-/** Level: what the library has done by itself, and is all right. */
+/** Level: something that the library did by itself, and that is in order. */
 #define UDSOCK_LOG_INFO 3
 
-/** Level: what helps to find out why. */
+/** Level: something that helps to find a cause. */
 #define UDSOCK_LOG_DEBUG 4
 
 /**
- * Event, of level INFO: the file of a server that has gone was removed, to bind or to
- * publish another one.
+ * Event, of level INFO: the file of a server that has gone was removed, to make room for
+ * another one.
  */
 #define UDSOCK_LOGGED_RECLAIMED 1
 
@@ -1758,19 +1779,19 @@ int32_t udsock_get_counters(udsock_t handle, udsock_counters *out);
 
 /**
  * Event, of level INFO: the path was taken over from a live server; pid and uid are that
- * one's.
+ * server's.
  */
 #define UDSOCK_LOGGED_TOOK_OVER 3
 
 /**
- * Event, of level INFO: the socket's file was to be removed, and another file has the path
- * now. It stays.
+ * Event, of level INFO: the library wanted to remove the socket's file, but the path has
+ * another file now, which stays.
  */
 #define UDSOCK_LOGGED_TAKEN_OVER 4
 
 /**
- * Event, of level WARNING: the socket's file was to be removed, and somebody else had done
- * so. Clients have not found the server since.
+ * Event, of level WARNING: the library wanted to remove the socket's file, but somebody else
+ * had removed it. Since then clients could not find the server.
  */
 #define UDSOCK_LOGGED_FILE_GONE 5
 
@@ -1781,26 +1802,28 @@ int32_t udsock_get_counters(udsock_t handle, udsock_counters *out);
 #define UDSOCK_LOGGED_NOT_REMOVED 6
 
 /**
- * Event, of level INFO: a server has refused a client; pid and uid are the client's. The
- * code is -EACCES if no rule lets it in (udsock_allow_uid), -EUSERS if its user has as many
- * connections as UDSOCK_OPTION_MAX_PER_UID allows, else why it could not be known.
+ * Event, of level INFO: a server has refused a client; pid and uid are the client's. The code
+ * is -EACCES if no rule lets it in (udsock_allow_uid), -EUSERS if its user has as many
+ * connections as UDSOCK_OPTION_MAX_PER_UID allows; any other code says why the library could
+ * not find out who the client is.
  */
 #define UDSOCK_LOGGED_REFUSED 7
 
 /**
- * Event, of level WARNING: there was no descriptor or no memory for what wakes a thread that
- * sleeps, and so it looks up every 5 ms. It is told again when there has been one meanwhile.
+ * Event, of level WARNING: no descriptor or no memory was left for waking a thread that
+ * sleeps, so the thread looks every 5 ms. The event comes again only after one was available
+ * meanwhile.
  */
 #define UDSOCK_LOGGED_NO_ALARM 8
 
 /**
- * Event, of level WARNING: the handle was closed while a thread was held up in a call on it,
- * by a debugger, say, and the socket was taken away from that thread.
+ * Event, of level WARNING: the handle was closed while a thread was held up in a call on it
+ * (by a debugger, say), and the library took the socket away from that thread.
  */
 #define UDSOCK_LOGGED_TAKEN_AWAY 9
 
 /**
- * Event, of level WARNING: datagrams that a poller had kept can't be delivered, and were
+ * Event, of level WARNING: datagrams that a poller had kept could not be delivered and were
  * dropped; code says why.
  */
 #define UDSOCK_LOGGED_DATAGRAM_DROPPED 10
@@ -1812,43 +1835,44 @@ int32_t udsock_get_counters(udsock_t handle, udsock_counters *out);
 #define UDSOCK_LOGGED_UNSENT_DROPPED 11
 
 /**
- * Event, of level DEBUG: this system lacks something; the text says what, and what takes its
- * place. Each is told once.
+ * Event, of level DEBUG: this system lacks something; the text says what, and what the library
+ * does instead. Each is reported once.
  */
 #define UDSOCK_LOGGED_MISSING 12
 
 /**
- * Event, of level DEBUG: a call has failed that takes a udsock_error, not by -EINTR; the text
- * is what that says, and path the call's address.
+ * Event, of level DEBUG: a call that takes a udsock_error has failed, other than by -EINTR;
+ * text is the message of the udsock_error, and path is the call's address.
  */
 #define UDSOCK_LOGGED_CALL_FAILED 13
 
 /** Event, of level ERROR: a call has returned UDSOCK_PANIC. */
 #define UDSOCK_LOGGED_PANIC 14
 
-/** Event, of level WARNING: more has happened at once than a poller can note. */
+/** Event, of level WARNING: more happened at once than a poller can record. */
 #define UDSOCK_LOGGED_NOT_NOTED 15
 
 /**
- * Event, of level WARNING: a server with UDSOCK_RESTORE_FILE had lost its path, and has it back; pid
- * and uid are those of the server that had taken the path, if one had.
+ * Event, of level WARNING: a server with UDSOCK_RESTORE_FILE had lost its path and got it
+ * back; pid and uid are those of the server that had taken the path, if one had.
  */
 #define UDSOCK_LOGGED_RESTORED 16
 
 /**
- * Event, of level INFO, and WARNING beyond 107 bytes: a socket was bound to a path that not every
- * program can reach: see the field reach of udsock_inspection.
+ * Event, of level INFO, and WARNING beyond 107 bytes: a socket was bound to a path that some
+ * programs can't reach: see the field reach of udsock_inspection.
  */
 #define UDSOCK_LOGGED_LONG_PATH 17
 
 /**
- * Something that has happened. It is the library's: it, and what it points to, is gone when
- * the callback returns. A field that an event has no value for is 0, UINT32_MAX (uid) or NULL.
+ * Something that has happened. The record, and what it points to, belongs to the library and
+ * is valid only until the callback returns. A field that an event has no value for is 0,
+ * UINT32_MAX (uid) or NULL.
  */
 typedef struct udsock_log_record {
     /**
-     * Its size in this version of the library. Fields of later versions than the program's
-     * lie behind what the program knows.
+     * The struct's size in this version of the library. If the library is newer than the
+     * program, its additional fields follow those that the program knows.
      */
     uint32_t size;
     /** UDSOCK_LOG_ERROR, UDSOCK_LOG_WARNING, UDSOCK_LOG_INFO or UDSOCK_LOG_DEBUG. */
@@ -1857,16 +1881,19 @@ typedef struct udsock_log_record {
     uint32_t event;
     /** Why, as an error code. */
     int32_t code;
-    /** The socket or the poller that it happened to. 0: it has no handle yet, or any more. */
+    /**
+     * The socket or the poller that it happened to. 0: that has no handle yet, or no longer
+     * has one.
+     */
     udsock_t handle;
     /**
-     * Who else has to do with it: a client that was refused, the server of which the path was
-     * taken over.
+     * The other process that is concerned: a client that was refused, the server whose path
+     * was taken over.
      */
     int32_t pid;
     /** Its user. */
     uint32_t uid;
-    /** The address of the socket, whole and unchanged. It may hold any byte. */
+    /** The address of the socket, whole and unchanged. It may contain any byte. */
     const char *path;
     /**
      * All of this in words, in one line of UTF-8 without control characters, and without its
@@ -1877,48 +1904,49 @@ typedef struct udsock_log_record {
 
 /**
  * A function that is told what happens. It may be called from every thread that makes a call,
- * also from several at once, and at normal exit (udsock_cleanup). See udsock_set_log.
+ * from several at once, and at normal exit (udsock_cleanup). See udsock_set_log.
  */
 typedef void (*udsock_log_callback)(void *user_data, const struct udsock_log_record *record);
 
 /**
- * Tells what the library does by itself, and is silent about otherwise, to this function. The
- * process has one; the next call of this takes its place, and `callback` NULL takes it off.
- * `user_data` is handed to it, and a udsock_log_record, which says what has happened
- * (UDSOCK_LOGGED_...). It is told what is of `level` (UDSOCK_LOG_...) or matters more.
+ * Sets the function that is told what the library does by itself and does not report
+ * otherwise. The process has one such function: the next call of this replaces it, and
+ * `callback` NULL removes it. The function gets `user_data` and a udsock_log_record, which
+ * says what has happened (UDSOCK_LOGGED_...). It gets what has this `level` (UDSOCK_LOG_...)
+ * or a more important one.
  *
- * It may be set at any time, from every thread, also from within a callback. A forked child
- * has its parent's. When this has returned no thread is in the former one, and none will be:
- * what it used can be freed. (But for the calling thread, if it is in it; and a forked child that
- * takes its parent's off does not wait for threads of its own.) If there is no callback, what
- * the library could tell costs it one look at a variable.
+ * The function may be set at any time, from every thread, even from within a callback. A
+ * forked child has its parent's. When this call has returned, no thread is in the former
+ * function, and none will enter it: what it used can be freed. (Two exceptions: the calling
+ * thread may be in it itself; and if a forked child removes its parent's function, the call
+ * does not wait for other threads of the child.) Without a function each possible report costs
+ * one look at a variable.
  *
- * The callback is called within the call in which it has happened, on the same thread, with
- * cancellation held off. No lock is held: it may make every call. What it does takes the time
- * of that call. What would be told on the same thread meanwhile is dropped, so that it is
- * never called from within itself; so is what would be told while 64 other threads are in it.
- * (A child that is forked within the callback is not in it: there it may be called again.)
- * It has to return: no exception, no longjmp, no pthread_exit. It should not close the handle
- * that it is told of: that waits for the call, for a tenth of a second. No memory is allocated
- * to call it. It is never called from a signal handler: what the handler of
- * udsock_cleanup_on_signal does is not told.
+ * The library calls the function within the call in which the thing has happened, on the same
+ * thread, with cancellation disabled. No lock is held, so the function may make every call.
+ * The time that it takes adds to the time of that call. What would be reported on the same
+ * thread meanwhile is dropped, so the function is never called from within itself; so is what
+ * would be reported while 64 other threads are in it. (A child that is forked within the
+ * function is not in it: there it may be called again.) The function has to return: no
+ * exception, no longjmp, no pthread_exit. It should not close the handle of the record: the
+ * close would wait for the call, for a tenth of a second. The library allocates no memory to
+ * call it. It is never called from a signal handler, so what the handler of
+ * udsock_cleanup_on_signal does is not reported.
  *
  * The environment variable UDSOCK_LOG needs no callback. It may be error, warning, info or
- * debug: what is of this level or matters more is written to standard error, a line each (unless
- * descriptor 2 is close-on-exec: then it is not standard error, but what was opened after the
- * program had closed that). The variable is looked at once, when there is first something to
- * tell. A program that has other rights than whoever has started it (set-user-ID) does not look
- * at it.
+ * debug: what has this level or a more important one is written to standard error, one line
+ * each. (If descriptor 2 is close-on-exec, nothing is written: the program had closed standard
+ * error, and opened something else there.) The library reads the variable once, when there is
+ * first something to report. It ignores it in a program that has other rights than the user
+ * who started it (set-user-ID).
  *
  * Returns 0.
  *
  * -EINVAL: no such level (with `callback` NULL none is needed).
- * -EBUSY: it has been done; but some thread has not come back from the former callback for a
+ * -EBUSY: the new function was set, but a thread has not returned from the former one for a
  * second.
  */
-int32_t udsock_set_log(udsock_log_callback callback,
-                       void *user_data,
-                       uint32_t level);
+int32_t udsock_set_log(udsock_log_callback callback, void *user_data, uint32_t level);
 
 /* ------------------------------------------------------------------------
  * Version

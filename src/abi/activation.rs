@@ -13,18 +13,18 @@ use crate::failure::Failure;
 use crate::handles;
 
 /// Handles for the Unix sockets that a service manager passed to this process: systemd, or a
-/// program that does as it does (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from descriptor 3
-/// on). They are adopted (udsock_adopt): their files stay. Other descriptors are left alone.
-/// All become close-on-exec.
+/// program that follows its protocol (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from descriptor
+/// 3 on). They are adopted (udsock_adopt), and their files stay. Passed descriptors that are
+/// not Unix sockets get no handle. All become close-on-exec.
 ///
 /// The variables are removed from the environment, so that a second call finds none. They are
-/// removed also if they were meant for another process, and after every error but -ERANGE and
+/// removed even if they were meant for another process, and after every error but -ERANGE and
 /// -ENOMEM. Call it early: no other thread may change the environment meanwhile.
 ///
 /// Returns how many handles were written to `out`; 0 if nothing was passed to this process.
 ///
-/// -ERANGE: there are more than `capacity`; nothing has happened, call again.
-/// -EINVAL: the variables make no sense.
+/// -ERANGE: there are more than `capacity`; nothing has changed, call again with more room.
+/// -EINVAL: a variable has no valid value, or there are not as many names as descriptors.
 /// -EBADF: fewer descriptors are open than the variables say.
 /// Others: as of udsock_adopt.
 #[unsafe(no_mangle)]

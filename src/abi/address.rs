@@ -10,9 +10,9 @@ use crate::handles;
 /// Room for any address as text, its NUL included (PATH_MAX).
 pub const UDSOCK_ADDRESS_SIZE: usize = 4096;
 
-/// The address that the socket is bound to, as text. It is the text that the program gave. A
-/// client that a server accepted has the server's. If the kernel picked the name, or the socket
-/// was adopted, it is the text of the kernel's name.
+/// The address that the socket is bound to, as text. It is the text that the program gave. On
+/// an accepted connection it is the server's address. If the kernel picked the name, or the
+/// socket was adopted, it is the kernel's name as text.
 ///
 /// Returns its length without the NUL; 0: the socket has no name.
 ///
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn udsock_local_address(
 /// The address that the socket is connected to, as text. It is the text that the program gave
 /// to connect; on an accepted connection, the name that the peer bound.
 ///
-/// Returns its length without the NUL; 0: the peer has no name, like most clients.
+/// Returns its length without the NUL; 0: the peer has no name, as most clients.
 ///
 /// -ENOTCONN: the socket has no peer.
 /// -ERANGE: `size` is too small; UDSOCK_ADDRESS_SIZE is always enough.

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 
-/// The end: the peer sends no more. It may still receive.
+/// The end: the peer sends no more. The peer may still receive.
 pub const UDSOCK_EOF: i32 = -4097;
 
 /// The handle was closed by another thread while this call was waiting on it.

@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 use crate::handles;
 use crate::poller::Poller;
 
-/// What udsock_get_counters finds: all that has been since the handle was made, but for
-/// kept_bytes. What went past the library, by calls on the descriptor, is not in it.
+/// What udsock_get_counters returns. All but kept_bytes count from the moment when the handle
+/// was made. Calls on the descriptor that bypass the library are not counted.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct udsock_counters {
@@ -17,32 +17,32 @@ pub struct udsock_counters {
     pub size: u32,
     /// 0.
     pub reserved: u32,
-    /// What the kernel has taken.
+    /// Bytes that the kernel has taken.
     pub sent_bytes: u64,
     /// In how many messages; of a stream, in how many system calls.
     pub sent_messages: u64,
-    /// What has come, with what found no room in the buffer and was cut.
+    /// Bytes that have come, including those that found no room in the buffer and were cut.
     pub received_bytes: u64,
     /// In how many messages; of a stream, in how many system calls.
     pub received_messages: u64,
     /// How often a thread fell asleep in a wait.
     pub sleeps: u64,
-    /// How often trying again before a sleep has found what was waited for
+    /// How often a wait that tried again before it slept found what it waited for
     /// (UDSOCK_OPTION_SPIN_US).
     pub spins_paid: u64,
-    /// How often it has not.
+    /// How often such a wait did not.
     pub spins_lost: u64,
     /// Clients that a server has let in; of a poller, those of its servers.
     pub accepted: u64,
     /// Clients that a server has refused, as in UDSOCK_OPTION_REFUSED; of a poller, those that
     /// it has refused for its servers.
     pub refused: u64,
-    /// What a poller keeps now for a socket, since it found no room; of a poller, for all of
-    /// its members.
+    /// Bytes that a poller keeps now for the socket because they found no room; of a poller,
+    /// the sum of all its members.
     pub kept_bytes: u64,
-    /// The most that kept_bytes has been.
+    /// The highest value that kept_bytes has had.
     pub kept_bytes_most: u64,
-    /// Datagrams that a poller had kept and that could not be delivered.
+    /// Datagrams that a poller had kept and could not deliver.
     pub dropped: u64,
 }
 
@@ -58,14 +58,15 @@ impl SizedOutput for udsock_counters {
 /// The first version's, in bytes.
 const FIRST_SIZE: usize = 104;
 
-/// Says what a socket, a server or a poller has done. Each count is right by itself; while other
-/// threads use the handle, two counts may be of two moments. A poller's are of what went through
-/// its own calls: a member's are in the member's own, too. `out`: its size is set by the
-/// caller; the rest is written. Set the struct to 0 first, as for udsock_inspect.
+/// Says what a socket, a server or a poller has done. Each count is right by itself; while
+/// other threads use the handle, two counts may be of two moments. A poller counts what went
+/// through its own calls; each member counts its part of that, too. `out`: the caller sets its
+/// size; the call writes the rest. Set the struct to 0 first, as for udsock_inspect.
 ///
 /// Returns 0.
 ///
-/// -EBADF: `handle` is none, or a poller of the process that this one was forked from.
+/// -EBADF: `handle` is not open, or it is a poller of the process that this one was forked
+/// from.
 /// -EINVAL: `out` is NULL, or its size less than 104, that of the first version.
 /// -E2BIG: its size is above 4096, or what this version does not know is not 0.
 #[unsafe(no_mangle)]

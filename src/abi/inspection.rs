@@ -23,16 +23,16 @@ pub const UDSOCK_STALE: u32 = 2;
 /// State: something else is at the path. A symbolic link is something else, wherever it leads.
 pub const UDSOCK_NOT_A_SOCKET: u32 = 3;
 
-/// Reach: every program that knows Unix sockets: abstract names, and paths of up to 97 bytes as
-/// they were given.
+/// Reach: every program that supports Unix sockets. The address is an abstract name, or a path
+/// of up to 97 bytes as it was given.
 pub const UDSOCK_REACH_ALL: u32 = 0;
 
-/// Reach: not all. The path has 98 to 107 bytes, and some append to it or have less room (HAProxy,
-/// dbus-daemon, supervisord, uWSGI, Java, mpv).
+/// Reach: most programs. The path has 98 to 107 bytes; some programs append to it or have less
+/// room (HAProxy, dbus-daemon, supervisord, uWSGI, Java, mpv).
 pub const UDSOCK_REACH_MOST: u32 = 1;
 
-/// Reach: few. The path has more than 107 bytes: most refuse it, and some (memcached, PHP, unbound)
-/// take its beginning for the whole.
+/// Reach: few programs. The path has more than 107 bytes: most programs refuse it, and some
+/// (memcached, PHP, unbound) use only its beginning.
 pub const UDSOCK_REACH_FEW: u32 = 2;
 
 /// What udsock_inspect finds.
@@ -53,9 +53,9 @@ pub struct udsock_inspection {
     /// The file's group. UINT32_MAX: there is no file, or its group has no number in this user
     /// namespace.
     pub gid: u32,
-    /// A process that has the socket open. Of several it is the one with the lowest number,
-    /// which may be a child that inherited the socket. 0: this process may look into none of
-    /// them.
+    /// A process that has the socket open. If there are several, it is the one with the lowest
+    /// number, which may be a child that inherited the socket. 0: this process may not look
+    /// into any of them.
     pub pid: i32,
     /// The user who made the socket; UINT32_MAX: not known.
     pub process_uid: u32,
@@ -66,13 +66,13 @@ pub struct udsock_inspection {
     /// How many connections wait to be accepted. This and what follows is written only if size
     /// has room for it.
     pub queue: u32,
-    /// How many may wait: the next client waits, or gets EAGAIN. 0: it is not known, or it is no
-    /// server that listens.
+    /// How many may wait at most; beyond that a client that connects waits, or gets EAGAIN. 0:
+    /// not known, or the socket does not listen.
     pub queue_limit: u32,
     /// How many processes have the socket open, of those that this process may look into.
     pub processes: u32,
-    /// UDSOCK_REACH_ALL, UDSOCK_REACH_MOST or UDSOCK_REACH_FEW: which programs can connect to the
-    /// address, or serve at it, as far as its length is concerned.
+    /// UDSOCK_REACH_ALL, UDSOCK_REACH_MOST or UDSOCK_REACH_FEW: which programs can connect to
+    /// the address, or serve at it, judged by its length alone.
     pub reach: u32,
 }
 
@@ -88,23 +88,23 @@ impl SizedOutput for udsock_inspection {
     }
 }
 
-/// Tells what is at an address, and who. Nobody there notices it. What it tells may be over
-/// when it returns. Kind and process come from /proc and from the kernel's list of sockets,
-/// which is that of the network namespace; they are 0 where these do not tell. A server's file
-/// that is seen through another layer (see udsock_bind) is UDSOCK_STALE: nobody reaches the
-/// server there. If this process has no permission to connect, and nothing else tells more, the
-/// file counts as UDSOCK_LIVE.
+/// Says what is at an address, and which process has it. A server there does not notice the
+/// call. What the call returns may have changed by the time it returns. Kind and process come
+/// from /proc and from the kernel's list of the sockets in this network namespace; they are 0
+/// if those do not say. A server's file that is seen through another layer (see udsock_bind) is
+/// UDSOCK_STALE, since nobody can reach the server through it. If this process has no
+/// permission to connect, and nothing else says more, the file counts as UDSOCK_LIVE.
 ///
-/// `out`: the caller sets its size; the call writes the rest. Set the whole struct to 0 before:
-/// what lies behind the fields of this version has to be 0, as in every struct.
+/// `out`: the caller sets its size; the call writes the rest. Set the whole struct to 0 first:
+/// what lies beyond the fields of this version has to be 0, as in every struct.
 ///
 /// Returns 0.
 ///
-/// -EACCES, -ENOTDIR, -ELOOP: the path can't be followed: a directory may not be searched, a part
-/// of it is no directory, or there are too many symbolic links.
+/// -EACCES, -ENOTDIR, -ELOOP: the path can't be followed: this process may not search a
+/// directory, a part of the path is not a directory, or there are too many symbolic links.
 /// -ENOENT: the path is longer than 107 bytes, and /proc is not there.
-/// -EOPNOTSUPP: it is not known whether anybody has this abstract name, since the kernel's list
-/// of sockets can't be read (a filter of system calls; no module unix_diag).
+/// -EOPNOTSUPP: the kernel's list of sockets can't be read (a filter of system calls; no module
+/// unix_diag), so it is not known whether anybody has this abstract name.
 /// -EINVAL: no address, or "@" alone; `out` is NULL, or its size is less than 48, that of the
 /// first version.
 /// -E2BIG: its size is above 4096, or what this version does not know is not 0.

@@ -14,17 +14,17 @@ use crate::sys;
 /// Level: a bug in the library.
 pub const UDSOCK_LOG_ERROR: u32 = 1;
 
-/// Level: something that the program or its administrator should know of.
+/// Level: something that the program or its administrator should know about.
 pub const UDSOCK_LOG_WARNING: u32 = 2;
 
-/// Level: what the library has done by itself, and is all right.
+/// Level: something that the library did by itself, and that is in order.
 pub const UDSOCK_LOG_INFO: u32 = 3;
 
-/// Level: what helps to find out why.
+/// Level: something that helps to find a cause.
 pub const UDSOCK_LOG_DEBUG: u32 = 4;
 
-/// Event, of level INFO: the file of a server that has gone was removed, to bind or to
-/// publish another one.
+/// Event, of level INFO: the file of a server that has gone was removed, to make room for
+/// another one.
 pub const UDSOCK_LOGGED_RECLAIMED: u32 = 1;
 
 /// Event, of level INFO: private names (".udsock-...") that a killed takeover had left were
@@ -32,35 +32,37 @@ pub const UDSOCK_LOGGED_RECLAIMED: u32 = 1;
 pub const UDSOCK_LOGGED_SWEPT: u32 = 2;
 
 /// Event, of level INFO: the path was taken over from a live server; pid and uid are that
-/// one's.
+/// server's.
 pub const UDSOCK_LOGGED_TOOK_OVER: u32 = 3;
 
-/// Event, of level INFO: the socket's file was to be removed, and another file has the path
-/// now. It stays.
+/// Event, of level INFO: the library wanted to remove the socket's file, but the path has
+/// another file now, which stays.
 pub const UDSOCK_LOGGED_TAKEN_OVER: u32 = 4;
 
-/// Event, of level WARNING: the socket's file was to be removed, and somebody else had done
-/// so. Clients have not found the server since.
+/// Event, of level WARNING: the library wanted to remove the socket's file, but somebody else
+/// had removed it. Since then clients could not find the server.
 pub const UDSOCK_LOGGED_FILE_GONE: u32 = 5;
 
 /// Event, of level WARNING: a file that the library should have removed is still there; code
 /// says why.
 pub const UDSOCK_LOGGED_NOT_REMOVED: u32 = 6;
 
-/// Event, of level INFO: a server has refused a client; pid and uid are the client's. The
-/// code is -EACCES if no rule lets it in (udsock_allow_uid), -EUSERS if its user has as many
-/// connections as UDSOCK_OPTION_MAX_PER_UID allows, else why it could not be known.
+/// Event, of level INFO: a server has refused a client; pid and uid are the client's. The code
+/// is -EACCES if no rule lets it in (udsock_allow_uid), -EUSERS if its user has as many
+/// connections as UDSOCK_OPTION_MAX_PER_UID allows; any other code says why the library could
+/// not find out who the client is.
 pub const UDSOCK_LOGGED_REFUSED: u32 = 7;
 
-/// Event, of level WARNING: there was no descriptor or no memory for what wakes a thread that
-/// sleeps, and so it looks up every 5 ms. It is told again when there has been one meanwhile.
+/// Event, of level WARNING: no descriptor or no memory was left for waking a thread that
+/// sleeps, so the thread looks every 5 ms. The event comes again only after one was available
+/// meanwhile.
 pub const UDSOCK_LOGGED_NO_ALARM: u32 = 8;
 
-/// Event, of level WARNING: the handle was closed while a thread was held up in a call on it,
-/// by a debugger, say, and the socket was taken away from that thread.
+/// Event, of level WARNING: the handle was closed while a thread was held up in a call on it
+/// (by a debugger, say), and the library took the socket away from that thread.
 pub const UDSOCK_LOGGED_TAKEN_AWAY: u32 = 9;
 
-/// Event, of level WARNING: datagrams that a poller had kept can't be delivered, and were
+/// Event, of level WARNING: datagrams that a poller had kept could not be delivered and were
 /// dropped; code says why.
 pub const UDSOCK_LOGGED_DATAGRAM_DROPPED: u32 = 10;
 
@@ -68,35 +70,36 @@ pub const UDSOCK_LOGGED_DATAGRAM_DROPPED: u32 = 10;
 /// socket failed; 0: it was closed or removed, or the poller was closed.
 pub const UDSOCK_LOGGED_UNSENT_DROPPED: u32 = 11;
 
-/// Event, of level DEBUG: this system lacks something; the text says what, and what takes its
-/// place. Each is told once.
+/// Event, of level DEBUG: this system lacks something; the text says what, and what the library
+/// does instead. Each is reported once.
 pub const UDSOCK_LOGGED_MISSING: u32 = 12;
 
-/// Event, of level DEBUG: a call has failed that takes a udsock_error, not by -EINTR; the text
-/// is what that says, and path the call's address.
+/// Event, of level DEBUG: a call that takes a udsock_error has failed, other than by -EINTR;
+/// text is the message of the udsock_error, and path is the call's address.
 pub const UDSOCK_LOGGED_CALL_FAILED: u32 = 13;
 
 /// Event, of level ERROR: a call has returned UDSOCK_PANIC.
 pub const UDSOCK_LOGGED_PANIC: u32 = 14;
 
-/// Event, of level WARNING: more has happened at once than a poller can note.
+/// Event, of level WARNING: more happened at once than a poller can record.
 pub const UDSOCK_LOGGED_NOT_NOTED: u32 = 15;
 
-/// Event, of level WARNING: a server with UDSOCK_RESTORE_FILE had lost its path, and has it back; pid
-/// and uid are those of the server that had taken the path, if one had.
+/// Event, of level WARNING: a server with UDSOCK_RESTORE_FILE had lost its path and got it
+/// back; pid and uid are those of the server that had taken the path, if one had.
 pub const UDSOCK_LOGGED_RESTORED: u32 = 16;
 
-/// Event, of level INFO, and WARNING beyond 107 bytes: a socket was bound to a path that not every
-/// program can reach: see the field reach of udsock_inspection.
+/// Event, of level INFO, and WARNING beyond 107 bytes: a socket was bound to a path that some
+/// programs can't reach: see the field reach of udsock_inspection.
 pub const UDSOCK_LOGGED_LONG_PATH: u32 = 17;
 
-/// Something that has happened. It is the library's: it, and what it points to, is gone when
-/// the callback returns. A field that an event has no value for is 0, UINT32_MAX (uid) or NULL.
+/// Something that has happened. The record, and what it points to, belongs to the library and
+/// is valid only until the callback returns. A field that an event has no value for is 0,
+/// UINT32_MAX (uid) or NULL.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct udsock_log_record {
-    /// Its size in this version of the library. Fields of later versions than the program's
-    /// lie behind what the program knows.
+    /// The struct's size in this version of the library. If the library is newer than the
+    /// program, its additional fields follow those that the program knows.
     pub size: u32,
     /// UDSOCK_LOG_ERROR, UDSOCK_LOG_WARNING, UDSOCK_LOG_INFO or UDSOCK_LOG_DEBUG.
     pub level: u32,
@@ -104,14 +107,15 @@ pub struct udsock_log_record {
     pub event: u32,
     /// Why, as an error code.
     pub code: i32,
-    /// The socket or the poller that it happened to. 0: it has no handle yet, or any more.
+    /// The socket or the poller that it happened to. 0: that has no handle yet, or no longer
+    /// has one.
     pub handle: udsock_t,
-    /// Who else has to do with it: a client that was refused, the server of which the path was
-    /// taken over.
+    /// The other process that is concerned: a client that was refused, the server whose path
+    /// was taken over.
     pub pid: i32,
     /// Its user.
     pub uid: u32,
-    /// The address of the socket, whole and unchanged. It may hold any byte.
+    /// The address of the socket, whole and unchanged. It may contain any byte.
     pub path: *const c_char,
     /// All of this in words, in one line of UTF-8 without control characters, and without its
     /// level. A long path is shown by its two ends. The words may change.
@@ -119,42 +123,45 @@ pub struct udsock_log_record {
 }
 
 /// A function that is told what happens. It may be called from every thread that makes a call,
-/// also from several at once, and at normal exit (udsock_cleanup). See udsock_set_log.
+/// from several at once, and at normal exit (udsock_cleanup). See udsock_set_log.
 pub type udsock_log_callback =
     Option<unsafe extern "C" fn(user_data: *mut c_void, record: *const udsock_log_record)>;
 
-/// Tells what the library does by itself, and is silent about otherwise, to this function. The
-/// process has one; the next call of this takes its place, and `callback` NULL takes it off.
-/// `user_data` is handed to it, and a udsock_log_record, which says what has happened
-/// (UDSOCK_LOGGED_...). It is told what is of `level` (UDSOCK_LOG_...) or matters more.
+/// Sets the function that is told what the library does by itself and does not report
+/// otherwise. The process has one such function: the next call of this replaces it, and
+/// `callback` NULL removes it. The function gets `user_data` and a udsock_log_record, which
+/// says what has happened (UDSOCK_LOGGED_...). It gets what has this `level` (UDSOCK_LOG_...)
+/// or a more important one.
 ///
-/// It may be set at any time, from every thread, also from within a callback. A forked child
-/// has its parent's. When this has returned no thread is in the former one, and none will be:
-/// what it used can be freed. (But for the calling thread, if it is in it; and a forked child that
-/// takes its parent's off does not wait for threads of its own.) If there is no callback, what
-/// the library could tell costs it one look at a variable.
+/// The function may be set at any time, from every thread, even from within a callback. A
+/// forked child has its parent's. When this call has returned, no thread is in the former
+/// function, and none will enter it: what it used can be freed. (Two exceptions: the calling
+/// thread may be in it itself; and if a forked child removes its parent's function, the call
+/// does not wait for other threads of the child.) Without a function each possible report costs
+/// one look at a variable.
 ///
-/// The callback is called within the call in which it has happened, on the same thread, with
-/// cancellation held off. No lock is held: it may make every call. What it does takes the time
-/// of that call. What would be told on the same thread meanwhile is dropped, so that it is
-/// never called from within itself; so is what would be told while 64 other threads are in it.
-/// (A child that is forked within the callback is not in it: there it may be called again.)
-/// It has to return: no exception, no longjmp, no pthread_exit. It should not close the handle
-/// that it is told of: that waits for the call, for a tenth of a second. No memory is allocated
-/// to call it. It is never called from a signal handler: what the handler of
-/// udsock_cleanup_on_signal does is not told.
+/// The library calls the function within the call in which the thing has happened, on the same
+/// thread, with cancellation disabled. No lock is held, so the function may make every call.
+/// The time that it takes adds to the time of that call. What would be reported on the same
+/// thread meanwhile is dropped, so the function is never called from within itself; so is what
+/// would be reported while 64 other threads are in it. (A child that is forked within the
+/// function is not in it: there it may be called again.) The function has to return: no
+/// exception, no longjmp, no pthread_exit. It should not close the handle of the record: the
+/// close would wait for the call, for a tenth of a second. The library allocates no memory to
+/// call it. It is never called from a signal handler, so what the handler of
+/// udsock_cleanup_on_signal does is not reported.
 ///
 /// The environment variable UDSOCK_LOG needs no callback. It may be error, warning, info or
-/// debug: what is of this level or matters more is written to standard error, a line each (unless
-/// descriptor 2 is close-on-exec: then it is not standard error, but what was opened after the
-/// program had closed that). The variable is looked at once, when there is first something to
-/// tell. A program that has other rights than whoever has started it (set-user-ID) does not look
-/// at it.
+/// debug: what has this level or a more important one is written to standard error, one line
+/// each. (If descriptor 2 is close-on-exec, nothing is written: the program had closed standard
+/// error, and opened something else there.) The library reads the variable once, when there is
+/// first something to report. It ignores it in a program that has other rights than the user
+/// who started it (set-user-ID).
 ///
 /// Returns 0.
 ///
 /// -EINVAL: no such level (with `callback` NULL none is needed).
-/// -EBUSY: it has been done; but some thread has not come back from the former callback for a
+/// -EBUSY: the new function was set, but a thread has not returned from the former one for a
 /// second.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_set_log(

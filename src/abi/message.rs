@@ -19,8 +19,9 @@ use memory::{Message, Messages};
 /// true length; the bytes that did not fit are gone.
 pub const UDSOCK_TRUNCATED: u32 = 1;
 
-/// Message flag, set by receiving: descriptors came that could not be taken, and are closed.
-/// Nobody had asked for them, there was no room, or this process has too many open.
+/// Message flag, set by receiving: descriptors came that could not be taken, and were closed.
+/// UDSOCK_OPTION_RECEIVE_FDS was off, there was no room for them, or this process has too many
+/// descriptors open.
 pub const UDSOCK_FDS_LOST: u32 = 2;
 
 /// The most descriptors that go with one message.
@@ -31,13 +32,13 @@ const _: () = assert!(UDSOCK_MAX_DESCRIPTORS == crate::sys::MOST_DESCRIPTORS);
 /// A message, and all that goes with it. A call that sends reads data_size, descriptors_count
 /// and address. A call that receives reads the capacities and writes the sizes and counts, so
 /// that a received message can be sent on as it is. Set size, and set the fields that are not
-/// used to 0. The fields that only receiving writes mean nothing before: a pid, uid or pidfd of
-/// 0 is nobody's then.
+/// used to 0. Fields that only receiving writes have no meaning before that: a pid, uid or
+/// pidfd of 0 there stands for nothing.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct udsock_message {
     /// sizeof(udsock_message). In an array every element has the same size, and the elements
-    /// are as many bytes apart.
+    /// are that many bytes apart.
     pub size: u32,
     /// Out: UDSOCK_TRUNCATED, UDSOCK_FDS_LOST. A message that was cut can't be sent on:
     /// -EINVAL.
@@ -49,13 +50,13 @@ pub struct udsock_message {
     /// How many bytes to send; how many bytes the received message has.
     pub data_size: usize,
     /// Descriptors to pass, or room for them. Those that are passed stay open here. Those that
-    /// are received are close-on-exec, and the caller has to close them. To pass a handle's
-    /// descriptor take that of udsock_fd. To receive descriptors takes
-    /// UDSOCK_OPTION_RECEIVE_FDS.
+    /// are received are close-on-exec, and the caller has to close them. To pass the descriptor
+    /// of a handle, use udsock_fd. To receive descriptors, set UDSOCK_OPTION_RECEIVE_FDS.
     pub descriptors: *mut i32,
-    /// Receiving: how many there is room for. UDSOCK_MAX_DESCRIPTORS is always enough.
+    /// Receiving: for how many descriptors there is room. UDSOCK_MAX_DESCRIPTORS is always
+    /// enough.
     pub descriptors_capacity: usize,
-    /// How many to pass, at most UDSOCK_MAX_DESCRIPTORS; how many were received.
+    /// How many descriptors to pass, at most UDSOCK_MAX_DESCRIPTORS; how many were received.
     pub descriptors_count: usize,
     /// The address to send to (datagrams; NULL or "": the one that the socket is connected to).
     /// Receiving: room for the address of the sender, or NULL.
@@ -63,22 +64,22 @@ pub struct udsock_message {
     /// Receiving: the room at address, in bytes, at least 1. UDSOCK_ADDRESS_SIZE is
     /// always enough.
     pub address_capacity: usize,
-    /// Receiving: the length of the sender's address without its NUL. 0: the sender has none,
-    /// or there is no room for one.
+    /// Receiving: the length of the sender's address without its NUL. 0: the sender has no
+    /// address, or there was no room for one.
     pub address_size: usize,
-    /// Receiving, with UDSOCK_OPTION_RECEIVE_CREDENTIALS: who sent it. Unknown without that
-    /// option, and of a message that was sent before it was on (see udsock_credentials). Of a
-    /// sender in a PID namespace that this process does not see, uid and gid are known, and the
-    /// pid is 0. But if the kernel shows both as 65534, all three are unknown: a message
-    /// without a sender looks the same.
+    /// Receiving, with UDSOCK_OPTION_RECEIVE_CREDENTIALS: who sent it. Unknown (see
+    /// udsock_credentials) without that option, and if the message was sent before the option
+    /// was on. If the sender is in a PID namespace that this process can't see, uid and gid are
+    /// known, and the pid is 0. But if the kernel then shows uid and gid as 65534, all three
+    /// are unknown: a message without a sender looks the same.
     pub credentials: udsock_credentials,
     /// What became of the message: how many bytes were sent or came, or an error code.
     pub result: i32,
     /// Receiving, with UDSOCK_OPTION_RECEIVE_PIDFD: a descriptor that stands for the process
     /// that sent it (pidfd_open(2)). It is close-on-exec, and the caller has to close it. A
-    /// later process with the same number can't be mistaken for the sender. If there is none,
-    /// the reason. -ENODATA: the option is off, or the message was sent before it was on.
-    /// -ESRCH: the process has gone. -EMFILE: too many descriptors are open.
+    /// later process with the same number can't be mistaken for the sender. If there is no
+    /// descriptor, this is the reason. -ENODATA: the option is off, or the message was sent
+    /// before it was on. -ESRCH: the process has gone. -EMFILE: too many descriptors are open.
     pub pidfd: i32,
     /// 0.
     pub reserved: u32,
@@ -93,8 +94,8 @@ unsafe impl Sized32 for udsock_message {}
 ///
 /// Returns how many bytes were sent.
 ///
-/// -EINVAL: more than UDSOCK_MAX_DESCRIPTORS, or descriptors without data on a stream, where
-/// the kernel would lose them.
+/// -EINVAL: there are more than UDSOCK_MAX_DESCRIPTORS, or descriptors without data on a
+/// stream, where the kernel would lose them.
 /// -EBADF: one of the descriptors is not open.
 /// -EPERM: the receiver does not take descriptors.
 /// -ETOOMANYREFS: too many descriptors are under way.
@@ -119,7 +120,8 @@ pub unsafe extern "C" fn udsock_send_message(
 /// Returns how many bytes are at data.
 ///
 /// -ERANGE: the sender's address does not fit; the message stays in the queue.
-/// -EINVAL: there is no room.
+/// -EINVAL: there is no room: data_capacity is 0, or address_capacity is 0 and address is not
+/// NULL.
 /// Others: as of udsock_recv.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_recv_message(
@@ -144,14 +146,14 @@ pub unsafe extern "C" fn udsock_recv_message(
 }
 
 /// Sends many messages. Up to 16 go in one system call. The `result` of each is its length or
-/// its own error, and one that fails does not hold up the others. If time runs out, a signal
-/// comes or the handle is closed, the rest have that as their result. On a stream the messages
-/// follow each other without bounds; a message that was sent in part says so in its result, and
-/// is the last that was sent.
+/// its own error, and one that fails does not hold up the others. If the time runs out, a
+/// signal handler ends the call or the handle is closed, the remaining messages have that error
+/// as their result. On a stream the messages follow each other without bounds; if a message was
+/// sent in part, its result says how much, and no later message was sent.
 ///
-/// Returns how many were sent. It is an error only if none was: the first one's.
+/// Returns how many were sent. If none was sent, it returns the error of the first one.
 ///
-/// -EINVAL: no messages, or sizes that differ.
+/// -EINVAL: there are no messages, or their sizes differ.
 /// Others: as of udsock_send and udsock_send_to; also in each result.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_send_batch(
@@ -168,11 +170,11 @@ pub unsafe extern "C" fn udsock_send_batch(
     })
 }
 
-/// Receives many messages. The call waits for one, and takes with it those that are there
-/// already, up to 64 in one call (16 datagrams). The `result` of each is the number of bytes at
-/// data, or -ERANGE if the sender's address did not fit (address_size says its length); data
-/// and descriptors have come all the same. UDSOCK_TRUNCATED marks those that were larger than
-/// their room. The call does not touch the elements beyond those that came.
+/// Receives many messages. The call waits for one message, and takes those that are there
+/// already along with it, up to 64 in one call (16 datagrams). The `result` of each is the
+/// number of bytes at data, or -ERANGE if the sender's address did not fit (address_size says
+/// its length); data and descriptors have come all the same. UDSOCK_TRUNCATED marks those that
+/// were larger than their room. The call does not touch the elements beyond those that came.
 ///
 /// Returns how many came.
 ///

@@ -24,7 +24,7 @@
 //!     udsock_send_all, udsock_recv          bytes of a stream, or a message
 //!     udsock_send_to, udsock_recv_from      a datagram, and whom it is to or from
 //!     udsock_peer_credentials               who the peer is
-//!     udsock_close                          the end; it removes the server's file
+//!     udsock_close                          closes a handle; removes a server's file
 //!
 //! The sections of this header, in their order:
 //!
@@ -59,32 +59,39 @@
 //! in the program. A poller's handle is -ENOTSOCK where a socket's is needed, and a socket's handle
 //! is -EINVAL where a poller's is needed.
 //!
-//! Time. Every call that can wait takes timeout_ms. UDSOCK_FOREVER: as long as it takes. 0: not at
-//! all (-EAGAIN if the call would have to wait). Above 0: milliseconds (-ETIMEDOUT after them, never
-//! earlier). Less than UDSOCK_FOREVER is -EINVAL.
+//! Time. Every call that can wait takes timeout_ms. UDSOCK_FOREVER: it waits as long as it
+//! takes. 0: it does not wait (-EAGAIN if it would have to). Above 0: it waits so many
+//! milliseconds (then -ETIMEDOUT, never earlier). Less than UDSOCK_FOREVER is -EINVAL.
 //!
-//! Signals. A signal handler that runs during a wait ends it with -EINTR. Nothing is lost: call
-//! again. The library never raises SIGPIPE. It installs no handler unless it is asked to
-//! (udsock_cleanup_on_signal).
+//! Signals. A signal handler that runs while a call sleeps ends the call with -EINTR. Nothing
+//! is lost: call again. A handler that runs while the call does not sleep does not end it:
+//! before the sleep, as with read(2), or while the call still tries again
+//! (UDSOCK_OPTION_SPIN_US). So do not use a signal alone to end a wait. Let a thread wait for
+//! the signal (sigwait(3), signalfd(2)), and let that thread close the handle, or call
+//! udsock_poller_wake. A signal handler may make no call of the library. The library never
+//! raises SIGPIPE. It installs no handler unless it is asked to (udsock_cleanup_on_signal).
 //!
 //! The end. UDSOCK_EOF says that the peer sends no more. 0 is never the end: it is an empty message,
 //! which datagram and seqpacket sockets really have.
 //!
-//! Outputs. A call writes them only on success, except where it reports progress. A buffer to
-//! receive into must not be of size 0, and no length may be above SSIZE_MAX: -EINVAL. A NULL where
-//! something is needed is -EINVAL.
+//! Outputs. A call writes its outputs only on success. Exceptions: it writes a udsock_error
+//! only on failure, and progress (a count of bytes, the result of each message) in both cases.
+//! A buffer to receive into must not be of size 0, and no length may be above SSIZE_MAX:
+//! -EINVAL. A NULL where something is needed is -EINVAL.
 //!
-//! Memory. A call that lacks memory returns -ENOMEM. Nothing is lost: call again. It never ends the
-//! program.
+//! Memory. A call that lacks memory returns -ENOMEM. Nothing is lost: call again. The library
+//! never ends the program for lack of memory.
 //!
 //! Threads. Every thread may make every call, also on the same handle. udsock_close ends the calls
 //! that wait on the handle: they return UDSOCK_CLOSED. No call is a cancellation point: a thread
 //! that pthread_cancel asks to end does so after the call has returned. To end a thread that waits,
 //! close the handle, or call udsock_poller_wake, and then join the thread.
 //!
-//! Processes. A forked child may make every call, whatever other threads of its parent did at that
-//! moment. No call waits for one of them, with one exception that is the C library's: the first
-//! look-up of a user's or a group's name. A child of vfork may make no call.
+//! Processes. A forked child may make every call, whatever other threads of its parent did at
+//! that moment. No call waits for a thread that only the parent has. One exception comes from
+//! the C library: if another thread was making the process's first look-up of a user's or a
+//! group's name at the fork, a look-up in the child may hang. A child of vfork may make no
+//! call.
 //!
 //! Options are structs whose first field is their size: set it to sizeof. NULL stands for all
 //! defaults, and so does 0 in every field. Unknown flags and reserved fields that are not 0 are
@@ -92,11 +99,12 @@
 //! is -E2BIG.
 //!
 //! Addresses are text. A path has up to 4095 bytes, however short sun_path is. "@name" is an
-//! abstract name, which has no file; behind the "@" the escapes \0, \\ and \xNN stand for any byte,
-//! and \z at the end for NULs up to the end of sun_path (108 bytes). Some programs bind such names,
-//! which are others: "abns@name" of HAProxy and "\0name" of Node.js 20 are "@name\z", uWSGI's "@name"
-//! is "@name\0", and PostgreSQL's is "@name/.s.PGSQL.5432". "@" alone is a name that the kernel picks.
-//! For a file whose name begins with "@" write "./@name". The library never cuts an address to fit.
+//! abstract name, which has no file; behind the "@" the escapes \0, \\ and \xNN stand for any
+//! byte, and \z at the end stands for NULs up to the end of sun_path (108 bytes). Some programs
+//! bind another name than the one that they are given: HAProxy's "abns@name" and Node.js 20's
+//! "\0name" are "@name\z" here, uWSGI's "@name" is "@name\0", and PostgreSQL's "@name" is
+//! "@name/.s.PGSQL.5432". "@" alone is a name that the kernel picks. For a file whose name
+//! begins with "@" write "./@name". The library never cuts an address to fit.
 //!
 //! Descriptors are close-on-exec from the first moment.
 

@@ -15,8 +15,8 @@ use crate::kind::Kind;
 use crate::socket::Socket;
 
 /// A server: a socket that is bound to the address and listens. A server of the kind
-/// UDSOCK_DGRAM is only bound. udsock_close removes its file. If anything fails nothing is left
-/// behind.
+/// UDSOCK_DGRAM is only bound. udsock_close removes its file. If anything fails, nothing is
+/// left behind.
 ///
 /// Returns its handle.
 ///
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn udsock_open_server(
     })
 }
 
-/// A client: a socket that is connected to the address. If anything fails nothing is left
+/// A client: a socket that is connected to the address. If anything fails, nothing is left
 /// behind.
 ///
 /// Returns its handle.
@@ -68,8 +68,8 @@ pub unsafe extern "C" fn udsock_open_client(
 }
 
 /// A datagram socket that is bound to the address. `address`: a path or an abstract name. "@":
-/// a name that the kernel picks, so that answers arrive and no file is made. NULL: no name, for
-/// a sender that wants no answer.
+/// the kernel picks an abstract name, so that answers arrive and no file is made. NULL: no
+/// name, for a sender that wants no answer.
 ///
 /// Returns its handle.
 ///

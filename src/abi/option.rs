@@ -18,59 +18,61 @@ pub const UDSOCK_OPTION_SEND_BUFFER: u32 = 2;
 /// Unix socket lies in the sender's buffer until it is received.
 pub const UDSOCK_OPTION_RECEIVE_BUFFER: u32 = 3;
 
-/// Option: for how many microseconds at most a wait to receive or to accept tries again and
-/// again before it sleeps, 0 to 1000000. It takes longer to wake a thread that sleeps than most
-/// answers take. The default is 50, and 0 where only one processor is online. A wait tries only
-/// for an answer (after something was sent), or if a program has set this option; before it tries
-/// it lets other threads have its processor once (sched_yield). It does either only if the last
-/// wait was short and if that has paid lately, so it costs little beyond what sleeping would; 0
-/// turns both off. Accepted connections have the value of their server.
+/// Option: for how long at most, in microseconds (0 to 1000000), a wait to receive or to accept
+/// tries again before it sleeps. Waking a thread that sleeps takes longer than most answers
+/// take. The default is 50, or 0 if only one processor is online. A wait tries again only if it
+/// waits for an answer (something was sent before), or if the program has set this option. A
+/// wait for an answer first lets other threads have its processor once (sched_yield). It does
+/// either only if the last wait was short and if that has paid lately, so it costs little more
+/// than sleeping. Setting 0 turns both off. Accepted connections have the value of their
+/// server.
 pub const UDSOCK_OPTION_SPIN_US: u32 = 4;
 
-/// Option: 1 if udsock_recv_message and udsock_recv_batch are to take descriptors that come
+/// Option: 1 if udsock_recv_message and udsock_recv_batch shall receive descriptors that come
 /// with messages. 0, the default: a peer that sends some gets EPERM (Linux 6.16); with an older
-/// kernel they are closed, and UDSOCK_FDS_LOST says so. Accepted connections have the value of
-/// their server. A socket that was adopted has what holds for its descriptor (SO_PASSRIGHTS):
-/// 1, unless somebody turned it off. The other calls that receive always lose descriptors.
+/// kernel they are closed, and UDSOCK_FDS_LOST is set. Accepted connections have the value of
+/// their server. A socket that was adopted has the value of its descriptor (SO_PASSRIGHTS): 1,
+/// unless somebody turned it off. All other calls that receive lose the descriptors that come.
 pub const UDSOCK_OPTION_RECEIVE_FDS: u32 = 5;
 
-/// Option: 1 if udsock_recv_message and udsock_recv_batch are to tell who sent each message
+/// Option: 1 if udsock_recv_message and udsock_recv_batch shall say who sent each message
 /// (SO_PASSCRED). Accepted connections have the value of their server. A socket that was
-/// adopted has what holds for its descriptor. While it is on, the kernel gives a socket without
-/// a name one of its own (as "@") when it connects or sends.
+/// adopted has the value of its descriptor. While it is on, the kernel gives a socket without a
+/// name one of its own (as "@") when it connects or sends.
 pub const UDSOCK_OPTION_RECEIVE_CREDENTIALS: u32 = 6;
 
-/// Option, to read: how many clients this server has refused, because of udsock_allow_uid and
-/// its kin, or of UDSOCK_OPTION_MAX_PER_UID.
+/// Option, to read: how many clients this server has refused, because no rule let them in
+/// (udsock_allow_uid) or because of UDSOCK_OPTION_MAX_PER_UID.
 pub const UDSOCK_OPTION_REFUSED: u32 = 7;
 
-/// Option: how many connections of one user may be open, of those that this server accepted
-/// since the option was set. The server refuses more until one is closed. 0: as many as they
-/// like. All users who have no number in this user namespace count as one. Not for datagram
-/// sockets: -EOPNOTSUPP.
+/// Option: how many connections of one user may be open at once, counting those that this
+/// server accepted since the option was set. The server refuses more until one is closed. 0: no
+/// limit. All users who have no number in this user namespace count as one user. Not for
+/// datagram sockets: -EOPNOTSUPP.
 pub const UDSOCK_OPTION_MAX_PER_UID: u32 = 8;
 
 /// Option, to read: 1 if the socket is a server that listens.
 pub const UDSOCK_OPTION_LISTENING: u32 = 9;
 
-/// Option, to read. Of a stream: how many bytes the next receive brings if it has room for them
-/// (4 MiB at most are counted). Of the other kinds: the length of the next message. The value
-/// is never more than a receive gives: urgent bytes, which FIONREAD counts, do not count.
+/// Option, to read. On a stream: how many bytes the next receive would return if it had room
+/// for them (at most 4 MiB are counted). On the other kinds: the length of the next message.
+/// Unlike FIONREAD it does not count urgent bytes, so it is never more than a receive returns.
 pub const UDSOCK_OPTION_READABLE_BYTES: u32 = 10;
 
 /// Option, to read: 1 if the path that this socket was bound to still leads to its own file. A
-/// server with UDSOCK_RESTORE_FILE that has lost its path gets it back before it answers; 0 means
-/// that it could not, or was replaced. For the lock of the directory it waits for a second.
+/// server with UDSOCK_RESTORE_FILE that has lost its path gets it back before this returns; 0
+/// means that it could not, or that it was replaced. The call waits for the lock of the
+/// directory, for a second at most.
 pub const UDSOCK_OPTION_OWNS_FILE: u32 = 11;
 
-/// Option: 1 if udsock_recv_message and udsock_recv_batch are to get a descriptor for the
-/// process that sent each message (SO_PASSPIDFD), in its field pidfd. Accepted connections have
-/// the value of their server. A socket that was adopted has what holds for its descriptor. The
+/// Option: 1 if udsock_recv_message and udsock_recv_batch shall receive, in the field pidfd, a
+/// descriptor for the process that sent each message (SO_PASSPIDFD). Accepted connections have
+/// the value of their server. A socket that was adopted has the value of its descriptor. The
 /// kernel gives a socket without a name one of its own, as with
 /// UDSOCK_OPTION_RECEIVE_CREDENTIALS. -ENOPROTOOPT: the kernel is older than Linux 6.5.
 pub const UDSOCK_OPTION_RECEIVE_PIDFD: u32 = 12;
 
-/// Option, to read: how often a server with UDSOCK_RESTORE_FILE has had its path back.
+/// Option, to read: how often a server with UDSOCK_RESTORE_FILE got its path back.
 pub const UDSOCK_OPTION_RESTORED: u32 = 13;
 
 /// Reads an option (UDSOCK_OPTION_...).
@@ -92,8 +94,7 @@ pub extern "C" fn udsock_get_option(s: udsock_t, option: u32) -> i64 {
 ///
 /// -ENOPROTOOPT: there is no such option, or it can only be read.
 /// -EINVAL: the value is out of range. The ranges: 1 to 2^31 - 1 for buffers, 0 to 2^32 - 1 for
-/// UDSOCK_OPTION_MAX_PER_UID, 0 to 1000000 for UDSOCK_OPTION_SPIN_US, 0 or 1 for what is on or
-/// off.
+/// UDSOCK_OPTION_MAX_PER_UID, 0 to 1000000 for UDSOCK_OPTION_SPIN_US, 0 or 1 for all others.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_set_option(s: udsock_t, option: u32, value: i64) -> i32 {
     guard(|| {

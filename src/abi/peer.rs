@@ -15,18 +15,19 @@ use crate::owner;
 
 /// Who the peer is: process, user and group. The kernel vouches for them, as they were when the
 /// client connected, when the server listened, or when the pair was made. They do not change
-/// when the peer changes its user, or ends. By then its number may be another process's
-/// (udsock_peer_pidfd can't be mistaken).
+/// when the peer changes its user, or ends. After its end another process may have its pid; a
+/// descriptor of udsock_peer_pidfd always stands for the peer itself.
 ///
-/// Of a process in a PID namespace that this process does not see (of the host or of another
-/// container, seen from a container) the pid is 0, and uid and gid are true. Of a user or group
-/// that has no number in this user namespace, uid or gid is UINT32_MAX. The library never makes
-/// one up.
+/// If the peer is in a PID namespace that this process can't see (the host or another
+/// container, seen from a container), the pid is 0, and uid and gid are true. If its user or
+/// group has no number in this user namespace, uid or gid is UINT32_MAX. The library never
+/// makes up a number.
 ///
 /// Returns 0.
 ///
 /// -ENOTCONN: the socket has no peer; a server that listens has none.
-/// -ENODATA: the kernel does not know the peer: a datagram socket that was connected.
+/// -ENODATA: the kernel does not know the peer: the socket is a datagram socket that was
+/// connected.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_peer_credentials(s: udsock_t, out: *mut udsock_credentials) -> i32 {
     guard(|| {
@@ -40,7 +41,7 @@ pub unsafe extern "C" fn udsock_peer_credentials(s: udsock_t, out: *mut udsock_c
 
 /// The peer's supplementary groups, as they were at the moment of its credentials
 /// (udsock_peer_credentials). UINT32_MAX stands for each group that has no number in this user
-/// namespace. `gids` NULL and `capacity` 0: only how many.
+/// namespace. With `gids` NULL and `capacity` 0 the call only counts them.
 ///
 /// Returns how many there are.
 ///
@@ -68,9 +69,9 @@ pub unsafe extern "C" fn udsock_peer_groups(s: udsock_t, gids: *mut u32, capacit
 }
 
 /// A descriptor for the peer's process (pidfd_open(2)). It is close-on-exec, and the caller has
-/// to close it. A later process with the same number can't be mistaken for the peer. The
-/// descriptor also stands for a process in a PID namespace that this process does not see:
-/// poll(2) tells when that ends, but no signal can be sent to it.
+/// to close it. A later process with the same number can't be mistaken for the peer. The peer
+/// may be in a PID namespace that this process can't see: then poll(2) on the descriptor still
+/// reports when the peer ends, but no signal can be sent to it.
 ///
 /// Returns the descriptor.
 ///
@@ -102,26 +103,26 @@ pub unsafe extern "C" fn udsock_peer_label(s: udsock_t, buffer: *mut c_char, siz
 
 /// Lets a user in. After the first call of this kind the server lets in only those whom a rule
 /// names: udsock_accept closes the connections of all others, counts them
-/// (UDSOCK_OPTION_REFUSED) and goes on waiting, within its timeout. A poller does the same, and
-/// no event tells of it. The program never sees those clients; they see the end. Connections
-/// that were accepted before stay. A server that has its rules before udsock_listen lets nobody
-/// else in at any moment.
+/// (UDSOCK_OPTION_REFUSED) and goes on waiting, within its timeout. A poller does the same,
+/// without an event. The program never sees those clients, and they see the end. Connections
+/// that were accepted before stay. If the rules are set before udsock_listen, at no moment is
+/// anybody else let in.
 ///
-/// Root is refused like everyone whom no rule names. The rules go by users and groups: the PID
-/// namespace of a client does not matter. No rule names a user who has no number in this user
+/// Root, too, is refused if no rule names it. Rules compare users and groups, so the PID
+/// namespace of a client does not matter. No rule matches a user who has no number in this user
 /// namespace.
 ///
 /// Returns 0.
 ///
 /// -EINVAL: uid is UINT32_MAX.
-/// -EOPNOTSUPP: a datagram socket accepts nobody.
+/// -EOPNOTSUPP: the socket is a datagram socket, which accepts nobody.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_allow_uid(server: udsock_t, uid: u32) -> i32 {
     guard(|| allow(server, Rule::User(uid)))
 }
 
-/// Lets the members of a group in: those who had it as their group or among their supplementary
-/// groups when they connected. Otherwise as udsock_allow_uid.
+/// Lets the members of a group in: clients that had it as their effective group or among their
+/// supplementary groups when they connected. Otherwise as udsock_allow_uid.
 ///
 /// Returns 0.
 ///

@@ -1,9 +1,9 @@
 //! Many sockets, few calls
 //!
-//! A poller waits for many sockets at once. One call brings what happened to many of them,
+//! A poller waits for many sockets at once. One call returns what happened to many of them,
 //! with their data; one call sends answers to many of them. A server that fails for want of
-//! descriptors is a member still, and goes on by itself; of a client that has gone before its
-//! answer an event tells. An echo server:
+//! descriptors stays a member, and goes on by itself. If a client has gone before its answer,
+//! an event reports that. An echo server:
 //!
 //!     udsock_t poller = udsock_poller_create(NULL);
 //!     udsock_poller_add(poller, server, 0, 0);
@@ -38,16 +38,16 @@ mod arrays;
 
 use arrays::{Events, OutgoingItems};
 
-/// Poller flag, for udsock_poller_add: the poller only reports the socket as
-/// UDSOCK_EVENT_READY, and the program calls what it likes (udsock_recv_message for
-/// descriptors, say).
+/// Poller flag, for udsock_poller_add: the poller does not receive or accept; it only reports
+/// UDSOCK_EVENT_READY, and the program makes the call (udsock_recv_message for descriptors,
+/// say).
 pub const UDSOCK_POLLER_READINESS: u32 = 1;
 
-/// Poller flag: the poller receives from a connection also while something is kept for it.
-/// Without the flag, a client that does not read its answers can't have more made. But then two
-/// ends that both send much before they receive would wait for each other. A server's
-/// connections have the flag from the server. UDSOCK_EVENT_ENDED may come before everything
-/// that is kept has been sent.
+/// Poller flag: the poller receives from a connection even while it keeps something for it.
+/// Without the flag a client that does not read its answers can't cause more of them, but two
+/// ends that both send much before they receive wait for each other. A server's connections
+/// have the server's flag. UDSOCK_EVENT_ENDED may come before everything that is kept has been
+/// sent.
 pub const UDSOCK_POLLER_DUPLEX: u32 = 2;
 
 /// Poller flag: the poller receives (or accepts) nothing for now, and goes on sending what is
@@ -57,49 +57,49 @@ pub const UDSOCK_POLLER_PAUSED: u32 = 4;
 /// Event: a server has accepted a connection. `socket` is the connection's handle, which is a
 /// member of the poller now. `token` is the server's; the connection has it, too, until
 /// udsock_poller_add gives it another. The poller closes the connections of those whom the
-/// server does not let in (udsock_allow_uid), and no event tells of them.
+/// server does not let in (udsock_allow_uid), without an event.
 pub const UDSOCK_EVENT_ACCEPTED: u32 = 1;
 
 /// Event: `length` bytes of a stream, or a message, are at `offset` in the arena. If a
-/// datagram's sender has a name, that is at `address_offset`, with a NUL behind it. `code` is
-/// 0, or -EMSGSIZE if the message was larger than the whole arena (the rest is gone), or
-/// -ERANGE if the address did not fit beside it.
+/// datagram's sender has a name, it is at `address_offset`, followed by a NUL. `code` is 0, or
+/// -EMSGSIZE if the message was larger than the whole arena (the rest is gone), or -ERANGE if
+/// the address did not fit beside it.
 pub const UDSOCK_EVENT_RECEIVED: u32 = 2;
 
-/// Event: the poller had refused an item for this socket (-EAGAIN), or had not sent all of one
-/// that was not to be kept, and there is room now: go on. A paused member gets it also if what
-/// was kept is lost; the next item tells that (-EPIPE).
+/// Event: the poller had refused an item for this socket (-EAGAIN), or had sent only a part of
+/// an item with UDSOCK_DONT_KEEP, and now there is room: go on. A paused member gets this
+/// event, too, if what was kept for it is lost; then the next item is -EPIPE.
 pub const UDSOCK_EVENT_DRAINED: u32 = 3;
 
 /// Event: the peer sends no more. The program may still answer. The program has to close the
 /// socket.
 pub const UDSOCK_EVENT_ENDED: u32 = 4;
 
-/// Event: the socket failed, as `code` says. It is no member any more, and the program has to
-/// close it. One exception is a server for which there was no descriptor or no memory (-EMFILE,
-/// -ENFILE, -ENOBUFS, -ENOMEM or -ENOSPC). It is still a member: the poller tells it once and
-/// tries again after pauses, and the program need do nothing. So close a server only if its
-/// code is another one.
+/// Event: the socket failed, as `code` says. The socket is not a member any more, and the
+/// program has to close it. One exception is a server that had no descriptor or no memory for a
+/// connection (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM or -ENOSPC). It is still a member: the
+/// poller reports this once and tries again after pauses, and the program need do nothing. So
+/// close a server only if the code is another one.
 pub const UDSOCK_EVENT_FAILED: u32 = 5;
 
 /// Event: there is something to receive or to accept, or the end, or an urgent byte that the
-/// next receive passes over (udsock_recv). Every wait tells it, for as long as it is so.
+/// next receive passes over (udsock_recv). Every wait reports it again, for as long as that is
+/// so.
 pub const UDSOCK_EVENT_READY: u32 = 6;
 
 /// Flag of an item: when it and everything before it has been sent, the sending side is shut
 /// down.
 pub const UDSOCK_THEN_SHUTDOWN: u32 = 1;
 
-/// Flag of an item: when it and everything before it has been sent, the socket is closed. An
-/// item with this flag and without data may follow one with UDSOCK_THEN_SHUTDOWN; nothing else
-/// may.
+/// Flag of an item: when it and everything before it has been sent, the socket is closed. After
+/// an item with UDSOCK_THEN_SHUTDOWN only an item with this flag and without data may follow.
 pub const UDSOCK_THEN_CLOSE: u32 = 2;
 
-/// Flag of an item for a connection: the poller does not keep what finds no room. `result` is
-/// then how many bytes were sent, which may be less than the length, or -EAGAIN;
-/// UDSOCK_EVENT_DRAINED tells when there is room. Another flag counts only if all was sent. On
-/// a stream, an item with this flag and without data asks whether everything before it has been
-/// sent: 0, or -EAGAIN if something is kept.
+/// Flag of an item for a connection: the poller does not keep what finds no room. Then `result`
+/// is how many bytes were sent, which may be less than the length, or -EAGAIN;
+/// UDSOCK_EVENT_DRAINED reports when there is room. Another flag of the item takes effect only
+/// if all was sent. On a stream, an item with this flag and without data asks whether
+/// everything before it has been sent: 0, or -EAGAIN if something is kept.
 pub const UDSOCK_DONT_KEEP: u32 = 16;
 
 /// The limits of a poller.
@@ -126,8 +126,8 @@ unsafe impl Sized32 for udsock_poller_options {}
 pub struct udsock_event {
     /// Its handle.
     pub socket: udsock_t,
-    /// What the program gave udsock_poller_add for it; for a connection that the poller
-    /// accepted, its server's, until the program gives it one.
+    /// The token that the program gave to udsock_poller_add for this socket. A connection that
+    /// the poller accepted has its server's token, until the program gives it another.
     pub token: u64,
     /// UDSOCK_EVENT_...
     pub kind: u32,
@@ -161,7 +161,7 @@ pub struct udsock_outgoing {
     pub flags: u32,
     /// 0.
     pub reserved: u32,
-    /// Out: its length if the poller took it, or an error code. See UDSOCK_DONT_KEEP.
+    /// Out: the item's length if the poller took it, or an error code. See UDSOCK_DONT_KEEP.
     pub result: i64,
 }
 
@@ -170,7 +170,7 @@ const _: () = assert!(size_of::<udsock_event>() == 40 && size_of::<udsock_outgoi
 const DEFAULT_LIMITS: Limits = Limits { send: 1 << 20, receive: 1 << 16 };
 
 /// A poller without members. It takes three descriptors. udsock_close closes it, and leaves its
-/// members open. After a fork it is the parent's alone: in the child every call but
+/// members open. After a fork only the parent can use it: in the child every call but
 /// udsock_close is -EBADF.
 ///
 /// Returns its handle.
@@ -199,13 +199,13 @@ pub unsafe extern "C" fn udsock_poller_create(options: *const udsock_poller_opti
 /// UDSOCK_POLLER_READINESS, UDSOCK_POLLER_DUPLEX, UDSOCK_POLLER_PAUSED, or 0. `token` is the
 /// program's own: it comes back in the socket's events. The poller accepts from a server, and
 /// adds its connections with its token; it receives from other sockets. A server may be in many
-/// pollers, one a thread: for each connection one poller that waits is woken.
+/// pollers, one in each thread: each connection wakes one of the pollers that wait.
 ///
 /// Returns 0.
 ///
-/// -EBUSY: the socket is in another poller, and is no server.
-/// -ENOTSOCK: it is a poller.
-/// -ENOSPC, -ENOMEM: the kernel watches no more.
+/// -EBUSY: the socket is in another poller, and is not a server.
+/// -ENOTSOCK: `s` is a poller.
+/// -ENOSPC, -ENOMEM: the kernel can't watch more sockets.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_poller_add(poller: udsock_t, s: udsock_t, token: u64, flags: u32) -> i32 {
     guard(|| {
@@ -220,34 +220,35 @@ pub extern "C" fn udsock_poller_add(poller: udsock_t, s: udsock_t, token: u64, f
     })
 }
 
-/// Takes a socket out. The poller drops what it kept for the socket. What the peer has sent and
-/// no event has brought is received by the next call that receives. udsock_close takes a socket
-/// out by itself.
+/// Takes a socket out. The poller drops what it kept for the socket. Data that the peer has
+/// sent and that no event has brought stays in the socket, for the next call that receives.
+/// udsock_close takes a socket out by itself.
 ///
 /// Returns 0.
 ///
-/// -ENOENT: it is no member.
+/// -ENOENT: the socket is not a member.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_poller_remove(poller: udsock_t, s: udsock_t) -> i32 {
     guard(|| with(poller, |poller| poller.remove(s).map(|()| 0)))
 }
 
 /// Waits until something happens to a member. Data is put into the arena, in the order of the
-/// events; it stays until the next wait with this arena. A message that does not fit any more
-/// is not received: it comes first in the next call, which has the whole arena for it. If
-/// another thread or process receives from the same socket during the call, a message may be
-/// cut to what is left of the arena (-EMSGSIZE).
+/// events; it stays until the next wait with this arena. A message that does not fit into what
+/// is left of the arena is not received: it comes first in the next call, which has the whole
+/// arena for it. If another thread or process receives from the same socket during the call, a
+/// message may be cut to what is left of the arena (-EMSGSIZE).
 ///
-/// One call does not bring both data of a socket and its end: answer first, and close when the
+/// One call never returns both data of a socket and its end: answer first, and close when the
 /// end comes. Without an arena (`arena_size` 0) the poller receives nothing, and
-/// UDSOCK_EVENT_READY tells that something is there. The poller uses at most the first 4 GiB of
-/// an arena. If several threads wait on one poller, each gets other events.
+/// UDSOCK_EVENT_READY reports that something is there. The poller uses at most the first 4 GiB
+/// of an arena. If several threads wait on one poller, each event goes to one of them.
 ///
 /// Returns how many events were written. 0: nothing had happened and `timeout_ms` is 0, or
 /// udsock_poller_wake ended the wait.
 ///
-/// -EINTR: a signal handler ran. Also: the process was stopped and went on, if it handles any
-/// signal and a server is in several pollers or was opened before a fork.
+/// -EINTR: a signal handler ran while the call slept. Also: the process was stopped and
+/// continued, if it handles any signal and one of the poller's servers is in several pollers or
+/// was opened before a fork.
 /// -EINVAL: `events_capacity` is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_poller_wait(
@@ -269,24 +270,24 @@ pub unsafe extern "C" fn udsock_poller_wait(
 
 /// Sends items, each through its socket, without waiting. The offsets of the items count from
 /// `base` (the arena, say), which may be used again when the call returns. The poller takes an
-/// item whole, to send or to keep it, or not at all: then its `result` is an error, and the
-/// items of other sockets go on. Items for one socket keep their order; those of a stream leave
-/// together.
+/// item whole, to send or to keep it, or not at all. If it does not take an item, the item's
+/// `result` is an error, and items for other sockets are still sent. Items for one socket keep
+/// their order; items for one stream are sent together.
 ///
 /// While the poller keeps something for a connection it receives nothing from it, unless the
 /// connection has UDSOCK_POLLER_DUPLEX. If what is kept for a connection can't be sent later,
-/// UDSOCK_EVENT_FAILED tells it (-EPIPE). If a kept datagram can't be sent later it is dropped,
-/// and nothing tells.
+/// UDSOCK_EVENT_FAILED reports it (-EPIPE). If a kept datagram can't be sent later, it is
+/// dropped without an event; udsock_get_counters counts it.
 ///
 /// Returns how many items were taken. The errors are those of each `result`.
 ///
-/// -EAGAIN: with this item more than send_limit would be kept. All later items of this
-/// connection in the call get the same. UDSOCK_EVENT_DRAINED tells when to go on.
-/// -ENOENT: the socket is no member.
-/// -EPIPE: the peer is gone, or an earlier item had a flag.
-/// -EINVAL: the item lies beyond base.
-/// -EOPNOTSUPP: an address for a socket that is no datagram socket; UDSOCK_DONT_KEEP for a
-/// datagram socket.
+/// -EAGAIN: with this item more than send_limit would be kept. All later items for this
+/// connection in the call get the same. UDSOCK_EVENT_DRAINED says when to go on.
+/// -ENOENT: the socket is not a member.
+/// -EPIPE: the peer is gone, or an earlier item had UDSOCK_THEN_SHUTDOWN or UDSOCK_THEN_CLOSE.
+/// -EINVAL: the item lies beyond base_size.
+/// -EOPNOTSUPP: the item has an address, and the socket is not a datagram socket; or it has
+/// UDSOCK_DONT_KEEP, and the socket is one.
 /// Others: as of udsock_send and udsock_send_to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_poller_send(
@@ -303,8 +304,8 @@ pub unsafe extern "C" fn udsock_poller_send(
     })
 }
 
-/// Ends a wait on the poller. That returns 0 if nothing else has happened. If nobody waits, the
-/// next wait ends. Many calls before one wait count once.
+/// Ends a wait on the poller. The wait returns 0 if nothing else has happened. If nobody waits,
+/// the next wait ends. Many calls before one wait count once.
 ///
 /// Returns 0.
 #[unsafe(no_mangle)]
@@ -312,8 +313,8 @@ pub extern "C" fn udsock_poller_wake(poller: udsock_t) -> i32 {
     guard(|| with(poller, |poller| poller.wake().map(|()| 0)))
 }
 
-/// A descriptor for another event loop. It is readable when udsock_poller_wait would find
-/// something: then call that with `timeout_ms` 0. It is borrowed: do not close it.
+/// A descriptor for another event loop. It is readable when udsock_poller_wait would return
+/// events: then call that with `timeout_ms` 0. It is borrowed: do not close it.
 ///
 /// Returns the descriptor.
 #[unsafe(no_mangle)]

@@ -37,46 +37,48 @@ pub extern "C" fn udsock_create(kind: u32) -> udsock_t {
 }
 
 /// Gives the socket a name: creates the socket file, or takes the abstract name. The path is
-/// bound as it is written. The library finds the file again, to remove it, also after chdir(2)
+/// bound as it is written. The library finds the file again, to remove it, even after chdir(2)
 /// and after its directory was renamed. A path that does not fit into sun_path (108 bytes) is
-/// bound through a descriptor of its directory. Clients connect to it like to any other, but
-/// they are shown another name, and can't answer datagrams that come from it.
+/// bound through a descriptor of its directory. Clients connect to the path as to any other,
+/// but they see another name as the socket's address, and can't answer datagrams that come from
+/// it.
 ///
 /// A dead server's file is removed first. A live server's file is removed only with
-/// UDSOCK_REPLACE. A server is live also if it does not listen yet, if its queue is full, if it
-/// is of another kind, or if only a forked child still has it. It does not notice the look. The
-/// library removes, replaces and publishes files under flock(2) on the directory. (Where not
-/// all who may write the directory may read it, the lock is on the next directory above that
-/// everyone may read.)
+/// UDSOCK_REPLACE. A server is live even if it does not listen yet, if its queue is full, if it
+/// is of another kind, or if only a forked child still has it. A live server does not notice
+/// this check. The library removes, replaces and publishes files under flock(2) on the
+/// directory. (If some users may write to the directory but not read it, the lock is on the
+/// next directory above that everyone may read.)
 ///
 /// A socket belongs to the file that it was bound to. Another layer of file systems may show a
-/// second file for it: the upper directory of an overlay, what lies below a file system that is
-/// a program (FUSE), a hard link there. The kernel leads nobody from that file to the socket.
-/// So a live server's file looks like a dead one's there, to clients (ECONNREFUSED) and to this
-/// call, which removes it. All programs should use a socket through the same layer.
+/// second file for it: the upper directory of an overlay, what lies below a FUSE file system, a
+/// hard link there. The kernel does not lead from that second file to the socket. So through
+/// that file a live server looks dead, both to clients (ECONNREFUSED) and to this call, which
+/// removes the file. All programs should use a socket through the same layer.
 ///
 /// Without /proc (in a chroot) this call works for paths of up to 107 bytes, with two
-/// differences: no message names the process that is in the way, and a mode beyond the umask
-/// takes Linux 6.6. An error that comes from the lack of /proc says so.
+/// differences: no message names the process that is in the way, and a mode with bits that the
+/// umask excludes takes Linux 6.6. If the lack of /proc is the cause of an error, the message
+/// says so.
 ///
 /// If the call fails it leaves no file. After an error that comes from the path (taken, not
-/// there, no permission) the socket has no name, and can be bound elsewhere. After an error
-/// that comes later (the mode, the owner or the path can't be given to the file) it keeps the
-/// name that the kernel has, and every further bind is -EINVAL.
+/// there, no permission) the socket has no name, and can be bound elsewhere. After a later
+/// error (the file can't get its mode, its owner or its path) the socket keeps the name that
+/// the kernel has given it, and every further bind is -EINVAL.
 ///
 /// Returns 0.
 ///
 /// -EADDRINUSE: a live server is at the path, or a socket of this kind has the name.
-/// -EBUSY: another process has held that lock for more than a second; or a file system is
-/// mounted on the path.
-/// -EEXIST: something that is no socket is at the path; the library never touches it.
-/// -EINVAL: the socket is bound already, or another thread is binding it, the path ends in a
-/// slash, or an argument makes no sense.
+/// -EBUSY: another process has held the lock of the directory for more than a second; or a file
+/// system is mounted on the path.
+/// -EEXIST: something that is not a socket is at the path; the library never touches it.
+/// -EINVAL: the socket is bound already, another thread is binding it, the path ends in a
+/// slash, or an argument has no meaning.
 /// -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as of bind(2). Also -ENOENT: the path
 /// is longer than 107 bytes, and /proc is not there.
 /// -EPERM: a dead server's file in a sticky directory is another user's; the file system has no
 /// sockets (sshfs, mqueue, cgroup2); or see udsock_bind_options and UDSOCK_MAKE_PARENTS.
-/// -EIO: the file system has no sockets (exfat-fuse), or fails.
+/// -EIO: the file system has no sockets (exfat-fuse), or it fails.
 /// -EOVERFLOW: this user or group has no number on the mount, which is idmapped.
 /// -ENAMETOOLONG: the path has 4096 bytes or more, a component of it more than 255, or an
 /// abstract name more than 107.
@@ -102,9 +104,9 @@ pub unsafe extern "C" fn udsock_bind(
     })
 }
 
-/// Lets clients connect. `backlog`: how many may wait to be accepted (the kernel adds one); 0
-/// and below: as many as the system allows. A second call changes it. After a bind with
-/// UDSOCK_REPLACE this call takes the path over.
+/// Lets clients connect. `backlog`: how many clients may wait to be accepted (the kernel adds
+/// one); 0 and below: as many as the system allows. A second call changes the backlog. After a
+/// bind with UDSOCK_REPLACE this call takes the path over.
 ///
 /// Returns 0.
 ///
@@ -117,19 +119,19 @@ pub extern "C" fn udsock_listen(s: udsock_t, backlog: i32) -> i32 {
 }
 
 /// Waits for the next client. The client gets a handle of its own; close it with udsock_close.
-/// Any number of threads may accept on one server. A client may have gone already: what it sent
-/// can be received, and then the end.
+/// Any number of threads may accept on one server. A client may have gone already: the program
+/// can still receive what it sent, and then the end.
 ///
 /// A server with an allow list (udsock_allow_uid) or a limit (UDSOCK_OPTION_MAX_PER_UID) closes
-/// the connections of those whom it does not let in, and goes on waiting. If `peer` is not NULL
-/// it gets who the client is, as of udsock_peer_credentials. (A client of which that call would
-/// say -ENODATA is refused too; Linux always knows a client.)
+/// the connections of those whom it does not let in, and goes on waiting. If `peer` is not
+/// NULL, the call writes there who the client is, as udsock_peer_credentials does. (If that
+/// call would say -ENODATA, the client is refused, too; Linux always knows a client.)
 ///
 /// Returns the client's handle.
 ///
 /// -EINVAL: the socket does not listen, or was shut down.
-/// -EMFILE, -ENFILE: no descriptors are left. The client stays in the queue. The call says this
-/// at once, also if nobody waits there.
+/// -EMFILE, -ENFILE: no descriptors are left. The client stays in the queue. The call returns
+/// this at once, even if no client waits.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_accept(
@@ -152,26 +154,27 @@ pub unsafe extern "C" fn udsock_accept(
 /// Connects to a server. A datagram socket gets the address that it sends to; from then on it
 /// receives messages from that address only. If the server's queue is full the call waits,
 /// within the timeout of the options. After a failure the same socket can try again. A datagram
-/// socket may connect again, and must after its server was restarted: the kernel drops what it
-/// has not received by then.
+/// socket may connect again, and must do so after its server was restarted. When it connects
+/// again, the kernel drops the messages that it has not received yet.
 ///
 /// Returns 0.
 ///
 /// -ENOENT: nothing is at the path. Also: the path is longer than 107 bytes, and /proc is not
 /// there.
-/// -ECONNREFUSED: nobody is behind the address: the server is gone or does not listen, the file
-/// is no socket, or nobody has the abstract name. (If a socket that can be connected to has one
+/// -ECONNREFUSED: no server has the address: it is gone or does not listen, the file is not a
+/// socket, or nobody has the abstract name. (If a socket that can be connected to has a name
 /// that differs only in NULs at its end, or that goes on with a slash, the message says how to
-/// write that.) Also: the file belongs to a live server, but through another layer (see udsock_bind).
+/// write that name.) Also: the file belongs to a live server, but through another layer (see
+/// udsock_bind).
 /// -EACCES: no write permission on the file, or no search permission on a directory of the
-/// path. With UDSOCK_RETRY this is told after a second.
-/// -EPERM: a sandbox keeps this process from it (Landlock: abstract names beyond its scope), or
-/// the datagram socket there is connected to another one. With UDSOCK_RETRY this, too, is told
+/// path. With UDSOCK_RETRY the call returns this after a second.
+/// -EPERM: a sandbox forbids it (Landlock: abstract names beyond its scope), or the datagram
+/// socket there is connected to another one. With UDSOCK_RETRY the call returns this, too,
 /// after a second.
 /// -EPROTOTYPE: a socket of another kind is there.
 /// -EISCONN: the socket is connected already.
 /// -EAGAIN: the server's queue is full, and UDSOCK_DONT_WAIT was given.
-/// -ETIMEDOUT: time ran out.
+/// -ETIMEDOUT: the time ran out.
 /// Others: for local_address as of udsock_bind.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_connect(
@@ -193,15 +196,16 @@ pub unsafe extern "C" fn udsock_connect(
 }
 
 /// Shuts one side of the connection, or both. The handle stays open. `how`: UDSOCK_READ,
-/// UDSOCK_WRITE, or both added. It acts on the socket itself, and so on its copies in other
-/// processes. A server that was shut down accepts no more, and nothing revives it. A socket
-/// without a peer can be shut down, too: that side stays shut when it gets a peer.
+/// UDSOCK_WRITE, or both added. It acts on the socket itself, and so also on copies of its
+/// descriptor in other processes. A server that was shut down accepts nothing more, for good. A
+/// socket without a peer can be shut down, too: that side stays shut when the socket gets a
+/// peer.
 ///
-/// Some peers do not answer a client that has shut its writing side. HTTP servers take it for a
-/// client that has gone, and close without an answer if they are still making that (Node.js,
-/// Bun, Deno, uvicorn, daphne, granian, nginx as a proxy); so does redis with a command that
-/// blocks. A client of HTTP should say how long its request is, and shut nothing down before it
-/// has the answer.
+/// Some peers do not answer a client that has shut its writing side. Some HTTP servers
+/// (Node.js, Bun, Deno, uvicorn, daphne, granian, nginx as a proxy) take such a client for one
+/// that has gone, and close without an answer if the answer is not ready yet; so does redis
+/// with a command that blocks. A client of HTTP should give the length of its request, and shut
+/// nothing down before it has the answer.
 ///
 /// Returns 0.
 ///
@@ -224,7 +228,7 @@ pub extern "C" fn udsock_shutdown(s: udsock_t, how: u32) -> i32 {
 /// and if the path still leads to the file that it made (the same inode). Calls of other
 /// threads that wait on the handle return UDSOCK_CLOSED at once. This call waits until they
 /// have left, a tenth of a second at most, so that nothing new gets the descriptor's number
-/// before. It does not wait for a handle that came with a fork. From now on the handle is
+/// before that. It does not wait if the handle was inherited by fork. From now on the handle is
 /// -EBADF.
 ///
 /// Returns 0.

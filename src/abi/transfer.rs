@@ -34,9 +34,9 @@ const _: () = assert!(
         && offset_of!(udsock_part, size) == offset_of!(libc::iovec, iov_len)
 );
 
-/// Sends some bytes of a stream, or a message. Of a stream: at least one byte, and as many as
-/// there is room for; udsock_send_all sends all. Of the other kinds: the whole message, or
-/// nothing. `size` 0 sends an empty message, and nothing on a stream.
+/// Sends some bytes of a stream, or a message. On a stream it sends at least one byte, and as
+/// many as there is room for; udsock_send_all sends all. On the other kinds it sends the whole
+/// message, or nothing. `size` 0 sends an empty message; on a stream it sends nothing.
 ///
 /// Returns how many bytes were sent.
 ///
@@ -44,7 +44,7 @@ const _: () = assert!(
 /// -ECONNRESET: the peer left without reading what was sent before.
 /// -ENOTCONN, -EDESTADDRREQ: not connected.
 /// -EMSGSIZE: the message is larger than the send buffer (UDSOCK_OPTION_SEND_BUFFER).
-/// -ENOBUFS: the message is larger than any can be.
+/// -ENOBUFS: the message is larger than any message can be.
 /// -ECONNREFUSED: the datagram server is gone; connect again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_send(
@@ -60,18 +60,18 @@ pub unsafe extern "C" fn udsock_send(
     })
 }
 
-/// Receives some bytes of a stream, or a message. Of a stream: what is there, at least one
-/// byte. A stream's urgent byte (MSG_OOB) ends a receive, and the next one passes over it;
-/// every call that receives does so, and so does a poller. With SO_OOBINLINE set on the
-/// descriptor it is received like the others.
+/// Receives some bytes of a stream, or a message. On a stream it receives what is there, at
+/// least one byte. A stream's urgent byte (MSG_OOB) ends a receive, and the next one passes
+/// over it; every call that receives does so, and so does a poller. With SO_OOBINLINE set on
+/// the descriptor it is received like the others.
 ///
 /// Returns how many bytes came. 0 is an empty message, never the end.
 ///
 /// UDSOCK_EOF: the peer sends no more.
 /// -EMSGSIZE: the message was larger than `size`; the buffer holds its beginning, and the rest
 /// is gone.
-/// -ECONNRESET: the peer left without reading everything. This is told once, after all that it
-/// sent, and then comes the end.
+/// -ECONNRESET: the peer left without reading everything. One call returns this, after all that
+/// the peer had sent; the next one returns the end.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_recv(
     s: udsock_t,
@@ -86,8 +86,8 @@ pub unsafe extern "C" fn udsock_recv(
     })
 }
 
-/// Sends everything, or one message on message sockets. `sent` (may be NULL) gets how many
-/// bytes were sent, also after an error: after -EINTR or -ETIMEDOUT go on from there.
+/// Sends everything, or one message on message sockets. The call writes to `sent` (may be NULL)
+/// how many bytes were sent, even after an error: after -EINTR or -ETIMEDOUT go on from there.
 ///
 /// Returns `size`.
 ///
@@ -110,9 +110,9 @@ pub unsafe extern "C" fn udsock_send_all(
     })
 }
 
-/// Receives exactly `size` bytes of a stream. `received` (may be NULL) gets how many have come,
-/// also after an error: after -EINTR or -ETIMEDOUT go on from there; after UDSOCK_EOF that was
-/// all.
+/// Receives exactly `size` bytes of a stream. The call writes to `received` (may be NULL) how
+/// many bytes have come, even after an error: after -EINTR or -ETIMEDOUT go on from there;
+/// after UDSOCK_EOF no more will come.
 ///
 /// Returns `size`.
 ///
@@ -182,14 +182,14 @@ pub unsafe extern "C" fn udsock_recvv(
 }
 
 /// Sends a datagram to an address. The socket need not be connected. If the receiver's queue is
-/// full the call waits, with pauses that grow: the kernel does not tell when there is room
-/// again.
+/// full the call tries again after pauses that grow: the kernel does not report when there is
+/// room again.
 ///
 /// Returns how many bytes were sent.
 ///
 /// -ENOENT, -ECONNREFUSED, -EACCES, -EPROTOTYPE: as of udsock_connect.
-/// -EPERM: the receiver is connected to another socket, or a sandbox keeps this process from it
-/// (Landlock: abstract names beyond its scope).
+/// -EPERM: the receiver is connected to another socket, or a sandbox forbids it (Landlock:
+/// abstract names beyond its scope).
 /// -EOPNOTSUPP: not a datagram socket.
 /// Others: as of udsock_send.
 #[unsafe(no_mangle)]
@@ -211,14 +211,16 @@ pub unsafe extern "C" fn udsock_send_to(
     })
 }
 
-/// Receives, and tells who sent it. The address is text. It is empty if the sender has no name
-/// (nobody can answer it), and on streams. `address` may be NULL if it is not wanted;
-/// UDSOCK_ADDRESS_SIZE bytes are always enough. Otherwise as udsock_recv.
+/// Receives some bytes or a message, and the address of the sender, as text. The address is
+/// empty if the sender has no name (then it can't be answered), and on streams. `address` may
+/// be NULL if it is not wanted; UDSOCK_ADDRESS_SIZE bytes are always enough. Otherwise as
+/// udsock_recv.
 ///
 /// Returns how many bytes came.
 ///
 /// -ERANGE: `address_size` is too small; the message stays in the queue.
-/// -EMSGSIZE: as of udsock_recv; the sender is not told then (udsock_recv_message tells both).
+/// -EMSGSIZE: as of udsock_recv; the address is not written then (udsock_recv_message gives
+/// both).
 /// Others: as of udsock_recv.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_recv_from(

@@ -4,9 +4,9 @@ import * as http from 'node:http';
 import { Address, ListenDescriptorOptions, ListenOptions, Rules, ServerOptions } from './index.js';
 
 export interface AgentOptions extends http.AgentOptions {
-  /** Where all its requests go; without it each says its own. */
+  /** The address for all requests; without it each request has its own `socketPath`. */
   socketPath?: Address;
-  /** While there is no server try again. */
+  /** Try again while there is no server. */
   retry?: boolean;
 }
 
@@ -23,9 +23,9 @@ export class Server extends http.Server {
   listen(path: Address, listener?: () => void): this;
   listen(path: Address, backlog: number, listener?: () => void): this;
   listen(options: ListenOptions | ListenDescriptorOptions, listener?: () => void): this;
-  /** What http.Server takes besides, ports, is an error here. */
+  /** Other arguments of http.Server (ports) are an error here. */
   listen(...args: any[]): this;
-  /** Lets these clients in. The first rule closes the door to everyone else. */
+  /** Lets these clients in. After the first rule nobody else may connect. */
   allow(rules: Rules): Promise<void>;
 }
 

@@ -5,35 +5,35 @@ import * as net from 'node:net';
 import { Duplex, DuplexOptions } from 'node:stream';
 
 /**
- * A path, or an abstract name: "@name", with \0, \\ and \xNN for any byte, and \z at the end for
- * NULs to the end of sun_path, as HAProxy's `abns@` and Node.js 20 bind them.
+ * A path, or an abstract name: "@name". In a name \0, \\ and \xNN stand for any byte, and \z at the
+ * end stands for NULs to the end of sun_path, as HAProxy's `abns@` and Node.js 20 bind them.
  */
 export type Address = string;
 
-/** An open descriptor, or what has one: a FileHandle, a pidfd's number. */
+/** An open descriptor, or an object that has one: a number, a FileHandle. */
 export type Descriptor = number | { readonly fd: number };
 
-/** A process, and the user and group it acts for: what the kernel vouches for. */
+/** A process, and the user and group that it acts for, as the kernel vouches for them. */
 export interface Credentials {
-  /** 0: unknown, as of a process of a PID namespace that this one does not see. */
+  /** 0: unknown, for example of a process in a PID namespace that this process can't see. */
   pid: number;
-  /** 4294967295: unknown, as a user whom this user namespace has no number for. */
+  /** 4294967295: unknown, for example of a user who has no number in this user namespace. */
   uid: number;
   /** 4294967295: unknown. */
   gid: number;
 }
 
-/** What a call of the library failed with; `message` says what stood in the way. */
+/** The error of a failed call of the library; `message` says what stood in the way. */
 export interface SocketError extends Error {
   /** "EADDRINUSE" */
   code: string;
-  /** Below 0, as everywhere in Node. */
+  /** Below 0, as in all of Node. */
   errno: number;
   syscall: string;
   address?: Address;
 }
 
-/** Who may connect. The first rule closes the door to everyone else. */
+/** Who may connect. After the first rule nobody else may. */
 export interface Rules {
   uids?: readonly number[];
   gids?: readonly number[];
@@ -42,35 +42,35 @@ export interface Rules {
 }
 
 export interface BindOptions {
-  /** The file's permission bits, whatever the umask; 0777 less the umask by default. */
+  /** The file's permission bits, whatever the umask is; the default is 0777 less the umask. */
   mode?: number;
   /** The file's owner: a name or a number. */
   user?: string | number;
   group?: string | number;
-  /** Take the path over, from a live server too. */
+  /** Take the path over, even from a live server. */
   replace?: boolean;
-  /** `false`: leave a dead server's file where it is: EADDRINUSE. */
+  /** `false`: leave a dead server's file where it is; then the call is EADDRINUSE. */
   reclaim?: boolean;
   /** The file stays when the socket is closed. */
   keepFile?: boolean;
-  /** Make the directories that are missing. */
+  /** Make missing directories. */
   makeParents?: boolean;
   /**
-   * Get the path back, with the clients that wait, when the file was removed or another program
-   * took the path: within 200 ms. Not from who says `replace`.
+   * Get the path back within 200 ms, with the clients that wait, if the file was removed or another
+   * program took the path. It is not taken back from a server that took it with `replace`.
    */
   restoreFile?: boolean;
 }
 
 interface ReceiveOptions {
-  /** Take descriptors that come with messages. */
+  /** Receive descriptors that come with messages. */
   receiveDescriptors?: boolean;
-  /** Tell who sent each message. */
+  /** Say who sent each message. */
   receiveCredentials?: boolean;
 }
 
 interface ConnectedOptions extends ReceiveOptions {
-  /** An open socket's descriptor, which belongs to this one from now on. */
+  /** An open socket's descriptor, which belongs to this socket from now on. */
   fd?: number;
   allowHalfOpen?: boolean;
   signal?: AbortSignal;
@@ -80,7 +80,7 @@ interface ConnectedOptions extends ReceiveOptions {
 }
 
 export interface SocketOptions extends ConnectedOptions {
-  /** Where to put what comes, instead of 'data' events; `false` pauses. */
+  /** Where to put received data, instead of 'data' events; a callback's `false` pauses. */
   onread?: {
     buffer: Uint8Array | (() => Uint8Array);
     callback(size: number, buffer: Uint8Array): boolean | void;
@@ -90,14 +90,14 @@ export interface SocketOptions extends ConnectedOptions {
 export interface ConnectOptions extends SocketOptions {
   path: Address;
   type?: 'stream';
-  /** An address to bind to first, by which the server knows this client. */
+  /** An address to bind to first, so that the server sees who connects. */
   localAddress?: Address;
   /**
-   * While there is no server try again; `signal` ends it. A file that lets nobody in is one that its
-   * server has not opened yet, for a second.
+   * Try again while there is no server; `signal` ends that. If the file does not let this client
+   * in, the server may not have opened it to others yet: then it tries again for a second.
    */
   retry?: boolean;
-  /** As setTimeout. */
+  /** As of setTimeout. */
   timeout?: number;
 }
 
@@ -105,26 +105,26 @@ export interface SeqpacketConnectOptions extends Omit<ConnectOptions, 'type'> {
   type: 'seqpacket';
 }
 
-/** Who is at the other end, and other things that stream and seqpacket connections have. */
+/** What stream and seqpacket connections have in common, such as who is at the other end. */
 interface Connected {
   readonly remoteFamily: 'unix' | undefined;
   /** The server that accepted it. */
   readonly server?: Server<any> | null;
   address(): { address: Address; family: 'unix' } | {};
-  /** Gives the descriptor away, which is the caller's to close; this socket is destroyed. */
+  /** Gives the descriptor away: the caller has to close it. This socket is destroyed. */
   release(): number;
   peerCredentials(): Credentials;
   peerGroups(): number[];
   peerLabel(): string;
-  /** A descriptor for the peer's process, which is the caller's to close. */
+  /** A descriptor for the peer's process. The caller has to close it. */
   peerPidfd(): number;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Descriptors that go along with data. */
+/** Descriptors that are passed along with data. */
 export interface Passed {
   fds: readonly Descriptor[];
-  /** They are closed here when they have gone. */
+  /** Close them here after they were sent. */
   consume?: boolean;
 }
 
@@ -135,7 +135,7 @@ export class Socket extends net.Socket {
   constructor(options?: SocketOptions);
   connect(options: ConnectOptions, listener?: () => void): this;
   connect(path: Address, listener?: () => void): this;
-  /** What net.Socket takes besides, ports, is an error here. */
+  /** Other arguments of net.Socket (ports) are an error here. */
   connect(...args: any[]): this;
   readonly server?: Server<any> | null;
   readonly remoteFamily: 'unix' | undefined;
@@ -153,8 +153,8 @@ export class Socket extends net.Socket {
     callback?: (error?: Error | null) => void,
   ): boolean;
   /**
-   * Passes descriptors, which stay open here, along with `data`, of which there must be some. They
-   * may be closed when this returns.
+   * Passes descriptors along with `data`, which must not be empty. The descriptors stay open here;
+   * the caller may close them when this returns.
    */
   sendDescriptors(
     fds: readonly Descriptor[],
@@ -168,8 +168,8 @@ export class Socket extends net.Socket {
     callback?: (error?: Error | null) => void,
   ): boolean;
   /**
-   * The descriptors that came with what has been read so far, the first `count` of them; they are
-   * the caller's to close. (Where 'descriptors' is listened to they are told there.)
+   * Takes the first `count` of the descriptors that came with the data read so far. The caller has
+   * to close them. (If there is a listener for 'descriptors', that event has them instead.)
    */
   takeFds(count?: number): number[];
 
@@ -183,11 +183,11 @@ export class Socket extends net.Socket {
 export interface MessageInfo {
   fds: number[];
   credentials?: Credentials;
-  /** Descriptors came that could not be taken; they are closed. */
+  /** Descriptors came that could not be taken, and were closed. */
   fdsLost?: boolean;
 }
 
-/** A message, and what came along with it. */
+/** A message, and what came with it. */
 export type Message = Buffer & Partial<MessageInfo>;
 
 export interface Connection extends Connected {}
@@ -212,7 +212,7 @@ export class Connection extends Duplex {
   ref(): this;
   unref(): this;
   [Symbol.asyncDispose](): Promise<void>;
-  /** Settles when the message has been sent. It may be empty. */
+  /** The promise settles when the message was sent. A message may be empty. */
   send(message: string | Uint8Array, options?: Partial<Passed>): Promise<void>;
   [Symbol.asyncIterator](): NodeJS.AsyncIterator<Message>;
 
@@ -247,7 +247,7 @@ export interface ListenOptions extends BindOptions {
 }
 
 export interface ListenDescriptorOptions {
-  /** A socket that is bound: from a service manager, or a predecessor. */
+  /** The descriptor of a bound socket: from a service manager, or from a predecessor. */
   fd: number;
   backlog?: number;
   signal?: AbortSignal;
@@ -260,7 +260,7 @@ export class Server<T extends Socket | Connection = Socket> extends EventEmitter
     options: ServerOptions | SeqpacketServerOptions,
     listener?: (connection: T) => void,
   );
-  /** Without an address: a name that the kernel picks. */
+  /** Without an address the kernel picks a name. */
   listen(listener?: () => void): this;
   listen(path: Address, listener?: () => void): this;
   listen(path: Address, backlog: number, listener?: () => void): this;
@@ -274,13 +274,13 @@ export class Server<T extends Socket | Connection = Socket> extends EventEmitter
   readonly listening: boolean;
   readonly handle: number | undefined;
   allow(rules: Rules): Promise<void>;
-  /** How many clients the rules have kept out. */
+  /** How many clients were refused. */
   readonly refused: number;
-  /** Whether the path still leads here: not after another server has replaced this one. */
+  /** Whether the path still leads to this server; `false` after another server has replaced it. */
   readonly ownsFile: boolean;
-  /** How often a server with `restoreFile` has had its path back. */
+  /** How often a server with `restoreFile` got its path back. */
   readonly restored: number;
-  /** Gives its descriptor away, which is the caller's to close. The file stays. */
+  /** Gives the descriptor away: the caller has to close it. The file stays. */
   release(): number;
   /** Leaves the file to a successor: this process will not remove it. */
   disown(): this;
@@ -320,7 +320,7 @@ export interface DatagramSocketOptions extends ReceiveOptions {
 }
 
 export interface RemoteInfo extends Partial<MessageInfo> {
-  /** Where an answer goes; '': the sender has no name. */
+  /** The address for an answer; '': the sender has no name. */
   address: Address;
   family: 'unix';
   /** Always 0. */
@@ -332,7 +332,7 @@ type Sent = (error: Error | null, bytes: number) => void;
 type Payload = string | NodeJS.ArrayBufferView | readonly (string | NodeJS.ArrayBufferView)[];
 type Target = Address | ({ address?: Address } & Passed);
 
-/** A datagram socket, with dgram.Socket's methods. Where those have a port it may be left out. */
+/** A datagram socket, with dgram.Socket's methods. Their port may be left out. */
 export class DatagramSocket extends EventEmitter {
   constructor(
     options: 'dgram' | DatagramSocketOptions,
@@ -340,7 +340,7 @@ export class DatagramSocket extends EventEmitter {
   );
   readonly type: 'dgram';
   readonly handle: number | undefined;
-  /** Without an address, to a name that the kernel picks. */
+  /** Without an address the kernel picks a name. */
   bind(callback?: () => void): this;
   bind(address: Address, callback?: () => void): this;
   bind(port: number | undefined, address: Address, callback?: () => void): this;
@@ -385,28 +385,28 @@ export function createSocket(
 ): DatagramSocket;
 
 export interface Inspection {
-  /** 'stale': the file of a socket that nobody has open any more. */
+  /** 'stale': the file of a socket that no process has open any more. */
   state: 'absent' | 'live' | 'stale' | 'not a socket';
   type?: 'stream' | 'dgram' | 'seqpacket';
   mode: number;
   uid?: number;
   gid?: number;
-  /** A process that has it open. */
+  /** A process that has the socket open. */
   pid?: number;
-  /** Who made the socket. */
+  /** The user who made the socket. */
   processUid?: number;
   device: bigint;
   inode: bigint;
-  /** How many connections wait to be accepted, and how many may. */
+  /** How many connections wait to be accepted; `queueLimit`: how many may. */
   queue: number;
   queueLimit?: number;
-  /** How many have it open, of those that this process may look into. */
+  /** How many processes have it open, of those that this process may look into. */
   processes: number;
-  /** Which programs can reach it, as far as its length is concerned. */
+  /** Which programs can reach the address, judged by its length. */
   reach: 'all' | 'most' | 'few';
 }
 
-/** All that has been so far, but for `keptBytes`. */
+/** Counts since the handle was made, except `keptBytes`, which is kept now. */
 export interface Counters {
   sentBytes: number;
   sentMessages: number;
@@ -423,18 +423,18 @@ export interface Counters {
 }
 
 /**
- * What has gone through a server, a connection, a datagram socket or a poller, by calls of the
- * library. (The bytes of a `Socket` are moved by Node itself.)
+ * What went through a server, a connection, a datagram socket or a poller, by calls of the library.
+ * (Node itself moves the bytes of a `Socket`.)
  */
 export function counters(of: { readonly handle: number | undefined } | number): Counters;
 
-/** Says what is at an address, without being noticed there. */
+/** Says what is at an address. A server there does not notice it. */
 export function inspect(path: Address): Promise<Inspection>;
 
-/** What is published to the diagnostics channel 'udsock:log': what the library does by itself. */
+/** A message on the diagnostics channel 'udsock:log': what the library does by itself. */
 export interface LogRecord {
   level: 'error' | 'warning' | 'info' | 'debug';
-  /** A number: one of a later version of the library. */
+  /** A number: an event that only a later version of the library has. */
   event:
     | 'reclaimed'
     | 'swept'
@@ -454,7 +454,7 @@ export interface LogRecord {
     | 'restored'
     | 'long-path'
     | number;
-  /** Why: the name of an error code. */
+  /** The reason: the name of an error code. */
   code?: string;
   handle?: number;
   pid?: number;
@@ -464,22 +464,22 @@ export interface LogRecord {
   text: string;
 }
 
-/** Removes this process's socket files now, as it does at its normal exit: how many. */
+/** Removes this process's socket files now, as at its normal exit. Returns how many. */
 export function cleanup(): number;
 
-/** Lets them be removed also when this signal ends the process. */
+/** Has them removed also when this signal ends the process. */
 export function cleanupOnSignal(signal: NodeJS.Signals): void;
 
 /**
- * Closes a descriptor that came from here (`takeFds`, `release`, `peerPidfd`), as `fs.closeSync`
- * does where it is not Deno's, which refuses what it has not opened.
+ * Closes a descriptor that came from this package (`takeFds`, `release`, `peerPidfd`).
+ * `fs.closeSync` does the same, except in Deno, where it refuses descriptors that it did not open.
  */
 export function closeDescriptor(fd: number): void;
 
-/** The version of the library that is loaded. */
+/** The version of the loaded library. */
 export const version: string;
 
-/** What happened, in one round of a poller. Valid until the callback returns. */
+/** The events of one round of a poller. Valid until the callback returns. */
 export interface Batch {
   readonly length: number;
   /** The handle of the socket that event `i` is about. */
@@ -491,35 +491,35 @@ export interface Batch {
   code(i: number): number;
   offset(i: number): number;
   size(i: number): number;
-  /** What was received: a view, to be copied if it is to be kept. */
+  /** The received data. It is a view: copy what you want to keep. */
   data(i: number): Buffer;
-  /** Who sent a datagram. */
+  /** The address of a datagram's sender. */
   address(i: number): Address;
 }
 
 export interface PollerOptions {
-  /** Events in a round, and items in a call. */
+  /** The most events in a round, and items in a call. */
   capacity?: number;
-  /** Bytes that are received in a round. */
+  /** The most bytes that are received in a round. */
   arenaSize?: number;
-  /** Bytes that are sent in a call. */
+  /** The most bytes that are sent in a call. */
   outputSize?: number;
-  /** Bytes that are kept for a socket that does not take them. */
+  /** The most bytes that are kept for a socket that does not take them. */
   sendLimit?: number;
-  /** Bytes of a stream that one event brings. */
+  /** The most bytes of a stream that one event has. */
   receiveSize?: number;
 }
 
 export interface MemberOptions {
-  /** It is only reported as READY, and the program receives or accepts. */
+  /** The poller only reports READY, and the program receives or accepts. */
   readiness?: boolean;
-  /** It is received from also while something is kept for it. */
+  /** The poller receives from it even while it keeps something for it. */
   duplex?: boolean;
-  /** Nothing is received (or accepted) for now; what is kept goes on its way. */
+  /** Nothing is received (or accepted) for now; what is kept is still sent. */
   paused?: boolean;
 }
 
-/** The fast path: many events and many answers a call. Sockets are handles. */
+/** The fast path: many events and many answers in one call. Sockets are handles. */
 export class Poller {
   static readonly ACCEPTED: 1;
   static readonly RECEIVED: 2;
@@ -529,7 +529,7 @@ export class Poller {
   static readonly READY: 6;
   static readonly THEN_SHUTDOWN: 1;
   static readonly THEN_CLOSE: 2;
-  /** What finds no room is not kept; without data it asks a stream whether something is kept. */
+  /** What finds no room is not kept. On a stream, no data asks whether something is kept. */
   static readonly DONT_KEEP: 16;
   static readonly READ: 1;
   static readonly WRITE: 2;
@@ -537,7 +537,7 @@ export class Poller {
   constructor(options?: PollerOptions, onRefused?: (socket: number, code: number) => void);
   start(onBatch: (batch: Batch) => void): this;
   stop(): void;
-  /** One round, without waiting: how many events there were. */
+  /** Makes one round, without waiting. Returns how many events there were. */
   poll(): number;
   listen(
     path: Address,
@@ -557,24 +557,24 @@ export class Poller {
       localAddress?: Address;
     },
   ): number;
-  /** Adds a socket; or gives one that is here another token, and these. */
+  /** Adds a socket, or gives a member this token and these options. */
   add(socket: number, token?: number, options?: MemberOptions): void;
   remove(socket: number): void;
-  /** Closes it, and removes its file. */
+  /** Closes the socket, and removes its file. */
   closeSocket(socket: number): void;
-  /** Nothing more is received (Poller.READ), or sent (Poller.WRITE, at once); or both. */
+  /** Shuts down receiving (Poller.READ), sending (Poller.WRITE, at once), or both. */
   shutdown(socket: number, how: number): void;
-  /** Collected until the callback returns, or until `flush`. */
+  /** Collects the data; it is sent when the callback returns, or by `flush`. */
   send(socket: number, data: string | Uint8Array, flags?: number): void;
   sendTo(socket: number, data: string | Uint8Array, address: Address): void;
-  /** At once, behind what was collected: how many bytes were taken, or an error code. */
+  /** Sends at once, after what was collected. Returns the bytes that were taken, or a code. */
   sendNow(socket: number, data: string | Uint8Array, flags?: number): number;
-  /** Sends what event `i` brought, without a copy. */
+  /** Sends the data of event `i`, without a copy. */
   forward(batch: Batch, i: number, socket?: number, flags?: number): void;
   flush(): void;
   ref(): this;
   unref(): this;
-  /** Its members stay open. */
+  /** Closes the poller. Its members stay open. */
   close(): void;
 }
 
@@ -602,7 +602,7 @@ export namespace promises {
     listener?: (socket: Socket) => void,
   ): Promise<Server>;
 
-  /** A datagram socket that is bound; without an address, to a name that the kernel picks. */
+  /** Opens a bound datagram socket. Without an address the kernel picks a name. */
   function bind(
     address?: Address,
     options?: BindOptions & Omit<DatagramSocketOptions, 'type'>,

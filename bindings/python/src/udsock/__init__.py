@@ -63,7 +63,7 @@ __version__ = "0.2.0"
 
 
 def library_version() -> str:
-    """The version of the library that was loaded."""
+    """The version of the loaded library."""
     version: bytes = library.udsock_version_string()
     return version.decode()
 

@@ -1,7 +1,7 @@
-"""What does the frequent calls: C, if the package came with it, else Plain.
+"""The base class with the frequent calls: in C if the package came with it, otherwise Plain.
 
 `_fast` is an extension of CPython, in the wheels for 3.11 and later. UDSOCK_ACCELERATOR names
-another file; if it is set and empty, there is none. Both do the same.
+another file; if it is set and empty, none is loaded. Both do the same.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OLDEST = (3, 11)
 
 
 def _address(name: str) -> int:
-    """Where a function of the library is."""
+    """The address of a function of the library."""
     return cast(getattr(_library.library, name), c_void_p).value or 0
 
 
@@ -39,7 +39,7 @@ def _is_for_this_python() -> bool:
 
 
 def _load() -> Any:
-    """The extension; None: there is none, or not for this interpreter."""
+    """The extension, or None if there is none or not for this interpreter."""
     path = _find()
     if path is None or not _is_for_this_python():
         return None

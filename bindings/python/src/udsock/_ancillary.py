@@ -111,13 +111,13 @@ class AncillaryData(Messages):
 
 
 class _Left:
-    """What is left of an ancillary buffer, counted as the kernel does."""
+    """The room that is left of an ancillary buffer, counted as the kernel does."""
 
     def __init__(self, size: int) -> None:
         self.size = size
 
     def room(self) -> int:
-        """For how much data of one item."""
+        """How much data of one item there is room for."""
         return max(0, self.size - socket.CMSG_LEN(0))
 
     def take(self, size: int) -> None:
@@ -161,7 +161,7 @@ def _item(item: Any) -> tuple[int, int, bytes]:
 
 
 def _descriptors(items: Ancillary) -> Optional[list[int]]:
-    """The descriptors to pass. None: there is something else, which the library has not."""
+    """The descriptors to pass. None: there is something else, which the library lacks."""
     descriptors: list[int] = []
     for level, kind, data in items:
         if (level, kind) != (socket.SOL_SOCKET, socket.SCM_RIGHTS) or len(data) % _FD.size:

@@ -1,4 +1,4 @@
-"""What has gone through a socket, a server or a poller."""
+"""What went through a socket, a server or a poller."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ._library import library
 
 
 class Counters(NamedTuple):
-    """All that has been so far, but for `kept_bytes`."""
+    """Everything since the handle was made, except `kept_bytes`, which is kept now."""
 
     sent_bytes: int
     sent_messages: int

@@ -64,7 +64,7 @@ class Endpoint(Base):
     # ---- Waiting
 
     def _wait(self, limit: int, call: Callable[..., int], *arguments: Any) -> int:
-        """The call's result. A signal's handler runs, and then the call goes on.
+        """The call's result. After a signal Python's handler runs, and then the call goes on.
 
         `limit`: in milliseconds, the socket's own or 0.
         """
@@ -83,12 +83,12 @@ class Endpoint(Base):
                 return _ETIMEDOUT
 
     def _raw(self, act: Callable[[socket.socket], Result]) -> Result:
-        """What only the standard library's socket does, done once to a copy of the descriptor."""
+        """Does what only the standard library's socket can, once, with a copy of the descriptor."""
         with self._copy() as raw:
             return act(raw)
 
     def _raw_wait(self, events: int, limit: int, act: Callable[[socket.socket], Result]) -> Result:
-        """The same for what may have to wait. `act` must not: MSG_DONTWAIT."""
+        """The same for an act that may have to wait. `act` itself must not wait: MSG_DONTWAIT."""
         end = None if limit < 0 else monotonic() + (self._timeout or 0.0) * (limit > 0)
         with self._copy() as raw:
             poll = select.poll()

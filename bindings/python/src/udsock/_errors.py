@@ -32,17 +32,17 @@ if sys.version_info >= (3, 10):
 else:
 
     class TimedOut(socket.timeout, TimeoutError):
-        """What a socket raises, and what Python 3.10 made of it."""
+        """What a socket raises on timeout. It is a TimeoutError, too, as since Python 3.10."""
 
 
 class EndOfStream(ConnectionError, EOFError):
-    """The peer sends no more. `partial` is what had come before."""
+    """The peer sends no more. `partial` has what came before the end."""
 
     partial: bytes = b""
 
 
 class SocketClosed(OSError):
-    """Another thread closed the socket while this one was waiting on it; errno is EBADF."""
+    """Another thread closed the socket while this thread waited on it; errno is EBADF."""
 
 
 class PanicError(RuntimeError):
@@ -64,7 +64,7 @@ def error_text(code: int) -> str:
 def failure(
     code: int, message: Optional[bytes] = None, filename: FileName = None
 ) -> Exception:
-    """The exception for a code below 0, to be raised. `message`: the words there are for it."""
+    """The exception for a code below 0, to be raised. `message`: its text, if there is one."""
     text = _in_python(os.fsdecode(message), filename) if message else ""
     if code == -errno.ETIMEDOUT and not text:
         timed_out = TimedOut("timed out")
@@ -84,7 +84,7 @@ def failure(
 
 
 def _in_python(text: str, filename: FileName) -> str:
-    """What stands behind the address names options as Python does."""
+    """The text behind the address, with options named as in Python."""
     before, after = "", text
     if filename:
         before, behind, after = text.partition(f" {os.fsdecode(filename)}: ")

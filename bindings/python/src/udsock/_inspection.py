@@ -24,7 +24,7 @@ class State(IntEnum):
 
 
 class Reach(IntEnum):
-    """Which programs can connect to an address, or serve at it, by its length."""
+    """Which programs can connect to an address, or serve at it, judged by its length."""
 
     ALL = _library.REACH_ALL
     MOST = _library.REACH_MOST
@@ -34,7 +34,7 @@ class Reach(IntEnum):
 
 
 class Inspection(NamedTuple):
-    """What is at an address, and who. None: not known, or no file."""
+    """What is at an address, and which process. None: not known, or there is no file."""
 
     state: State
     kind: Optional[int]
@@ -60,7 +60,7 @@ class Inspection(NamedTuple):
 
 
 def inspect(address: Address) -> Inspection:
-    """Says what is at an address, and who, without being noticed there."""
+    """Says what is at an address, and which process. A server there does not notice it."""
     text = to_text(address)
     found = _library.Inspection()
     error = _library.Error()
@@ -85,9 +85,9 @@ def inspect(address: Address) -> Inspection:
 
 
 def cleanup() -> int:
-    """Removes the files of this process's sockets, which stay open: how many.
+    """Removes the files of this process's sockets, and returns how many. The sockets stay open.
 
-    At the interpreter's exit this is done by itself.
+    The package does this by itself when the interpreter exits.
     """
     count: int = library.udsock_cleanup()
     if count < 0:
@@ -96,9 +96,10 @@ def cleanup() -> int:
 
 
 def cleanup_on_signal(signal: int) -> None:
-    """Lets the files be removed also when this signal ends the process (SIGTERM, say).
+    """Has the files removed also when this signal (SIGTERM, say) ends the process.
 
-    A signal for which Python has a handler, as for SIGINT, does not end it.
+    If Python has a handler for the signal, as for SIGINT, the signal does not end the process, and
+    this changes nothing.
     """
     code = library.udsock_cleanup_on_signal(int32(signal))
     if code < 0:

@@ -342,7 +342,7 @@ _FUNCTIONS: dict[str, tuple[Any, Optional[Sequence[Any]]]] = {
 
 
 def int32(value: Any) -> int:
-    """An int as C has it. ctypes would cut a larger one to its last bits."""
+    """An int as in C. Without this check ctypes would cut a larger one to its low bits."""
     number = index(value)
     if not -(2**31) <= number < 2**31:
         raise OverflowError(f"{number} does not fit into an int32_t")
@@ -362,7 +362,7 @@ def length(size: int) -> Any:
 
 
 def _candidates() -> list[str]:
-    """Where the library may be, in a wheel first, then in a checkout, the newest first."""
+    """Where the library may be: first in a wheel, then in a checkout, the newest first."""
     # (pathlib takes longer to import than all of this package.)
     join, here = os.path.join, os.path.dirname(os.path.realpath(__file__))
     inside = join(here, FILE_NAME)
@@ -377,7 +377,7 @@ def _candidates() -> list[str]:
 
 
 def find() -> str:
-    """The library: UDSOCK_LIBRARY, if that is set, else our own, else the system's."""
+    """The library: UDSOCK_LIBRARY if set, otherwise the package's own, otherwise the system's."""
     chosen = os.environ.get("UDSOCK_LIBRARY")
     if chosen:
         return chosen
@@ -387,7 +387,7 @@ def find() -> str:
 
 
 class _Library(ctypes.CDLL):
-    """A function is declared when it is used first: a program uses few of them."""
+    """The library. A function is declared when it is first used: a program uses few of them."""
 
     def __getitem__(self, name: Any) -> Any:
         function = super().__getitem__(name)

@@ -1,4 +1,4 @@
-"""What the library does by itself: to `logging`, under the name "udsock".
+"""What the library does by itself goes to `logging`, to the logger "udsock".
 
     logging.basicConfig(level=logging.INFO)
 
@@ -62,7 +62,7 @@ class Logged(IntEnum):
 
 
 class LogRecord(NamedTuple):
-    """Something that has happened. None: it has to do with none, or it is not known."""
+    """Something that has happened. None: the event has no such value, or it is unknown."""
 
     event: Union[Logged, int]
     """An int: one of a later version's."""
@@ -84,7 +84,7 @@ _LEVELS = {
 
 
 def _logger() -> Any:
-    """Without `logging` nobody listens, and it need not be imported for that."""
+    """The logger. If the program has not imported `logging`, nobody listens, and there is none."""
     logging = sys.modules.get("logging")
     if logging is None or not hasattr(logging, "getLogger"):
         return None
@@ -158,11 +158,11 @@ _callback = _library.LogCallback(_hear)
 
 
 def set_log_level(level: int) -> None:
-    """Has the logger `udsock` told of what is of this level of logging's, and above it.
+    """Sets the lowest level, one of logging's, of what goes to the logger `udsock`.
 
-    It is WARNING to begin with: below that things happen with every client, and each of them is a
-    call of Python's. What a signal handler raises at its beginning (KeyboardInterrupt) is lost, as in
-    every callback of ctypes: so lower it where it helps, and not for good.
+    At first it is WARNING. Events of lower levels happen with every client, and each is a call into
+    Python. What a signal handler raises at the beginning of that call (KeyboardInterrupt) is lost,
+    as in every callback of ctypes. So set a lower level only where it helps, and not for good.
     """
     at_least = [number for number, its in _LEVELS.items() if its >= level]
     library.udsock_set_log(_callback, None, max(at_least, default=_library.LOG_ERROR))
@@ -172,7 +172,7 @@ set_log_level(_LEVELS[_library.LOG_WARNING])
 
 
 def _end() -> None:
-    """Nobody is in it any more, nor will be: the interpreter may go."""
+    """Waits until no thread is in the callback, and removes it, so that the interpreter may end."""
     library.udsock_set_log(_library.LogCallback(), None, 0)
 
 

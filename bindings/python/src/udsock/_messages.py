@@ -1,4 +1,4 @@
-"""Messages with all that goes with them: addresses, descriptors, credentials."""
+"""Messages with everything that comes with them: addresses, descriptors, credentials."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _recv_batch = library.udsock_recv_batch
 
 
 class Credentials(NamedTuple):
-    """A process, and the user and group it acts for. None: unknown.
+    """A process, and the user and group that it acts for. None: unknown.
 
-    A process of a PID namespace that this one does not see has no number here, and one of another
-    user namespace perhaps no user or group; what else is known is true.
+    The pid is unknown if the process is in a PID namespace that this process can't see, and the
+    user or group may be unknown if it is in another user namespace. What is known is true.
     """
 
     pid: Optional[int]
@@ -81,7 +81,7 @@ def credentials_of(given: Any) -> Credentials:
 
 
 class Inbox:
-    """Room for a message and all that may come with it."""
+    """Room for a message and everything that may come with it."""
 
     __slots__ = ("message", "room", "address", "descriptors")
 
@@ -127,7 +127,7 @@ class Messages(Transfer):
     # ---- As socket.socket
 
     def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Optional[ReturnedAddress]]:
-        """What is there, and who sent it: None if the sender has no name."""
+        """Receives what is there, and its sender's address (None: the sender has no name)."""
         size = checked_size(bufsize, "recvfrom")
         if not size or flags & UNKNOWN_FLAGS:
             return self._raw_receive(flags, lambda raw, flags: raw.recvfrom(size, flags))
@@ -163,11 +163,11 @@ class Messages(Transfer):
     def recv_message(
         self, bufsize: int = ROOM, descriptors: int = _library.MAX_DESCRIPTORS
     ) -> Received:
-        """A message of at most `bufsize` bytes, and what comes with it.
+        """Receives a message of at most `bufsize` bytes, and what comes with it.
 
-        `descriptors`: how many are taken at most, if `receive_descriptors` is set; by default
-        as many as can come. They are yours to close. At the end: EndOfStream, since b"" is an
-        empty message.
+        `descriptors`: how many descriptors are received at most, if `receive_descriptors` is set;
+        by default as many as can come. Your program has to close them. At the end it raises
+        EndOfStream, since b"" is an empty message.
         """
         inbox = _inbox(bufsize, descriptors)
         count = self._receive_message(inbox, 0)
@@ -185,7 +185,7 @@ class Messages(Transfer):
     ) -> int:
         """Sends a message, with descriptors, which stay open here.
 
-        Of a stream a part may go: send the rest without them.
+        On a stream a part may be sent: send the rest without the descriptors.
         """
         limit = self._limit(flags)
         name = None if address is None else to_text(address)
@@ -199,7 +199,7 @@ class Messages(Transfer):
     def recv_batch(
         self, count: int, bufsize: int, descriptors: int = _library.MAX_DESCRIPTORS
     ) -> list[Received]:
-        """Waits for a message, and receives it with those that are there already."""
+        """Waits for a message, and receives it together with those that are there already."""
         messages = (_library.Message * count)()
         inboxes = []
         for message in messages:
@@ -213,7 +213,7 @@ class Messages(Transfer):
     def send_batch(
         self, messages: Iterable[Any], address: Optional[Address] = None
     ) -> list[Union[int, Exception]]:
-        """Sends many messages, to one address; what became of each: its length or an error."""
+        """Sends many messages, to one address. Returns the length of each, or its error."""
         name = None if address is None else to_text(address)
         given = [_outgoing(data, (), name) for data in messages]
         array = (_library.Message * len(given))(*(message for message, _ in given))
@@ -244,7 +244,7 @@ def _inbox(size: int, descriptors: int = 0) -> Inbox:
 
 
 def _outgoing(data: Any, descriptors: Sequence[int], address: Optional[bytes]) -> tuple[Any, Any]:
-    """A message to send, and what has to stay in memory until it has gone."""
+    """A message to send, and the objects that have to stay in memory until it was sent."""
     buffer, size = readable(data)
     numbers = (c_int32 * len(descriptors))(*map(int32, descriptors))
     message = _library.Message(

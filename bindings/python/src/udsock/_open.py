@@ -37,14 +37,13 @@ def open_server(
     make_parents: bool = False,
     restore_file: bool = False,
 ) -> Socket:
-    """A server: bound to the address, and listening. Closing it removes its file.
+    """Opens a server, bound to the address and listening. Closing it removes its file.
 
-    `mode`, `user` and `group` of the file hold before anyone can connect. `backlog`: how
-    many clients may wait; 0: as many as the system allows. `replace`: takes the path over
-    from a live server, and no client sees an error. `reclaim`: a dead server's file is
-    removed first. `keep_file`: closing leaves the file. `make_parents`: makes the
-    directories that are missing. `restore_file`: the server gets its path back when the file
-    was removed, or another program took the path.
+    `mode`, `user` and `group` of the file hold before anyone can connect. `backlog`: how many
+    clients may wait; 0: as many as the system allows. `replace`: takes the path over from a live
+    server; no client sees an error. `reclaim`: a dead server's file is removed first. `keep_file`:
+    closing leaves the file. `make_parents`: makes missing directories. `restore_file`: the server
+    gets its path back if the file was removed, or if another program took the path.
     """
     options = bind_options(
         mode, user, group, backlog, replace, reclaim, keep_file, make_parents, restore_file
@@ -65,11 +64,11 @@ def open_client(
     retry: bool = False,
     local_address: Optional[Address] = None,
 ) -> Socket:
-    """A client: connected to the address.
+    """Opens a client: a socket that is connected to the address.
 
-    `timeout`: for connecting, and then the socket's own. `retry`: waits until there is a
-    server. `local_address`: what the client is bound to first, so that the server sees who
-    calls.
+    `timeout`: for connecting, and afterwards the socket's own. `retry`: waits until there is a
+    server. `local_address`: the client is bound to this address first, so that the server sees who
+    connects.
     """
     text = to_text(address)
     local = None if local_address is None else to_text(local_address)
@@ -100,7 +99,7 @@ def open_datagram(
     keep_file: bool = False,
     make_parents: bool = False,
 ) -> Socket:
-    """A datagram socket. "@": with a name that the kernel picks; None: with none."""
+    """Opens a datagram socket. "@": it gets a name that the kernel picks; None: it gets no name."""
     options = bind_options(mode, user, group, 0, False, reclaim, keep_file, make_parents, False)
     text = None if address is None else to_text(address)
     error = _library.Error()
@@ -122,7 +121,7 @@ def pair(kind: int = STREAM) -> tuple[Socket, Socket]:
 def socketpair(
     family: Optional[int] = None, type: int = socket.SOCK_STREAM, proto: int = 0
 ) -> tuple[Socket, Socket]:
-    """socket.socketpair: a pair as Socket's constructor makes them."""
+    """As socket.socketpair: a pair as Socket's constructor makes its sockets."""
     if family not in (None, socket.AF_UNIX):
         raise failure(-errno.EAFNOSUPPORT)
     if proto != 0:
@@ -135,7 +134,7 @@ def socketpair(
 
 
 def adopt(fileno: int) -> Socket:
-    """Takes over a descriptor of a Unix socket: do not close it. Its file, if any, stays."""
+    """Takes over a Unix socket's descriptor: do not close it yourself. Its file, if any, stays."""
     return Socket._from_handle(*adopted(fileno))
 
 

@@ -1,4 +1,4 @@
-"""What a socket is set to."""
+"""A socket's options."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Options(AncillaryData):
 
     @property
     def spin_us(self) -> int:
-        """For how many microseconds a wait tries again before it sleeps."""
+        """For how many microseconds at most a wait tries again before it sleeps."""
         return self._get(_library.OPTION_SPIN_US)
 
     @spin_us.setter
@@ -55,7 +55,7 @@ class Options(AncillaryData):
 
     @property
     def max_per_uid(self) -> int:
-        """How many connections one user may have open; 0: any number."""
+        """How many connections one user may have open at once; 0: no limit."""
         return self._get(_library.OPTION_MAX_PER_UID)
 
     @max_per_uid.setter
@@ -64,9 +64,9 @@ class Options(AncillaryData):
 
     @property
     def receive_descriptors(self) -> bool:
-        """Whether descriptors are taken that come with messages: the one switch for it.
+        """Whether descriptors that come with messages are received.
 
-        recv_message and recv_batch hand them out; other calls that receive close them.
+        recv_message and recv_batch return them; the other calls that receive close them.
         """
         return bool(self._get(_library.OPTION_RECEIVE_FDS))
 
@@ -76,7 +76,7 @@ class Options(AncillaryData):
 
     @property
     def receive_credentials(self) -> bool:
-        """Whether messages tell who sent them."""
+        """Whether received messages say who sent them."""
         return bool(self._get(_library.OPTION_RECEIVE_CREDENTIALS))
 
     @receive_credentials.setter
@@ -85,7 +85,7 @@ class Options(AncillaryData):
 
     @property
     def receive_pidfd(self) -> bool:
-        """Whether messages bring a descriptor of their sender's process."""
+        """Whether received messages have a descriptor for their sender's process."""
         return bool(self._get(_library.OPTION_RECEIVE_PIDFD))
 
     @receive_pidfd.setter
@@ -104,25 +104,25 @@ class Options(AncillaryData):
 
     @property
     def readable_bytes(self) -> int:
-        """How much of a stream the next receive can bring; how long the next message is."""
+        """How many bytes of a stream the next receive can return, or the next message's length."""
         return self._get(_library.OPTION_READABLE_BYTES)
 
     @property
     def owns_file(self) -> bool:
         """Whether the path that the socket was bound to still leads to its own file.
 
-        With `restore_file` it does again, if it can be had back.
+        A server with `restore_file` that has lost its path first tries to get it back.
         """
         return bool(self._get(_library.OPTION_OWNS_FILE))
 
     @property
     def restored(self) -> int:
-        """How often a server with `restore_file` has had its path back."""
+        """How often a server with `restore_file` got its path back."""
         return self._get(_library.OPTION_RESTORED)
 
     @property
     def counters(self) -> Counters:
-        """What has gone through it, by calls of the library."""
+        """What went through the socket, by calls of the library."""
         return counters_of(self._handle)
 
     # ---- As socket.socket

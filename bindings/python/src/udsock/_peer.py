@@ -1,4 +1,4 @@
-"""Where a socket is, who is at the other end, and who may be."""
+"""A socket's address, who is at the other end, and who may connect."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._options import Options, check
 
 
 class Peer(Options):
-    """A socket's peer, its address, and who may be one."""
+    """A socket's address and peer, and who may be a peer."""
 
     __slots__ = ()
 
@@ -55,7 +55,7 @@ class Peer(Options):
         return groups[: check(library.udsock_peer_groups(self._handle, groups, count))]
 
     def peer_pidfd(self) -> int:
-        """A descriptor for the peer's process, the caller's to close."""
+        """A descriptor for the peer's process. The caller has to close it."""
         return check(library.udsock_peer_pidfd(self._handle))
 
     @property
@@ -66,14 +66,14 @@ class Peer(Options):
     # ---- The allow list
 
     def allow_user(self, user: Union[int, str]) -> None:
-        """Lets this user connect, by number or name. The first rule shuts out all others."""
+        """Lets this user (a number or a name) connect. After the first rule nobody else may."""
         if isinstance(user, int):
             check(library.udsock_allow_uid(self._handle, uint32(user)))
         else:
             check(library.udsock_allow_user(self._handle, os.fsencode(user)))
 
     def allow_group(self, group: Union[int, str]) -> None:
-        """Lets the members of this group connect, by number or name."""
+        """Lets the members of this group (a number or a name) connect."""
         if isinstance(group, int):
             check(library.udsock_allow_gid(self._handle, uint32(group)))
         else:

@@ -25,7 +25,7 @@ _length = _library.length
 
 
 def milliseconds(timeout: Optional[float]) -> int:
-    """A timeout of socket.socket's as the library has it, never shorter."""
+    """A timeout of socket.socket's in the library's milliseconds, rounded up."""
     if timeout is None:
         return _library.FOREVER
     if timeout < 0:
@@ -34,7 +34,7 @@ def milliseconds(timeout: Optional[float]) -> int:
 
 
 class Plain:
-    """What a call does not do itself is left to `_send_with` and its like."""
+    """The frequent calls. Unusual cases go to `_send_with` and its like."""
 
     __slots__ = ("_handle", "_kind", "_timeout", "_milliseconds", "_io_refs", "_closed")
 
@@ -92,11 +92,11 @@ class Plain:
         return self._send_with(data, flags)
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        """Returns when everything has gone, within one timeout."""
+        """Sends everything, within one timeout."""
         self._sendall_with(data, flags)
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
-        """What is there, at most `bufsize` bytes; b"" at the end."""
+        """Receives what is there, at most `bufsize` bytes; b"" at the end."""
         return self._recv_with(bufsize, flags)
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
@@ -111,7 +111,7 @@ class Plain:
         return result
 
     def _recv_now(self) -> Union[bytes, int]:
-        """What is there, or the library's code."""
+        """What was there, or the library's code."""
         room = room_for(ROOM)
         size: int = _recv(self._handle, room, ROOM, 0)
         result = room[:size] if size >= 0 else size
@@ -121,7 +121,7 @@ class Plain:
     # ---- Connections
 
     def _create(self, kind: int) -> int:
-        """A new socket's handle, or a code. It takes descriptors."""
+        """A new socket's handle, or a code. The socket receives descriptors."""
         handle: int = library.udsock_create(kind)
         if handle < 0:
             return handle
@@ -136,7 +136,7 @@ class Plain:
         return self._wait(self._milliseconds, _accept_one)
 
     def _connect(self, address: bytes, retry: bool) -> tuple[int, Optional[bytes]]:
-        """A code, and the words for it."""
+        """A code, and the text of the error."""
         error = _library.Error()
 
         def connect(handle: Handle, limit: int) -> int:
@@ -149,13 +149,13 @@ class Plain:
         return code, error.message if code < 0 else None
 
     def _close(self) -> int:
-        """The socket has no handle any more; a code."""
+        """Closes the handle, which the socket then has no more; returns a code."""
         handle, self._handle = self._handle, NO_HANDLE
         code: int = library.udsock_close(handle) if handle.value >= 0 else 0
         return code
 
     def _address(self, of_the_peer: bool) -> bytes:
-        """An address as the library writes it."""
+        """An address in the form of the library."""
         read = library.udsock_remote_address if of_the_peer else library.udsock_local_address
         room: Any = create_string_buffer(_library.ADDRESS_SIZE)
         size: int = read(self._handle, room, _library.ADDRESS_SIZE)

@@ -1,4 +1,4 @@
-"""A poller: one call waits for many sockets and brings their data, one call sends answers."""
+"""A poller: one call waits for many sockets and returns their data, one call sends answers."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ class Event(NamedTuple):
     def is_over(self) -> bool:
         """Whether the socket is to be closed: the peer sends no more, or the socket failed.
 
-        Not a server that fails for want of descriptors or memory: it stays, and goes on.
+        It is False for a server that fails for want of descriptors or memory: that stays, and goes
+        on.
         """
         return self.kind == _library.EVENT_ENDED or (
             self.kind == _library.EVENT_FAILED and not self._is_starved()
@@ -69,13 +70,13 @@ class Event(NamedTuple):
 class Poller:
     """Waits for many sockets at once. A server's connections become members as they come.
 
-    One thread waits; from others only `add`, `remove` and `wake` may be called. Connections
-    that were accepted belong to the program, by their numbers: `drop` closes one, and `take`
-    makes a Socket of it.
+    Only one thread may use it; other threads may call only `add`, `remove` and `wake`. Accepted
+    connections belong to the program, by their numbers: `drop` closes one, and `take` makes a
+    Socket of it.
 
-    `capacity`: how many events one wait brings at most. `arena_size`: how much data.
+    `capacity`: how many events one wait returns at most. `arena_size`: how many bytes of data.
     `send_limit`: how many bytes are kept for one socket that does not take them (0: 1 MiB).
-    `receive_size`: how many bytes of a stream one event brings (0: 64 KiB).
+    `receive_size`: how many bytes of a stream one event has at most (0: 64 KiB).
     """
 
     ACCEPTED = _library.EVENT_ACCEPTED
@@ -142,12 +143,12 @@ class Poller:
         duplex: bool = False,
         paused: bool = False,
     ) -> None:
-        """Adds a socket; or gives one that is here another token, and these.
+        """Adds a socket, or gives a member this token and these settings.
 
-        `readiness`: it is only reported as READY, and the program receives or accepts.
-        `duplex`: it is received from also while something is kept for it; a server's
-        connections have it from the server. `paused`: nothing is received (or accepted) for
-        now; what is kept goes on its way.
+        `readiness`: the poller only reports READY, and the program receives or accepts. `duplex`:
+        the poller receives from the socket even while it keeps something for it; a server's
+        connections have the server's setting. `paused`: nothing is received (or accepted) for now;
+        what is kept is still sent.
         """
         flags = _library.POLLER_READINESS * readiness | _library.POLLER_DUPLEX * duplex
         flags |= _library.POLLER_PAUSED * paused
@@ -162,7 +163,7 @@ class Poller:
         _check(library.udsock_close(Handle(sock)))
 
     def take(self, sock: int) -> Socket:
-        """A Socket for a connection that this poller has accepted; it stays a member."""
+        """Makes a Socket of a connection that this poller has accepted; it stays a member."""
         kind = library.udsock_get_option(Handle(sock), _library.OPTION_KIND)
         _check(kind)
         return Socket._from_handle(sock, kind)
@@ -170,11 +171,11 @@ class Poller:
     # ---- Waiting
 
     def wait(self, timeout: Optional[float] = None) -> list[Event]:
-        """What has happened; nothing if time ran out, or after `wake`."""
+        """Returns what has happened; nothing if the time ran out, or after `wake`."""
         return [self._event(*fields) for fields in self.wait_raw(timeout)]
 
     def wait_raw(self, timeout: Optional[float] = None) -> Iterator[tuple[int, ...]]:
-        """The same as tuples of numbers (EVENT). The data is in `arena`, until the next wait."""
+        """The same, as tuples of numbers (EVENT). The data is in `arena` until the next wait."""
         count = self._wait(milliseconds(timeout))
         return self.EVENT.iter_unpack(self._events[: count * self.EVENT.size])
 
@@ -215,16 +216,16 @@ class Poller:
         )
 
     def wake(self) -> None:
-        """Ends a wait, this one or the next. From any thread."""
+        """Ends this wait, or the next one. Any thread may call it."""
         _check(library.udsock_poller_wake(self._handle))
 
     @property
     def counters(self) -> Counters:
-        """What has gone through its own calls."""
+        """What went through the poller's own calls."""
         return counters_of(self._handle)
 
     def fileno(self) -> int:
-        """A descriptor that is readable when a wait would find something. -1: closed."""
+        """A descriptor that is readable when a wait would return events. -1: it was closed."""
         fd: int = library.udsock_poller_fd(self._handle)
         return fd if fd >= 0 else -1
 
@@ -233,18 +234,18 @@ class Poller:
     def send(
         self, sock: AnySocket, data: Any, address: Optional[Address] = None, *, then: int = 0
     ) -> None:
-        """Sends without waiting. What does not go at once is kept, and goes later.
+        """Sends without waiting. What can't be sent at once is kept, and sent later.
 
-        `then`: THEN_SHUTDOWN or THEN_CLOSE, once all is out. BlockingIOError: `send_limit` is
-        reached; DRAINED tells when to go on. No data with DONT_KEEP asks a stream so whether
-        something is kept.
+        `then`: THEN_SHUTDOWN or THEN_CLOSE, after everything was sent. BlockingIOError:
+        `send_limit` is reached; DRAINED says when to go on. On a stream, no data with DONT_KEEP
+        asks whether something is kept.
         """
         [result] = self._sent([(sock, data, address, then)])
         if result < 0:
             raise failure(result)
 
     def send_many(self, items: Iterable[tuple[AnySocket, Any]]) -> list[int]:
-        """Sends to many sockets in one call: of each item its length, or a negative errno."""
+        """Sends to many sockets in one call. Returns each item's length, or a negative errno."""
         return self._sent([(sock, data, None, 0) for sock, data in items])
 
     def _sent(self, items: list[tuple[AnySocket, Any, Optional[Address], int]]) -> list[int]:
@@ -268,9 +269,9 @@ class Poller:
         return [result for *_, result in self.ITEM.iter_unpack(packed)]
 
     def send_raw(self, count: int, base: Any = None) -> int:
-        """Sends the first items that are packed (ITEM) in `items`: how many were taken.
+        """Sends the first `count` items packed (ITEM) in `items`. Returns how many were taken.
 
-        `base`: what their offsets count from; None: the arena.
+        `base`: what the items' offsets count from; None: the arena.
         """
         if not 0 <= count <= len(self.items) // self.ITEM.size:
             raise ValueError("there is no room for so many items")

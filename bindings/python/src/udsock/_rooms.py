@@ -1,4 +1,4 @@
-"""Rooms to receive into, which are used again and again."""
+"""Buffers to receive into, which are used again and again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _rooms: "deque[Any]" = deque(maxlen=16)
 
 
 def room_for(size: int) -> Any:
-    """A room of at least this size that nobody else uses."""
+    """A buffer of at least this size that nobody else uses."""
     if size > ROOM:
         return create_string_buffer(size)
     try:

@@ -35,11 +35,11 @@ _AT_ONCE = 65536
 
 
 class Socket(Peer):
-    """A Unix domain socket. It stands where a socket.socket(AF_UNIX) stands.
+    """A Unix domain socket. It can be used wherever a socket.socket(AF_UNIX) can.
 
-    Made by its constructor it takes descriptors that come with messages, as socket.socket
-    does. Those that the functions of this module open do so when `receive_descriptors` is
-    set. The file of a socket that was bound is removed when it is closed.
+    A socket made by the constructor receives descriptors that come with messages, as socket.socket
+    does. Those that the functions of this module open do so only if `receive_descriptors` is set.
+    Closing a socket that was bound removes its file.
     """
 
     __slots__ = ()
@@ -124,14 +124,14 @@ class Socket(Peer):
             raise failure(code, error.message, from_text(text))
 
     def listen(self, backlog: Optional[int] = None, /) -> None:
-        """Lets clients connect; so many may wait, by default as many as the system allows."""
+        """Lets clients connect. `backlog`: how many may wait; None: as the system allows."""
         waiting = 0 if backlog is None else max(1, int32(backlog))
         code = library.udsock_listen(self._handle, waiting)
         if code < 0:
             raise failure(code)
 
     def accept(self) -> tuple[Socket, ReturnedAddress]:
-        """The next client, and its address."""
+        """Waits for the next client, and returns it with its address."""
         client = self._accepted(self._accept())
         try:
             name = client._address(True)
@@ -140,7 +140,7 @@ class Socket(Peer):
         return client, from_text(name) if name else ""
 
     def accept_with_credentials(self) -> tuple[Socket, Credentials]:
-        """The next client, and who it is."""
+        """Waits for the next client, and returns it with its credentials."""
         who = _library.Credentials()
 
         def accept(server: Handle, limit: int) -> int:
@@ -156,9 +156,9 @@ class Socket(Peer):
         return Socket._from_handle(handle, self._kind, getdefaulttimeout())
 
     def connect(self, address: Address, /, *, retry: bool = False) -> None:
-        """Connects. If the server's queue is full this waits.
+        """Connects. If the server's queue is full, the call waits.
 
-        `retry`: waits for a server, too, within the timeout.
+        `retry`: it also waits for a server, within the timeout.
         """
         text = to_text(address)
         code, words = self._connect(text, retry)
@@ -166,12 +166,12 @@ class Socket(Peer):
             raise failure(code, words, from_text(text))
 
     def connect_ex(self, address: Address, /) -> int:
-        """connect, but 0 or an errno is returned."""
+        """As connect, but returns 0 or an errno."""
         code, _ = self._connect(to_text(address), False)
         return errno.EAGAIN if code == -errno.ETIMEDOUT else -code
 
     def shutdown(self, how: int, /) -> None:
-        """SHUT_RD, SHUT_WR or SHUT_RDWR."""
+        """Shuts one side or both: SHUT_RD, SHUT_WR or SHUT_RDWR."""
         code = library.udsock_shutdown(self._handle, int32(int32(how) + 1))
         if code < 0:
             raise failure(code)
@@ -179,7 +179,7 @@ class Socket(Peer):
     # ---- The end
 
     def close(self) -> None:
-        """Closes the socket, once the files of makefile are closed, and removes its file."""
+        """Closes the socket after all files of makefile were closed, and removes its file."""
         self._closed = True
         if self._io_refs <= 0:
             code = self._close()
@@ -188,7 +188,7 @@ class Socket(Peer):
                 raise failure(code)
 
     def detach(self) -> int:
-        """Gives the descriptor away, blocking as socket(2) makes it; the file stays."""
+        """Gives the descriptor away, in blocking mode, as socket(2) makes it. The file stays."""
         handle, self._handle = self._handle, NO_HANDLE
         self._closed = True
         if handle.value < 0:
@@ -199,10 +199,10 @@ class Socket(Peer):
         return fd
 
     def as_socket(self) -> socket.socket:
-        """A socket.socket in this one's place, for who asks for one; this one is closed.
+        """Turns this socket into a socket.socket, for code that needs one; this one is closed.
 
-        The file goes when that closes. It has only what the system's calls do: rules
-        (`allow_user` and its like, `max_per_uid`) count no more.
+        Closing the result removes the file. It does only what the system's calls do: rules
+        (`allow_user` and its like, `max_per_uid`) have no effect any more.
         """
         if self.fileno() < 0:
             raise failure(-errno.EBADF)
@@ -222,7 +222,7 @@ class Socket(Peer):
         return made
 
     def disown(self) -> None:
-        """Leaves the socket's file to somebody else; it is not removed any more."""
+        """Leaves the socket's file to another process: it is not removed any more."""
         code = library.udsock_disown(self._handle)
         if code < 0:
             raise failure(code)
@@ -245,7 +245,7 @@ class Socket(Peer):
     # ---- Descriptors and files
 
     def dup(self) -> Socket:
-        """A second descriptor of the same socket. It does not have the socket's file."""
+        """A second descriptor of the same socket. It does not own the socket's file."""
         fd = self.fileno()
         if fd < 0:
             raise failure(-errno.EBADF)
@@ -268,7 +268,7 @@ class Socket(Peer):
         errors: Optional[str] = None,
         newline: Optional[str] = None,
     ) -> Any:
-        """A file over the socket, which closes only after it."""
+        """A file over the socket. The socket is closed only after the file."""
         # It is written in Python, and made for whatever has socket.socket's methods.
         return Standard.makefile(
             self,  # type: ignore[call-overload]
@@ -286,7 +286,10 @@ class Socket(Peer):
             self.close()
 
     def sendfile(self, file: Any, offset: int = 0, count: Optional[int] = None) -> int:
-        """Sends a file's bytes from `offset` on, and leaves it behind them: how many."""
+        """Sends a file's bytes from `offset` on, and returns how many.
+
+        Afterwards the file's position is behind them.
+        """
         if self._kind != socket.SOCK_STREAM:
             raise ValueError("only SOCK_STREAM type sockets are supported")
         if "b" not in getattr(file, "mode", "b"):
@@ -348,7 +351,7 @@ def connect_options(
 
 
 def adopted(fileno: int) -> tuple[int, int]:
-    """A handle for a descriptor, and its kind."""
+    """A handle for a descriptor, and the socket's kind."""
     fd = int32(fileno)
     if fd < 0:
         raise ValueError("negative file descriptor")

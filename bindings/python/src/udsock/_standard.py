@@ -1,4 +1,4 @@
-"""A socket.socket, for who asks for one, that has the file of a Socket."""
+"""A socket.socket that owns the file of a Socket, for code that needs a socket.socket."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class StandardSocket(socket.socket):
-    """Its file goes when it closes."""
+    """A socket.socket whose file is removed when it is closed."""
 
     _owner: Optional[Socket] = None
     """A copy (dup) has none."""
@@ -24,7 +24,7 @@ class StandardSocket(socket.socket):
         return made
 
     def __reduce_ex__(self, _: object) -> Any:
-        """For multiprocessing: the other process has the descriptor, the file stays this one's."""
+        """For multiprocessing: the other process gets the descriptor; this one keeps the file."""
         from multiprocessing.reduction import DupFd
 
         return _rebuilt, (DupFd(self.fileno()), self.family, self.type)
@@ -34,7 +34,7 @@ class StandardSocket(socket.socket):
         self._close_owner()
 
     def detach(self) -> int:
-        """Gives the descriptor away; the file stays."""
+        """Gives the descriptor away. The file stays."""
         # uvloop holds the socket (as makefile() does) whose descriptor it serves at, and takes it
         # out when the server closes, since libuv closes it: that is the end, and no gift.
         is_end = self._io_refs > 0  # type: ignore[attr-defined]

@@ -45,7 +45,7 @@ _length = _library.length
 
 
 def readable(data: Any) -> tuple[Any, int]:
-    """Data as ctypes passes it on, and its size."""
+    """Data in the form that ctypes passes on, and its size."""
     if isinstance(data, bytes):
         return data, len(data)
     view = memoryview(data)
@@ -56,7 +56,7 @@ def readable(data: Any) -> tuple[Any, int]:
 
 
 def writable(buffer: Any, nbytes: int, call: str) -> tuple[Any, int]:
-    """A buffer to receive into as ctypes passes it on, and how much of it to fill."""
+    """A buffer to receive into, in the form that ctypes passes on, and how much of it to fill."""
     view = memoryview(buffer)
     if view.readonly:
         raise TypeError(f"{call}() argument must be read-write bytes-like object")
@@ -71,7 +71,7 @@ def writable(buffer: Any, nbytes: int, call: str) -> tuple[Any, int]:
 
 
 def address_of(buffer: Any) -> int:
-    """Where the data is of bytes, of a ctypes array, or of what byref made."""
+    """The address of the data of bytes, of a ctypes array, or of a result of byref."""
     return cast(buffer, c_void_p).value or 0
 
 
@@ -80,7 +80,7 @@ def _refuse() -> bytes:
 
 
 class Transfer(Endpoint):
-    """A socket's data. What has flags, or is not bytes, is left to the methods ..._with."""
+    """A socket's data. Calls with flags, or with other data than bytes, go to ..._with."""
 
     __slots__ = ()
 
@@ -151,7 +151,7 @@ class Transfer(Endpoint):
         return self._limit(flags)
 
     def _limit(self, flags: int) -> int:
-        """The timeout in milliseconds. MSG_DONTWAIT changes it where there is none."""
+        """The timeout in milliseconds. With MSG_DONTWAIT it is 0 if the socket has none."""
         if flags & DONTWAIT and self._milliseconds < 0:
             return 0
         return self._milliseconds
@@ -185,7 +185,10 @@ class Transfer(Endpoint):
         return self._receive(room, size, flags)
 
     def recv_exact(self, size: int) -> bytes:
-        """Exactly so many bytes of a stream. What has come before an error is in its `partial`."""
+        """Receives exactly so many bytes of a stream.
+
+        After an error, `partial` of the exception has what came before.
+        """
         room: Any = create_string_buffer(size)
         done, result = self._receive_exact(room, size, self._milliseconds)
         if result < 0:
@@ -236,7 +239,7 @@ def checked_size(bufsize: int, call: str) -> int:
 
 
 def counted(result: int, size: int) -> int:
-    """A result as socket.socket has it: 0 is the end too, and a message may be cut."""
+    """A result as socket.socket returns it: 0 is also the end, and a message may be cut."""
     if result >= 0:
         return result
     if result == _EOF:

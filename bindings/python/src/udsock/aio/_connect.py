@@ -59,7 +59,7 @@ class _Patience:
 
 
 class ServerOptions(TypedDict, total=False):
-    """As open_server has them."""
+    """The options of open_server."""
 
     mode: int
     user: Union[int, str, None]
@@ -104,9 +104,9 @@ def check_place(path: Optional[Address], sock: Optional[Socket]) -> None:
 
 
 def _is_connected_after_all(sock: Socket, address: Address) -> bool:
-    """The library tries again by itself, and raises what does not pass.
+    """Whether a second attempt by the library connects. Raises the errors that do not pass.
 
-    For a path too long for the kernel that may have the same number: /proc is missing, say.
+    If a path is too long for the kernel the error may have the same number: /proc is missing, say.
     """
     sock.settimeout(_SHORTEST)
     try:
@@ -121,7 +121,7 @@ def _is_connected_after_all(sock: Socket, address: Address) -> bool:
 async def connected(
     address: Address, kind: int, retry: bool = False, local_address: Optional[Address] = None
 ) -> Socket:
-    """A socket that is connected. The loop goes on while a server's queue is full."""
+    """Returns a connected socket. The loop goes on while the server's queue is full."""
     handle = library.udsock_create(kind)
     if handle < 0:
         raise failure(handle)
@@ -161,11 +161,11 @@ async def create_connection(
     ssl_shutdown_timeout: Optional[float] = None,
     **options: Unpack[ClientOptions],
 ) -> tuple[asyncio.Transport, AnyProtocol]:
-    """loop.create_unix_connection, over this library.
+    """As loop.create_unix_connection, over this library.
 
-    With `kind` SEQPACKET each write, and each data_received, is a message. `sock`: one that
-    is connected already, which belongs to the transport from now on. `ssl` and what goes with
-    it: TLS, over streams.
+    With `kind` SEQPACKET each write, and each data_received, is a message. `sock`: a connected
+    socket, which belongs to the transport from now on. `ssl` and the arguments that belong to it:
+    TLS, over streams.
     """
     check_place(path, sock)
     timeouts = TlsOptions(
@@ -213,11 +213,11 @@ async def create_server(
     ssl_shutdown_timeout: Optional[float] = None,
     **options: Unpack[ServerOptions],
 ) -> Server:
-    """loop.create_unix_server, over this library. The file goes when the server is closed.
+    """As loop.create_unix_server, over this library. Closing the server removes the file.
 
-    `sock`: one that is bound, with an allow list, say, and may listen already; the server's
-    from now on. `close_timeout`: so many seconds its connections have at its end (see Server). `ssl` and
-    what goes with it: TLS, over streams.
+    `sock`: a bound socket, with an allow list, say, which may listen already; it belongs to the
+    server from now on. `close_timeout`: how many seconds the server's connections have at its end
+    (see Server). `ssl` and the arguments that belong to it: TLS, over streams.
     """
     check_place(path, sock)
     timeouts = TlsOptions(

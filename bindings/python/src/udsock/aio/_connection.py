@@ -28,7 +28,7 @@ _WAITS = (-errno.EAGAIN, -errno.EINTR)
 
 
 class Connection(SocketTransport, _FlowControlMixin):
-    """What streams and seqpacket connections have in common."""
+    """What stream and seqpacket connections have in common."""
 
     def __init__(self, *arguments: Any) -> None:
         self._held: deque[bytes] = deque()
@@ -65,7 +65,7 @@ class Connection(SocketTransport, _FlowControlMixin):
         self._protocol.data_received(data)
 
     def give_up(self) -> None:
-        """Its socket is about to be somebody else's, or nobody's."""
+        """Lets the socket go: it is about to belong to somebody else, or to be closed."""
         if not self._is_lost:
             self._hub.forget(self._handle.value)
 
@@ -94,7 +94,7 @@ class Connection(SocketTransport, _FlowControlMixin):
             self._watch(self._hub.resume)
 
     def _release(self) -> None:
-        """Delivers what had come already when reading was paused."""
+        """Delivers what had come before reading was paused."""
         while self._held and self.is_reading():
             data = self._held.popleft()
             try:
@@ -131,7 +131,7 @@ class Connection(SocketTransport, _FlowControlMixin):
             self._lose(error)
 
     def _deliver_late(self, data: bytes) -> None:
-        """To a protocol that has no such method: it is an error only when something comes."""
+        """Calls data_received even if the protocol lacks it: an error only if something comes."""
         self._protocol.data_received(data)
 
     def _deliver_buffered(self, data: bytes) -> None:
@@ -156,7 +156,7 @@ class Connection(SocketTransport, _FlowControlMixin):
             rest = rest[size:]
 
     def received(self, data: bytes, address: bytes, code: int) -> None:
-        """With what is unusual: a message was cut."""
+        """Called with an error: a message was cut."""
         self._lose(failure(code))
 
     def ended(self) -> None:
@@ -174,7 +174,7 @@ class Connection(SocketTransport, _FlowControlMixin):
     # ---- Sending
 
     def _checked(self, data: Any) -> bytes:
-        """What can be sent of what was given to write; b"": nothing."""
+        """What can be sent of the data given to write; b"": nothing."""
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"data is bytes-like, not {type(data).__name__}")
         if self._has_eof:
@@ -214,11 +214,11 @@ class Connection(SocketTransport, _FlowControlMixin):
                 library.udsock_shutdown(self._handle, _library.WRITE)
 
     def _send_collected(self) -> int:
-        """0: all has gone. 1: some waits. Below: an error."""
+        """0: everything was sent. 1: some waits. Below 0: an error."""
         raise NotImplementedError
 
     def send_before(self) -> None:
-        """Sends what was written: something else is to be sent on the socket."""
+        """Sends what was written, before something else is sent on the socket."""
         if self._will_flush:
             self.flush()
 
@@ -230,7 +230,7 @@ class Connection(SocketTransport, _FlowControlMixin):
         return True
 
     def write_eof(self) -> None:
-        """The peer sees the end behind all that was written."""
+        """Ends the sending side: the peer sees the end after all that was written."""
         if not self._is_closing and not self._has_eof:
             self._has_eof = True
             self.flush()
@@ -249,7 +249,7 @@ class Connection(SocketTransport, _FlowControlMixin):
 
 
 class StreamConnection(Connection):
-    """A stream: what was written leaves in as few calls as possible."""
+    """A stream: what was written is sent in as few calls as possible."""
 
     # What loop.start_tls and loop.sendfile ask for, and that it is a _FlowControlMixin.
     _start_tls_compatible = True
@@ -336,7 +336,7 @@ class StreamConnection(Connection):
 
 
 class MessageConnection(Connection):
-    """A seqpacket connection: each write is a message, and so is what is received."""
+    """A seqpacket connection: each write is a message, and so is each data_received."""
 
     def __init__(self, *arguments: Any) -> None:
         self._messages: deque[bytes] = deque()
@@ -373,4 +373,4 @@ class MessageConnection(Connection):
 
 
 def _ignore(_: bytes) -> None:
-    """What comes after the transport was closed."""
+    """For what comes after the transport was closed."""

@@ -37,7 +37,7 @@ _length = _library.length
 
 
 class DatagramOptions(TypedDict, total=False):
-    """As open_datagram has them."""
+    """The options of open_datagram."""
 
     mode: int
     user: Union[int, str, None]
@@ -48,7 +48,7 @@ class DatagramOptions(TypedDict, total=False):
 
 
 class _Queue:
-    """What waits for one receiver, in its order."""
+    """What waits for one receiver, in order."""
 
     __slots__ = ("messages", "size", "pause", "timer")
 
@@ -60,7 +60,7 @@ class _Queue:
 
 
 class DatagramEndpoint(SocketTransport, asyncio.DatagramTransport):
-    """Sends at once what the kernel takes. What waits for one receiver holds up no other."""
+    """Sends at once what the kernel takes. What waits for one receiver does not hold up others."""
 
     def __init__(self, *arguments: Any) -> None:
         # None: for whom the endpoint is connected to.
@@ -82,17 +82,17 @@ class DatagramEndpoint(SocketTransport, asyncio.DatagramTransport):
             self._protocol.datagram_received(data, from_text(address))
 
     def ended(self) -> None:
-        """Its reading side was shut down; it may still send."""
+        """The reading side was shut down; the endpoint may still send."""
 
     def _stop_receiving(self) -> None:
-        """(What comes after the end is not delivered.)"""
+        """Does nothing: what comes after the end is not delivered."""
 
     # ---- Sending
 
     def sendto(self, data: Any, addr: Optional[Any] = None) -> None:
-        """Sends a message to an address, or to where the endpoint is connected.
+        """Sends a message to an address, or to the one that the endpoint is connected to.
 
-        If too much waits for a receiver already, error_received says ENOBUFS.
+        If too much waits for a receiver already, error_received gets ENOBUFS.
         """
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"data is bytes-like, not {type(data).__name__}")
@@ -128,7 +128,7 @@ class DatagramEndpoint(SocketTransport, asyncio.DatagramTransport):
         return sent
 
     def _wait_for(self, address: Optional[bytes], queue: _Queue) -> None:
-        """Of a receiver's full queue the kernel tells only who is connected to it."""
+        """Waits for room. The kernel reports a receiver's room only to a connected sender."""
         if address is None:
             self._set_blocked(True)
         elif queue.timer is None:
@@ -144,7 +144,7 @@ class DatagramEndpoint(SocketTransport, asyncio.DatagramTransport):
         self._finish_if_done()
 
     def flush(self) -> None:
-        """Whom the endpoint is connected to has room; or it was closed."""
+        """The connected receiver has room, or the endpoint was closed."""
         queue = self._queues.get(None)
         if queue is not None and not self._is_lost:
             self._send_queue(None, queue)
@@ -192,7 +192,7 @@ class DatagramEndpoint(SocketTransport, asyncio.DatagramTransport):
         self._queues.clear()
 
     def close(self) -> None:
-        """What waits for receivers is sent first, as far as they take it soon."""
+        """Closes. What waits for receivers is sent first, as far as they take it soon."""
         super().close()
         self.end_within(CLOSE_TIMEOUT)
 
@@ -205,7 +205,7 @@ async def create_datagram_endpoint(
     sock: Optional[Socket] = None,
     **options: Unpack[DatagramOptions],
 ) -> tuple[DatagramEndpoint, AnyProtocol]:
-    """loop.create_datagram_endpoint, over this library.
+    """As loop.create_datagram_endpoint, over this library.
 
     `local_addr`: "@" for a name that the kernel picks, so that answers arrive; None: no name.
     """

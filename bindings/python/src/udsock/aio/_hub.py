@@ -1,4 +1,4 @@
-"""The poller of an event loop, and who is in it."""
+"""The poller of an event loop, and its members."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FAILED = Poller.FAILED
 
 
 class Member(Protocol):
-    """Who is told what happens to a socket."""
+    """An object that is told what happens to its socket."""
 
     @property
     def deliver(self) -> Callable[[bytes], Any]:
@@ -37,11 +37,11 @@ class Member(Protocol):
     def failed(self, error: Exception) -> None: ...
 
     def broke(self, error: BaseException) -> None:
-        """One of the others raised this."""
+        """Another method has raised this."""
 
 
 class Listener(Protocol):
-    """Who is told of a server's connections."""
+    """An object that is told of a server's connections."""
 
     def accepted(self, handle: int) -> None: ...
 
@@ -51,9 +51,9 @@ class Listener(Protocol):
 
 
 class Hub(Turn):
-    """One poller for all transports of an event loop, which watches its descriptor.
+    """One poller for all transports of an event loop, which watches the poller's descriptor.
 
-    It lives as long as the loop or somebody who is in it.
+    It lives as long as the loop, or as one of its members.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -79,11 +79,11 @@ class Hub(Turn):
             raise
 
     def join(self, sock: Socket, member: Member) -> None:
-        """Of a connection that the poller has accepted."""
+        """Makes a connection that the poller has accepted a member."""
         self._members[sock.handle] = member
 
     def pause(self, handle: int) -> None:
-        """Nothing is received any more."""
+        """Receives nothing any more."""
         # (Not taken out: what it has received already would be lost.)
         self._poller.add(handle, handle, paused=True)
 
@@ -91,11 +91,11 @@ class Hub(Turn):
         self._poller.add(handle, handle)
 
     def forget(self, handle: int) -> None:
-        """Before the socket is closed, which takes it out of the poller."""
+        """To be called before the socket is closed, which takes it out of the poller."""
         self._members.pop(handle, None)
 
     def will_move(self, member: Any) -> None:
-        """It is busy, and the loop is to watch it by itself."""
+        """The member is busy: the loop will watch its socket by itself."""
         self._moving.append(member)
 
     def _move(self) -> None:
@@ -160,7 +160,7 @@ _lock = threading.Lock()
 
 
 def _renew_lock() -> None:
-    """In a forked child: a thread that only the parent has may have had it."""
+    """Makes a new lock in a forked child: a thread of the parent may hold the old one."""
     global _lock
     _lock = threading.Lock()
 

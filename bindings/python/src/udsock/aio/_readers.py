@@ -1,7 +1,8 @@
-"""Busy streams on a loop that calls back from C, as uvloop: it watches each of them itself.
+"""Busy streams on a loop that calls back from C, such as uvloop, which watches each itself.
 
-A poller within such a loop costs a message one more system call, and a reader of the loop's costs
-a connection ten. So a connection begins in the poller, and moves when it has shown to be busy.
+A poller within such a loop costs one more system call for each message; a reader of the loop costs
+ten for each connection. So a connection begins in the poller, and moves after it has shown to be
+busy.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _NOTHING = (-errno.EAGAIN, -errno.EINTR)
 
 
 class Readers(Turn):
-    """To its members what Hub is, with a reader of the loop's for each."""
+    """What Hub is, for its members, with a reader of the loop for each."""
 
     is_final = True
 
@@ -34,7 +35,7 @@ class Readers(Turn):
         self.resume(handle)
 
     def pause(self, handle: int) -> None:
-        """Nothing is received any more."""
+        """Receives nothing any more."""
         loop, watched = self._loop(), self._watched.get(handle)
         if loop is not None and watched is not None:
             loop.remove_reader(watched[0])
@@ -45,7 +46,7 @@ class Readers(Turn):
             loop.add_reader(*watched)
 
     def forget(self, handle: int) -> None:
-        """Before the socket is closed."""
+        """To be called before the socket is closed."""
         self.pause(handle)
         self._watched.pop(handle, None)
 

@@ -1,4 +1,4 @@
-"""Seqpacket connections: messages in order, one after the other."""
+"""Seqpacket connections: messages in order over a connection."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SeqpacketConnection:
         self._transport = protocol.transport
 
     async def send(self, message: Any) -> None:
-        """Sends a message; waits while too much waits to be sent."""
+        """Sends a message; waits while too many wait to be sent."""
         if self._transport.is_closing():
             # If it has failed just now, connection_lost says why.
             await asyncio.sleep(0)
@@ -42,7 +42,7 @@ class SeqpacketConnection:
         await self._protocol.drained()
 
     async def receive(self) -> bytes:
-        """The next message, which may be empty. EOFError: the peer sends no more."""
+        """Waits for the next message, which may be empty. EOFError: the peer sends no more."""
         return await self._protocol.receive()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -55,7 +55,7 @@ class SeqpacketConnection:
             raise StopAsyncIteration from None
 
     def write_eof(self) -> None:
-        """The peer sees the end; it may still send."""
+        """Ends the sending side: the peer sees the end, and may still send."""
         self._transport.write_eof()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -71,7 +71,7 @@ class SeqpacketConnection:
         self._transport.abort()
 
     async def wait_closed(self) -> None:
-        """Until everything is sent, and the socket closed."""
+        """Waits until everything was sent, and the socket is closed."""
         await self._protocol.closed()
 
     async def __aenter__(self) -> Self:
@@ -86,7 +86,7 @@ Connected = Callable[[SeqpacketConnection], Awaitable[Any]]
 
 
 class _MessageProtocol(asyncio.Protocol):
-    """Keeps messages until somebody takes them; a limit keeps it from taking too many."""
+    """Keeps messages until somebody takes them; a limit bounds how many."""
 
     transport: Connection
 
@@ -184,7 +184,7 @@ class _MessageProtocol(asyncio.Protocol):
             connection.close()
 
     async def _change(self) -> None:
-        """Waits until the transport tells something."""
+        """Waits until the transport reports something."""
         waiter = self._loop.create_future()
         self._waiters.append(waiter)
         try:
@@ -207,7 +207,7 @@ async def open_seqpacket_connection(
     sock: Optional[Socket] = None,
     **options: Unpack[ClientOptions],
 ) -> SeqpacketConnection:
-    """Connects to a seqpacket server. `limit`: so many bytes are received ahead, about."""
+    """Connects to a seqpacket server. `limit`: about how many bytes are received ahead."""
     _, protocol = await create_connection(
         lambda: _MessageProtocol(limit), path, kind=SOCK_SEQPACKET, sock=sock, **options
     )
@@ -224,7 +224,7 @@ async def start_seqpacket_server(
     close_timeout: Optional[float] = CLOSE_TIMEOUT,
     **options: Unpack[ServerOptions],
 ) -> Server:
-    """Calls back with each connection, in a task of its own; then the connection is closed."""
+    """Calls back with each connection, in its own task, and closes the connection afterwards."""
     tasks: Set[asyncio.Task[None]] = set()
     return await create_server(
         lambda: _MessageProtocol(limit, client_connected_cb, tasks),

@@ -1,4 +1,4 @@
-"""A server: its listening socket is in the loop's poller, which accepts."""
+"""A server, whose listening socket is in the loop's poller, which accepts."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ def connection_of(
 
 
 class Server(asyncio.AbstractServer):
-    """asyncio.Server's methods, over one of our sockets, which it closes at its end.
+    """asyncio.Server's methods, over a socket of this library, which it closes at its end.
 
-    Its end is bounded, whoever is connected: a closed server's connections that are closing, or
-    that are waited for, are aborted after `close_timeout` seconds. None: they are not.
+    The end is bounded, whoever is connected: `close_timeout` seconds after it begins, the
+    connections of a closed server that are closing, or that somebody waits for, are aborted. None:
+    they are not.
     """
 
     def __init__(
@@ -155,7 +156,7 @@ class Server(asyncio.AbstractServer):
     # ---- The end
 
     def close(self) -> None:
-        """No more clients; the socket's file is removed. Connections stay open."""
+        """Accepts no more clients, and removes the socket's file. Connections stay open."""
         if not self._is_open:
             return
         self._is_open = False
@@ -172,7 +173,7 @@ class Server(asyncio.AbstractServer):
             self._wake_waiters()
 
     def close_clients(self) -> None:
-        """Closes all connections. For what was written to them there is `close_timeout`."""
+        """Closes all connections. What was written to them may be sent for `close_timeout`."""
         connections = list(self._connections)
         for connection in connections:
             program_s_end(connection).close()
@@ -186,7 +187,7 @@ class Server(asyncio.AbstractServer):
     async def wait_closed(self) -> None:
         """Waits until the server is closed, and then for the end of its connections.
 
-        They have `close_timeout` seconds, and are aborted then.
+        After `close_timeout` seconds they are aborted.
         """
         if self._is_open or self._connections:
             waiter = self._loop.create_future()

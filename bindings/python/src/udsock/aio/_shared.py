@@ -1,4 +1,4 @@
-"""A transport's socket, which a program may send on, too."""
+"""A transport's socket, on which a program may send, too."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .._socket import Socket
 
 
 def _in_order(name: str, waits: bool = False, ends: bool = False) -> Callable[..., Any]:
-    """The method of Socket, after what was written to the transport.
+    """The method of Socket, to be called after what was written to the transport.
 
-    `waits`: if that has not gone as a whole, it can't be called now. `ends`: nobody watches
-    the descriptor any more.
+    `waits`: the method can't be called while some of that is still to be sent. `ends`: nobody
+    watches the descriptor any more.
     """
     method = getattr(Socket, name)
 
@@ -33,9 +33,9 @@ def _in_order(name: str, waits: bool = False, ends: bool = False) -> Callable[..
 
 
 class TransportSocket(Socket):
-    """A Socket that a transport has: what it sends goes behind what was written before.
+    """A transport's Socket: what is sent on it follows what was written to the transport before.
 
-    BlockingIOError: something of that is still to be sent.
+    BlockingIOError: some of that is still to be sent.
     """
 
     __slots__ = ()
@@ -54,7 +54,7 @@ class TransportSocket(Socket):
 
 
 def share(sock: Socket, transport: Any) -> None:
-    """From now on the two keep their order."""
+    """Has the transport and its socket keep their order from now on."""
     # (A class that a program has derived stays what it is.)
     if type(sock) in (Socket, TransportSocket):
         sock.__class__ = TransportSocket

@@ -25,7 +25,7 @@ async def open_connection(
     sock: Optional[Socket] = None,
     **options: Unpack[ConnectingOptions],
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """asyncio.open_unix_connection, over this library."""
+    """As asyncio.open_unix_connection, over this library."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=limit, loop=loop)
     transport, protocol = await create_connection(
@@ -42,7 +42,7 @@ async def start_server(
     sock: Optional[Socket] = None,
     **options: Unpack[ServingOptions],
 ) -> Server:
-    """asyncio.start_unix_server, over this library."""
+    """As asyncio.start_unix_server, over this library."""
     loop = asyncio.get_running_loop()
 
     def factory() -> asyncio.StreamReaderProtocol:

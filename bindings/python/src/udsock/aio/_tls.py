@@ -1,4 +1,4 @@
-"""TLS over a transport: asyncio's own, whatever loop runs."""
+"""TLS over a transport: asyncio's own, on every loop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TlsContext = Union[ssl.SSLContext, bool, None]
 
 
 class TlsOptions(TypedDict, total=False):
-    """In seconds, as asyncio's. The second is new in Python 3.11."""
+    """Timeouts in seconds, as asyncio's. The second is new in Python 3.11."""
 
     ssl_handshake_timeout: Optional[float]
     ssl_shutdown_timeout: Optional[float]
@@ -25,7 +25,7 @@ class TlsOptions(TypedDict, total=False):
 def tls_of(
     context: TlsContext, server_side: bool, server_hostname: Optional[str], options: TlsOptions
 ) -> Optional[Callable[..., Any]]:
-    """What makes the protocol that stands between a transport and a program's protocol."""
+    """Returns what makes the protocol between a transport and a program's protocol."""
     if not context:
         if server_hostname is not None:
             raise ValueError("server_hostname is only meaningful with ssl")
@@ -60,7 +60,7 @@ def check_for_tls(sock: Socket) -> None:
 
 
 def program_s_end(connection: Connection) -> asyncio.Transport:
-    """What a program writes to: over TLS the end of that, which may still keep something."""
+    """What a program writes to: over TLS its transport, which may still keep something."""
     protocol = connection.get_protocol()
     if isinstance(protocol, SSLProtocol) and protocol._app_transport is not None:
         secured: asyncio.Transport = protocol._app_transport
@@ -78,7 +78,7 @@ async def start_tls(
     ssl_handshake_timeout: Optional[float] = None,
     ssl_shutdown_timeout: Optional[float] = None,
 ) -> asyncio.Transport:
-    """loop.start_tls, also on a loop that does not do it with transports of others, as uvloop."""
+    """As loop.start_tls, also on a loop whose own takes only its own transports, such as uvloop."""
     if not isinstance(transport, StreamConnection):
         raise TypeError(f"transport {transport!r} is not a stream of udsock.aio")
     if not isinstance(sslcontext, ssl.SSLContext):

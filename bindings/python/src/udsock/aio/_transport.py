@@ -1,4 +1,4 @@
-"""What all transports have in common: what they are, what waits to be sent, and their end."""
+"""What all transports have in common: what they are, what waits to be sent, their end."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Owner(Protocol):
     def attach(self, transport: Any) -> None: ...
 
     def closing(self, transport: Any) -> None:
-        """It was closed, and still has something to send."""
+        """The transport was closed, and still has something to send."""
 
     def detach(self, transport: Any) -> None: ...
 
@@ -46,9 +46,9 @@ class Owner(Protocol):
 class SocketTransport(asyncio.WriteTransport):
     """A socket in the loop's poller, and its protocol.
 
-    What is written in one turn of the loop is sent at its end. What the kernel does not take
-    waits here, and not in the poller, which receives nothing as long as it keeps something:
-    two that write much to each other would then wait for each other for ever.
+    What is written in one turn of the loop is sent at the end of the turn. What the kernel does not
+    take waits here, not in the poller: the poller receives nothing while it keeps something, so two
+    ends that write much to each other would wait for each other for ever.
     """
 
     deliver: Any
@@ -98,7 +98,7 @@ class SocketTransport(asyncio.WriteTransport):
             self._sock.close()
 
     def begin(self) -> None:
-        """It is watched from now on, and its protocol is told."""
+        """Has the socket watched from now on, and tells the protocol."""
         try:
             self._hub.add(self._sock, self)
         except BaseException:
@@ -114,9 +114,9 @@ class SocketTransport(asyncio.WriteTransport):
     # ---- What it is
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """'socket', 'sockname', 'peername', and 'peercred': who the peer is.
+        """Knows 'socket', 'sockname', 'peername', and 'peercred': who the peer is.
 
-        Names are asked for while the transport is open.
+        Ask for the names while the transport is open.
         """
         if name == "socket":
             return self._sock
@@ -184,7 +184,7 @@ class SocketTransport(asyncio.WriteTransport):
         raise NotImplementedError
 
     def _set_blocked(self, blocked: bool) -> None:
-        """Goes on when the kernel has room; or has gone on."""
+        """Says whether sending waits for room in the kernel."""
         if blocked == self._is_blocked:
             return
         self._is_blocked = blocked
@@ -195,7 +195,7 @@ class SocketTransport(asyncio.WriteTransport):
             self._loop.remove_writer(self._fd)
 
     def _warn_of_loss(self) -> None:
-        """Something was written that nobody will get."""
+        """Warns that something was written that nobody will get."""
         self._warnings += 1
         if self._warnings >= _MANY_WARNINGS:
             _logger.warning("socket.send() raised exception.")
@@ -203,7 +203,7 @@ class SocketTransport(asyncio.WriteTransport):
     # ---- What the poller tells
 
     def received(self, data: bytes, address: bytes, code: int) -> None:
-        """Takes what was received with an address or an error."""
+        """Takes what was received, with an address or an error."""
         raise NotImplementedError
 
     def ended(self) -> None:
@@ -226,7 +226,7 @@ class SocketTransport(asyncio.WriteTransport):
         return self._is_closing
 
     def close(self) -> None:
-        """What was written is sent first."""
+        """Closes after what was written was sent."""
         if self._is_closing:
             return
         self._is_closing = True
@@ -236,11 +236,11 @@ class SocketTransport(asyncio.WriteTransport):
             self._owner.closing(self)
 
     def abort(self) -> None:
-        """At once; what the kernel does not take now is lost."""
+        """Closes at once; what the kernel does not take now is lost."""
         self._lose(None)
 
     def end_within(self, seconds: float) -> None:
-        """Whatever its peer does; the first limit counts."""
+        """Ends within this time, whatever the peer does; the first limit counts."""
         if self._end is None and not self._is_lost:
             self._end = self._loop.call_later(seconds, self.abort)
 
@@ -257,7 +257,7 @@ class SocketTransport(asyncio.WriteTransport):
         self._finish(error)
 
     def _finish(self, error: Optional[BaseException]) -> None:
-        """connection_lost comes in the next turn, and once."""
+        """Has connection_lost called in the next turn, once."""
         self._is_lost = True
         if self._end is not None:
             self._end.cancel()

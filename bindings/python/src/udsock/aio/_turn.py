@@ -1,4 +1,4 @@
-"""What is written in one turn of a loop is sent at its end."""
+"""What is written in one turn of a loop is sent at the end of the turn."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Sender(Protocol):
 
 
 class Turn:
-    """A loop's, and who has something to send when it is over."""
+    """A turn of a loop, and what has something to send when it is over."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = weakref.ref(loop)
@@ -22,13 +22,13 @@ class Turn:
         self._will_flush = False
 
     def will_flush(self, sender: Sender) -> None:
-        """At the end of this turn of the loop."""
+        """Has this flushed at the end of this turn of the loop."""
         self._senders.append(sender)
         if not self._is_turning:
             self.will_turn()
 
     def will_turn(self) -> None:
-        """This turn is not one of its own: it is told when it ends."""
+        """For a turn that is not the hub's own: has the end of the turn reported."""
         if not self._will_flush:
             self._will_flush = True
             self._call_soon(self._flush)
