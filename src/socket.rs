@@ -16,6 +16,7 @@ use crate::directory::{Lock, Removal};
 use crate::error::{Error, Result};
 use crate::failure::{Failure, LiveServer};
 use crate::handle_table::InUse;
+use crate::interrupt::Interrupt;
 use crate::kind::Kind;
 use crate::log::{self, BindNotes, Event, Note};
 use crate::name_text;
@@ -25,7 +26,7 @@ use crate::socket_file::{OwnFile, SocketFile};
 use crate::spin::Spin;
 use crate::sys::{self, OncePointer, Replaced, Shared, SocketName};
 use crate::text::c_string;
-use crate::wait::{Interrupt, Readiness, Wait};
+use crate::wait::{Attempt, Readiness, Wait};
 use crate::watchers::Watchers;
 
 const BOUND_ALREADY: &str = "this socket is bound already";
@@ -396,12 +397,12 @@ impl Socket {
     }
 
     #[inline(always)]
-    pub(crate) fn wait_until<T>(
+    pub(crate) fn wait_until<A: Attempt>(
         &self,
         wait: &mut Wait,
         readiness: Readiness,
-        attempt: impl FnMut(bool) -> Result<T>,
-    ) -> Result<T> {
+        attempt: A,
+    ) -> Result<A::Done> {
         wait.until(self.fd(), &self.interrupt, &self.spin, readiness, attempt)
     }
 
