@@ -15,8 +15,8 @@ const WAS_LONG: u8 = 2;
 /// What has been learned: of one socket, or of the first waits on new ones.
 pub(crate) struct Habit {
     last_wait: AtomicU8,
-    /// Waits in a row that nothing was there for.
-    pub(crate) slept: AtomicU8,
+    /// Waits in a row for which nothing was there at first.
+    pub(crate) missed: AtomicU8,
     /// How long short waits for answers are for who sleeps, in microseconds.
     asleep: AtomicU16,
     pub(crate) ways: Tries,
@@ -80,12 +80,19 @@ impl Habit {
     pub(crate) const fn new() -> Self {
         Self {
             last_wait: AtomicU8::new(UNKNOWN),
-            slept: AtomicU8::new(0),
+            missed: AtomicU8::new(0),
             asleep: AtomicU16::new(0),
             ways: Tries::new(),
             spins: Tries::new(),
             sooner: AtomicU16::new(0),
             confidence: AtomicU8::new(0),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn forget_missed(&self) {
+        if self.missed.load(Ordering::Relaxed) != 0 {
+            self.missed.store(0, Ordering::Relaxed);
         }
     }
 

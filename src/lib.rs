@@ -13,7 +13,7 @@
 //! | `socket_file`, `bound_path`, `claim`, `private_names` | the file of a socket |
 //! | `inspection`, `unix_diag` | what is at an address, and who |
 //! | `directory`, `parents`, `owner`, `address`, `kind`, `user_namespace` | places, names and numbers |
-//! | `wait`, `spin`, `habit`, `sleepers` | trying again, sleeping, and being woken |
+//! | `wait`, `interrupt`, `spin`, `habit`, `sleepers` | trying again, sleeping, and being woken |
 //! | `counters` | how much of it all |
 //! | `critical_section` | what no signal cuts in half |
 //! | `log` | what the library does by itself, told to whoever wants to know |
@@ -49,6 +49,7 @@ mod handle_table;
 mod handle_table_tests;
 mod handles;
 mod inspection;
+mod interrupt;
 mod kind;
 mod log;
 mod look;

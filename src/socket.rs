@@ -9,6 +9,7 @@ use crate::access::{Access, Admission};
 use crate::counters::{Counters, Counts};
 use crate::error::{Error, Result};
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::kind::Kind;
 use crate::log::{self, Note};
 use crate::name_text;
@@ -17,7 +18,7 @@ use crate::settings::{Pass, Settings};
 use crate::socket_file::OwnFile;
 use crate::spin::Spin;
 use crate::sys::{self, OncePointer, Replaced, Shared};
-use crate::wait::{Interrupt, Readiness, Wait};
+use crate::wait::{Attempt, Readiness, Wait};
 use crate::watchers::Watchers;
 
 mod binding;
@@ -177,12 +178,12 @@ impl Socket {
     }
 
     #[inline(always)]
-    pub(crate) fn wait_until<T>(
+    pub(crate) fn wait_until<A: Attempt>(
         &self,
         wait: &mut Wait,
         readiness: Readiness,
-        attempt: impl FnMut(bool) -> Result<T>,
-    ) -> Result<T> {
+        attempt: A,
+    ) -> Result<A::Done> {
         wait.until(self.fd(), &self.interrupt, &self.spin, readiness, attempt)
     }
 

@@ -117,13 +117,19 @@ impl SocketFile {
     }
 
     fn remove_now(&self, patience: Duration) -> Result<Removal> {
-        // Where it is before that, only who holds the lock knows.
+        let remove = |patience| self.directory.remove(&self.made, || self.current_name(), patience);
+        match remove(Duration::ZERO) {
+            Err(Error::EBUSY) => {}
+            result => return result,
+        }
+        // Who was replaced does not wait for the lock. (Where it is before it is published only
+        // who holds the lock knows.)
         if self.is_published() {
             if let Some(why) = self.directory.has_lost(&self.made, &self.name)? {
                 return Ok(why);
             }
         }
-        self.directory.remove(&self.made, || self.current_name(), patience)
+        remove(patience)
     }
 
     /// Tells what is worth to be told of what has become of it.

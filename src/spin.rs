@@ -132,8 +132,8 @@ enum Step {
     Sleeps,
 }
 
-/// After so many waits in a row that nothing was there for the next ones begin with the sleep,
-/// but for one in so many.
+/// After so many waits in a row for which nothing was there the next ones begin by giving way, or
+/// with the sleep, but for one in so many.
 const OFTEN: u8 = 3;
 const ALL: u8 = OFTEN + 16;
 
@@ -166,18 +166,16 @@ impl Spin {
         self.habit.note(true);
     }
 
-    /// Whether nothing is there, as far as the last waits tell.
+    /// Whether nothing is there yet, as far as the last waits tell.
     #[inline(always)]
     pub(crate) fn expects_nothing(&self) -> bool {
-        self.habit.slept.load(Ordering::Relaxed) >= OFTEN
+        self.habit.missed.load(Ordering::Relaxed) >= OFTEN
     }
 
     /// Something was there at once.
     #[inline(always)]
     pub(crate) fn note_found(&self) {
-        if self.habit.slept.load(Ordering::Relaxed) != 0 {
-            self.habit.slept.store(0, Ordering::Relaxed);
-        }
+        self.habit.forget_missed();
         set(&self.has_sent, false);
     }
 
@@ -210,10 +208,10 @@ impl Spin {
         }
     }
 
-    /// A wait has slept.
-    pub(crate) fn note_slept(&self) {
-        let slept = self.habit.slept.load(Ordering::Relaxed) + 1;
-        self.habit.slept.store(if slept >= ALL { OFTEN - 1 } else { slept }, Ordering::Relaxed);
+    /// A wait slept or gave way before what it waited for was there.
+    pub(crate) fn note_missed(&self) {
+        let missed = self.habit.missed.load(Ordering::Relaxed) + 1;
+        self.habit.missed.store(if missed >= ALL { OFTEN - 1 } else { missed }, Ordering::Relaxed);
     }
 
     /// For a wait that begins. `None`: it is to sleep, and nothing is to be learned.
@@ -303,25 +301,29 @@ impl Spin {
             Step::GivesWay if elapsed <= LIMIT => {
                 habit.ways.has_paid();
                 earn_to_give_way(nanoseconds(LIMIT) + EARNED_AWAKE);
+                self.note_missed();
             }
             // Perhaps somebody else had the core for long, and a sleeper would have been woken.
             Step::GivesWay => {
                 habit.ways.has_failed();
                 earn_to_give_way(nanoseconds(LIMIT) - nanoseconds(elapsed.min(LOSS)));
+                self.habit.forget_missed();
             }
             Step::Spins if elapsed > SLEEP && is_for_answer && habit.is_much_sooner(elapsed) => {
                 habit.note_sooner();
+                self.habit.forget_missed();
                 earn_to_spin(nanoseconds(LIMIT) + EARNED_AWAKE);
             }
             Step::Spins => {
                 habit.spins.has_paid();
+                self.habit.forget_missed();
                 earn_to_spin(nanoseconds(LIMIT + SLEEP) - nanoseconds(elapsed.min(LIMIT)));
             }
             Step::Sleeps => {
                 if is_short && is_for_answer {
                     habit.note_asleep(elapsed);
                 }
-                self.note_slept();
+                self.note_missed();
             }
         }
         if spinning.is_first {

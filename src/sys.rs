@@ -56,14 +56,17 @@ pub(crate) use signals::*;
 pub(crate) use standard_error::write_line;
 pub(crate) use thread::*;
 
+#[cold]
 fn last_error() -> Error {
     Error::System(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO))
 }
 
+#[inline(always)]
 fn check(result: c_int) -> Result<c_int> {
     if result < 0 { Err(last_error()) } else { Ok(result) }
 }
 
+#[inline(always)]
 fn check_size(result: isize) -> Result<usize> {
     usize::try_from(result).map_err(|_| last_error())
 }

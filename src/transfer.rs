@@ -10,7 +10,36 @@ use crate::error::{Error, Result};
 use crate::kind::Kind;
 use crate::socket::Socket;
 use crate::sys::{self, Buffer, Received, SocketName};
-use crate::wait::{Readiness, Wait};
+use crate::wait::{Attempt, Readiness, Wait};
+
+struct Sending<'a> {
+    socket: &'a Socket,
+    buffers: &'a [Buffer<'a>],
+    to: Option<&'a SocketName>,
+}
+
+impl Attempt for Sending<'_> {
+    type Done = usize;
+
+    #[inline(always)]
+    fn make(&mut self, _: bool) -> Result<usize> {
+        self.socket.sent(sys::send(self.socket.fd(), self.buffers, self.to))
+    }
+}
+
+struct Receiving<'a> {
+    socket: &'a Socket,
+    buffers: &'a [Buffer<'a>],
+}
+
+impl Attempt for Receiving<'_> {
+    type Done = usize;
+
+    #[inline(always)]
+    fn make(&mut self, shut_down: bool) -> Result<usize> {
+        self.socket.receive_now(self.buffers, None, shut_down)
+    }
+}
 
 impl Socket {
     /// At least one byte of a stream, or a whole message. To a name: datagrams only.
@@ -22,8 +51,7 @@ impl Socket {
         wait: &mut Wait,
     ) -> Result<usize> {
         let readiness = self.readiness_to_send(to.is_some())?;
-        let size =
-            self.wait_until(wait, readiness, |_| self.sent(sys::send(self.fd(), buffers, to)))?;
+        let size = self.wait_until(wait, readiness, Sending { socket: self, buffers, to })?;
         self.counters().sent.add(1, size);
         Ok(size)
     }
@@ -67,10 +95,8 @@ impl Socket {
     /// Some bytes of a stream, or a message.
     #[inline(always)]
     pub(crate) fn receive(&self, buffers: &[Buffer<'_>], wait: &mut Wait) -> Result<usize> {
-        let size = self.wait_until(wait, self.readiness_to_receive(), |shut_down| {
-            self.receive_now(buffers, None, shut_down)
-        })?;
-        whole(size, buffers)
+        let receiving = Receiving { socket: self, buffers };
+        whole(self.wait_until(wait, self.readiness_to_receive(), receiving)?, buffers)
     }
 
     /// The same, and the name of who sent it.
@@ -163,25 +189,30 @@ impl Socket {
                 0 => Err(self.end()),
                 size => Ok(size),
             },
-            Kind::Datagram => {
-                let flags = sys::TRUE_SIZE;
-                let result = match from {
-                    None => sys::receive(self.fd(), buffers, flags),
-                    from => sys::receive_from(self.fd(), buffers, from, flags).map(|got| got.size),
-                };
-                self.end_if_shut(result, shut_down)
+            Kind::Datagram if from.is_none() => {
+                self.end_if_shut(sys::receive(self.fd(), buffers, sys::TRUE_SIZE), shut_down)
             }
-            Kind::Seqpacket => {
-                let mut from = from;
-                let got = self.in_order(
-                    || sys::receive_from(self.fd(), buffers, from.as_deref_mut(), sys::TRUE_SIZE),
-                    |&got| got,
-                )?;
-                got.map(|got| got.size).ok_or_else(|| self.end())
-            }
+            _ => self.receive_with_header(buffers, from, shut_down),
         }?;
         self.counters().received.add(1, size);
         Ok(size)
+    }
+
+    /// By recvmsg(2). Not inlined: what a stream does not need would be copied into each call.
+    #[inline(never)]
+    fn receive_with_header(
+        &self,
+        buffers: &[Buffer<'_>],
+        mut from: Option<&mut SocketName>,
+        shut_down: bool,
+    ) -> Result<usize> {
+        let mut receive =
+            || sys::receive_from(self.fd(), buffers, from.as_deref_mut(), sys::TRUE_SIZE);
+        if self.kind() == Kind::Datagram {
+            return self.end_if_shut(receive().map(|got| got.size), shut_down);
+        }
+        let got = self.in_order(receive, |&got| got)?;
+        got.map(|got| got.size).ok_or_else(|| self.end())
     }
 
     /// Tells the end from an empty message, while no other holder of the socket has a say.

@@ -6,13 +6,11 @@
 //! is ever blocked in the kernel but poll, which alone can be woken from outside
 //! (close and shutdown wake neither accept nor connect nor a datagram's send).
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::log::{self, Event, Note};
-use crate::sleepers::{Alarm, Sleepers};
+use crate::interrupt::Interrupt;
 use crate::spin::{Spin, Spinning};
 use crate::sys;
 
@@ -50,56 +48,30 @@ impl Readiness {
     }
 }
 
-/// Lets other threads end the waits on one socket.
-///
-/// The state changes with every reason to look again; a sleeper that finds it changed
-/// since its last attempt does not fall asleep.
-#[derive(Default)]
-pub(crate) struct Interrupt {
-    state: AtomicU32,
-}
-
-/// The lowest bit of an interrupt's state; above it the wake-ups are counted.
-const CLOSED: u32 = 1;
-const WAKE: u32 = 2;
-
-impl Interrupt {
-    /// Every wait ends with [`Error::Closed`], now and from now on.
-    pub(crate) fn close(&self) {
-        self.state.fetch_or(CLOSED, Ordering::Release);
-        self.ring();
-    }
-
-    /// Every wait ends, for another attempt.
-    pub(crate) fn wake(&self) {
-        self.state.fetch_add(WAKE, Ordering::Release);
-        self.ring();
-    }
-
-    fn ring(&self) {
-        SLEEPERS.ring(sys::fork_generation(), self.key());
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.state() & CLOSED != 0
-    }
-
-    fn key(&self) -> usize {
-        std::ptr::from_ref(self).addr()
-    }
-
-    fn state(&self) -> u32 {
-        self.state.load(Ordering::Acquire)
-    }
-}
-
 const FIRST_PAUSE: Duration = Duration::from_micros(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
-/// Without an alarm (no descriptor was left for one) a sleeper looks up this often.
-const LOOK_UP: Duration = Duration::from_millis(5);
 /// So often a poll may say "ready" in a row without need for suspicion: others may
 /// have been quicker. After that there are pauses between the attempts.
 const USELESS_WAKES: u32 = 4;
+
+/// What is tried in a wait. Most are closures; what is to be inlined in any case has a type.
+pub(crate) trait Attempt {
+    /// What it brings.
+    type Done;
+
+    /// `shut_down`: whether the reading side is known to be shut down, where the kernel goes on
+    /// saying "try again".
+    fn make(&mut self, shut_down: bool) -> Result<Self::Done>;
+}
+
+impl<T, F: FnMut(bool) -> Result<T>> Attempt for F {
+    type Done = T;
+
+    #[inline(always)]
+    fn make(&mut self, shut_down: bool) -> Result<T> {
+        self(shut_down)
+    }
+}
 
 /// The waits of one call, all within one deadline.
 pub(crate) struct Wait {
@@ -121,56 +93,68 @@ impl Wait {
         Self { timeout, deadline: None, wakes: 0, pause: FIRST_PAUSE, phase: Phase::Begin }
     }
 
-    /// Attempts until it is done, fails, or the wait ends. The attempt is told
-    /// whether the reading side is known to be shut down, where the kernel goes on
-    /// saying "try again".
+    /// Attempts until it is done, fails, or the wait ends.
     ///
-    /// Inlined, with the attempt, as all that lies between an export and its system call:
-    /// a call costs more in branches and returns after the kernel than in work.
+    /// Inlined, with the attempt, as all that lies between an export and its system call: a
+    /// call costs more in branches and returns after the kernel than in work. So it is called
+    /// in one place only, and straight on; what comes before it now and then, and behind it if
+    /// it has found nothing, is elsewhere.
     #[inline(always)]
-    pub(crate) fn until<T>(
+    pub(crate) fn until<A: Attempt>(
         &mut self,
         fd: BorrowedFd<'_>,
         interrupt: &Interrupt,
         spin: &Spin,
         readiness: Readiness,
-        mut attempt: impl FnMut(bool) -> Result<T>,
-    ) -> Result<T> {
+        mut attempt: A,
+    ) -> Result<A::Done> {
         let mut shut_down = false;
-        let mut sleeps_first = self.sleeps_first(spin, readiness);
+        let mut before = interrupt.state();
+        if readiness.is_reading() && spin.expects_nothing() {
+            shut_down = self.begin_with_wait(fd, interrupt, spin, before, readiness)?;
+            before = interrupt.state();
+        }
         loop {
-            let before = interrupt.state();
-            let result = match std::mem::take(&mut sleeps_first) {
-                true => Err(Error::EAGAIN),
-                false => attempt(shut_down),
-            };
-            let error = match result {
-                Err(error) => error,
-                done => {
-                    self.wakes = 0;
-                    match self.phase {
-                        Phase::Begin if readiness.is_reading() => spin.note_found(),
-                        Phase::Begin => spin.note_sent(),
-                        Phase::Wait(_) => self.end(spin),
-                    }
-                    return done;
+            match attempt.make(shut_down) {
+                Ok(done) => {
+                    self.note_done(spin, readiness);
+                    return Ok(done);
                 }
-            };
-            if error == Error::EAGAIN && self.spins(spin, readiness) {
-                continue;
+                Err(error) => {
+                    shut_down = self.next(fd, interrupt, spin, before, readiness, error)?;
+                }
             }
-            shut_down = self.once(fd, interrupt, spin, before, readiness, error)?;
+            before = interrupt.state();
         }
     }
 
-    /// Whether an attempt would be in vain, as it was again and again.
     #[inline(always)]
-    fn sleeps_first(&self, spin: &Spin, readiness: Readiness) -> bool {
-        readiness.is_reading() && spin.expects_nothing() && !self.is_none()
+    fn note_done(&mut self, spin: &Spin, readiness: Readiness) {
+        self.wakes = 0;
+        match self.phase {
+            Phase::Begin if readiness.is_reading() => spin.note_found(),
+            Phase::Begin => spin.note_sent(),
+            Phase::Wait(_) => self.end(spin),
+        }
+    }
+
+    /// Where the first attempt would be in vain, as it was again and again.
+    #[cold]
+    fn begin_with_wait(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        interrupt: &Interrupt,
+        spin: &Spin,
+        before: u32,
+        readiness: Readiness,
+    ) -> Result<bool> {
+        if self.is_none() {
+            return Ok(false);
+        }
+        self.next(fd, interrupt, spin, before, readiness, Error::EAGAIN)
     }
 
     /// Whether to make another attempt at once, as a wait begins with where it is of use.
-    #[cold]
     fn spins(&mut self, spin: &Spin, readiness: Readiness) -> bool {
         let may_wait = !self.is_none();
         match &mut self.phase {
@@ -190,7 +174,7 @@ impl Wait {
     fn end(&mut self, spin: &Spin) {
         match std::mem::replace(&mut self.phase, Phase::Begin) {
             Phase::Begin => {}
-            Phase::Wait(None) => spin.note_slept(),
+            Phase::Wait(None) => spin.note_missed(),
             Phase::Wait(Some(spinning)) => spin.end(&spinning),
         }
     }
@@ -198,7 +182,7 @@ impl Wait {
     /// After an attempt that failed: waits for the next reason to make another. Whether
     /// the reading side is shut down.
     #[cold]
-    fn once(
+    fn next(
         &mut self,
         fd: BorrowedFd<'_>,
         interrupt: &Interrupt,
@@ -209,6 +193,9 @@ impl Wait {
     ) -> Result<bool> {
         if error == Error::EINTR && self.is_none() {
             // Where nothing waits nothing is interrupted.
+            return Ok(false);
+        }
+        if error == Error::EAGAIN && self.spins(spin, readiness) {
             return Ok(false);
         }
         if error != Error::EAGAIN {
@@ -230,7 +217,7 @@ impl Wait {
         };
         let fd = (!pausing).then_some(fd);
         spin.count_sleep();
-        let revents = sleep(interrupt, before, fd, events, earlier(left, limit))?;
+        let revents = interrupt.sleep(before, fd, events, earlier(left, limit))?;
         match (pausing, revents) {
             // After a pause poll is asked again: perhaps it tells the truth now.
             (true, _) => self.wakes = self.wakes.saturating_sub(1),
@@ -258,7 +245,7 @@ impl Wait {
             return Ok(());
         }
         let time = earlier(self.time_left()?, BREATH);
-        sleep(interrupt, interrupt.state(), None, 0, time).map(drop)
+        interrupt.sleep(interrupt.state(), None, 0, time).map(drop)
     }
 
     /// How long something else may take within this wait.
@@ -306,88 +293,10 @@ fn earlier(left: Option<Duration>, limit: Duration) -> Option<Duration> {
     }
 }
 
-/// Sleeps until something happens to the descriptor, the interrupt's state is no longer
-/// what it was before, a signal comes (`INTERRUPTED`) or the time is over.
-fn sleep(
-    interrupt: &Interrupt,
-    before: u32,
-    fd: Option<BorrowedFd<'_>>,
-    events: i16,
-    time: Option<Duration>,
-) -> Result<i16> {
-    let place = Place::take();
-    if let Some(Place(place)) = place {
-        SLEEPERS.fall_asleep(place, interrupt.key());
-    }
-    let now = interrupt.state();
-    let woken = if now != before || now & CLOSED != 0 {
-        Ok([0; 2])
-    } else {
-        let alarm = place.as_ref().map(Place::alarm);
-        let time = if alarm.is_some() { time } else { earlier(time, LOOK_UP) };
-        sys::poll([(fd, events), (alarm, libc::POLLIN)], time)
-    };
-    if let Some(Place(place)) = place {
-        SLEEPERS.note_awake(place);
-    }
-    // Closing outranks a signal: the caller could not go on with this handle.
-    if interrupt.is_closed() {
-        return Err(Error::Closed);
-    }
-    let [revents, rung] = woken?;
-    if let Some(place) = place.as_ref().filter(|_| rung != 0) {
-        sys::lower(place.alarm());
-    }
-    Ok(revents)
-}
-
-struct EventFd(OwnedFd);
-
-impl Alarm for EventFd {
-    fn new() -> Option<Self> {
-        sys::eventfd().ok().map(Self)
-    }
-
-    fn ring(&self) {
-        sys::raise(self.0.as_fd());
-    }
-}
-
-static SLEEPERS: Sleepers<EventFd> = Sleepers::new();
-
-/// The calling thread's place among the sleepers, while it sleeps. (A thread-local one would
-/// take memory that the C library can't do without.)
-struct Place(usize);
-
-impl Place {
-    fn take() -> Option<Self> {
-        /// Whether that has been told, since there last was one.
-        static IS_TOLD: AtomicBool = AtomicBool::new(false);
-        let place = SLEEPERS.take_place(sys::fork_generation(), sys::thread_number());
-        if place.is_some() != IS_TOLD.load(Ordering::Relaxed) {
-            return place.map(Self);
-        }
-        IS_TOLD.store(place.is_none(), Ordering::Relaxed);
-        if place.is_none() {
-            log::tell(&Note::of(Event::NoAlarm), None);
-        }
-        place.map(Self)
-    }
-
-    fn alarm(&self) -> BorrowedFd<'_> {
-        SLEEPERS.alarm(self.0).0.as_fd()
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        SLEEPERS.leave_place(self.0);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::AsFd;
 
     fn wait(timeout: Timeout, readiness: Readiness, interrupt: &Interrupt) -> Result<()> {
         let [socket, _peer] = sys::socketpair(libc::SOCK_STREAM)?;
@@ -455,6 +364,41 @@ mod tests {
             },
         );
         assert_eq!(result, Ok(()));
+    }
+
+    #[test]
+    fn who_found_nothing_at_first_again_and_again_gives_way_or_sleeps_first() {
+        let [socket, peer] = sys::socketpair(libc::SOCK_STREAM).unwrap();
+        // So that no sleep is long.
+        let message = sys::Buffer::from_raw(c"1".as_ptr().cast_mut().cast(), 1);
+        assert_eq!(sys::send(peer.as_fd(), &[message], None), Ok(1));
+        let (interrupt, spin) = (Interrupt::default(), Spin::default());
+        let wait = |mut finds_nothing: bool| {
+            spin.note_sent();
+            let mut wait = Wait::new(Timeout::Milliseconds(20_000));
+            let result = wait.until(socket.as_fd(), &interrupt, &spin, Readiness::Readable, |_| {
+                match std::mem::take(&mut finds_nothing) {
+                    true => Err(Error::EAGAIN),
+                    false => Ok(()),
+                }
+            });
+            assert_eq!(result, Ok(()));
+        };
+        for _ in 0..100 {
+            if spin.expects_nothing() {
+                break;
+            }
+            wait(true);
+        }
+        assert!(spin.expects_nothing());
+        let before = spin.counts();
+        wait(false);
+        assert_ne!(spin.counts(), before, "it began with the attempt");
+        // Whoever finds something at once stops that.
+        spin.note_found();
+        let before = spin.counts();
+        wait(false);
+        assert_eq!(spin.counts(), before);
     }
 
     #[test]

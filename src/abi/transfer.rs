@@ -53,7 +53,7 @@ pub unsafe extern "C" fn udsock_send(
     size: usize,
     timeout_ms: i32,
 ) -> i64 {
-    guard(|| {
+    guard(move || {
         let buffer = argument::outgoing(data, size)?;
         let mut wait = Wait::new(argument::timeout(timeout_ms)?);
         handles::get(s)?.send(&[buffer], None, &mut wait).map(count)
@@ -79,7 +79,7 @@ pub unsafe extern "C" fn udsock_recv(
     size: usize,
     timeout_ms: i32,
 ) -> i64 {
-    guard(|| {
+    guard(move || {
         let buffer = argument::incoming(buffer, size)?;
         let mut wait = Wait::new(argument::timeout(timeout_ms)?);
         handles::get(s)?.receive(&[buffer], &mut wait).map(count)
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn udsock_send_all(
     sent: *mut usize,
 ) -> i64 {
     // SAFETY: the caller passes room for a size_t, or NULL.
-    guard(|| unsafe {
+    guard(move || unsafe {
         with_progress(sent, |sent| {
             let buffer = argument::outgoing(data, size)?;
             let mut wait = Wait::new(argument::timeout(timeout_ms)?);
@@ -127,7 +127,7 @@ pub unsafe extern "C" fn udsock_recv_exact(
     received: *mut usize,
 ) -> i64 {
     // SAFETY: the caller passes room for a size_t, or NULL.
-    guard(|| unsafe {
+    guard(move || unsafe {
         with_progress(received, |received| {
             let buffer = argument::incoming(buffer, size)?;
             let mut wait = Wait::new(argument::timeout(timeout_ms)?);
@@ -149,7 +149,7 @@ pub unsafe extern "C" fn udsock_sendv(
     parts_count: usize,
     timeout_ms: i32,
 ) -> i64 {
-    guard(|| {
+    guard(move || {
         // SAFETY: the caller passes `parts_count` parts.
         let buffers = unsafe { buffers(parts, parts_count) }?;
         let mut wait = Wait::new(argument::timeout(timeout_ms)?);
@@ -170,7 +170,7 @@ pub unsafe extern "C" fn udsock_recvv(
     parts_count: usize,
     timeout_ms: i32,
 ) -> i64 {
-    guard(|| {
+    guard(move || {
         // SAFETY: the caller passes `parts_count` parts.
         let buffers = unsafe { buffers(parts, parts_count) }?;
         if buffers.iter().all(|buffer| buffer.size() == 0) {
@@ -200,7 +200,7 @@ pub unsafe extern "C" fn udsock_send_to(
     address: *const c_char,
     timeout_ms: i32,
 ) -> i64 {
-    guard(|| {
+    guard(move || {
         let buffer = argument::outgoing(data, size)?;
         let mut wait = Wait::new(argument::timeout(timeout_ms)?);
         // SAFETY: the caller passes a C string or NULL.
@@ -231,7 +231,7 @@ pub unsafe extern "C" fn udsock_recv_from(
     address_size: usize,
     timeout_ms: i32,
 ) -> i64 {
-    guard(|| {
+    guard(move || {
         let buffer = argument::incoming(buffer, size)?;
         let room = TextRoom::optional(address, address_size)?;
         let mut wait = Wait::new(argument::timeout(timeout_ms)?);

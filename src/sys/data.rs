@@ -35,6 +35,7 @@ impl Received {
 }
 
 /// To a name, or where the socket is connected to.
+#[inline(always)]
 pub(crate) fn send(
     fd: BorrowedFd<'_>,
     buffers: &[Buffer<'_>],
@@ -47,9 +48,13 @@ pub(crate) fn send(
             libc::send(fd, buffer.as_iovec().iov_base, buffer.as_iovec().iov_len, SEND_FLAGS)
         });
     }
-    let header = header_of(buffers, to);
+    send_header(fd, &header_of(buffers, to))
+}
+
+#[inline(never)]
+fn send_header(fd: RawFd, header: &libc::msghdr) -> Result<usize> {
     // SAFETY: header points to names and buffers that live through the call.
-    check_size(unsafe { libc::sendmsg(fd, &raw const header, SEND_FLAGS) })
+    check_size(unsafe { libc::sendmsg(fd, header, SEND_FLAGS) })
 }
 
 /// A message to send.

@@ -102,6 +102,21 @@ fn a_close_under_the_lock_says_whether_the_file_is_gone() {
     });
 }
 
+/// The file that it had made is not at the path any more.
+#[test]
+fn who_was_replaced_closes_without_the_lock() {
+    as_everyone(|| {
+        let dir = Dir::new();
+        let path = dir.path("s");
+        let old = open_server(UDSOCK_STREAM, &path);
+        let server = replace(UDSOCK_STREAM, &path).unwrap();
+        let holder = holder_of(&dir.path(""));
+        assert_eq!(old.close(), 0);
+        serves(&server, UDSOCK_STREAM, &path);
+        drop(holder);
+    });
+}
+
 #[test]
 fn a_holder_who_lets_go_in_time_delays_and_nothing_more() {
     as_everyone(|| {
