@@ -81,7 +81,10 @@ pub const UDSOCK_RESTORE_FILE: u32 = 16;
 /// Connect flag: while there is no server (no file: ENOENT; nobody behind it: ECONNREFUSED) try
 /// again until the timeout, with pauses that grow from 50 microseconds to 20 ms. Many servers
 /// make their file first and open it to others afterwards: so the call also tries again, for a
-/// second, after EACCES and EPERM.
+/// second, after EACCES and EPERM. With UDSOCK_DONT_WAIT udsock_connect makes one attempt, for a
+/// program that has an event loop: where UDSOCK_RETRY would go on it is -EAGAIN, and the program
+/// calls again, with the same socket, after a pause of its own. (The second counts from the first
+/// attempt that was refused.)
 pub const UDSOCK_RETRY: u32 = 1;
 
 /// Connect flag: return -EAGAIN if the server's queue is full, instead of waiting.
@@ -122,7 +125,7 @@ pub struct udsock_bind_options {
 pub struct udsock_connect_options {
     /// sizeof(udsock_connect_options).
     pub size: u32,
-    /// UDSOCK_RETRY or UDSOCK_DONT_WAIT, not both, or 0.
+    /// UDSOCK_RETRY, UDSOCK_DONT_WAIT, both (udsock_connect), or 0.
     pub flags: u32,
     /// How long to wait for room in the server's queue, and with UDSOCK_RETRY for the server,
     /// in milliseconds. 0 and UDSOCK_FOREVER: as long as it takes.
