@@ -8,8 +8,8 @@
 
 #include <unistd.h>
 
+#include "must.h"
 #include "timing.h"
-#include "udsock.h"
 
 typedef void step(void *context);
 
@@ -26,16 +26,6 @@ struct work {
     int cost;            /* Of an operation, in sends and receives; 0: one. */
     int is_only_counted; /* Its time says nothing. */
 };
-
-/* What a call of ours returned. */
-static inline int64_t must(int64_t result, const char *what)
-{
-    if (result < 0) {
-        fprintf(stderr, "%s: %s\n", what, udsock_error_text(result));
-        exit(1);
-    }
-    return result;
-}
 
 static inline void step_if_any(step *what, void *context)
 {

@@ -8,15 +8,9 @@
 #include <string.h>
 #include <time.h>
 
-enum { SAMPLES = 401, ROUNDS_PER_SAMPLE = 1000 };
+#include "require.h"
 
-static inline void require(int condition, const char *what)
-{
-    if (!condition) {
-        perror(what);
-        exit(1);
-    }
-}
+enum { SAMPLES = 401, ROUNDS_PER_SAMPLE = 1000 };
 
 static inline double now(void)
 {

@@ -279,7 +279,10 @@ const char *udsock_error_text(int64_t code);
  * Connect flag: while there is no server (no file: ENOENT; nobody behind it: ECONNREFUSED) try
  * again until the timeout, with pauses that grow from 50 microseconds to 20 ms. The call also
  * tries again, for a second, after EACCES and EPERM, since many servers make their file first
- * and open it to others afterwards.
+ * and open it to others afterwards. With UDSOCK_DONT_WAIT udsock_connect makes one attempt, for
+ * a program that has an event loop. If another attempt makes sense the result is -EAGAIN, and
+ * the program calls again with the same socket, after a pause of its own. (The second counts
+ * from the first attempt that was refused.)
  */
 #define UDSOCK_RETRY 1
 
@@ -335,7 +338,7 @@ typedef struct udsock_bind_options {
 typedef struct udsock_connect_options {
     /** sizeof(udsock_connect_options). */
     uint32_t size;
-    /** UDSOCK_RETRY or UDSOCK_DONT_WAIT, not both, or 0. */
+    /** UDSOCK_RETRY, UDSOCK_DONT_WAIT, both (udsock_connect), or 0. */
     uint32_t flags;
     /**
      * How long to wait, in milliseconds, for room in the server's queue, and with UDSOCK_RETRY
@@ -398,7 +401,8 @@ udsock_t udsock_open_server(uint32_t kind,
  *
  * Returns its handle.
  *
- * Errors: as of udsock_create and udsock_connect.
+ * Errors: as of udsock_create and udsock_connect. -EINVAL: also UDSOCK_RETRY with
+ * UDSOCK_DONT_WAIT, which are for attempts that the same socket makes.
  */
 UDSOCK_MUST_USE
 udsock_t udsock_open_client(uint32_t kind,
@@ -562,7 +566,8 @@ udsock_t udsock_accept(udsock_t s,
  * after a second.
  * -EPROTOTYPE: a socket of another kind is there.
  * -EISCONN: the socket is connected already.
- * -EAGAIN: the server's queue is full, and UDSOCK_DONT_WAIT was given.
+ * -EAGAIN: the server's queue is full, and UDSOCK_DONT_WAIT was given; with UDSOCK_RETRY as well,
+ * also: there is no server, or it does not let anybody in yet.
  * -ETIMEDOUT: the time ran out.
  * Others: for local_address as of udsock_bind.
  */

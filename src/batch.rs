@@ -178,7 +178,7 @@ impl Socket {
         let most = inbox.count().min(MOST);
         let step = if self.looks_first() { 1 } else { BATCH };
         let mut came = self.receive_some(inbox, 0..step.min(most), wait)?;
-        let mut wait = Wait::new(Timeout::Milliseconds(0));
+        let mut wait = Wait::new(Timeout::NONE);
         // An error that a datagram socket tells is gone when it is told.
         while self.kind() != Kind::Datagram && came % step == 0 && came < most {
             match self.receive_some(inbox, came..most.min(came + step), &mut wait) {

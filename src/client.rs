@@ -1,7 +1,6 @@
 //! Clients: connecting, and trying again until there is room or a server.
 
 use std::ffi::CStr;
-use std::time::{Duration, Instant};
 
 use crate::address::Address;
 use crate::bound_path::FileOptions;
@@ -39,7 +38,7 @@ impl Socket {
 
     pub(crate) fn connect(&self, text: &CStr, options: ConnectOptions<'_>) -> Result<(), Failure> {
         let address = Address::parse(text)?;
-        let remote = self.make_remote_address()?;
+        let remote = self.make_remote()?;
         let as_given = Replacement::new(c_string(text.to_bytes())?)?;
         // A second attempt with the same options finds what the first one bound.
         if let Some(local) = options.local_address {
@@ -48,15 +47,18 @@ impl Socket {
             }
         }
         self.never_block()?;
+        // Attempts that are not to wait are made one by one: this one may go on where the last ended.
+        if options.timeout != Timeout::NONE {
+            remote.forget_refusals();
+        }
         let mut wait = Wait::new(options.timeout);
         let mut last = None;
-        let mut patience = Patience::new(options.retry);
         // A full backlog can't be polled for, nor can a server that isn't there.
         let connected = self.wait_until(&mut wait, Readiness::Unpollable, |_| {
             let attempt =
                 address.destination().and_then(|to| Ok(sys::connect(self.fd(), &to.name)?));
             match attempt {
-                Err(failure) if patience.lasts(&failure) => {
+                Err(failure) if remote.may_pass(&failure, options.retry) => {
                     last = Some(failure.error());
                     Err(Error::EAGAIN)
                 }
@@ -66,13 +68,15 @@ impl Socket {
         let connected = match (connected, last) {
             (Ok(result), _) => result,
             (Err(Error::ETIMEDOUT), Some(last)) => Err(Failure::TimedOut { last }),
+            (Err(Error::EAGAIN), Some(last)) if options.retry => Err(Failure::NotYet { last }),
             (Err(error), _) => Err(error.into()),
         };
         connected.map_err(|failure| match &address {
             Address::Abstract(name) if options.explains => self.name_neighbour(name, failure),
             _ => failure,
         })?;
-        remote.replace(as_given);
+        remote.address.replace(as_given);
+        remote.forget_refusals();
         Ok(())
     }
 
@@ -99,38 +103,5 @@ fn explain_refusal(failure: Failure) -> Failure {
             error,
         },
         failure => failure,
-    }
-}
-
-/// Whether the same attempt may succeed later. (What has an explanation does not pass: /proc,
-/// which is missing, say.)
-struct Patience {
-    retry: bool,
-    /// Since when nothing but refusals has been seen.
-    refused_since: Option<Instant>,
-}
-
-impl Patience {
-    /// Many servers make their file first and open it to others afterwards (bind, chmod). So long
-    /// that may take; the gap itself is of microseconds, but a process may be held up in it.
-    const OPENING_TIME: Duration = Duration::from_secs(1);
-
-    fn new(retry: bool) -> Self {
-        Self { retry, refused_since: None }
-    }
-
-    fn lasts(&mut self, failure: &Failure) -> bool {
-        match failure {
-            Failure::Plain(Error::EAGAIN) => true,
-            Failure::Plain(Error::ENOENT | Error::ECONNREFUSED) => {
-                self.refused_since = None;
-                self.retry
-            }
-            Failure::Plain(Error::EACCES | Error::EPERM) if self.retry => {
-                let since = *self.refused_since.get_or_insert_with(Instant::now);
-                since.elapsed() < Self::OPENING_TIME
-            }
-            _ => false,
-        }
     }
 }

@@ -68,6 +68,12 @@ pub enum Failure {
         /// How the attempts failed.
         last: Error,
     },
+    /// An attempt that was not to wait found what may pass.
+    #[error("not yet: {last}")]
+    NotYet {
+        /// How it failed.
+        last: Error,
+    },
     /// The argument makes no sense.
     #[error("{0}")]
     Invalid(&'static str),
@@ -209,6 +215,7 @@ impl Failure {
             Self::NotThatName { told: Told::AtTheEnd, .. } => Error::ETIMEDOUT,
             Self::Untold(_) | Self::NotKept(_) => Error::EOPNOTSUPP,
             Self::TimedOut { .. } => Error::ETIMEDOUT,
+            Self::NotYet { .. } => Error::EAGAIN,
             Self::Invalid(_) => Error::EINVAL,
             Self::TooLong { .. } => Error::ENAMETOOLONG,
         }

@@ -9,7 +9,7 @@
 //! | `cleanup`, `activation` | removing files at the end of the process; sockets that a service manager passed |
 //! | `handles` | numbers that stand for sockets and pollers |
 //! | `server`, `client`, `transfer`, `batch`, `option`, `peer` | what sockets do, and who is at the other end |
-//! | `socket`, `look`, `settings`, `access`, `watchers` | what sockets are, what is changed of them, and who may connect |
+//! | `socket`, `remote`, `look`, `settings`, `access`, `watchers` | what sockets are, where they lead, what is changed of them, and who may connect |
 //! | `socket_file`, `bound_path`, `claim`, `private_names` | the file of a socket |
 //! | `inspection`, `unix_diag` | what is at an address, and who |
 //! | `directory`, `parents`, `owner`, `address`, `kind`, `user_namespace` | places, names and numbers |
@@ -61,6 +61,7 @@ mod peer;
 mod poller;
 mod private_names;
 mod process_lock;
+mod remote;
 mod segments;
 mod server;
 mod settings;

@@ -14,10 +14,11 @@ use crate::kind::Kind;
 use crate::log::{self, Note};
 use crate::name_text;
 use crate::process_lock::ProcessLock;
+use crate::remote::Remote;
 use crate::settings::{Pass, Settings};
 use crate::socket_file::OwnFile;
 use crate::spin::Spin;
-use crate::sys::{self, OncePointer, Replaced, Shared};
+use crate::sys::{self, OncePointer, Shared};
 use crate::wait::{Attempt, Readiness, Wait};
 use crate::watchers::Watchers;
 
@@ -51,9 +52,8 @@ pub(crate) struct Socket {
     /// Where it is bound, as it was given. The connections that a server accepts
     /// share its.
     local: OncePointer<Shared<CString>>,
-    /// Where it was connected to, as it was given. (Most are connections of a server, which have
-    /// none.)
-    remote: OncePointer<Box<Replaced<CString>>>,
+    /// Where it connects to. (Most are connections of a server, which have none.)
+    remote: OncePointer<Box<Remote>>,
     /// Who may come in, once anything is asked.
     access: OncePointer<Shared<Access>>,
     /// A connection's, to a server that asks something of its clients.
@@ -161,15 +161,15 @@ impl Socket {
         let Some(remote) = self.remote.get() else {
             return show(&name_text::text_of(&name));
         };
-        remote.read(|text| match text {
+        remote.address.read(|text| match text {
             Some(text) => show(text),
             None => show(&name_text::text_of(&name)),
         })
     }
 
-    /// Room for an address that it is connected to. What is put there comes from now on.
-    pub(crate) fn make_remote_address(&self) -> Result<&Replaced<CString>> {
-        self.remote.get_or_make(|| sys::boxed(Replaced::default()))
+    /// Where it connects to, which is there from the first attempt on.
+    pub(crate) fn make_remote(&self) -> Result<&Remote> {
+        self.remote.get_or_make(|| sys::boxed(Remote::new()))
     }
 
     /// For calls that have no flag against blocking.

@@ -23,6 +23,11 @@ pub enum Timeout {
     Milliseconds(u32),
 }
 
+impl Timeout {
+    /// Not at all.
+    pub(crate) const NONE: Self = Self::Milliseconds(0);
+}
+
 /// What a call waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Readiness {
@@ -229,7 +234,7 @@ impl Wait {
 
     /// Whether there is no time at all to wait.
     pub(crate) fn is_none(&self) -> bool {
-        self.timeout == Timeout::Milliseconds(0)
+        self.timeout == Timeout::NONE
     }
 
     /// For a call that is kept busy without ever having to wait: fails once its time is

@@ -393,6 +393,25 @@ fn retry_waits_for_the_server_and_tells_what_it_last_saw() {
 }
 
 #[test]
+fn retry_without_waiting_is_one_attempt_and_says_whether_to_make_another() {
+    let dir = Dir::new();
+    let path = dir.path("later");
+    let mut options = connect_options();
+    options.flags = UDSOCK_RETRY | UDSOCK_DONT_WAIT;
+    let client = create(UDSOCK_STREAM);
+    let refusal = client.connect(&path, Some(&options)).unwrap_err();
+    assert_eq!(refusal.code, no(libc::EAGAIN));
+    assert!(refusal.message.ends_with("not yet: No such file or directory"), "{refusal:?}");
+    let server = open_server(UDSOCK_SEQPACKET, &path);
+    let refusal = client.connect(&path, Some(&options)).unwrap_err();
+    assert_eq!(refusal.code, no(libc::EPROTOTYPE), "this does not pass");
+    drop(server);
+    let server = open_server(UDSOCK_STREAM, &path);
+    client.connect(&path, Some(&options)).unwrap();
+    assert!(server.accept(0).is_ok());
+}
+
+#[test]
 fn a_client_with_an_address_of_its_own_is_seen_and_cleaned_up() {
     let dir = Dir::new();
     let (server_path, client_path) = (dir.path("server"), dir.path("client"));

@@ -16,17 +16,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "udsock.h"
 
 enum { SOON = 20000, TEXT = 64 };
-
-#define CHECK(condition)                                                                       \
-    do {                                                                                       \
-        if (!(condition)) {                                                                    \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);            \
-            _exit(99);                                                                         \
-        }                                                                                      \
-    } while (0)
 
 /* Prints the names of the calls that are made. */
 static int is_listing;

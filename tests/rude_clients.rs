@@ -39,8 +39,7 @@ const SHOWN: &[(&str, &str, &str, Shown)] = &[
     ("docs/asyncio.md", "python", "# follow.py", Shown::Other),
     ("docs/asyncio.md", "python", "# report.py", Shown::Other),
     ("docs/comparison.md", "python", "# check.py", Shown::Other),
-    // It serves one client after the other, as long as each likes; tests/docs.rs runs it.
-    ("docs/ffi.md", "python", "# echo_ctypes.py", Shown::Other),
+    ("docs/ffi.md", "python", "# echo_ctypes.py", Shown::Server(Service::EchoAt)),
     ("docs/pass-a-descriptor.md", "python", "# borrow.py", Shown::Other),
     // It takes another server behind it; tests/docs.rs runs it, with clients that flood and die.
     ("docs/relay.md", "python", "# relay.py", Shown::Other),
@@ -58,7 +57,7 @@ const SHOWN: &[(&str, &str, &str, Shown)] = &[
     (NODE, "js", "undici.Agent", Shown::Other),
     (NODE, "js", "await using", Shown::Other),
     ("docs/comparison.md", "js", "// check.mjs", Shown::Other),
-    // As the one in Python.
+    // The same over other FFIs; tests/docs.rs runs them.
     ("docs/ffi.md", "js", "", Shown::Other),
     // bindings/node/test/installed.test.mjs runs it.
     (NODE, "js", "// app.mjs", Shown::Other),

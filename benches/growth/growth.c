@@ -31,27 +31,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "udsock.h"
+#include "../must.h"
 
 enum { SIZE = 64, EVENTS = 64, SAMPLES = 21, ROUNDS = 200, DESCRIPTORS_BESIDE = 32,
        LEAST_TO_ACCEPT = 1000 };
-
-static void require(int condition, const char *what)
-{
-    if (!condition) {
-        perror(what);
-        exit(1);
-    }
-}
-
-static int64_t must(int64_t result, const char *what)
-{
-    if (result < 0) {
-        fprintf(stderr, "%s: %s\n", what, udsock_error_text(result));
-        exit(1);
-    }
-    return result;
-}
 
 static double now(void)
 {

@@ -5,6 +5,8 @@
 // What is printed is what pairs/pair.h says, with the same warm-up as pairs/pair.mjs.
 'use strict';
 
+const { measured } = require('../pairs/measured.cjs');
+
 const [name, role, , kind, sizeText, countText, address] = process.argv.slice(2);
 const isServer = role === 'server';
 const size = Number(sizeText);
@@ -103,18 +105,9 @@ function run(rounds) {
 async function main() {
   const packages = name === 'udsock' ? '../../bindings/node' : name;
   send = await openers[name][kind](require(packages));
-  const first = run(Math.max(Math.floor(count / 5) + 1, WARM_UP));
-  if (isServer) console.log('ready');
-  await first;
-  const wall = process.hrtime.bigint();
-  const cpu = process.cpuUsage();
-  await run(count);
-  const elapsed = Number(process.hrtime.bigint() - wall);
-  const { user, system } = process.cpuUsage(cpu);
-  if (!isServer) console.log(`ns_per_operation ${(elapsed / count).toFixed(1)}`);
-  console.log(`cpu_ns_per_operation ${((user + system) * 1000 / count).toFixed(1)}`);
-  // (The last answer has gone when send returned.)
-  process.exit(0);
+  await measured(isServer, count, WARM_UP, run, () => {
+    if (isServer) console.log('ready');
+  });
 }
 
 main();

@@ -6,19 +6,10 @@
 #include <errno.h>
 #include <stdint.h>
 
+#include "../must.h"
 #include "pair.h"
-#include "udsock.h"
 
 enum { BATCH = 64 };
-
-static int64_t must(int64_t result, const char *what)
-{
-    if (result < 0) {
-        fprintf(stderr, "%s: %s\n", what, udsock_error_text(result));
-        exit(1);
-    }
-    return result;
-}
 
 static void send_all(udsock_t s, const char *data, size_t size)
 {

@@ -20,6 +20,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "../require.h"
+
 enum { READ_SIZE = 64 * 1024 };
 
 struct task {
@@ -32,14 +34,6 @@ struct task {
     const char *address;
     char client_address[108];
 };
-
-static inline void require(int condition, const char *what)
-{
-    if (!condition) {
-        perror(what);
-        exit(1);
-    }
-}
 
 static inline void *allocate(size_t size)
 {

@@ -1,6 +1,8 @@
 // The two parties over Node's net, which has streams only, or over what PAIR_NET says. See
 // pair.h for the command line.
 
+import { measured } from './measured.cjs';
+
 const net = await import(process.env.PAIR_NET ?? 'node:net');
 
 const [role, work, , sizeText, countText, address] = process.argv.slice(2);
@@ -107,13 +109,4 @@ async function open() {
   return way(await new Promise((resolve) => server.once('connection', resolve)));
 }
 
-const run = await open();
-await run(Math.max(Math.floor(count / 5) + 1, warmUp));
-const wall = process.hrtime.bigint();
-const cpu = process.cpuUsage();
-await run(count);
-const elapsed = Number(process.hrtime.bigint() - wall);
-const { user, system } = process.cpuUsage(cpu);
-if (!isServer) console.log(`ns_per_operation ${(elapsed / count).toFixed(1)}`);
-console.log(`cpu_ns_per_operation ${((user + system) * 1000 / count).toFixed(1)}`);
-process.exit(0);
+await measured(isServer, count, warmUp, await open());

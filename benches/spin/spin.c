@@ -27,28 +27,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "udsock.h"
+#include "../must.h"
 
 enum { MOST_THREADS = 256, SIZE = 64 };
 
 enum way { RAW, OFF, DEFAULT };
-
-static void require(int condition, const char *what)
-{
-    if (!condition) {
-        perror(what);
-        exit(1);
-    }
-}
-
-static int64_t must(int64_t result, const char *what)
-{
-    if (result < 0) {
-        fprintf(stderr, "%s: %s\n", what, udsock_error_text(result));
-        exit(1);
-    }
-    return result;
-}
 
 static int64_t read_clock(clockid_t clock)
 {

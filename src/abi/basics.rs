@@ -82,7 +82,10 @@ pub const UDSOCK_RESTORE_FILE: u32 = 16;
 /// Connect flag: while there is no server (no file: ENOENT; nobody behind it: ECONNREFUSED) try
 /// again until the timeout, with pauses that grow from 50 microseconds to 20 ms. The call also
 /// tries again, for a second, after EACCES and EPERM, since many servers make their file first
-/// and open it to others afterwards.
+/// and open it to others afterwards. With UDSOCK_DONT_WAIT udsock_connect makes one attempt, for
+/// a program that has an event loop. If another attempt makes sense the result is -EAGAIN, and
+/// the program calls again with the same socket, after a pause of its own. (The second counts
+/// from the first attempt that was refused.)
 pub const UDSOCK_RETRY: u32 = 1;
 
 /// Connect flag: return -EAGAIN if the server's queue is full, instead of waiting.
@@ -123,7 +126,7 @@ pub struct udsock_bind_options {
 pub struct udsock_connect_options {
     /// sizeof(udsock_connect_options).
     pub size: u32,
-    /// UDSOCK_RETRY or UDSOCK_DONT_WAIT, not both, or 0.
+    /// UDSOCK_RETRY, UDSOCK_DONT_WAIT, both (udsock_connect), or 0.
     pub flags: u32,
     /// How long to wait, in milliseconds, for room in the server's queue, and with UDSOCK_RETRY
     /// for the server. 0 and UDSOCK_FOREVER: as long as it takes.

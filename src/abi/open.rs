@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::handles;
 use crate::kind::Kind;
 use crate::socket::Socket;
+use crate::wait::Timeout;
 
 /// A server: a socket that is bound to the address and listens. A server of the kind
 /// UDSOCK_DGRAM is only bound. udsock_close removes its file. If anything fails, nothing is
@@ -46,7 +47,8 @@ pub unsafe extern "C" fn udsock_open_server(
 ///
 /// Returns its handle.
 ///
-/// Errors: as of udsock_create and udsock_connect.
+/// Errors: as of udsock_create and udsock_connect. -EINVAL: also UDSOCK_RETRY with
+/// UDSOCK_DONT_WAIT, which are for attempts that the same socket makes.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_open_client(
@@ -60,6 +62,12 @@ pub unsafe extern "C" fn udsock_open_client(
         explain(err, "open client", address, || {
             let kind = known_kind(kind)?;
             let options = connect_options(options, err)?;
+            if options.retry && options.timeout == Timeout::NONE {
+                return Err(Failure::Invalid(
+                    "UDSOCK_RETRY with UDSOCK_DONT_WAIT is one attempt of several: create a socket, \
+                     and connect it",
+                ));
+            }
             let address = required_address(address)?;
             cleanup::remove_at_exit()?;
             handles::open(|| Socket::open_client(kind, address, options))

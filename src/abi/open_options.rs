@@ -4,8 +4,8 @@ use std::ffi::{CStr, c_char};
 
 use super::argument::{self, Sized32, known_flags, options, required_text};
 use super::basics::{
-    UDSOCK_DONT_WAIT, UDSOCK_FOREVER, UDSOCK_KEEP_FILE, UDSOCK_MAKE_PARENTS, UDSOCK_NO_RECLAIM,
-    UDSOCK_REPLACE, UDSOCK_RESTORE_FILE, UDSOCK_RETRY, udsock_bind_options, udsock_connect_options,
+    UDSOCK_DONT_WAIT, UDSOCK_KEEP_FILE, UDSOCK_MAKE_PARENTS, UDSOCK_NO_RECLAIM, UDSOCK_REPLACE,
+    UDSOCK_RESTORE_FILE, UDSOCK_RETRY, udsock_bind_options, udsock_connect_options,
 };
 use super::error::udsock_error;
 use crate::bound_path::FileOptions;
@@ -80,17 +80,12 @@ pub(super) unsafe fn connect_options<'a>(
     if given.reserved != 0 {
         return Err(Failure::Invalid("the options' reserved field is not 0"));
     }
-    let timeout = match (flags, given.timeout_ms) {
-        (UDSOCK_RETRY | 0, 0) => Timeout::Forever,
-        (UDSOCK_RETRY | 0, timeout_ms) => argument::timeout(timeout_ms)
-            .map_err(|_| Failure::Invalid("timeout_ms is below UDSOCK_FOREVER"))?,
-        (UDSOCK_DONT_WAIT, UDSOCK_FOREVER..) => Timeout::Milliseconds(0),
-        (UDSOCK_DONT_WAIT, _) => {
-            return Err(Failure::Invalid("timeout_ms is below UDSOCK_FOREVER"));
-        }
-        _ => {
-            return Err(Failure::Invalid("UDSOCK_RETRY and UDSOCK_DONT_WAIT contradict"));
-        }
+    let timeout = argument::timeout(given.timeout_ms)
+        .map_err(|_| Failure::Invalid("timeout_ms is below UDSOCK_FOREVER"))?;
+    let timeout = match timeout {
+        _ if flags & UDSOCK_DONT_WAIT != 0 => Timeout::NONE,
+        Timeout::NONE => Timeout::Forever,
+        timeout => timeout,
     };
     // SAFETY: the caller passes a C string or NULL.
     let local_address = unsafe { argument::text(given.local_address) };

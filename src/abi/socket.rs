@@ -173,7 +173,8 @@ pub unsafe extern "C" fn udsock_accept(
 /// after a second.
 /// -EPROTOTYPE: a socket of another kind is there.
 /// -EISCONN: the socket is connected already.
-/// -EAGAIN: the server's queue is full, and UDSOCK_DONT_WAIT was given.
+/// -EAGAIN: the server's queue is full, and UDSOCK_DONT_WAIT was given; with UDSOCK_RETRY as well,
+/// also: there is no server, or it does not let anybody in yet.
 /// -ETIMEDOUT: the time ran out.
 /// Others: for local_address as of udsock_bind.
 #[unsafe(no_mangle)]

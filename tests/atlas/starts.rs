@@ -18,6 +18,11 @@ fn retry(timeout_ms: i32) -> udsock_connect_options {
     udsock_connect_options { flags: UDSOCK_RETRY, timeout_ms, ..connect_options() }
 }
 
+/// For an event loop, which makes the pauses.
+fn one_attempt() -> udsock_connect_options {
+    udsock_connect_options { flags: UDSOCK_RETRY | UDSOCK_DONT_WAIT, ..connect_options() }
+}
+
 fn set_mode(path: &str, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is our file");
 }
@@ -88,6 +93,20 @@ fn a_file_that_stays_closed_is_told_soon_and_not_after_the_whole_timeout() {
                 let refusal = refusal.expect_err("it is closed");
                 assert_eq!(refusal.code, no(libc::ETIMEDOUT), "{refusal:?}");
                 assert!(refusal.message.ends_with("Permission denied"), "{refusal:?}");
+
+                // Who asks again and again without waiting, after the same moment.
+                let client = create(UDSOCK_STREAM);
+                let begin = Instant::now();
+                let attempt = || client.connect(&path, Some(&one_attempt())).expect_err("closed");
+                let mut refusal = attempt();
+                assert_eq!(refusal.code, no(libc::EAGAIN), "{refusal:?}");
+                assert!(refusal.message.ends_with("not yet: Permission denied"), "{refusal:?}");
+                while refusal.code == no(libc::EAGAIN) {
+                    sleep(Duration::from_millis(10));
+                    refusal = attempt();
+                }
+                assert_eq!(refusal.code, no(libc::EACCES), "{refusal:?}");
+                assert!(begin.elapsed() >= Duration::from_secs(1), "a moment is given");
 
                 // And who does not ask for patience, at once.
                 let refusal = try_open_client(UDSOCK_STREAM, &path, None).expect_err("closed");

@@ -10,16 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../check.h"
 #include "udsock.h"
-
-/* Without a normal end, which would have effects of its own. */
-#define CHECK(condition)                                                            \
-    do {                                                                            \
-        if (!(condition)) {                                                         \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            _exit(99);                                                              \
-        }                                                                           \
-    } while (0)
 
 /* The files that go with the program, and those that stay. */
 static const char *const to_go[] = { "stream", "seqpacket", "datagram", "bound" };

@@ -247,7 +247,7 @@ static const char *any_place(thread *t, const udsock_bind_options *options) {
 
 /* Options, and an address where they don't wait for ever. */
 static udsock_connect_options *any_connect_options(thread *t, const char **address) {
-    static const uint32_t FLAGS[] = { 0, UDSOCK_RETRY, UDSOCK_DONT_WAIT };
+    static const uint32_t FLAGS[] = { 0, UDSOCK_RETRY, UDSOCK_DONT_WAIT, UDSOCK_RETRY | UDSOCK_DONT_WAIT };
     static const int32_t BAD[] = { -2, INT32_MIN };
     *address = hopeless_address(t);
     if (percent(t, 20)) return NULL;
@@ -258,7 +258,7 @@ static udsock_connect_options *any_connect_options(thread *t, const char **addre
         .local_address = percent(t, 80) ? NULL : any_address(t),
     };
     uint32_t size = any_size(t, sizeof whole);
-    bool ends = whole.timeout_ms != 0 || whole.flags == UDSOCK_DONT_WAIT;
+    bool ends = whole.timeout_ms != 0 || (whole.flags & UDSOCK_DONT_WAIT) != 0;
     if (ends && size >= offsetof(udsock_connect_options, reserved)) *address = any_address(t);
     return sized(t, &whole, sizeof whole, offsetof(udsock_connect_options, local_address), size);
 }

@@ -18,17 +18,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../check.h"
 #include "udsock.h"
 
 enum { SOON = 20000, SECONDS_BEFORE_IT_HANGS = 60 };
-
-#define CHECK(condition)                                                                       \
-    do {                                                                                       \
-        if (!(condition)) {                                                                    \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);            \
-            _exit(99);                                                                         \
-        }                                                                                      \
-    } while (0)
 
 static void print(void *user_data, const udsock_log_record *record)
 {

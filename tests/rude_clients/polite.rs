@@ -12,6 +12,8 @@ pub enum Service {
         /// It serves many at once.
         at_once: bool,
     },
+    /// Streams, many at once; its arguments say what it is to be, and where.
+    EchoAt,
     /// Datagrams, a feed and questions (docs/asyncio.md).
     Board,
     /// Seqpackets (bindings/cpp/examples/chat.cpp).
@@ -39,6 +41,7 @@ impl Service {
     pub fn arguments(self, dir: &Dir) -> String {
         match self {
             Self::Echo { .. } => String::new(),
+            Self::EchoAt => format!("server {}", dir.path("echo.sock")),
             Self::Board => dir.path(""),
             Self::Chat => format!("serve {}", dir.path("chat.sock")),
             Self::Reports => dir.path("report.sock"),
@@ -49,14 +52,14 @@ impl Service {
     pub fn signal(self) -> i32 {
         match self {
             Self::Echo { .. } => libc::SIGINT,
-            Self::Board | Self::Chat | Self::Reports => libc::SIGTERM,
+            Self::EchoAt | Self::Board | Self::Chat | Self::Reports => libc::SIGTERM,
         }
     }
 
     /// Those that clients connect to, with their kinds.
     pub fn connected(self, dir: &Dir) -> Vec<(u32, String)> {
         match self {
-            Self::Echo { .. } => vec![(UDSOCK_STREAM, dir.path("echo.sock"))],
+            Self::Echo { .. } | Self::EchoAt => vec![(UDSOCK_STREAM, dir.path("echo.sock"))],
             Self::Board => vec![
                 (UDSOCK_STREAM, dir.path("feed.sock")),
                 (UDSOCK_SEQPACKET, dir.path("ask.sock")),
@@ -86,7 +89,7 @@ impl Service {
 
     fn ask(self, dir: &Dir) -> Result<(), String> {
         match self {
-            Self::Echo { .. } => {
+            Self::Echo { .. } | Self::EchoAt => {
                 let client = join(UDSOCK_STREAM, &dir.path("echo.sock"));
                 sent(client.send(b"hello", patience()))?;
                 received(&client, b"hello")

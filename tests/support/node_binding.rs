@@ -86,7 +86,9 @@ fn install_locked(directory: &Path) -> Result<(), String> {
         .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
         .current_dir(directory));
     if !is_installed {
-        return Err(format!("npm ci: {}", said.trim().lines().last().unwrap_or_default()));
+        // The last line but that of the log.
+        let why = said.lines().rfind(|line| !line.contains("A complete log of this run"));
+        return Err(format!("npm ci: {}", why.unwrap_or_default()));
     }
     fs::write(&stamp, lock).expect("the directory can be written");
     Ok(())

@@ -4,30 +4,12 @@
 
 const { calls } = require('./library.js');
 const { absolute } = require('./address.js');
-const { EACCES, EAGAIN, ECONNREFUSED, ENOENT, EPERM, KIND } = require('./constants.js');
+const { EAGAIN, KIND } = require('./constants.js');
 const { errorBuffer, failure } = require('./errors.js');
 const { soon } = require('./watch.js');
 const handles = require('./handle.js');
 
 const LONGEST_PAUSE = 20;
-
-/** As UDSOCK_RETRY: so many milliseconds a server may take to open its file to others. */
-const OPENING_TIME = 1000;
-
-/** Whether an attempt with this result may succeed later: asked of each result in its turn. */
-function patience(retry) {
-  let refusedSince;
-  return (result) => {
-    if (result === EAGAIN) return true;
-    if (result === ENOENT || result === ECONNREFUSED) {
-      refusedSince = undefined;
-      return retry;
-    }
-    if (!retry || (result !== EACCES && result !== EPERM)) return false;
-    refusedSince ??= performance.now();
-    return performance.now() - refusedSince < OPENING_TIME;
-  };
-}
 
 /**
  * Tries until it is connected: then `done(error, handle)` is called, never in this turn: whoever
@@ -37,21 +19,13 @@ function patience(retry) {
 function connectHandle({ type, path, localAddress, retry }, isRef, done) {
   let to = path;
   let pause = 0;
-  const lasts = patience(Boolean(retry));
   let stop;
-  let error = null;
-  let handle;
-  // Bound once, in this call.
-  if (localAddress !== undefined) [error, handle] = bound(type, localAddress);
+  let [error, handle] = opened(type, path, localAddress);
   const attempt = () => {
     const details = errorBuffer();
-    let result;
-    if (localAddress === undefined) {
-      result = handle = handles.own(calls.open_client(KIND[type], to, details));
-    } else {
-      result = calls.connect(handle, to, details);
-    }
-    if (lasts(result)) return tryLater();
+    const result = calls.connect(handle, to, details, retry ? 1 : 0);
+    // What may pass: the library knows, as of UDSOCK_RETRY.
+    if (result === EAGAIN) return tryLater();
     if (result < 0) error = failure(result, 'connect', path, details);
     finish();
   };
@@ -77,16 +51,16 @@ function connectHandle({ type, path, localAddress, retry }, isRef, done) {
   };
 }
 
-/** What went wrong, and else the handle of a socket with this address. */
-function bound(type, address) {
+/** What went wrong, and else the handle of a socket; bound in this call, if it has an address. */
+function opened(type, path, localAddress) {
   const handle = handles.own(calls.create(KIND[type]));
-  if (handle < 0) return [failure(handle, 'connect', address)];
+  if (handle < 0) return [failure(handle, 'connect', path)];
+  if (localAddress === undefined) return [null, handle];
   const details = errorBuffer();
-  const result = handles.bind(handle, address, {}, details);
+  const result = handles.bind(handle, localAddress, {}, details);
   if (result >= 0) return [null, handle];
-  const error = failure(result, 'connect', address, details);
   handles.close(handle);
-  return [error];
+  return [failure(result, 'connect', localAddress, details)];
 }
 
 module.exports = { connectHandle };

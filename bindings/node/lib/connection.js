@@ -11,6 +11,7 @@ const {
 } = require('./constants.js');
 const { leaveAhead } = require('./ahead.js');
 const { checkDescriptor, checkFunction, coded, failure } = require('./errors.js');
+const { ask, connected } = require('./connected.js');
 const { connectHandle } = require('./connecting.js');
 const { currentLoop } = require('./loop.js');
 const { closeAll, receiveMessage, sendMessage } = require('./message.js');
@@ -293,13 +294,6 @@ class Connection extends Duplex {
     return fd;
   }
 
-  async [Symbol.asyncDispose]() {
-    if (this.closed) return;
-    const closed = new Promise((resolve) => this.once('close', resolve));
-    this.destroy();
-    await closed;
-  }
-
   // ---- what a net.Socket has besides
 
   setTimeout(msecs, callback) {
@@ -354,11 +348,6 @@ class Connection extends Duplex {
     return this.#bytesOut + (this.#sending?.part.data.length ?? 0);
   }
 
-  address() {
-    const address = this.localAddress;
-    return address === undefined ? {} : { address, family: 'unix' };
-  }
-
   get localAddress() {
     return this.#handle && handles.localAddress(this.#handle);
   }
@@ -383,21 +372,9 @@ class Connection extends Duplex {
     return this.#handle;
   }
 
-  peerCredentials() {
-    return handles.peerCredentials(this.#checkOpen());
-  }
-
-  peerGroups() {
-    return handles.peerGroups(this.#checkOpen());
-  }
-
-  peerLabel() {
-    return handles.peerLabel(this.#checkOpen());
-  }
-
-  peerPidfd() {
-    return handles.peerPidfd(this.#checkOpen());
+  [ask](question) {
+    return question(this.#checkOpen());
   }
 }
 
-module.exports = { Connection };
+module.exports = { Connection: connected(Connection) };

@@ -10,6 +10,7 @@ const { EAGAIN, EDESTADDRREQ, ENOBUFS, KIND, OPTION } = require('./constants.js'
 const {
   check, checkAddress, checkFunction, coded, errorBuffer, failure, invalidArgument,
 } = require('./errors.js');
+const { disposed } = require('./connected.js');
 const { currentLoop } = require('./loop.js');
 const { Passing, closeAll, receiveMessage } = require('./message.js');
 const { Outbox } = require('./outbox.js');
@@ -190,10 +191,7 @@ class DatagramSocket extends over(EventEmitter) {
   }
 
   async [Symbol.asyncDispose]() {
-    if (this.#state === 'closed') return;
-    const closed = new Promise((resolve) => this.once('close', resolve));
-    this.close();
-    await closed;
+    if (this.#state !== 'closed') await disposed(this, this.close);
   }
 
   #checkOpen() {

@@ -88,4 +88,4 @@ function runNext() {
   waiting.shift()();
 }
 
-module.exports = { calls, inPool };
+module.exports = { calls, findLibrary, inPool };

@@ -124,9 +124,9 @@ class Poller {
   /** A server's, or a datagram socket's, handle, which is a member. It is opened in this call. */
   async listen(path, { type = 'stream', token = 0, duplex, ...options } = {}) {
     const details = errorBuffer();
-    const args = [checkAddress(path), details, ...handles.bindArguments(options)];
-    const server =
-      type === 'dgram' ? calls.open_datagram(...args) : calls.open_server(KIND[type], ...args);
+    const open = type === 'dgram' ? calls.open_datagram : calls.open_server;
+    const how = handles.bindArguments(options);
+    const server = open(KIND[type], checkAddress(path), details, ...how);
     return this.#own(check(server, 'listen', path, details), token, { duplex });
   }
 
@@ -134,7 +134,7 @@ class Poller {
   connect(path, { type = 'stream', token = 0, duplex, localAddress } = {}) {
     const details = errorBuffer();
     if (localAddress !== undefined) checkAddress(localAddress, 'localAddress');
-    const client = calls.open_client(KIND[type], checkAddress(path), details, localAddress);
+    const client = calls.open_client(KIND[type], checkAddress(path), details, 0, localAddress);
     return this.#own(check(client, 'connect', path, details), token, { duplex });
   }
 

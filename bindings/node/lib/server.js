@@ -6,6 +6,7 @@ const { Acceptor } = require('./accepting.js');
 const { listenArguments } = require('./address.js');
 const { ByHandle } = require('./attached.js');
 const { callable, over } = require('./callable.js');
+const { disposed } = require('./connected.js');
 const { calls } = require('./library.js');
 const { KIND, OPTION } = require('./constants.js');
 const { check, coded, errorBuffer, failure, invalidArgument } = require('./errors.js');
@@ -224,9 +225,7 @@ const Listening = (Base) =>
 
     async [Symbol.asyncDispose]() {
       if (!this.listening && this._connections === 0) return;
-      const closed = new Promise((resolve) => this.once('close', resolve));
-      if (this.listening) this.close();
-      await closed;
+      await disposed(this, () => this.listening && this.close());
     }
 
     // ---- properties

@@ -9,6 +9,7 @@ const { attach } = require('./attached.js');
 const { callable, over } = require('./callable.js');
 const { EALREADY, ECANCELED, EISCONN, ENOTCONN } = require('./constants.js');
 const { check, checkDescriptor, coded, failure, invalidArgument } = require('./errors.js');
+const { ask, connected } = require('./connected.js');
 const { connectHandle } = require('./connecting.js');
 const { leaveAhead } = require('./ahead.js');
 const handles = require('./handle.js');
@@ -316,13 +317,6 @@ class Socket extends over(net.Socket) {
     return fd;
   }
 
-  async [Symbol.asyncDispose]() {
-    if (this.closed) return;
-    const closed = new Promise((resolve) => this.once('close', resolve));
-    this.destroy();
-    await closed;
-  }
-
   /** Not before it connects: then Node says it again. */
   #setRef(isRef) {
     if (this._handle || this.connecting) this.#isRef = isRef;
@@ -363,19 +357,14 @@ class Socket extends over(net.Socket) {
 
   // ---- addresses
 
-  address() {
-    const address = this.localAddress;
-    return address === undefined ? {} : { address, family: 'unix' };
-  }
-
   get localAddress() {
     if (this.pending) return undefined;
-    return this.#localAddress ?? this.#ask(handles.localAddress);
+    return this.#localAddress ?? this[ask](handles.localAddress);
   }
 
   get remoteAddress() {
     if (this.pending) return undefined;
-    return this.#remoteAddress ?? this.#ask(handles.remoteAddress);
+    return this.#remoteAddress ?? this[ask](handles.remoteAddress);
   }
 
   get remoteFamily() {
@@ -388,7 +377,7 @@ class Socket extends over(net.Socket) {
    * What the library knows: it is asked through a handle, if need be one for this question. (Not
    * with a descriptor of its own: there may be none left, when a server asks who has come.)
    */
-  #ask(question) {
+  [ask](question) {
     if (this.#kept !== undefined) return question(this.#kept.handle);
     const handle = handles.adopt(this.#descriptor, 'stream');
     try {
@@ -396,22 +385,6 @@ class Socket extends over(net.Socket) {
     } finally {
       handles.release(handle);
     }
-  }
-
-  peerCredentials() {
-    return this.#ask(handles.peerCredentials);
-  }
-
-  peerGroups() {
-    return this.#ask(handles.peerGroups);
-  }
-
-  peerLabel() {
-    return this.#ask(handles.peerLabel);
-  }
-
-  peerPidfd() {
-    return this.#ask(handles.peerPidfd);
   }
 }
 
@@ -451,4 +424,4 @@ function loadParts() {
   return Object.values(parts);
 }
 
-module.exports = { Socket: callable(Socket), loadParts, newSocket };
+module.exports = { Socket: callable(connected(Socket)), loadParts, newSocket };

@@ -190,85 +190,56 @@ static const udsock_bind_options *binding_of(napi_env env, const napi_value *a,
     return &binding->options;
 }
 
-/** (handle, address, error, flags, mode, backlog, user, group) */
-static napi_value call_bind(napi_env env, napi_callback_info info) {
-    napi_value a[8];
-    read_arguments(env, info, a, 8);
-    char address[TEXT_SIZE];
-    struct binding binding;
-    const char *at = text_of(env, a[1], address);
-    const udsock_bind_options *options = binding_of(env, a + 3, &binding);
-    return number(env, library.bind(HANDLE, at, options, error_of(env, a[2])));
-}
+/** (what, address, error, flags, mode, backlog, user, group) */
+#define BIND_CALL(name, expression)                                                       \
+    static napi_value call_##name(napi_env env, napi_callback_info info) {                \
+        napi_value a[8];                                                                  \
+        read_arguments(env, info, a, 8);                                                  \
+        char text[TEXT_SIZE];                                                             \
+        struct binding binding;                                                           \
+        const char *address = text_of(env, a[1], text);                                   \
+        const udsock_bind_options *options = binding_of(env, a + 3, &binding);            \
+        return number(env, expression);                                                   \
+    }
 
-/** (kind, address, error, flags, mode, backlog, user, group) */
-static napi_value call_open_server(napi_env env, napi_callback_info info) {
-    napi_value a[8];
-    read_arguments(env, info, a, 8);
-    char address[TEXT_SIZE];
-    struct binding binding;
-    const char *at = text_of(env, a[1], address);
-    const udsock_bind_options *options = binding_of(env, a + 3, &binding);
-    uint32_t kind = (uint32_t)INTEGER(0);
-    return number(env, library.open_server(kind, at, options, error_of(env, a[2])));
-}
+#define KIND (uint32_t)INTEGER(0)
+#define ERROR error_of(env, a[2])
 
-/** (address, error, flags, mode, backlog, user, group) */
-static napi_value call_open_datagram(napi_env env, napi_callback_info info) {
-    napi_value a[7];
-    read_arguments(env, info, a, 7);
-    char address[TEXT_SIZE];
-    struct binding binding;
-    const char *at = text_of(env, a[0], address);
-    const udsock_bind_options *options = binding_of(env, a + 2, &binding);
-    return number(env, library.open_datagram(at, options, error_of(env, a[1])));
-}
+BIND_CALL(bind, library.bind(HANDLE, address, options, ERROR))
+BIND_CALL(open_server, library.open_server(KIND, address, options, ERROR))
+/** (`what` is of no use here.) */
+BIND_CALL(open_datagram, library.open_datagram(address, options, ERROR))
 
-/** Without waiting for room in the server's queue. */
-static udsock_connect_options connecting(const char *local_address) {
-    return (udsock_connect_options){
-        .size = sizeof(udsock_connect_options),
-        .flags = UDSOCK_DONT_WAIT,
-        .local_address = local_address,
-    };
-}
+/** (what, address, error, whether to try again[, local address]): without waiting. */
+#define CONNECT_CALL(name, expression)                                                    \
+    static napi_value call_##name(napi_env env, napi_callback_info info) {                \
+        napi_value a[5];                                                                  \
+        read_arguments(env, info, a, 5);                                                  \
+        char text[TEXT_SIZE];                                                             \
+        char local_text[TEXT_SIZE];                                                       \
+        const char *address = text_of(env, a[1], text);                                   \
+        const udsock_connect_options options = {                                          \
+            .size = sizeof options,                                                       \
+            .flags = UDSOCK_DONT_WAIT | (INTEGER(3) != 0 ? UDSOCK_RETRY : 0),             \
+            .local_address = text_of(env, a[4], local_text),                              \
+        };                                                                                \
+        return number(env, expression);                                                   \
+    }
 
-/** (handle, address, error) */
-static napi_value call_connect(napi_env env, napi_callback_info info) {
-    napi_value a[3];
-    read_arguments(env, info, a, 3);
-    char address[TEXT_SIZE];
-    const udsock_connect_options options = connecting(NULL);
-    const char *to = text_of(env, a[1], address);
-    return number(env, library.connect(HANDLE, to, &options, error_of(env, a[2])));
-}
+CONNECT_CALL(connect, library.connect(HANDLE, address, &options, ERROR))
+CONNECT_CALL(open_client, library.open_client(KIND, address, &options, ERROR))
 
 /** (handle, name): it is looked up in this call. */
-static napi_value call_allow_user(napi_env env, napi_callback_info info) {
-    napi_value a[2];
-    char name[TEXT_SIZE];
-    read_arguments(env, info, a, 2);
-    return number(env, library.allow_user(HANDLE, text_of(env, a[1], name)));
-}
+#define ALLOW_CALL(name)                                                                  \
+    static napi_value call_##name(napi_env env, napi_callback_info info) {                \
+        napi_value a[2];                                                                  \
+        char text[TEXT_SIZE];                                                             \
+        read_arguments(env, info, a, 2);                                                  \
+        return number(env, library.name(HANDLE, text_of(env, a[1], text)));               \
+    }
 
-static napi_value call_allow_group(napi_env env, napi_callback_info info) {
-    napi_value a[2];
-    char name[TEXT_SIZE];
-    read_arguments(env, info, a, 2);
-    return number(env, library.allow_group(HANDLE, text_of(env, a[1], name)));
-}
-
-/** (kind, address, error, local address) */
-static napi_value call_open_client(napi_env env, napi_callback_info info) {
-    napi_value a[4];
-    read_arguments(env, info, a, 4);
-    char address[TEXT_SIZE];
-    char local_address[TEXT_SIZE];
-    const udsock_connect_options options = connecting(text_of(env, a[3], local_address));
-    const char *to = text_of(env, a[1], address);
-    uint32_t kind = (uint32_t)INTEGER(0);
-    return number(env, library.open_client(kind, to, &options, error_of(env, a[2])));
-}
+ALLOW_CALL(allow_group)
+ALLOW_CALL(allow_user)
 
 // ---- words
 

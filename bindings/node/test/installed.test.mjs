@@ -10,7 +10,9 @@ import { GUARD, RUNTIME, directory, except } from './support.mjs';
 
 const at = directory();
 const home = fileURLToPath(new URL('..', import.meta.url));
-const addon = createRequire(import.meta.url)('../scripts/addon.cjs');
+const require = createRequire(import.meta.url);
+const addon = require('../scripts/addon.cjs');
+const { findLibrary } = require('../lib/library.js');
 const { files, type, exports } = JSON.parse(fs.readFileSync(`${home}/package.json`, 'utf8'));
 const readme = fs.readFileSync(`${home}/README.md`, 'utf8');
 
@@ -24,7 +26,16 @@ function install() {
   fs.writeFileSync(`${ours}/package.json`, described);
   fs.copyFileSync(`${addon.directory()}/package.json`, `${platform}/package.json`);
   fs.copyFileSync(addon.built(), `${platform}/udsock.node`);
+  // (The system's, which has a name only, is found without.)
+  const library = findLibrary();
+  if (fs.existsSync(library)) fs.copyFileSync(library, `${platform}/libudsock.so`);
   fs.writeFileSync(at('package.json'), '{}');
+}
+
+/** In its directory, without the library of the tests. */
+function run(args) {
+  const { UDSOCK_LIBRARY, ...env } = process.env;
+  return spawnSync(process.execPath, args, { cwd: at(''), encoding: 'utf8', env });
 }
 
 /** How the README says that it is started. */
@@ -41,7 +52,7 @@ test('installed: the types, by Deno\'s compiler', TYPES, () => {
   const check = (code) => {
     const imports = "import { pair } from 'udsock';\nimport http from 'udsock/http';\n";
     fs.writeFileSync(at('types.ts'), `${imports}http.createServer();\n${code}`);
-    return spawnSync(process.execPath, ['check', 'types.ts'], { cwd: at(''), encoding: 'utf8' });
+    return run(['check', 'types.ts']);
   };
   const right = check('const fds: number[] = pair()[0].takeFds(1); console.log(fds);');
   assert.equal(right.status, 0, right.stderr);
@@ -52,7 +63,7 @@ test('installed: the README\'s program for Bun and Deno', GUARD, () => {
   install();
   const [, code] = readme.match(/```js\n(\/\/ app\.mjs\n.*?)```/s);
   fs.writeFileSync(at('app.mjs'), code.replaceAll('/tmp/app.sock', at('app.sock')));
-  const run = spawnSync(process.execPath, [...command(), 'app.mjs'], { cwd: at(''), encoding: 'utf8' });
-  assert.deepEqual([run.stdout, run.status], ['re: hello\n', 0], run.stderr);
+  const { stdout, status, stderr } = run([...command(), 'app.mjs']);
+  assert.deepEqual([stdout, status], ['re: hello\n', 0], stderr);
   assert.equal(fs.existsSync(at('app.sock')), false);
 });

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { connect, createSocket } from 'udsock';
-import { GUARD, directory, script } from './support.mjs';
+import { GUARD, directory, except, script } from './support.mjs';
 
 const at = directory();
 const root = new URL('..', import.meta.url);
@@ -60,4 +61,23 @@ test('and so does a datagram', GUARD, async (t) => {
   assert.deepEqual(await next(), me);
   sender.close();
   await once(sender, 'close');
+});
+
+// (They need /proc themselves.)
+const PROC = except({ bun: 'it ends without /proc', deno: 'it does not start without /proc' });
+
+test('retry ends where a long path can\'t be reached', PROC, (t) => {
+  const path = at(`${'d'.repeat(110)}/s`);
+  fs.mkdirSync(at('d'.repeat(110)));
+  fs.writeFileSync(path, '');
+  const program = `
+    const { promises } = require('udsock');
+    const connecting = promises.connect(process.argv[1], { retry: true });
+    connecting.catch((error) => console.log(error.message));`;
+  const withoutProc = 'mount -t tmpfs none /proc && echo ready && exec "$@"';
+  const command = ['--mount', 'sh', '-c', withoutProc, 'sh', ...script(program, [path]).flat()];
+  const options = { cwd: root, encoding: 'utf8', timeout: 30_000 };
+  const { stdout, stderr } = spawnSync('unshare', command, options);
+  if (!stdout?.startsWith('ready\n')) return t.skip('unshare(1) makes no mount namespace here');
+  assert.match(stdout, /connect ENOENT .*: go by .* in \/proc/, stderr);
 });

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import time
 from socket import SOCK_DGRAM, SOCK_STREAM
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Callable, Optional, TypedDict, TypeVar, Union
 
-from .._address import Address, to_text
+from .._address import Address
 from .._errors import failure
 from .._library import library
 from .._open import open_server
@@ -26,36 +24,6 @@ AnyProtocol = TypeVar("AnyProtocol", bound=asyncio.BaseProtocol)
 
 _FIRST_PAUSE = 50e-6
 _LONGEST_PAUSE = 20e-3
-
-_SHORTEST = 1e-3
-"""So long the library tries again by itself."""
-
-_LONGEST_NAME = 107
-
-_NOBODY_THERE = (errno.ENOENT, errno.ECONNREFUSED)
-_NOT_OPEN_YET = (errno.EACCES, errno.EPERM)
-_OPENING_TIME = 1.0
-"""As UDSOCK_RETRY: so long a server may take to open its file to others."""
-
-
-class _Patience:
-    def __init__(self, retry: bool) -> None:
-        self._retry = retry
-        self._refused_since: Optional[float] = None
-
-    def lasts(self, code: Optional[int]) -> bool:
-        """Whether the same attempt may succeed later."""
-        if code == errno.EAGAIN:
-            return True
-        if code in _NOBODY_THERE:
-            self._refused_since = None
-            return self._retry
-        if code not in _NOT_OPEN_YET or not self._retry:
-            return False
-        now = time.monotonic()
-        if self._refused_since is None:
-            self._refused_since = now
-        return now - self._refused_since < _OPENING_TIME
 
 
 class ServerOptions(TypedDict, total=False):
@@ -103,21 +71,6 @@ def check_place(path: Optional[Address], sock: Optional[Socket]) -> None:
         raise ValueError(f"A UNIX Domain Stream or Seqpacket Socket was expected, got {sock!r}")
 
 
-def _is_connected_after_all(sock: Socket, address: Address) -> bool:
-    """Whether a second attempt by the library connects. Raises the errors that do not pass.
-
-    If a path is too long for the kernel the error may have the same number: /proc is missing, say.
-    """
-    sock.settimeout(_SHORTEST)
-    try:
-        sock.connect(address, retry=True)
-        return True
-    except TimeoutError:
-        return False
-    finally:
-        sock.settimeout(0.0)
-
-
 async def connected(
     address: Address, kind: int, retry: bool = False, local_address: Optional[Address] = None
 ) -> Socket:
@@ -130,19 +83,13 @@ async def connected(
         if local_address is not None:
             sock.bind(local_address)
         pause = _FIRST_PAUSE
-        patience = _Patience(retry)
-        is_long = len(to_text(address)) > _LONGEST_NAME
         while True:
             try:
-                sock.connect(address)
+                sock.connect(address, retry=retry)
                 return sock
-            except OSError as error:
-                if not patience.lasts(error.errno):
-                    raise
-                passes = error.errno != errno.EAGAIN
-            if is_long and passes and _is_connected_after_all(sock, address):
-                return sock
-            await asyncio.sleep(pause)
+            except BlockingIOError:
+                # It may pass: the library knows what does.
+                await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
     except BaseException:
         sock.close()

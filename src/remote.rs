@@ -1,0 +1,62 @@
+//! What a client knows of the address that it connects to: how that was given, and since when it has
+//! been refused there.
+
+use std::ffi::CString;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::error::Error;
+use crate::failure::Failure;
+use crate::sys::Replaced;
+
+pub(crate) struct Remote {
+    /// Where it was connected to last.
+    pub(crate) address: Replaced<CString>,
+    began: Instant,
+    /// Since when nothing but refusals has been seen, in milliseconds from `began`.
+    refused_since: AtomicU64,
+}
+
+/// Many servers make their file first and open it to others afterwards (bind, chmod). So long
+/// that may take; the gap itself is of microseconds, but a process may be held up in it.
+const OPENING_TIME: Duration = Duration::from_secs(1);
+
+const NOT_REFUSED: u64 = u64::MAX;
+
+impl Remote {
+    pub(crate) fn new() -> Self {
+        Self {
+            address: Replaced::default(),
+            began: Instant::now(),
+            refused_since: AtomicU64::new(NOT_REFUSED),
+        }
+    }
+
+    pub(crate) fn forget_refusals(&self) {
+        self.refused_since.store(NOT_REFUSED, Ordering::Relaxed);
+    }
+
+    /// Whether the same attempt may succeed later; with `retry` also where nobody is, or does not
+    /// let anybody in yet. (What has an explanation does not pass: /proc, which is missing, say.)
+    pub(crate) fn may_pass(&self, failure: &Failure, retry: bool) -> bool {
+        match failure {
+            Failure::Plain(Error::EAGAIN) => true,
+            Failure::Plain(Error::ENOENT | Error::ECONNREFUSED) => {
+                self.forget_refusals();
+                retry
+            }
+            Failure::Plain(Error::EACCES | Error::EPERM) if retry => {
+                let now = self.began.elapsed();
+                let _ = self.refused_since.compare_exchange(
+                    NOT_REFUSED,
+                    now.as_millis() as u64,
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                );
+                let since = Duration::from_millis(self.refused_since.load(Ordering::Relaxed));
+                now.saturating_sub(since) < OPENING_TIME
+            }
+            _ => false,
+        }
+    }
+}
