@@ -1,14 +1,13 @@
-//! Binding a socket to a path, from the first attempt to a file that is as it was asked for.
+//! Binding a socket to a path: from the first attempt to a file that is as it was asked for.
 //!
-//! 1. *Bind* to the path itself, if it is free: of many binds the kernel lets one succeed.
-//! 2. *Look* at it, if it is not free. A live server and anything that is not a socket stay.
-//! 3. *Reclaim* it: under the directory's lock a dead server's file is removed, and 1 follows
-//!    again.
-//! 4. *Own* it: set owner and mode. Until then nobody may connect whom these would not let in.
-//! 5. *Claim* it, if the server is to get its path back when it is lost.
+//! 1. *Bind.* To the path itself if it is free: bind(2) lets one of many through.
+//! 2. *Look*, if it is not. A live server and what is no socket stay.
+//! 3. *Reclaim.* Under the directory's lock, a dead server's file goes, and 1 again.
+//! 4. *Own.* Owner and mode; until then nobody may connect whom they would not let.
+//! 5. *Claim*, if the path is to be had back when it is lost.
 //!
-//! To replace a live server, step 1 binds to a private name beside the path. The same happens if
-//! the name is too long for an address.
+//! To replace a live server, 1 is to a private name beside the path, and so it is for a name
+//! that no address holds.
 
 use std::cell::RefCell;
 use std::ffi::CStr;

@@ -1,20 +1,20 @@
-//! The life of a bound path, from the first look at its directory to the removal of its file, and
-//! of no other file.
+//! The life of a bound path, from the first look at its directory to the removal of the
+//! file, and of no other file.
 //!
-//! A socket file is only a name: it outlives its server, and another file may take its place. So a
-//! bound path is remembered as the directory, held open, the name in it, and the inode that was
-//! made. While its socket is open the kernel does not use the inode's number again, so the file
-//! with this number is this file.
+//! A socket file is nothing but a name: it outlives its server, and another may take its
+//! place. So a bound path is remembered as the directory, held open, the name in it, and
+//! the inode that was made. The inode's number is not used again while its socket is
+//! open, so what has this number is this file.
 //!
 //! 1. *Resolve.* The directory is opened, or made; the last name is split off.
-//! 2. *Bind* (`bound_path`), to the path or, to replace another server, to a private name.
-//! 3. *Publish.* A file with a private name takes the path over when the socket listens, in one
+//! 2. *Bind* (`bound_path`), to the path or, to replace another, to a private name.
+//! 3. *Publish.* What has a private name takes the path over when the socket listens, in one
 //!    step.
 //! 4. *Restore*, if that was asked for and the path was lost (`claim`).
 //! 5. *Remove.* Under the lock, if the path still leads to the file that was made.
 //!
-//! Each step that makes, publishes or removes a file is a critical section. At its end the file is
-//! in the table, where the clean-up finds it.
+//! Whatever makes, publishes or removes a file is a critical section, from whose end on the
+//! file is in the table, where the clean-up finds it.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString};
