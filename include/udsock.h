@@ -1433,9 +1433,9 @@ int32_t udsock_cleanup_on_signal(int32_t signo);
  */
 
 /**
- * Poller flag, for udsock_poller_add: the poller only reports the socket as
- * UDSOCK_EVENT_READY. It does not receive or accept: the program makes the call itself
- * (udsock_recv_message for descriptors, say).
+ * Poller flag, for udsock_poller_add: the poller does not receive or accept; it only reports
+ * UDSOCK_EVENT_READY, and the program makes the call (udsock_recv_message for descriptors,
+ * say).
  */
 #define UDSOCK_POLLER_READINESS 1
 

@@ -36,9 +36,9 @@ use crate::poller::{Event, EventKind, Item, Items, Limits, Manner, Poller, Repor
 use crate::sys::Buffer;
 use crate::wait::Wait;
 
-/// Poller flag, for udsock_poller_add: the poller only reports the socket as
-/// UDSOCK_EVENT_READY. It does not receive or accept: the program makes the call itself
-/// (udsock_recv_message for descriptors, say).
+/// Poller flag, for udsock_poller_add: the poller does not receive or accept; it only reports
+/// UDSOCK_EVENT_READY, and the program makes the call (udsock_recv_message for descriptors,
+/// say).
 pub const UDSOCK_POLLER_READINESS: u32 = 1;
 
 /// Poller flag: the poller receives from a connection even while it keeps something for it.
