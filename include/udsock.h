@@ -65,12 +65,13 @@
  * milliseconds (then -ETIMEDOUT, never earlier). Less than UDSOCK_FOREVER is -EINVAL.
  *
  * Signals. A signal handler that runs while a call sleeps ends the call with -EINTR. Nothing
- * is lost: call again. A handler that runs while the call does not sleep does not end it:
- * before the sleep, as with read(2), or while the call still tries again
- * (UDSOCK_OPTION_SPIN_US). So do not use a signal alone to end a wait. Let a thread wait for
- * the signal (sigwait(3), signalfd(2)), and let that thread close the handle, or call
- * udsock_poller_wake. A signal handler may make no call of the library. The library never
- * raises SIGPIPE. It installs no handler unless it is asked to (udsock_cleanup_on_signal).
+ * is lost: call again. A handler that runs at another moment does not end the call: right
+ * before the sleep (as with read(2)), or while the call still tries again before it sleeps
+ * (UDSOCK_OPTION_SPIN_US). The call then sleeps all the same. So do not use a signal alone to
+ * end a wait. Let a thread wait for the signal (sigwait(3), signalfd(2)), and let that thread
+ * close the handle, or call udsock_poller_wake. A signal handler may make no call of the
+ * library. The library never raises SIGPIPE. It installs no handler unless it is asked to
+ * (udsock_cleanup_on_signal).
  *
  * The end. UDSOCK_EOF says that the peer sends no more. 0 is never the end: it is an empty message,
  * which datagram and seqpacket sockets really have.
@@ -1347,9 +1348,9 @@ typedef struct udsock_inspection {
 
 /**
  * Says what is at an address, and which process has it. A server there does not notice the
- * call. What the call returns may have changed by the time it returns. Kind and process come
- * from /proc and from the kernel's list of the sockets in this network namespace; they are 0
- * if those do not say. A server's file that is seen through another layer (see udsock_bind) is
+ * call. The state may have changed by the time the call returns. Kind and process come from
+ * /proc and from the kernel's list of the sockets in this network namespace; they are 0 if
+ * those do not say. A server's file that is seen through another layer (see udsock_bind) is
  * UDSOCK_STALE, since nobody can reach the server through it. If this process has no
  * permission to connect, and nothing else says more, the file counts as UDSOCK_LIVE.
  *
@@ -1566,11 +1567,11 @@ typedef struct udsock_event {
 typedef struct udsock_outgoing {
     /** The member that it is sent through. */
     udsock_t socket;
-    /** Where the data is, behind base. */
+    /** Where the data is, in bytes from base. */
     uint32_t offset;
     /** How many bytes that is. */
     uint32_t length;
-    /** Where the address to send to is, behind base. */
+    /** Where the address to send to is, in bytes from base. */
     uint32_t address_offset;
     /** Its length without a NUL. 0: the address that the socket is connected to. */
     uint32_t address_length;

@@ -13,24 +13,24 @@
  *
  *     udsock::stream client("/tmp/echo.sock");
  *
- * udsock.h is the manual: a call here does what the call of its name does there, and its
- * constants have the same names, as enumerations. What is different:
+ * udsock.h is the manual: each call does what the C call of the same name does. The constants
+ * have the same names, as enumerations. These things differ:
  *
  * Errors. Every call that can fail has two forms. One throws udsock::system_error, which is
  * a std::system_error. The other takes a udsock::error as its last argument, throws nothing
- * of its own, and returns 0 or something empty if it fails; constructors have it too.
- * Without exceptions (-fno-exceptions) only this one is there.
+ * of its own, and returns 0 or an empty value if it fails; constructors have both forms, too.
+ * Without exceptions (-fno-exceptions) only the second form exists.
  *
- * The end. Receiving returns a std::optional: nothing is the end, 0 is an empty message.
+ * The end. Receiving returns a std::optional: it is empty at the end, and 0 for an empty message.
  *
- * Owners. A socket closes itself. close may be called from any thread while others use the
- * socket, as every other call; moving and destroying may not. close leaves the socket its
- * handle, which is of no use any more.
+ * Owners. A socket closes itself when it is destroyed. Any thread may call close, or any other
+ * call, while other threads use the socket; but it must not be moved or destroyed then. After
+ * close the socket keeps its handle, which is of no use any more.
  *
  * Time. Timeouts are std::chrono durations, udsock::forever or udsock::no_wait.
  *
- * Bytes. Where bytes are taken, containers, arrays and spans of them will do, and
- * {pointer, size}. Addresses are std::string_view; a NUL inside one is EINVAL.
+ * Bytes. Calls take bytes as containers, arrays and spans of them, and as {pointer, size}.
+ * Addresses are std::string_view; a NUL inside one is EINVAL.
  */
 
 #ifndef UDSOCK_HPP

@@ -1,6 +1,6 @@
-//! Who may come in: the users and groups that a server lets in, and how many connections
-//! of one user. No lock is taken: rules are only ever added, and so are the users whose
-//! connections are counted.
+//! Who may connect: the users and groups that a server lets in, and how many connections of one
+//! user. No lock is needed: rules are only ever added, and so are the users whose connections are
+//! counted.
 
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};

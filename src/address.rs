@@ -1,10 +1,9 @@
 //! Addresses: the text that people write, and the names that the kernel knows.
 //!
-//! A path; `@name`, an abstract name; `@`, a name for the kernel to pick. Behind
-//! a leading `@` the escapes `\0`, `\\` and `\xNN` stand for any byte, and `\z` at the
-//! end for NULs up to the end of sun_path, which some programs bind. A received
-//! path that begins with `@` is written `./@...`, so that every text reads back as
-//! the name it came from.
+//! An address is a path, `@name` for an abstract name, or `@` for a name that the kernel picks.
+//! Behind a leading `@` the escapes `\0`, `\\` and `\xNN` stand for any byte, and `\z` at the end
+//! stands for NULs up to the end of sun_path, which some programs bind. A received path that begins
+//! with `@` is written `./@...`, so that every text reads back as the name that it came from.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};

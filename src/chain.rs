@@ -1,5 +1,5 @@
-//! A list that only grows, at its end. Nobody waits for anybody, and at every moment it is whole,
-//! also for a child that is forked while another thread adds to it.
+//! A list that grows only at its end. No thread waits for another, and the list is whole at every
+//! moment, also for a child that is forked while another thread adds to it.
 
 use crate::error::Result;
 use crate::sys::{self, OncePointer};

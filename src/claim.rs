@@ -1,16 +1,16 @@
-//! A claim to a path: a server that was asked to gets its path back, when its file was removed or
+//! A claim to a path. A server that has one gets its path back when its file was removed, or when
 //! another program took the path.
 //!
-//! A socket can be bound once only, and a file without a name gets none again. So such a file has
-//! a second name all the time, the *spare* beside the path, from which the path is made anew: the
-//! same file, the same socket, with its queue. The kernel tells when a name of the file has gone
-//! (inotify(7)).
+//! A socket can be bound only once, and a file without a name can't get another. So such a file has
+//! a second name all the time, the *spare* beside the path, from which the path is made again: it
+//! is the same file and the same socket, with its queue. The kernel reports when a name of the file
+//! has gone (inotify(7)).
 //!
-//! The spare is the claim, too. Each path has one, and who takes a path over on purpose
-//! (UDSOCK_REPLACE) takes the spare away, under the directory's lock, under which alone a path is
-//! taken back. So whoever has no spare any more was replaced by one of our own, and claims nothing
-//! again: no two servers can take the path from each other in turn. From others it is taken back,
-//! but not for ever.
+//! The spare is also the claim. Each path has one spare. A server that takes a path over on purpose
+//! (UDSOCK_REPLACE) removes the spare, under the directory's lock, and a path is only taken back
+//! under the same lock. So a server whose spare has gone was replaced by a server of this library,
+//! and does not take the path back: no two servers can take the path from each other in turn. From
+//! other programs the path is taken back, but not for ever.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};

@@ -1,4 +1,5 @@
-//! Socket files at the end of the process: on normal exit, and on the signals asked for.
+//! Removing socket files at the end of the process: on normal exit, and on the signals that were
+//! named.
 
 use std::mem;
 use std::panic;

@@ -1,5 +1,5 @@
-//! What is counted: of a socket with atomics, since many threads may use it, of a poller under its
-//! lock.
+//! The counters: those of a socket are atomics, since many threads may use it; those of a poller
+//! are under its lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

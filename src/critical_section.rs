@@ -1,11 +1,11 @@
-//! What a signal must not cut in half if it is to remove the socket files and to end the
-//! process: the moments between a file's making and its being known, and between the decision
-//! to remove, to publish or to reclaim one and the deed.
+//! Critical sections: moments that a signal must not interrupt if it is to remove the socket files
+//! and to end the process. They lie between making a file and recording it, and between deciding to
+//! remove, publish or reclaim one and doing it.
 //!
-//! In a section the thread blocks the signals that were asked for, so the handler never runs
-//! in its middle. It may run in another thread meanwhile: that one closes the door to new
-//! sections, and waits for those that have begun. A section allocates nothing and frees
-//! nothing: whatever the handler has interrupted (malloc, say) can't be in its way.
+//! In a section the thread blocks the signals that were named, so the handler never runs in the
+//! middle of it. The handler may run in another thread meanwhile: it lets nobody begin a new
+//! section, and waits for those that have begun. A section allocates nothing and frees nothing, so
+//! whatever the handler has interrupted (malloc, say) can't be in its way.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread;

@@ -1,11 +1,11 @@
-//! A directory that is held by its descriptor: found again after chdir, and after it was
-//! renamed. And the lock under which names in it are taken away.
+//! A directory that is held by its descriptor, so that it is found again after chdir and after it
+//! was renamed; and the lock under which names in it are taken away.
 //!
-//! The lock is flock(2) on the directory itself: it leaves no file behind, needs no
-//! permission that a bind does not need, and ends with its holder. Making a name needs no
-//! lock: of many binds (or renames that replace nothing) to one name the kernel lets one
-//! through. Taking a name away does, because the kernel can't take away "this name if it
-//! still is that file": without the lock two starters each remove the other's fresh file.
+//! The lock is flock(2) on the directory itself: it leaves no file behind, needs no permission that
+//! a bind does not need, and ends with its holder. Making a name needs no lock: of many binds (or
+//! renames that replace nothing) to one name the kernel lets one succeed. Taking a name away needs
+//! the lock, because the kernel can't take away "this name if it still is that file": without the
+//! lock two servers that start at once each remove the other's new file.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -1,4 +1,4 @@
-//! What waits have taught: whether the last one was short, and what to try in the next one.
+//! What waits have learned: whether the last one was short, and what to try in the next one.
 
 use std::sync::atomic::{AtomicU8, AtomicU16, Ordering};
 use std::time::Duration;

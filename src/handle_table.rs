@@ -1,19 +1,18 @@
 //! Handles: numbers that stand for objects and can never stand for the wrong one.
 //!
-//! A handle is the number of a slot and the slot's generation, which is new each
-//! time the slot is filled. So a handle that is stale, doubled or made up finds
-//! nothing. Looking up takes no lock: one compare-and-swap counts a user in, one
-//! subtraction counts it out. Closing forbids further look-ups at once; the last
-//! user to leave drops the object. That is how a descriptor keeps its number
-//! while any call is still using it (a number that is free is given out again by
-//! the next open, and bytes go astray).
+//! A handle is the number of a slot and the slot's generation, which is new each time the slot is
+//! filled. So a handle that is stale, doubled or made up finds nothing. Looking up takes no lock:
+//! one compare-and-swap counts a user in, one subtraction counts it out. Closing forbids further
+//! look-ups at once; the last user to leave drops the object. So a descriptor keeps its number
+//! while any call is still using it. (The next open gets a free number, and bytes would reach the
+//! wrong socket.)
 //!
-//! A slot whose generations are used up is retired, so no handle ever comes back. They go round
-//! from where this copy of the library begins: a program may have several (each plugin its own),
-//! and a handle of one of them is to find nothing in another.
+//! A slot whose generations are used up is retired, so no handle ever comes back. Each copy of the
+//! library begins its generations elsewhere: a program may have several copies (one in each
+//! plugin), and a handle of one must find nothing in another.
 //!
-//! A table with no lock also survives fork: a child can't inherit a lock whose
-//! holder does not exist in it.
+//! A table without a lock also survives fork: a child can't inherit a lock whose holder does not
+//! exist in it.
 
 #![allow(unsafe_code)]
 

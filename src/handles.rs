@@ -1,4 +1,4 @@
-//! The one table of this process: every open socket, and whatever else has a handle.
+//! The process's one table of handles: every open socket, and whatever else has a handle.
 
 use std::any::Any;
 use std::ops::Deref;

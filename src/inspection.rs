@@ -1,4 +1,4 @@
-//! What is at an address, and who is behind it, found out without the server's noticing.
+//! What is at an address, and which process, found out without a server's noticing.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};

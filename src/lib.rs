@@ -4,7 +4,7 @@
 //!
 //! | layer | what it does |
 //! |---|---|
-//! | `abi` | the exported functions, a file a noun: checks what C hands in, calls, converts the result; the header is generated from it |
+//! | `abi` | the exported functions, one file for each noun: checks what C hands in, calls, converts the result; the header is generated from it |
 //! | `poller` and its parts | many sockets, few calls |
 //! | `cleanup`, `activation` | removing files at the end of the process; sockets that a service manager passed |
 //! | `handles` | numbers that stand for sockets and pollers |
@@ -22,8 +22,8 @@
 //! | `sys`, `text` | system calls, and C strings |
 //! | `error`, `words` | what can go wrong, and what it is called |
 //!
-//! `unsafe` stands in `abi` (what callers hand in), in `sys` (what goes to the
-//! kernel) and in `handle_table`, and nowhere else.
+//! `unsafe` stands only in `abi` (what callers hand in), in `sys` (what goes to the kernel) and in
+//! `handle_table`.
 
 #![deny(missing_docs, unsafe_code)]
 

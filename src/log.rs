@@ -1,9 +1,10 @@
-//! What the library does by itself, told to whoever wants to know: to a listener that the program
-//! has chosen, and to standard error if the environment says so.
+//! Reports of what the library does by itself: to a listener that the program has set, and to
+//! standard error if the environment says so.
 //!
-//! Nothing is told while a lock is held, or in a critical section: what happens there is noted,
-//! and told afterwards ([`Notes`]). So a listener may make every call. What would be told while it
-//! runs, by the same thread, is dropped: that could go on for ever. Telling takes no memory.
+//! Nothing is reported while a lock is held, or in a critical section: what happens there is noted,
+//! and reported afterwards ([`Notes`]). So a listener may make every call. What would be reported
+//! on the same thread while it runs is dropped: that could go on for ever. Reporting allocates no
+//! memory.
 
 use std::ffi::CStr;
 use std::fmt::{self, Write};

@@ -1,10 +1,10 @@
-//! Looking at what is next before it is taken.
+//! Looking at the next message before it is taken.
 //!
-//! By the mark that a seqpacket socket's messages have ([`Settings::mark_messages`]) an empty one
-//! is known from the end; but it is the socket's, and whoever has the socket too can turn it
-//! off at any moment. A message that was taken without it is gone before anything can be
-//! asked; so where others may have the socket each message is looked at first, in one go with
-//! the taking. That the socket is at its end can be found out as often as it takes.
+//! By the mark of a seqpacket socket's messages ([`Settings::mark_messages`]) an empty message is
+//! told from the end. But the mark is a setting of the socket, and another holder of the socket can
+//! turn it off at any moment. A message that was taken without the mark is gone before anything can
+//! be asked. So if others may have the socket, each message is looked at first, together with the
+//! taking. Whether the socket is at its end can be asked any number of times.
 //!
 //! [`Settings::mark_messages`]: crate::settings::Settings::mark_messages
 

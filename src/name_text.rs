@@ -1,4 +1,4 @@
-//! Names that the kernel knows, as text that reads back as the same name (see `address`).
+//! Names of the kernel as text that reads back as the same name (see `address`).
 
 use std::ffi::CStr;
 use std::ops::Deref;

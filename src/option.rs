@@ -1,4 +1,4 @@
-//! What can be asked of a socket, and what can be set.
+//! The options of a socket, read and set.
 
 use crate::error::{Error, Result};
 use crate::settings::Pass;

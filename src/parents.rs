@@ -1,4 +1,4 @@
-//! Directories on the way to a socket file, made if they are missing.
+//! Making the missing directories on the way to a socket file.
 
 use std::ffi::{CStr, CString};
 

@@ -1,4 +1,4 @@
-//! Who is at the other end: what the kernel vouches for, and nothing else.
+//! Who is at the other end: only what the kernel vouches for.
 
 use std::os::fd::OwnedFd;
 

@@ -1,5 +1,5 @@
-//! Names beside a path, for a socket file on its way there. The same for everyone, so that
-//! what a killed process has left is found without a search.
+//! Private names beside a path, for a socket file before it gets the path. They are the same in
+//! every process, so that what a killed process has left is found without a search.
 
 use std::ffi::CStr;
 

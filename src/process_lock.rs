@@ -1,6 +1,6 @@
-//! Excluding the other threads of this process, where no atomic step will do: only around what
-//! is whole at every moment. What a thread of the parent holds is nobody's in a forked child,
-//! which does not have that thread.
+//! A lock among the threads of this process, where no atomic step is enough. What it guards is
+//! whole at every moment. If a thread of the parent holds it at a fork, nobody holds it in the
+//! child, which does not have that thread.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;

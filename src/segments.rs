@@ -1,5 +1,5 @@
-//! An array that grows without moving: what has been handed out stays where it
-//! is, and reading takes no lock.
+//! An array that grows without moving: an element that was handed out stays where it is, and
+//! reading takes no lock.
 
 use crate::sys::{self, OncePointer};
 

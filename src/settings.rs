@@ -1,5 +1,5 @@
-//! What the library changes of a socket's settings, and how it gives them back: as they were,
-//! unless somebody else who has the socket too has changed them since.
+//! The settings of a socket that the library changes, and how it restores them: as they were,
+//! unless another holder of the socket has changed them since.
 
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};

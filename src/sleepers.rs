@@ -1,13 +1,13 @@
-//! Who is asleep in a wait, and how to wake them.
+//! The threads that sleep in a wait, and how to wake them.
 //!
-//! A thread that waits takes a place here, with an alarm of its own (an eventfd),
-//! and writes down for what it sleeps. Whoever closes or shuts down a socket
-//! rings the alarm of each sleeper on it. No lock is taken, so that a forked
-//! child, in which the other threads don't exist, never finds one held.
+//! A thread that waits takes a place here, with an alarm of its own (an eventfd), and records what
+//! it sleeps for. A thread that closes or shuts down a socket rings the alarm of each sleeper on
+//! it. No lock is taken, so a forked child, in which the other threads don't exist, never finds one
+//! held.
 //!
-//! The handshake: a sleeper first says that it sleeps, then looks once more
-//! whether there is still a reason to. A waker first makes the reason go away,
-//! then looks who sleeps. Whatever the order, one of the two sees the other.
+//! The handshake: a sleeper first says that it sleeps, then looks once more whether it still has a
+//! reason to. A waker first removes the reason, then looks who sleeps. Whatever the order, one of
+//! the two sees the other.
 
 use crate::segments::Segments;
 use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering, const_fn, fence};

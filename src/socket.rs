@@ -1,5 +1,5 @@
-//! A socket: a descriptor, what kind it is, and what the kernel doesn't remember
-//! about it (the addresses as they were given, its file, which side was shut).
+//! A socket: a descriptor, its kind, and what the kernel does not remember about it (the addresses
+//! as they were given, its file, which side was shut).
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};

@@ -1,20 +1,21 @@
 //! Trying again for a short while before going to sleep.
 //!
-//! To wake a core that sleeps takes longer than most answers take. So a wait begins with
-//! attempts; but only where the last wait was a short one, and where they have paid lately.
+//! Waking a sleeping core takes longer than most answers take. So a wait begins with attempts, but
+//! only if the last wait was short, and if they have paid lately.
 //!
-//! 1. *Give way*, once: whoever is to answer may wait for this very core. If it answers at once
-//!    neither of the two has to be put to sleep and woken.
-//! 2. *Spin*: it may be busy answering on another core.
+//! 1. *Give way*, once: the thread that is to answer may wait for this very core. If it answers at
+//!    once, neither thread has to be put to sleep and woken.
+//! 2. *Spin*: that thread may be busy answering on another core.
 //!
 //! What that costs beyond a sleep is paid for by the process's credit, which grows a little with
-//! every sleep: so all the time that is wasted stays a small part of what sleeping alone would
-//! have cost, however many threads wait for however little. (Where others are busy on the core
-//! giving way may cost a whole time slice: it has a credit of its own.)
+//! every sleep. So all the time that is wasted stays a small part of what sleeping alone would have
+//! cost, however many threads wait for however little. (If others are busy on the core, giving way
+//! may cost a whole time slice: it has a credit of its own.)
 //!
-//! Both are only for who waits for an answer: who has sent something since the last one. If that is
-//! found sooner both get on faster. What comes at its own pace comes as late to who spins; and to
-//! give way to who sends and sends lets its messages wait.
+//! Both are only for a wait for an answer, on a socket that has sent something since the last one.
+//! If the answer is found sooner, both sides get on faster. A message that comes at its own pace
+//! does not come sooner for a spin; and giving way to a peer that sends all the time lets its
+//! messages wait.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::thread;

@@ -1,7 +1,7 @@
-//! The synchronisation that the handle table and the sleepers stand on.
+//! The synchronisation that the handle table and the sleepers are built on.
 //!
-//! `tests/model.rs` compiles those two files against loom's versions of these
-//! names and so tries every interleaving. What they use goes through here.
+//! `tests/model.rs` compiles those two files against loom's versions of these names, and so tries
+//! every interleaving. So they use only what is here.
 
 /// A function that can make a static of these. (Loom's can't be made at compile time.)
 macro_rules! const_fn {

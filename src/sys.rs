@@ -1,6 +1,6 @@
-//! Every system call, and nothing else: the arguments are safe types, the result
-//! is a value or the errno. What Linux does behind them is in unix(7) and in the
-//! tests named after the rows of what was found by experiment.
+//! Every system call, and nothing else: the arguments are safe types, the result is a value or the
+//! errno. unix(7) says what Linux does behind them, and so do the tests named after the rows, which
+//! were found by experiment.
 
 #![allow(unsafe_code)]
 

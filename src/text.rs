@@ -1,4 +1,4 @@
-//! C strings that are made here. Where std makes one, a lack of memory ends the process.
+//! C strings, made without std's functions, which end the process if memory is lacking.
 
 use std::ffi::{CStr, CString};
 use std::fmt::{self, Write};

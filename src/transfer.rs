@@ -1,8 +1,7 @@
 //! Sending and receiving.
 //!
-//! What a receive makes of an end, a reset or an empty message depends on the
-//! socket's kind, and the kernel's own answers mix them up; here they are told
-//! apart, once for all calls.
+//! What a receive makes of an end, a reset or an empty message depends on the socket's kind, and
+//! the kernel's own answers mix them up. Here they are told apart, once for all calls.
 
 use std::sync::atomic::Ordering;
 

@@ -1,5 +1,5 @@
-//! The kernel's list of open Unix sockets (sock_diag(7)), of this network namespace, and
-//! who has one open (/proc).
+//! The kernel's list of the open Unix sockets of this network namespace (sock_diag(7)), and the
+//! processes that have one open (/proc).
 
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! Numbers of users and groups, of which one may stand for anybody.
+//! Numbers of users and groups. 65534 may stand for a user who has no number here, or for that user.
 
 use std::ffi::CStr;
 

@@ -1,10 +1,10 @@
-//! Waiting: until a socket is ready, a deadline passes, a signal comes, or
-//! another thread closes the socket.
+//! Waiting until a socket is ready, a deadline passes, a signal comes, or another thread closes the
+//! socket.
 //!
-//! A call tries first and waits only if there is nothing to do; so a wait begins
-//! with an attempt that found nothing, and ends before another attempt. Nothing
-//! is ever blocked in the kernel but poll, which alone can be woken from outside
-//! (close and shutdown wake neither accept nor connect nor a datagram's send).
+//! A call tries first, and waits only if there is nothing to do. So a wait begins after an attempt
+//! that found nothing, and ends before another attempt. The only call that blocks in the kernel is
+//! poll, since it alone can be woken from outside: close and shutdown wake neither accept nor
+//! connect nor a datagram's send.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};

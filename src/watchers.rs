@@ -1,5 +1,5 @@
-//! Who watches a socket, and has to be told before it is closed. No lock is taken, and who
-//! watches it in another process does not count: a forked child has a copy of this.
+//! The pollers that watch a socket, and have to be told before it is closed. No lock is taken;
+//! those of another process do not count: a forked child has its own copy of this.
 
 use std::iter;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering, fence};

@@ -1,4 +1,4 @@
-//! What an errno is called, and what it says. A table, so that the words are the same with every C
+//! The names and texts of errno values, in a table, so that the words are the same with every C
 //! library: glibc has calls for both from 2.32 on, musl has none for the name.
 
 use std::ffi::CStr;

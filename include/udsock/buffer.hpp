@@ -21,7 +21,7 @@ namespace udsock {
 
 namespace detail {
 
-/** What std::data points to; nothing if there is no std::data. */
+/** The type that std::data points to; no type if there is no std::data. */
 template <class Container>
 using element = std::remove_pointer_t<decltype(std::data(std::declval<Container &>()))>;
 
@@ -33,7 +33,7 @@ inline constexpr bool is_byte = is_one_of<T, char, signed char, unsigned char, s
 
 } // namespace detail
 
-/** std::span for C++17, which takes lists too: those have to live as long as the call. */
+/** std::span for C++17. It takes lists, too, which have to live as long as the call. */
 template <class T>
 class view {
 public:
@@ -124,9 +124,9 @@ public:
 };
 
 /**
- * Bytes: a string, a container, array or std::span of them, or {pointer, size}. A literal
- * goes without its NUL. Of a char array that is no constant only {array, size} tells how
- * much is meant.
+ * Bytes: a string, a container, array or std::span of them, or {pointer, size}. A literal is
+ * taken without its NUL. For a char array that is not constant write {array, size}: only that
+ * says how much is meant.
  */
 class const_buffer : private udsock_part {
 public:

@@ -1,4 +1,4 @@
-/* Socket files that are removed when the process ends. */
+/* Removing socket files when the process ends. */
 
 #ifndef UDSOCK_CLEANUP_HPP
 #define UDSOCK_CLEANUP_HPP
@@ -10,7 +10,7 @@
 
 namespace udsock {
 
-/** Removes the files of this process's sockets now: how many. */
+/** Removes the files of this process's sockets now, and returns how many. */
 inline std::size_t cleanup(error &err) noexcept
 {
     return static_cast<std::size_t>(err.take("cleanup", udsock_cleanup()));

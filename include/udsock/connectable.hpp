@@ -19,7 +19,7 @@
 
 namespace udsock {
 
-/** What it says of the peer is what the kernel vouches for. */
+/** What it says about the peer is what the kernel vouches for. */
 class connectable : public socket {
 public:
     connectable() noexcept = default;
@@ -47,7 +47,7 @@ public:
 
     std::vector<std::uint32_t> peer_groups(error &err) const
     {
-        // They were frozen when the connection was made: their number does not change.
+        // They are those of the moment of the connection: their number does not change.
         const auto count = err.take("peer_groups", udsock_peer_groups(handle(), nullptr, 0));
         std::vector<std::uint32_t> groups(static_cast<std::size_t>(count));
         if (!groups.empty()) {
@@ -56,7 +56,7 @@ public:
         return groups;
     }
 
-    /** A descriptor for its process. */
+    /** A descriptor for the peer's process. */
     unique_fd peer_pidfd(error &err) const noexcept
     {
         const auto fd = err.take("peer_pidfd", udsock_peer_pidfd(handle()));

@@ -1,4 +1,4 @@
-/* What has gone through a socket, a server or a poller. */
+/* What went through a socket, a server or a poller. */
 
 #ifndef UDSOCK_COUNTERS_HPP
 #define UDSOCK_COUNTERS_HPP
@@ -10,7 +10,7 @@
 
 namespace udsock {
 
-/** All that has been so far, but for kept_bytes: udsock_counters. */
+/** Counts since the handle was made, except kept_bytes, which is kept now: udsock_counters. */
 struct counters {
     std::uint64_t sent_bytes = 0;
     std::uint64_t sent_messages = 0;

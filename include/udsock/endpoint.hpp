@@ -21,7 +21,7 @@
 
 namespace udsock {
 
-/** What they have in common. Receiving gives nothing at the end, 0 for an empty message. */
+/** What they have in common. Receiving returns nothing at the end, 0 for an empty message. */
 class endpoint : public connectable {
 public:
     endpoint() noexcept = default;
@@ -37,7 +37,7 @@ public:
         return received("recv", udsock_recv(handle(), room.data(), room.size(), wait.count()), err);
     }
 
-    /** Everything; on message sockets one message. After an error err.transferred() is gone. */
+    /** Sends everything, or one message. After an error err.transferred() bytes were sent. */
     std::size_t send_all(const_buffer data, timeout wait, error &err) noexcept
     {
         std::size_t sent = 0;
@@ -65,7 +65,7 @@ public:
                              udsock_send_message(handle(), outgoing.raw(), wait.count())));
     }
 
-    /** Bytes with descriptors, which stay open. */
+    /** Sends bytes with descriptors, which stay open here. */
     std::size_t send_message(const_buffer data, view<const int> descriptors, timeout wait,
                              error &err) noexcept
     {
@@ -79,7 +79,7 @@ public:
                         udsock_recv_message(handle(), room.raw_to_receive(), wait.count()), err);
     }
 
-    /** How many went. */
+    /** Returns how many were sent. */
     std::size_t send_batch(view<message> messages, timeout wait, error &err) noexcept
     {
         auto *first = messages.size() == 0 ? nullptr : messages.data()->raw();
@@ -87,7 +87,7 @@ public:
                                                              wait.count())));
     }
 
-    /** How many came. */
+    /** Returns how many came. */
     std::optional<std::size_t> recv_batch(view<message> rooms, timeout wait, error &err) noexcept
     {
         std::for_each(rooms.begin(), rooms.end(), [](message &room) { room.raw_to_receive(); });
@@ -158,7 +158,7 @@ protected:
         return static_cast<std::size_t>(count);
     }
 
-    /** The end is no error. */
+    /** The end is not an error. */
     static std::optional<std::size_t> received(const char *call, std::int64_t result,
                                                error &err) noexcept
     {
@@ -186,15 +186,15 @@ public:
     {
     }
 
-    /** A client, connected to the address. */
+    /** Makes a client that is connected to the address. */
     stream(std::string_view address, const connect_options &options, error &err) noexcept
         : endpoint(its_kind, address, options, err)
     {
     }
 
     /**
-     * As many bytes as there is room for. If the end comes before, that is errc::eof; after
-     * any error err.transferred() have come.
+     * Receives as many bytes as there is room for. If the end comes before, the error is
+     * errc::eof; after any error err.transferred() have come.
      */
     std::size_t recv_exact(mutable_buffer room, timeout wait, error &err) noexcept
     {
@@ -232,7 +232,7 @@ public:
     {
     }
 
-    /** A client, connected to the address. */
+    /** Makes a client that is connected to the address. */
     seqpacket(std::string_view address, const connect_options &options, error &err) noexcept
         : endpoint(its_kind, address, options, err)
     {
@@ -247,8 +247,8 @@ public:
 };
 
 /**
- * Messages, each on its own, without a connection; connect sets where they go. For one that
- * only sends: create<datagram>().
+ * Messages, each on its own, without a connection; connect sets the address that they go to.
+ * For a socket that only sends use create<datagram>().
  */
 class datagram : public endpoint {
 public:
@@ -264,7 +264,7 @@ public:
     {
     }
 
-    /** Bound to the address; "@": to a name that the kernel picks, so that answers arrive. */
+    /** Binds to the address; "@": to a name that the kernel picks, so that answers arrive. */
     datagram(std::string_view address, const bind_options &options, error &err) noexcept
         : endpoint(socket(
               detail::with_address("datagram", address, options, err, [](auto... arguments) {
@@ -281,7 +281,7 @@ public:
         }));
     }
 
-    /** `from`: who sent it; empty if it has no name. */
+    /** `from`: the address of the sender; empty if it has no name. */
     std::optional<std::size_t> recv_from(mutable_buffer room, std::string &from, timeout wait,
                                          error &err)
     {

@@ -18,7 +18,7 @@ namespace udsock {
 
 /** The library's own codes. The system's are std::errc. */
 enum class errc : int {
-    /** The peer sends no more. Of the calls that receive only recv_exact fails with it. */
+    /** The peer sends no more. Among the calls that receive, only recv_exact fails with it. */
     eof = UDSOCK_EOF,
     /** Another thread closed the socket while this call was waiting on it. */
     closed = UDSOCK_CLOSED,
@@ -50,7 +50,7 @@ public:
 
 } // namespace detail
 
-/** Of all our codes. Their values are those of udsock.h: -EADDRINUSE, UDSOCK_EOF. */
+/** The category of all codes. Their values are those of udsock.h: -EADDRINUSE, UDSOCK_EOF. */
 inline const std::error_category &category() noexcept
 {
     static const detail::category instance;
@@ -63,8 +63,8 @@ inline std::error_code make_error_code(errc code) noexcept
 }
 
 /**
- * What went wrong, if anything: the last argument of the calls that do not throw. They
- * clear it if they succeed.
+ * What went wrong, if anything: the last argument of the calls that do not throw. A call that
+ * succeeds clears it.
  */
 class error {
 public:
@@ -86,7 +86,7 @@ public:
         return {raw_.code, category()};
     }
 
-    /** In words: the whole story where udsock.h has a udsock_error, else the code's text. */
+    /** In words: the udsock_error's message if the C call has one, otherwise the code's text. */
     const char *message() const noexcept
     {
         return raw_.message[0] != '\0' ? raw_.message : udsock_error_text(raw_.code);
@@ -145,7 +145,7 @@ public:
         return bytes;
     }
 
-    /** Says that text with a NUL inside was refused: C would take its beginning for it. */
+    /** Says that text with a NUL inside was refused: C would use only its beginning. */
     void refuse_nul(const char *call) noexcept
     {
         take(call, -EINVAL);
@@ -189,7 +189,7 @@ private:
 
 namespace detail {
 
-/** Makes a throwing form of the other. */
+/** Makes the throwing form from the other one. */
 template <class Call>
 auto throwing(Call &&call)
 {

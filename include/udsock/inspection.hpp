@@ -1,4 +1,4 @@
-/* What is at an address, and who. */
+/* What is at an address, and which process. */
 
 #ifndef UDSOCK_INSPECTION_HPP
 #define UDSOCK_INSPECTION_HPP
@@ -19,7 +19,7 @@ enum class state : std::uint32_t {
     not_a_socket = UDSOCK_NOT_A_SOCKET,
 };
 
-/** Which programs can reach an address, as far as its length is concerned. */
+/** Which programs can reach an address, judged by its length. */
 enum class reach : std::uint32_t {
     all = UDSOCK_REACH_ALL,
     most = UDSOCK_REACH_MOST,

@@ -1,4 +1,4 @@
-/* What the library does by itself, told to a function of the program. */
+/* What the library does by itself, reported to a function of the program. */
 
 #ifndef UDSOCK_LOG_HPP
 #define UDSOCK_LOG_HPP
@@ -41,8 +41,8 @@ enum class logged : std::uint32_t {
     long_path = UDSOCK_LOGGED_LONG_PATH,
 };
 
-/** Something that has happened: udsock_log_record. The views are of the library's memory, which
- * is gone when the callback returns. */
+/** Something that has happened: udsock_log_record. The views point into the library's memory, and
+ * are valid only until the callback returns. */
 struct log_record {
     log_level level = log_level::debug;
     logged event = logged::missing;
@@ -54,8 +54,8 @@ struct log_record {
     std::string_view text;
 };
 
-/** From now on this is called with each log_record of this level, or that matters more. It is not
- * copied: it has to be there until another one has been set, or reset_log has returned. It must
+/** From now on the callback is called with each log_record of this level or a more important one.
+ * It is not copied: it has to exist until another one was set, or reset_log has returned. It must
  * not throw. */
 template <typename Callback, typename = std::enable_if_t<
                                  std::is_invocable_v<Callback &, const log_record &>>>
@@ -81,7 +81,7 @@ void set_log(log_level level, Callback &callback, error &err) noexcept
     err.take("set_log", udsock_set_log(call, data, static_cast<std::uint32_t>(level)));
 }
 
-/** Nobody is told from now on. */
+/** Removes the callback. */
 inline void reset_log(error &err) noexcept
 {
     err.take("reset_log", udsock_set_log(nullptr, nullptr, 0));

@@ -1,4 +1,4 @@
-/* A message, and all that goes with it. */
+/* A message, and everything that goes with it. */
 
 #ifndef UDSOCK_MESSAGE_HPP
 #define UDSOCK_MESSAGE_HPP
@@ -19,14 +19,14 @@
 
 namespace udsock {
 
-/** A process, and the user and group it acts for: pid, uid, gid. */
+/** A process, and the user and group that it acts for: pid, uid, gid. */
 using credentials = ::udsock_credentials;
 
 static_assert(sizeof(unique_fd) == sizeof(std::int32_t), "rooms for descriptors are arrays of it");
 
 /**
- * What send_message, recv_message and the batches take. It points to what belongs to the
- * caller and has to live as long. What was received can be sent on as it is.
+ * What send_message, recv_message and the batches take. It points to memory of the caller, which
+ * has to live as long. A received message can be sent on unchanged.
  */
 class message : private udsock_message {
 public:
@@ -55,7 +55,7 @@ public:
         unique_fd(udsock_message::pidfd).reset();
     }
 
-    /** To send. The descriptors stay open; the address ends with a NUL. */
+    /** A message to send. The descriptors stay open; the address ends with a NUL. */
     static message to_send(const_buffer data, view<const int> descriptors = {},
                            const char *address = nullptr) noexcept
     {
@@ -85,7 +85,7 @@ public:
         return room;
     }
 
-    /** The bytes; of a received message those for which there was room. */
+    /** The bytes; in a received message those for which there was room. */
     const_buffer data() const noexcept
     {
         return {udsock_message::data, truncated() ? data_capacity : data_size};
@@ -121,8 +121,7 @@ public:
     }
 
     /**
-     * Who sent it, with option::receive_credentials. What is not known of them is 0 (pid) or
-     * UINT32_MAX.
+     * Who sent it, with option::receive_credentials. What is unknown is 0 (pid) or UINT32_MAX.
      */
     std::optional<udsock::credentials> credentials() const noexcept
     {
@@ -149,13 +148,13 @@ public:
     }
 #endif
 
-    /** In a batch: how many bytes went or came. */
+    /** In a batch: how many bytes were sent or came. */
     std::size_t result() const noexcept
     {
         return static_cast<std::size_t>(std::max(udsock_message::result, 0));
     }
 
-    /** In a batch: why it did not. */
+    /** In a batch: the error of this message. */
     std::error_code code() const noexcept
     {
         return {std::min(udsock_message::result, 0), category()};

@@ -58,7 +58,7 @@ struct bind_options {
     std::uint32_t mode = 0;
     /** 0: as many as the system allows. */
     std::int32_t backlog = 0;
-    /** A name or a number. Empty: who makes it. */
+    /** A name or a number. Empty: the user who makes it. */
     std::string user = {};
     std::string group = {};
 };
@@ -69,7 +69,7 @@ struct connect_options {
     bool retry = false;
     /** no_wait is UDSOCK_DONT_WAIT. */
     udsock::timeout timeout = forever;
-    /** What to bind to first. Empty: to nothing. */
+    /** The address to bind to first. Empty: none. */
     std::string local_address = {};
 };
 
@@ -85,7 +85,7 @@ inline const char *or_null(const std::string &text) noexcept
     return text.empty() ? nullptr : text.c_str();
 }
 
-/** Text with a NUL behind it. What is too long for any address stays too long. */
+/** Text with a NUL behind it. Text that is too long for any address stays too long. */
 class c_string {
 public:
     explicit c_string(std::string_view text) noexcept
@@ -159,7 +159,7 @@ std::int64_t with_address(const char *name, std::string_view address,
     return err.take_told(name, call(c_string(address).get(), &c_options, err.raw()));
 }
 
-/** Makes a C call that takes text and no more. */
+/** Makes a C call that takes only text. */
 template <class Call>
 std::int64_t with_text(const char *name, std::string_view text, error &err, Call call) noexcept
 {

@@ -32,11 +32,11 @@ enum class event_kind : std::uint32_t {
 enum class interest : std::uint32_t {
     /** It accepts or receives. */
     data = 0,
-    /** It only tells that something is there. */
+    /** It only reports that something is there. */
     readiness = UDSOCK_POLLER_READINESS,
-    /** It receives also while something is kept for it. */
+    /** It receives even while something is kept for the socket. */
     duplex = UDSOCK_POLLER_DUPLEX,
-    /** It does neither for now. */
+    /** It neither accepts nor receives for now. */
     paused = UDSOCK_POLLER_PAUSED,
 };
 
@@ -58,7 +58,7 @@ public:
         return static_cast<event_kind>(udsock_event::kind);
     }
 
-    /** Nobody owns the handle of a connection that was accepted: stream(event.handle()). */
+    /** Nobody owns the handle of an accepted connection yet: use stream(event.handle()). */
     udsock_t handle() const noexcept
     {
         return udsock_event::socket;
@@ -75,8 +75,8 @@ public:
     }
 
     /**
-     * Whether the socket is to be closed: the peer sends no more, or the socket failed. Not a
-     * server that fails for want of descriptors or memory: it stays in the poller, and goes on.
+     * Whether the socket is to be closed: the peer sends no more, or the socket failed. It is
+     * false for a server that fails for want of descriptors or memory: that stays, and goes on.
      */
     bool is_over() const noexcept
     {
@@ -89,7 +89,7 @@ public:
         return {static_cast<const char *>(arena.data()) + offset, length};
     }
 
-    /** The sender's address, likewise; empty if it has none. */
+    /** The sender's address, also in the arena; empty if it has none. */
     std::string_view address(const_buffer arena) const noexcept
     {
         return {static_cast<const char *>(arena.data()) + address_offset, address_length};
@@ -119,7 +119,7 @@ private:
     }
 };
 
-/** Something to send: udsock_outgoing. The data is told by where it is behind the base. */
+/** Something to send: udsock_outgoing. Its data is given by the offset from the base. */
 class outgoing : private udsock_outgoing {
 public:
     enum class then : std::uint32_t {
@@ -132,7 +132,7 @@ public:
     {
     }
 
-    /** `size` bytes that lie so far behind the base. */
+    /** `size` bytes at this offset from the base. */
     outgoing(udsock_t member, std::uint32_t behind, std::uint32_t size,
              then after = then::nothing) noexcept
         : udsock_outgoing()
@@ -143,7 +143,7 @@ public:
         udsock_outgoing::flags = static_cast<std::uint32_t>(after);
     }
 
-    /** What the event brought, back to where it came from: the base is its arena. */
+    /** The data of the event, back to its sender: the base is the arena. */
     explicit outgoing(const event &came) noexcept
         : outgoing(came.handle(), came.offset, came.length)
     {
@@ -156,7 +156,7 @@ public:
         udsock_outgoing::flags |= UDSOCK_DONT_KEEP;
     }
 
-    /** The address of a datagram, also behind the base. */
+    /** The address of a datagram, also by its offset from the base. */
     void to(std::uint32_t behind, std::uint32_t size) noexcept
     {
         udsock_outgoing::address_offset = behind;
@@ -168,7 +168,7 @@ public:
         return udsock_outgoing::socket;
     }
 
-    /** How many of its bytes. */
+    /** How many of its bytes were taken. */
     std::size_t taken() const noexcept
     {
         return static_cast<std::size_t>(udsock_outgoing::result < 0 ? 0 : udsock_outgoing::result);
@@ -230,7 +230,7 @@ public:
         add(member.handle(), token, what, err);
     }
 
-    /** For the handle that an event tells. */
+    /** For the handle of an event. */
     void add(udsock_t member, std::uint64_t token, interest what, error &err) noexcept
     {
         const auto flags = static_cast<std::uint32_t>(what);
@@ -247,7 +247,7 @@ public:
         err.take("poller::remove", udsock_poller_remove(handle(), member));
     }
 
-    /** How many events there are. Data comes into the arena. */
+    /** Returns how many events there are. Their data is in the arena. */
     std::size_t wait(view<event> events, mutable_buffer arena, timeout wait, error &err) noexcept
     {
         auto *first = events.size() == 0 ? nullptr : events.data()->raw();
@@ -256,7 +256,7 @@ public:
                                                 arena.size(), wait.count())));
     }
 
-    /** How many items were taken. The others' codes say why they were not. */
+    /** Returns how many items were taken. The codes of the others say why they were not. */
     std::size_t send(view<outgoing> items, const_buffer base, error &err) noexcept
     {
         auto *first = items.size() == 0 ? nullptr : items.data()->raw();
@@ -264,13 +264,13 @@ public:
                                                                 base.data(), base.size())));
     }
 
-    /** Ends a wait. From any thread. */
+    /** Ends a wait. Any thread may call it. */
     void wake(error &err) noexcept
     {
         err.take("poller::wake", udsock_poller_wake(handle()));
     }
 
-    /** What went through its own calls. */
+    /** What went through the poller's own calls. */
     counters get_counters(error &err) const noexcept
     {
         return detail::get_counters(handle(), err);

@@ -29,7 +29,7 @@ public:
     {
     }
 
-    /** Bound to the address, and listening. */
+    /** Makes a server that is bound to the address and listens. */
     server(std::string_view address, const bind_options &options, error &err) noexcept
         : socket(detail::with_address("server", address, options, err, [](auto... arguments) {
               return udsock_open_server(static_cast<std::uint32_t>(its_kind), arguments...);

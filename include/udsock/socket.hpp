@@ -20,16 +20,16 @@
 namespace udsock {
 
 /**
- * Owns a handle. What a socket can do beyond this say the classes that derive from it; a
- * socket becomes one of them by their constructors: stream(std::move(socket)). They don't
- * ask whether it is one: the calls do.
+ * Owns a handle. The classes that derive from it have what a socket can do beyond this. A
+ * socket becomes one of them by their constructors: stream(std::move(socket)). The constructors
+ * don't check the kind of the socket: the calls do.
  */
 class socket {
 public:
     /** None: every call gets EBADF. */
     socket() noexcept = default;
 
-    /** Takes a handle over: from C, or one that a poller tells. */
+    /** Takes a handle over: from C, or from a poller's event. */
     explicit socket(udsock_t handle) noexcept : handle_(handle)
     {
     }
@@ -51,7 +51,7 @@ public:
         }
     }
 
-    /** Whether it has a handle, be it closed. */
+    /** Whether it has a handle, even a closed one. */
     explicit operator bool() const noexcept
     {
         return handle_ != 0;

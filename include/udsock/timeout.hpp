@@ -14,8 +14,8 @@ namespace udsock {
 
 /**
  * Any std::chrono::duration, rounded up to milliseconds: a call is never early. 0 and below
- * is not to wait at all, as what is left until a deadline may be. More than 2^31 - 1
- * milliseconds (24 days) is for ever.
+ * means not to wait at all: the time left until a deadline may be below 0. More than 2^31 - 1
+ * milliseconds (24 days) means for ever.
  */
 class timeout {
 public:
@@ -30,7 +30,7 @@ public:
         return timeout(std::int32_t{UDSOCK_FOREVER});
     }
 
-    /** As udsock.h has it: timeout_ms. */
+    /** The timeout_ms of udsock.h. */
     constexpr std::int32_t count() const noexcept
     {
         return milliseconds_;
@@ -45,7 +45,7 @@ private:
     static constexpr std::int32_t milliseconds(Duration duration) noexcept
     {
         constexpr auto most = std::numeric_limits<std::int32_t>::max();
-        // In doubles, where hours::max() does not overflow. NaN is no time at all.
+        // In doubles, where hours::max() does not overflow. NaN means not to wait.
         const std::chrono::duration<double, std::milli> exact = duration;
         if (!(exact.count() > 0)) {
             return 0;

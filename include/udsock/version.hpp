@@ -1,4 +1,4 @@
-/* The version of the library that is loaded. */
+/* The version of the loaded library. */
 
 #ifndef UDSOCK_VERSION_HPP
 #define UDSOCK_VERSION_HPP

@@ -1,4 +1,4 @@
-//! The one way out: what the core answers becomes what C gets, and no panic passes.
+//! The only way out of an export: it converts the core's result into what C gets, and stops panics.
 
 use std::ffi::c_char;
 use std::mem::ManuallyDrop;

@@ -89,9 +89,9 @@ impl SizedOutput for udsock_inspection {
 }
 
 /// Says what is at an address, and which process has it. A server there does not notice the
-/// call. What the call returns may have changed by the time it returns. Kind and process come
-/// from /proc and from the kernel's list of the sockets in this network namespace; they are 0
-/// if those do not say. A server's file that is seen through another layer (see udsock_bind) is
+/// call. The state may have changed by the time the call returns. Kind and process come from
+/// /proc and from the kernel's list of the sockets in this network namespace; they are 0 if
+/// those do not say. A server's file that is seen through another layer (see udsock_bind) is
 /// UDSOCK_STALE, since nobody can reach the server through it. If this process has no
 /// permission to connect, and nothing else says more, the file counts as UDSOCK_LIVE.
 ///

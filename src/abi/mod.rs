@@ -64,12 +64,13 @@
 //! milliseconds (then -ETIMEDOUT, never earlier). Less than UDSOCK_FOREVER is -EINVAL.
 //!
 //! Signals. A signal handler that runs while a call sleeps ends the call with -EINTR. Nothing
-//! is lost: call again. A handler that runs while the call does not sleep does not end it:
-//! before the sleep, as with read(2), or while the call still tries again
-//! (UDSOCK_OPTION_SPIN_US). So do not use a signal alone to end a wait. Let a thread wait for
-//! the signal (sigwait(3), signalfd(2)), and let that thread close the handle, or call
-//! udsock_poller_wake. A signal handler may make no call of the library. The library never
-//! raises SIGPIPE. It installs no handler unless it is asked to (udsock_cleanup_on_signal).
+//! is lost: call again. A handler that runs at another moment does not end the call: right
+//! before the sleep (as with read(2)), or while the call still tries again before it sleeps
+//! (UDSOCK_OPTION_SPIN_US). The call then sleeps all the same. So do not use a signal alone to
+//! end a wait. Let a thread wait for the signal (sigwait(3), signalfd(2)), and let that thread
+//! close the handle, or call udsock_poller_wake. A signal handler may make no call of the
+//! library. The library never raises SIGPIPE. It installs no handler unless it is asked to
+//! (udsock_cleanup_on_signal).
 //!
 //! The end. UDSOCK_EOF says that the peer sends no more. 0 is never the end: it is an empty message,
 //! which datagram and seqpacket sockets really have.

@@ -1,4 +1,4 @@
-//! How to bind and to connect, from what C says to what the core knows.
+//! The options of binding and connecting, converted from C's structs to what the core uses.
 
 use std::ffi::{CStr, c_char};
 

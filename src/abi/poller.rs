@@ -149,11 +149,11 @@ pub struct udsock_event {
 pub struct udsock_outgoing {
     /// The member that it is sent through.
     pub socket: udsock_t,
-    /// Where the data is, behind base.
+    /// Where the data is, in bytes from base.
     pub offset: u32,
     /// How many bytes that is.
     pub length: u32,
-    /// Where the address to send to is, behind base.
+    /// Where the address to send to is, in bytes from base.
     pub address_offset: u32,
     /// Its length without a NUL. 0: the address that the socket is connected to.
     pub address_length: u32,

@@ -1,4 +1,4 @@
-//! What can happen, and its words.
+//! The events that can happen, and their words.
 
 use std::ffi::CStr;
 use std::fmt;

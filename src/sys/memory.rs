@@ -1,5 +1,5 @@
-//! Memory that the kernel reads and writes, the caller's. And memory that there may not be,
-//! where std would end the process.
+//! Memory of the caller, which the kernel reads and writes; and allocations that may fail, where
+//! std would end the process.
 
 use std::alloc::{Layout, alloc};
 use std::ffi::c_void;

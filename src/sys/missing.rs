@@ -1,4 +1,4 @@
-//! What this system lacks, as far as a call has met it.
+//! What this system lacks, as far as a call has noticed it.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,4 +1,4 @@
-//! What the kernel tells of its Unix sockets: sock_diag(7).
+//! What the kernel says of its Unix sockets: sock_diag(7).
 
 use std::mem::size_of;
 use std::os::fd::AsRawFd;

@@ -1,5 +1,5 @@
-//! A pointer that is set once. Nobody ever waits for it: whoever is about to set it may be a
-//! thread that a forked child does not have.
+//! A pointer that is set once. No thread waits for the one that sets it: that one may be a thread
+//! that a forked child does not have.
 
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, transmute_copy};

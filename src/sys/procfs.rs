@@ -1,4 +1,5 @@
-//! What /proc tells: proc(5). Without memory: it is asked when something is wrong already.
+//! What /proc says: proc(5). It allocates no memory, since it is asked when something is wrong
+//! already.
 
 use std::array;
 use std::ffi::CStr;

@@ -1,4 +1,4 @@
-//! A value that is replaced now and then, while others read it. Nobody waits for anybody.
+//! A value that is replaced now and then while others read it. No thread waits for another.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};

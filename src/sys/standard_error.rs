@@ -1,4 +1,4 @@
-//! Standard error, which is the program's.
+//! Standard error, which belongs to the program.
 
 use std::mem::MaybeUninit;
 use std::ptr;
