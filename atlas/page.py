@@ -293,8 +293,11 @@ Kinds, limits and protocols:
 _END = """
 ## What is not here
 
-gVisor, Envoy, containerd's ttrpc, Kubernetes' device plug-ins, .NET, systemd's varlink sockets (but for
-what varlinkctl says) and most of what a desktop brings: no packages of them were at hand, or nobody has
-written their row. dnsmasq has no Unix socket of its own. libuv's `uv_pipe_bind2` is what Node.js since 22
-shows. The rows of sid were not measured again with the driver that is here now.
+Kubernetes' device plug-ins, systemd's varlink sockets but for those of systemd-userdbd, journald and what
+varlinkctl says (the package of systemd-resolved takes over the machine's name resolution), and most of what
+a desktop brings: no packages of them were at hand, or nobody has written their row. containerd's ttrpc is
+the daemon's; that of its shims was not asked. .NET is 3.1, the newest at hand. What gVisor has not is on
+the page about [containers](containers.md#good-to-know). dnsmasq has no Unix socket of its own. libuv's
+`uv_pipe_bind2` is what Node.js since 22 shows. The rows of sid were not measured again with the driver that
+is here now.
 """
