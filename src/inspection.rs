@@ -284,8 +284,8 @@ fn connect(name: &SocketName) -> Result<()> {
 fn life(attempt: Result<()>) -> Result<Life> {
     match attempt {
         Ok(()) => Ok(Life::Alive),
-        // EPERM: a datagram socket that is connected to another. EAGAIN: a full queue.
-        Err(Error::EPROTOTYPE | Error::EPERM | Error::EAGAIN) => Ok(Life::Alive),
+        // EPERM: a datagram socket that is connected to another.
+        Err(Error::EPROTOTYPE | Error::EPERM) => Ok(Life::Alive),
         Err(Error::ECONNREFUSED) => Ok(Life::Dead),
         Err(Error::EACCES) => Ok(Life::Hidden),
         Err(error) => Err(error),
