@@ -572,6 +572,39 @@ fn what_has_the_spare_name_is_told_from_what_has_the_path() {
     assert_eq!(dir.list(), [spare]);
 }
 
+/// In /tmp nobody removes what a dead server of another user has left.
+#[test]
+fn a_dead_spare_name_of_another_user_is_not_told_as_alive() {
+    if !is_root() {
+        return skip("a_dead_spare_name_of_another_user", "only root can be another user");
+    }
+    in_child(|| {
+        let dir = Dir::new();
+        fs::set_permissions(dir.path(""), std::os::unix::fs::PermissionsExt::from_mode(0o1777))
+            .unwrap();
+        let path = dir.path("s");
+        // (One that lets nobody in may be alive, in another network namespace.)
+        let dies = || {
+            let options = udsock_bind_options { mode: 0o666, ..with(UDSOCK_RESTORE_FILE) };
+            std::mem::forget(try_open_server(UDSOCK_STREAM, &path, Some(&options)));
+            true
+        };
+        assert_eq!(in_fork(dies), 0);
+        remove(&path);
+        assert_eq!(dir.list().len(), 1, "the spare name");
+        without_rights(|| {
+            let claim = with(UDSOCK_RESTORE_FILE);
+            let refusal =
+                try_open_server(UDSOCK_STREAM, &path, Some(&claim)).expect_err("it stays");
+            assert_eq!(refusal.code, no(libc::EPERM), "{refusal:?}");
+            assert!(refusal.message.contains("dead server's second name"), "{refusal:?}");
+            drop(open_server(UDSOCK_STREAM, &path));
+        });
+        drop(restoring(&path));
+        assert_eq!(dir.list(), [""; 0], "its owner's next start sweeps it");
+    });
+}
+
 /// Who cleans up may remove the spare name alone, or first.
 #[test]
 fn the_spare_name_is_had_back_too() {
