@@ -260,7 +260,8 @@ const char *udsock_error_text(int64_t code);
  * the path is lost. -EOPNOTSUPP: the file system has no links, or a datagram socket. -EACCES:
  * the mode does not let the file's owner read it, and that is not root. -EADDRINUSE: another
  * server has this flag for this path, or a forked child has the socket of one that was killed.
- * -EEXIST: something that is no socket has the second name. -EMFILE: no descriptors are left, or
+ * -EEXIST: something that is no socket has the second name. -EPERM: a dead server of another user
+ * has left it, in a sticky directory. -EMFILE: no descriptors are left, or
  * the user has as many such servers, and other programs that watch files (inotify(7)), as
  * fs.inotify.max_user_instances allows (often 128); the message says which.
  * -ENOSPC: as many files are watched as fs.inotify.max_user_watches allows. -ENOENT: /proc is
