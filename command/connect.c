@@ -23,11 +23,21 @@ static void look_for_kind(void)
     if (found.state == UDSOCK_LIVE && found.kind != 0) chosen.kind = found.kind;
 }
 
+/* Whether it is for want of a server that there is no client. One that came too late was waited for. */
+static bool is_nobody_there(int64_t error)
+{
+    udsock_inspection found = { .size = sizeof found };
+    if (error == -ENOENT || error == -ECONNREFUSED) return true;
+    return error == -ETIMEDOUT && udsock_inspect(chosen.address, &found, NULL) == 0
+           && (found.state == UDSOCK_ABSENT || found.state == UDSOCK_STALE);
+}
+
 static int64_t open_client(udsock_error *err)
 {
     const udsock_connect_options how = {
         .size = sizeof how,
-        .flags = chosen.retries ? UDSOCK_RETRY : 0,
+        /* (A timeout of 0 is none at all to the library.) */
+        .flags = chosen.timeout_ms == 0 ? UDSOCK_DONT_WAIT : chosen.retries ? UDSOCK_RETRY : 0,
         .timeout_ms = chosen.timeout_ms,
         .local_address = chosen.local != NULL ? chosen.local
                          : chosen.kind == UDSOCK_DGRAM ? "@" : NULL,
@@ -107,7 +117,7 @@ int connect_command(int argc, char **argv)
     client = open_client(&err);
     if (client < 0) {
         fprintf(stderr, "udsock: %s\n", err.message);
-        return client == -ENOENT || client == -ECONNREFUSED ? NO : FAILED;
+        return is_nobody_there(client) ? NO : FAILED;
     }
     udsock_set_option(client, UDSOCK_OPTION_RECEIVE_FDS, 1);
     if (chosen.shows_credentials) {

@@ -12,11 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 typedef struct entry {
     uint32_t inode, peer, queue, limit;
+    /* Of its file; 0: it has none. */
+    uint32_t file;
     uint8_t kind, state;
     /* Of a process that has it open, the lowest number. */
     int32_t pid;
@@ -50,6 +53,9 @@ static void read_attribute(entry *it, const struct nlattr *attribute)
     case UNIX_DIAG_NAME:
         it->name_size = size < sizeof it->name ? size : sizeof it->name;
         memcpy(it->name, value, it->name_size);
+        break;
+    case UNIX_DIAG_VFS:
+        if (size >= 4) memcpy(&it->file, value, 4);
         break;
     case UNIX_DIAG_PEER:
         if (size >= 4) memcpy(&it->peer, value, 4);
@@ -95,7 +101,8 @@ static int ask_kernel(void)
         .header = { .nlmsg_len = sizeof ask, .nlmsg_type = SOCK_DIAG_BY_FAMILY,
                     .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
         .request = { .sdiag_family = AF_UNIX, .udiag_states = UINT32_MAX,
-                     .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN },
+                     .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_PEER
+                                     | UDIAG_SHOW_RQLEN },
     };
     static char buffer[32768] __attribute__((aligned(8)));
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
@@ -160,18 +167,62 @@ static void look_for_processes(void)
     closedir(directory);
 }
 
+/* A path that is one to its process only: whether it is found from here. */
+static bool find_path(const entry *it, const char *name, char *path, size_t room)
+{
+    static const char OWN[] = "/proc/self/fd/";
+    char link[64];
+    struct stat file;
+    if (strncmp(name, OWN, sizeof OWN - 1) == 0) {
+        char *rest;
+        long fd = strtol(name + sizeof OWN - 1, &rest, 10);
+        if (*rest != '/') return false;
+        snprintf(link, sizeof link, "/proc/%d/fd/%ld", it->pid, fd);
+        name = rest + 1;
+    } else if (name[0] != '/') {
+        snprintf(link, sizeof link, "/proc/%d/cwd", it->pid);
+    } else {
+        return false;
+    }
+    ssize_t length = readlink(link, path, room);
+    if (length < 0 || (size_t)length >= room) return false;
+    const char *slash = length > 0 && path[length - 1] == '/' ? "" : "/";
+    int all = snprintf(path + length, room - (size_t)length, "%s%s", slash, name);
+    return all >= 0 && (size_t)all < room - (size_t)length && lstat(path, &file) == 0
+           && S_ISSOCK(file.st_mode) && (uint32_t)file.st_ino == it->file;
+}
+
+/* As it is, or as the shell takes it if it would do something to a terminal. */
+static void print_path(const char *path)
+{
+    bool is_plain = true;
+    for (const char *at = path; *at != 0; at++) {
+        if ((unsigned char)*at < ' ' || *at == 127) is_plain = false;
+    }
+    const char *before = path[0] == '@' ? "./" : "";
+    if (is_plain) {
+        printf("%s%s", before, path);
+        return;
+    }
+    printf("$'%s", before);
+    for (const char *at = path; *at != 0; at++) {
+        unsigned char byte = (unsigned char)*at;
+        if (byte == '\\' || byte == '\'') printf("\\%c", byte);
+        else if (byte < ' ' || byte == 127) printf("\\x%02x", byte);
+        else putchar(byte);
+    }
+    putchar('\'');
+}
+
 /* The address in the text that reaches it. */
 static void print_address(const entry *it)
 {
     if (it->name_size == 0) return;
     if (it->name[0] != 0) {
-        size_t size = strnlen(it->name, it->name_size);
-        if (it->name[0] == '@') printf("./");
-        for (size_t i = 0; i < size; i++) {
-            unsigned char byte = (unsigned char)it->name[i];
-            if (byte >= ' ' && byte != 127) putchar(byte);
-            else printf("\\x%02x", byte);
-        }
+        char name[sizeof it->name + 1], path[8192];
+        memcpy(name, it->name, it->name_size);
+        name[it->name_size] = 0;
+        print_path(find_path(it, name, path, sizeof path) ? path : name);
         return;
     }
     putchar('@');

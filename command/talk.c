@@ -44,8 +44,8 @@ static void help(const char *command)
         printf("  -d, --send-fd FILE  opens the file, and sends its descriptor with the first message\n"
                "  -l, --local ADDRESS of one's own, for answers (default for dgram: \"@\")\n"
                "  -t, --timeout MS    to connect; of dgram, how long to wait for answers at the end\n"
-               "                      (default: 1000)\n"
-               "  -y, --retry         waits for a server that is not there yet\n");
+               "                      (default: 1000; 0: waits for nobody)\n"
+               "  -y, --retry         waits so long for a server that is not there yet\n");
     }
     printf("\nExit status: 0; %s2: wrong arguments; 3: an error.\n",
            serves ? "" : "1: nobody is there; ");

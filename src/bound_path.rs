@@ -258,7 +258,10 @@ impl Binder<'_> {
             }
             match directory.link(&made.file, bound, &spare) {
                 Ok(()) => None,
-                Err(Error::EEXIST) => return Err(self.look_at_spare(&spare)?),
+                Err(Error::EEXIST) => {
+                    drop(lock);
+                    return Err(self.look_at_spare(&spare)?);
+                }
                 Err(error) => return Err(Failure::Step { step: SECOND_NAME, error }.into()),
             }
         };
@@ -266,10 +269,15 @@ impl Binder<'_> {
         Ok(Claim::new(watch, spare, private))
     }
 
-    /// Somebody claims the path, and is about to get it back.
+    /// Somebody claims the path, and is about to get it back; or has died, and what is left could
+    /// not be swept. Not under the lock.
     fn look_at_spare(&self, spare: &CStr) -> Result<Refusal, Failure> {
         Ok(match look(self.directory, spare)? {
-            Sight::Socket(seen) => Refusal::Live(seen.into_file()),
+            Sight::Socket(seen) if seen.is_alive()? => Refusal::Live(seen.into_file()),
+            Sight::Socket(seen) => match seen.remove(self.directory, spare) {
+                Err(error) => Failure::Step { step: REMOVE_SPARE, error }.into(),
+                Ok(_) => Error::EBUSY.into(),
+            },
             Sight::NotASocket(_) => {
                 let step = "give the file its second name beside the path (.udsock-...-spare), \
                             which something has that is no socket: remove that";
@@ -364,6 +372,9 @@ pub(crate) fn check_replaceable(directory: &Directory, name: &CStr) -> Result<()
 
 const SECOND_NAME: &str = "give the file a second name, as UDSOCK_RESTORE_FILE takes (not every \
                            file system can)";
+
+const REMOVE_SPARE: &str = "remove a dead server's second name beside the path (.udsock-...-spare; in \
+                            a sticky directory only its owner can)";
 
 pub(crate) const PUBLISH: &str = "publish the file";
 

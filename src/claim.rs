@@ -14,7 +14,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::error::Result;
 use crate::failure::Failure;
@@ -28,7 +28,7 @@ pub(crate) struct Claim {
     pub(crate) private: Option<ShortText>,
     /// The path is to be had back, if it is lost.
     is_held: AtomicBool,
-    /// It could not be had back when something was told last.
+    /// It could not be had back when that was tried last.
     is_due: AtomicBool,
     restored: AtomicU32,
     /// Changed under the directory's lock only: how often of late, and since which second of the
@@ -42,9 +42,23 @@ pub(crate) struct Claim {
 /// What tells when a name of the file has come or gone.
 pub(crate) struct Watch {
     names: OwnedFd,
-    /// Readable when that is, or the server.
-    either: OwnedFd,
+    /// What is in the way tells nobody when it goes, so it is looked at again after a while.
+    retry: OwnedFd,
+    /// Readable when one of these is, or the server.
+    any: OwnedFd,
 }
+
+/// Why to look whether the path is to be had back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Something has happened to the file's names.
+    Told,
+    /// It is to be tried again.
+    Due,
+}
+
+/// After so long.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// So often in so many seconds it is taken back. Who takes it more often means it.
 const MOST: u32 = 8;
@@ -79,15 +93,24 @@ impl Claim {
         self.is_held.store(true, Ordering::Release);
     }
 
-    /// Whether something has happened to the file's names, since this was asked last, or is to be
-    /// tried again.
-    pub(crate) fn is_told(&self) -> bool {
-        sys::take_events(self.watch.names.as_fd()) | self.is_due.swap(false, Ordering::Relaxed)
+    /// What there is since this was asked last, if anything.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        let is_told = sys::take_events(self.watch.names.as_fd());
+        let is_due =
+            sys::lower(self.watch.retry.as_fd()) | self.is_due.swap(false, Ordering::Relaxed);
+        match (is_told, is_due) {
+            (true, _) => Some(Reason::Told),
+            (false, true) => Some(Reason::Due),
+            (false, false) => None,
+        }
     }
 
-    /// What is to be done could not be done now.
+    /// What is to be done could not be done now: the next who asks does it, and who waits is told
+    /// to ask.
     pub(crate) fn put_off(&self) {
         self.is_due.store(true, Ordering::Relaxed);
+        // It can't fail: a timer, and a time.
+        let _ = sys::set_timer(self.watch.retry.as_fd(), Some(RETRY));
     }
 
     /// Under the directory's lock: whether it may be taken back once more.
@@ -111,14 +134,14 @@ impl Claim {
         self.restored.load(Ordering::Relaxed)
     }
 
-    /// Readable when a name of the file has come or gone.
-    pub(crate) fn names(&self) -> BorrowedFd<'_> {
-        self.watch.names.as_fd()
+    /// One of them is readable when there is a reason to look.
+    pub(crate) fn reasons(&self) -> [BorrowedFd<'_>; 2] {
+        [self.watch.names.as_fd(), self.watch.retry.as_fd()]
     }
 
-    /// Readable when that is, or the server.
-    pub(crate) fn either(&self) -> BorrowedFd<'_> {
-        self.watch.either.as_fd()
+    /// Readable when one of them is, or the server.
+    pub(crate) fn any(&self) -> BorrowedFd<'_> {
+        self.watch.any.as_fd()
     }
 }
 
@@ -131,10 +154,10 @@ impl Watch {
                              which its owner may read it)";
         let names = sys::inotify().map_err(Failure::at(BEGIN))?;
         let watch = || {
-            let watch = Self { names, either: sys::epoll()? };
+            let watch = Self { names, retry: sys::timer()?, any: sys::epoll()? };
             sys::watch_names(watch.names.as_fd(), &sys::descriptor_path(file))?;
-            for readable in [server, watch.names.as_fd()] {
-                sys::watch(watch.either.as_fd(), readable, sys::READABLE, 0)?;
+            for readable in [server, watch.names.as_fd(), watch.retry.as_fd()] {
+                sys::watch(watch.any.as_fd(), readable, sys::READABLE, 0)?;
             }
             Ok(watch)
         };

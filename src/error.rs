@@ -44,11 +44,13 @@ system_errors! {
     EBUSY;
     ECONNREFUSED;
     ECONNRESET;
+    EDQUOT;
     EEXIST;
     EINTR;
     EINVAL;
     EIO;
     EMFILE;
+    EMLINK;
     EMSGSIZE;
     ENAMETOOLONG;
     ENFILE;

@@ -6,6 +6,7 @@ use std::fmt;
 use crate::error::Error;
 use crate::name_text::text_of;
 use crate::sys::SocketName;
+use crate::text::Shown;
 
 /// Why something could not be opened or closed: a code, and what a person needs
 /// to know to mend it.
@@ -185,8 +186,9 @@ impl fmt::Display for Neighbour<'_> {
             Told::AtOnce => write!(out, "{last}")?,
             Told::AtTheEnd => write!(out, "{}", Failure::TimedOut { last })?,
         }
+        // Of a long one the end tells the difference.
         let name = text_of(self.name);
-        let name = name.to_str().expect("only ASCII is written of abstract names");
+        let name = Shown::within(&name, 100);
         write!(out, "; nobody has this name, but a socket named {name} is there: write that")
     }
 }

@@ -246,6 +246,9 @@ impl PinnedFile {
 /// connected to it. (A connect of the server's own type would stand in its queue; and to
 /// one that is bound but does not listen yet it is refused as if nobody were there.)
 ///
+/// gVisor refuses the datagram socket at a live server, too. So whoever refuses it is asked again
+/// by a stream socket, which nobody accepts on Linux, but a live server there.
+///
 /// The way there is the descriptor; where /proc is not mounted the path, if it leads to that
 /// file before and afterwards.
 fn probe(file: &PinnedFile, written: Option<&SocketName>) -> Result<Life, Failure> {
@@ -271,8 +274,11 @@ fn probe(file: &PinnedFile, written: Option<&SocketName>) -> Result<Life, Failur
 }
 
 fn connect(name: &SocketName) -> Result<()> {
-    let probe = sys::socket(libc::SOCK_DGRAM)?;
-    sys::connect(probe.as_fd(), name)
+    let connect_by = |kind| sys::connect(sys::socket(kind)?.as_fd(), name);
+    match connect_by(libc::SOCK_DGRAM) {
+        Err(Error::ECONNREFUSED) => connect_by(libc::SOCK_STREAM),
+        attempt => attempt,
+    }
 }
 
 fn life(attempt: Result<()>) -> Result<Life> {

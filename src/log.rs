@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::handle_table::HandleTable;
 use crate::sys::{self, Missing};
-use crate::text::{CutText, Shown};
+use crate::text::{self, CutText, Shown};
 
 mod note;
 
@@ -169,7 +169,7 @@ fn level_named(name: &CStr) -> u32 {
 pub(crate) fn tell(note: &Note, path: Option<&CStr>) {
     if is_wanted(note.level()) {
         tell_in_words(note, path, |out| match path {
-            Some(path) if !path.is_empty() => write!(out, "{}: {note}", Shown(path)),
+            Some(path) if !path.is_empty() => write!(out, "{}: {note}", Shown::new(path)),
             _ => write!(out, "{note}"),
         });
     }
@@ -185,7 +185,10 @@ pub(crate) fn tell_failure(call: &str, address: Option<&CStr>, failure: &Failure
     }
 }
 
-/// What was tried, where, and why it failed.
+/// The most that a udsock_error has room for.
+pub(crate) const MESSAGE: usize = 255;
+
+/// What was tried, where, and why it failed. The reason is worth more than a long address.
 pub(crate) fn write_failure(
     out: &mut impl Write,
     call: &str,
@@ -193,7 +196,10 @@ pub(crate) fn write_failure(
     failure: &Failure,
 ) -> fmt::Result {
     match address {
-        Some(address) => write!(out, "{call} {}: {failure}", Shown(address)),
+        Some(address) => {
+            let room = MESSAGE.saturating_sub(call.len() + " : ".len() + text::length(failure));
+            write!(out, "{call} {}: {failure}", Shown::within(address, room))
+        }
         None => write!(out, "{call}: {failure}"),
     }
 }

@@ -151,7 +151,7 @@ impl Socket {
     fn next_client_at_claim(&self, wait: &mut Wait, file: &SocketFile) -> Result<Option<Self>> {
         let Some(claim) = file.claim() else { return Err(Error::EINVAL) };
         let patience = wait.patience();
-        self.wait_for(claim.either(), wait, Readiness::Readable, |_| {
+        self.wait_for(claim.any(), wait, Readiness::Readable, |_| {
             file.restore_if_told(self.handle(), patience);
             self.accept_and_tell(wait::is_shut)
         })

@@ -88,29 +88,140 @@ impl<const SIZE: usize> Write for CutText<SIZE> {
     }
 }
 
-/// An address in a message: its two ends if it is long, so that the reason fits too.
-pub(crate) struct Shown<'a>(pub(crate) &'a CStr);
+/// An address in a message, on one line whatever it holds: its two ends if it is long, so that the
+/// reason fits too.
+pub(crate) struct Shown<'a> {
+    address: &'a CStr,
+    most: usize,
+}
+
+impl<'a> Shown<'a> {
+    /// The bytes of one that is shown whole.
+    pub(crate) const MOST: usize = 110;
+    const LEAST: usize = 23;
+    const LONGEST_END: usize = 50;
+
+    pub(crate) fn new(address: &'a CStr) -> Self {
+        Self::within(address, Self::MOST)
+    }
+
+    /// In so many bytes. (In fewer than 23 nobody would know it again.)
+    pub(crate) fn within(address: &'a CStr, room: usize) -> Self {
+        Self { address, most: room.clamp(Self::LEAST, Self::MOST) }
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = Piece<'a>> {
+        self.address.to_bytes().utf8_chunks().flat_map(|chunk| {
+            let mut rest = chunk.valid();
+            let valid = std::iter::from_fn(move || {
+                let (piece, after) = Piece::first_of(rest)?;
+                rest = after;
+                Some(piece)
+            });
+            valid.chain(chunk.invalid().iter().map(|&byte| Piece::Unprintable(byte.into())))
+        })
+    }
+}
+
+/// What is not cut.
+enum Piece<'a> {
+    Text(&'a str),
+    Unprintable(u32),
+}
+
+impl<'a> Piece<'a> {
+    /// A character, or an escape that stands there as one; and what comes behind it.
+    fn first_of(text: &'a str) -> Option<(Self, &'a str)> {
+        let char = text.chars().next()?;
+        let length = match text.as_bytes() {
+            [b'\\', b'x', _, _, ..] => 4,
+            [b'\\', _, ..] => 2,
+            _ => char.len_utf8(),
+        };
+        let (piece, rest) = text.split_at_checked(length).unwrap_or(text.split_at(char.len_utf8()));
+        let piece =
+            if char.is_control() { Self::Unprintable(char.into()) } else { Self::Text(piece) };
+        Some((piece, rest))
+    }
+
+    fn length(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Unprintable(_) => r"\xNN".len(),
+        }
+    }
+}
+
+impl fmt::Display for Piece<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => out.write_str(text),
+            Self::Unprintable(code) => write!(out, "\\x{code:02x}"),
+        }
+    }
+}
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LONG: usize = 110;
-        const END: usize = 50;
-        let bytes = self.0.to_bytes();
-        let part = |out: &mut fmt::Formatter<'_>, bytes: &[u8]| {
-            bytes.utf8_chunks().try_for_each(|chunk| {
-                // A message is one line, whatever the address holds.
-                chunk.valid().chars().try_for_each(|char| match char.is_control() {
-                    true => write!(out, "\\x{:02x}", u32::from(char)),
-                    false => out.write_char(char),
-                })?;
-                chunk.invalid().iter().try_for_each(|byte| write!(out, "\\x{byte:02x}"))
-            })
-        };
-        if bytes.len() <= LONG {
-            return part(out, bytes);
+        let length: usize = self.pieces().map(|piece| piece.length()).sum();
+        if length <= self.most {
+            return self.pieces().try_for_each(|piece| piece.fmt(out));
         }
-        part(out, &bytes[..END])?;
-        out.write_str("...")?;
-        part(out, &bytes[bytes.len() - END..])
+        let end = Self::LONGEST_END.min((self.most - "...".len()) / 2);
+        let mut at = 0;
+        let mut is_cut = false;
+        self.pieces().try_for_each(|piece| {
+            let begin = at;
+            at += piece.length();
+            if at <= end && !is_cut || length - begin <= end {
+                return piece.fmt(out);
+            }
+            if !std::mem::replace(&mut is_cut, true) { out.write_str("...") } else { Ok(()) }
+        })
+    }
+}
+
+/// How long a text is.
+pub(crate) fn length(text: impl fmt::Display) -> usize {
+    struct Count(usize);
+    impl Write for Count {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0 += text.len();
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    let _ = write!(count, "{text}");
+    count.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(address: &CStr, room: usize) -> String {
+        Shown::within(address, room).to_string()
+    }
+
+    #[test]
+    fn an_address_is_one_line_and_not_longer_than_there_is_room() {
+        assert_eq!(shown(c"/run/app.sock", 110), "/run/app.sock");
+        assert_eq!(shown(c"/a\nb\x07\xffc", 110), r"/a\x0ab\x07\xffc");
+        let control = CString::new([7; 100]).unwrap();
+        let end = r"\x07".repeat(12);
+        assert_eq!(shown(&control, 110), format!("{end}...{end}"));
+        assert_eq!(shown(&control, 1), format!("{0}...{0}", r"\x07".repeat(2)));
+    }
+
+    #[test]
+    fn an_escape_stays_whole() {
+        let name = CString::new(format!("@{}\\z", r"\xe9".repeat(107))).unwrap();
+        for room in 23..=110 {
+            let text = shown(&name, room);
+            let (start, end) = text.split_once("...").unwrap();
+            let escapes = |text: &str| text.replace(r"\xe9", "");
+            assert_eq!((escapes(start), escapes(end)), ("@".into(), r"\z".into()), "{text}");
+            assert!(text.len() <= room && room - text.len() < 12, "{room}: {text}");
+        }
     }
 }

@@ -63,18 +63,21 @@ pub const UDSOCK_MAKE_PARENTS: u32 = 8;
 /// replaces, runs on without a path. A server that loses its path more than 8 times in a minute
 /// gives it up for good. If something stands in the way (no rights, no descriptors, something
 /// at the path that is not a socket, another process that holds the lock of the directory), the
-/// server tries again with the next call of udsock_accept, and when the program reads
-/// UDSOCK_OPTION_OWNS_FILE, which is 0 until the server has the path back.
+/// server tries again: within a second while udsock_accept or a poller waits for it, with the
+/// next call of udsock_accept, and when the program reads UDSOCK_OPTION_OWNS_FILE, which is 0
+/// until the server has the path back.
 ///
 /// For this the file has a second name beside the path, ".udsock-...-spare", as long as the
-/// server lives, and the process has two descriptors more (inotify). If somebody removes the
+/// server lives, and the process has three descriptors more. If somebody removes the
 /// second name the server makes it anew; if somebody removes both at once, or their directory,
 /// the path is lost. The bind may fail with these codes. -EOPNOTSUPP: the file system has no
 /// links, or the socket is a datagram socket. -EACCES: the mode does not let the file's owner
 /// read it, and this process is not root. -EADDRINUSE: another server has this flag for this
 /// path, or such a server was killed and a forked child still has its socket. -EEXIST:
-/// something that is not a socket has the second name. -EMFILE: no descriptors are left, or the
-/// user has as many such servers as fs.inotify.max_user_instances allows (often 128). -ENOSPC:
+/// something that is not a socket has the second name. -EPERM: a dead server of another user
+/// has left the second name, in a sticky directory. -EMFILE: no descriptors are left, or the
+/// user has as many inotify(7) instances (each such server is one, and other programs have
+/// some) as fs.inotify.max_user_instances allows (often 128); the message says which. -ENOSPC:
 /// as many files are watched as fs.inotify.max_user_watches allows. -ENOENT: /proc is not
 /// there.
 pub const UDSOCK_RESTORE_FILE: u32 = 16;

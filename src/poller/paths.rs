@@ -14,16 +14,21 @@ impl Poller {
     pub(super) fn watch_path(&self, handle: i64, server: &Socket) -> Result<()> {
         let file = server.claimed_file();
         let Some(claim) = file.as_ref().and_then(|file| file.claim()) else { return Ok(()) };
-        match sys::watch(self.epoll(), claim.names(), sys::READABLE, handle as u64 | PATH) {
-            Err(Error::EEXIST) => Ok(()),
-            result => result,
+        for reason in claim.reasons() {
+            match sys::watch(self.epoll(), reason, sys::READABLE, handle as u64 | PATH) {
+                Err(Error::EEXIST) => {}
+                result => result?,
+            }
         }
+        Ok(())
     }
 
     pub(super) fn unwatch_path(&self, server: &Socket) {
         let file = server.claimed_file();
         if let Some(claim) = file.as_ref().and_then(|file| file.claim()) {
-            let _ = sys::unwatch(self.epoll(), claim.names());
+            for reason in claim.reasons() {
+                let _ = sys::unwatch(self.epoll(), reason);
+            }
         }
     }
 }

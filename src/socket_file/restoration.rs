@@ -5,13 +5,16 @@ use std::time::Duration;
 use super::SocketFile;
 use super::takeover::{Displaced, whose};
 use crate::bound_path::check_replaceable;
-use crate::claim::Claim;
+use crate::claim::{Claim, Reason};
 use crate::critical_section::CriticalSection;
 use crate::directory::Lock;
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::log::{Event, Note};
 use crate::private_names;
+
+/// For a lock, of who has tried before.
+const SHORT_PATIENCE: Duration = Duration::from_millis(20);
 
 impl SocketFile {
     /// Gets the path back, if it was lost and is claimed still; or the spare name, if that alone
@@ -61,11 +64,20 @@ impl SocketFile {
             return Ok(false);
         }
         check_replaceable(&self.directory, &self.name)?;
-        let private =
-            private_names::link(&self.directory, &self.name, &self.made, &claim.spare, &lock)?;
-        self.take_path(&private, &lock, displaced).inspect_err(|_| {
-            let _ = self.directory.unlink(&private);
-        })?;
+        match private_names::link(&self.directory, &self.name, &self.made, &claim.spare, &lock) {
+            Ok(private) => self.take_path(&private, &lock, displaced).inspect_err(|_| {
+                let _ = self.directory.unlink(&private);
+            })?,
+            // There is no room for one more name: the path gets the spare, which is made anew when
+            // there is room again.
+            Err(Error::ENOSPC | Error::EDQUOT | Error::EMLINK) => {
+                self.take_path(&claim.spare, &lock, displaced)?;
+                if self.directory.link(&self.made, &self.name, &claim.spare).is_err() {
+                    claim.put_off();
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
         claim.note_restored();
         Ok(true)
     }
@@ -85,14 +97,19 @@ impl SocketFile {
         Ok(())
     }
 
-    /// What a wait for clients does in between: gets the path back, if it was just lost.
+    /// What a wait for clients does in between: gets the path back, if it was just lost, or could
+    /// not be had back before.
     pub(crate) fn restore_if_told(&self, handle: i64, most: Duration) {
-        if let Some(claim) = self.claim.as_ref().filter(|claim| claim.is_told()) {
-            let patience = most.min(Lock::PATIENCE);
-            // What became of it UDSOCK_OPTION_OWNS_FILE tells, which tries again.
-            if self.restore(handle, patience).is_err() {
-                claim.put_off();
-            }
+        let Some(claim) = &self.claim else { return };
+        let patience = match claim.reason() {
+            None => return,
+            Some(Reason::Told) => most.min(Lock::PATIENCE),
+            // Clients are not to wait again and again for a lock that somebody keeps.
+            Some(Reason::Due) => most.min(SHORT_PATIENCE),
+        };
+        // What became of it UDSOCK_OPTION_OWNS_FILE tells, which tries again.
+        if self.restore(handle, patience).is_err() {
+            claim.put_off();
         }
     }
 

@@ -97,7 +97,9 @@ pub(crate) fn receive_message(
 pub(crate) fn receive(fd: BorrowedFd<'_>, buffers: &[Buffer<'_>], flags: i32) -> Result<usize> {
     if let [buffer] = buffers {
         let memory = buffer.as_iovec();
-        let flags = RECEIVE_FLAGS | flags;
+        // There is no room for descriptors, so none comes. (gVisor's recvfrom refuses
+        // MSG_CMSG_CLOEXEC.)
+        let flags = libc::MSG_DONTWAIT | flags;
         // SAFETY: the caller lent this memory for writing; the kernel checks it.
         return check_size(unsafe {
             libc::recv(fd.as_raw_fd(), memory.iov_base, memory.iov_len, flags)

@@ -114,6 +114,25 @@ fn who_asks_for_the_wrong_one_is_told_the_right_one() {
     }
 }
 
+/// A message has 255 bytes: of two names that are longer both are cut, the advice is not.
+#[test]
+fn the_advice_is_there_whole_also_for_the_longest_names() {
+    let own = own_name();
+    let rest = r"\xe9".repeat(SUN_PATH - 1 - own.len() - 10);
+    let asked = format!("@{own}{rest}");
+    let server = open_server(UDSOCK_STREAM, &format!(r"{asked}\z"));
+    for (timeout_ms, told) in [(0, ": Connection refused; "), (30, ": timed out; ")] {
+        let flags = if timeout_ms > 0 { UDSOCK_RETRY } else { 0 };
+        let options = udsock_connect_options { flags, timeout_ms, ..connect_options() };
+        let refusal = try_open_client(UDSOCK_STREAM, &asked, Some(&options)).expect_err("padded");
+        let message = refusal.message;
+        assert!(message.starts_with("open client @udsock-") && message.contains(told), "{message}");
+        assert!(message.ends_with(r"\xe9\z is there: write that"), "{message}");
+        assert_eq!(message.matches("...").count(), 2, "{message}");
+    }
+    drop(server);
+}
+
 /// A client from the days of Node 20, and a server with Node 22.
 #[test]
 fn who_asks_for_a_padded_name_is_told_the_tight_one() {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::forked::Forked;
 use crate::poller::Poller;
-use crate::process::{in_child, in_fork, is_root, without_rights};
+use crate::process::{Mounted, asleep, in_child, in_fork, is_root, without_rights};
 use crate::raw;
 use support::*;
 
@@ -390,6 +390,146 @@ fn what_can_not_be_had_back_now_is_had_back_later() {
     });
 }
 
+/// Each takes an instance of inotify, of which a user has a number.
+#[test]
+fn one_server_too_many_is_told_at_its_bind() {
+    const TEST: &str = "one_server_too_many_is_told_at_its_bind";
+    let most = fs::read_to_string("/proc/sys/fs/inotify/max_user_instances");
+    let most = most.expect("inotify is here").trim().parse::<usize>().expect("a number");
+    if !is_root() || most > 300 {
+        return skip(
+            TEST,
+            "it takes another user, and too many descriptors where the limit is high",
+        );
+    }
+    in_child(|| {
+        let dir = Dir::new();
+        fs::set_permissions(dir.path(""), std::os::unix::fs::PermissionsExt::from_mode(0o777))
+            .unwrap();
+        without_rights(|| {
+            let claim = with(UDSOCK_RESTORE_FILE);
+            let open = |number| {
+                try_open_server(UDSOCK_STREAM, &dir.path(&format!("{number}")), Some(&claim))
+            };
+            let mut servers = Vec::new();
+            let refusal = loop {
+                match open(servers.len()) {
+                    Ok(server) => servers.push(server),
+                    Err(refusal) => break refusal,
+                }
+                assert!(servers.len() <= most, "there is a limit");
+            };
+            assert_eq!(refusal.code, no(libc::EMFILE), "{refusal:?}");
+            assert!(refusal.message.contains("fs.inotify.max_user_instances"), "{refusal:?}");
+            assert_eq!(dir.list().len(), 2 * servers.len(), "nothing is left of that one");
+            drop(servers.pop());
+            assert!(open(servers.len()).is_ok(), "there is room for another");
+        });
+    });
+}
+
+/// What was in the way tells nobody that it has gone.
+#[test]
+fn who_waits_has_the_path_back_once_nothing_is_in_the_way() {
+    in_child(|| {
+        let dir = Dir::new();
+        let path = dir.path("s");
+        let is_back = || comes_true("it is had back", || leads_to_it(&path));
+        let poller = Poller::new();
+        // The lock, which somebody keeps, is one that a call waits for.
+        for obstacle in ["a file", "the lock"] {
+            let server = restoring(&path);
+            let lose = || {
+                remove(&path);
+                match obstacle {
+                    "the lock" => Some(holder_of(&dir)),
+                    _ => {
+                        fs::write(&path, "somebody's").unwrap();
+                        None
+                    }
+                }
+            };
+            let give_back = |holder: Option<Forked>| {
+                if holder.is_none() {
+                    remove(&path);
+                }
+            };
+            thread::scope(|scope| {
+                let holder = lose();
+                let waiter = asleep(scope, || server.accept(LONG).err());
+                give_back(holder);
+                is_back();
+                server.close();
+                assert_eq!(waiter.join(), Some(i64::from(UDSOCK_CLOSED)), "{obstacle}");
+            });
+            let server = restoring(&path);
+            assert_eq!(poller.add(&server, 1), 0);
+            thread::scope(|scope| {
+                let holder = lose();
+                let waiter = asleep(scope, || poller.wait(LONG));
+                give_back(holder);
+                is_back();
+                assert_eq!(poller.wake(), 0);
+                assert_eq!(waiter.join(), Ok(vec![]), "{obstacle}");
+            });
+            // Who has a loop of its own, which watches the poller's descriptor.
+            let holder = lose();
+            assert_eq!(poller.wait(0), Ok(vec![]));
+            give_back(holder);
+            let is_told = || raw::poll(poller.descriptor(), libc::POLLIN) != 0;
+            comes_true("the descriptor tells", is_told);
+            assert_eq!(poller.wait(0), Ok(vec![]));
+            is_back();
+            // Which has changed its names once more.
+            assert_eq!(poller.wait(0), Ok(vec![]));
+            assert!(!is_told(), "{obstacle}: for ever");
+        }
+    });
+}
+
+/// Nor is there room for the private name that a path is made from; and not for a new spare name.
+#[test]
+fn without_room_for_one_more_name_the_path_is_had_back() {
+    const TEST: &str = "without_room_for_one_more_name_the_path_is_had_back";
+    in_child(|| {
+        let dir = Dir::new();
+        let small = dir.path("small");
+        let Some(_mounted) = Mounted::new(TEST, &small, 0, "nr_inodes=16") else { return };
+        let path = format!("{small}/s");
+        let names = || fs::read_dir(&small).unwrap().count();
+        let fill = || {
+            for number in 0.. {
+                if fs::write(format!("{small}/{number}"), "").is_err() {
+                    break;
+                }
+            }
+        };
+        for (way, lose) in losses() {
+            let server = restoring(&path);
+            let taker = lose(&path);
+            fill();
+            let others = names() - 1 - usize::from(fs::symlink_metadata(&path).is_ok());
+            assert_eq!((owns(&server), restored(&server)), (1, 1), "{way}");
+            drop(open_client(UDSOCK_STREAM, &path));
+            // It has its second name again when there is room.
+            fs::remove_file(format!("{small}/0")).unwrap();
+            assert!(server.accept(LONG).is_ok());
+            thread::scope(|scope| {
+                let waiter = asleep(scope, || server.accept(LONG).err());
+                comes_true(way, || names() == others - 1 + 2);
+                server.close();
+                assert_eq!(waiter.join(), Some(i64::from(UDSOCK_CLOSED)));
+            });
+            drop(taker);
+            for entry in fs::read_dir(&small).unwrap() {
+                let entry = entry.unwrap();
+                assert!(entry.metadata().unwrap().is_file(), "{way}: {entry:?}");
+                fs::remove_file(entry.path()).unwrap();
+            }
+        }
+    });
+}
+
 /// Another process that sits on the lock of the directory.
 fn holder_of(dir: &Dir) -> Forked {
     let path = dir.path("");
@@ -430,6 +570,39 @@ fn what_has_the_spare_name_is_told_from_what_has_the_path() {
     assert_eq!(refusal.code, no(libc::EEXIST), "{refusal:?}");
     assert!(refusal.message.contains("-spare"), "{refusal:?}");
     assert_eq!(dir.list(), [spare]);
+}
+
+/// In /tmp nobody removes what a dead server of another user has left.
+#[test]
+fn a_dead_spare_name_of_another_user_is_not_told_as_alive() {
+    if !is_root() {
+        return skip("a_dead_spare_name_of_another_user", "only root can be another user");
+    }
+    in_child(|| {
+        let dir = Dir::new();
+        fs::set_permissions(dir.path(""), std::os::unix::fs::PermissionsExt::from_mode(0o1777))
+            .unwrap();
+        let path = dir.path("s");
+        // (One that lets nobody in may be alive, in another network namespace.)
+        let dies = || {
+            let options = udsock_bind_options { mode: 0o666, ..with(UDSOCK_RESTORE_FILE) };
+            std::mem::forget(try_open_server(UDSOCK_STREAM, &path, Some(&options)));
+            true
+        };
+        assert_eq!(in_fork(dies), 0);
+        remove(&path);
+        assert_eq!(dir.list().len(), 1, "the spare name");
+        without_rights(|| {
+            let claim = with(UDSOCK_RESTORE_FILE);
+            let refusal =
+                try_open_server(UDSOCK_STREAM, &path, Some(&claim)).expect_err("it stays");
+            assert_eq!(refusal.code, no(libc::EPERM), "{refusal:?}");
+            assert!(refusal.message.contains("dead server's second name"), "{refusal:?}");
+            drop(open_server(UDSOCK_STREAM, &path));
+        });
+        drop(restoring(&path));
+        assert_eq!(dir.list(), [""; 0], "its owner's next start sweeps it");
+    });
 }
 
 /// Who cleans up may remove the spare name alone, or first.

@@ -1,8 +1,10 @@
 //! inspect and list.
 
+use std::fs;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::{Command, Stdio};
 
-use crate::built::run;
+use crate::built::{command, run};
 use support::*;
 
 fn me() -> u32 {
@@ -105,6 +107,34 @@ fn the_address_that_list_shows_reaches_the_socket() {
     }
 }
 
+/// Relative to a process that is somewhere else, or through a descriptor of its own.
+#[test]
+fn a_path_that_is_one_to_its_process_only_is_shown_as_one_from_here() {
+    let dir = Dir::new();
+    let long = format!("{}/{}", dir.path(&"d".repeat(120)), "long");
+    fs::create_dir(dir.path(&"d".repeat(120))).unwrap();
+    let _long = open_server(UDSOCK_STREAM, &long);
+    let mut serve = command(&["serve", "relative"]);
+    serve.current_dir(dir.path("")).stdin(Stdio::null()).stderr(Stdio::null());
+    let mut server = serve.spawn().unwrap();
+    let retry =
+        udsock_connect_options { flags: UDSOCK_RETRY, timeout_ms: 60_000, ..connect_options() };
+    let relative = dir.path("relative");
+    drop(try_open_client(UDSOCK_STREAM, &relative, Some(&retry)).expect("it serves"));
+    let said = run(&["list", "--listening"]);
+    // Where it is not any more it can't be reached either.
+    fs::rename(&relative, dir.path("elsewhere")).unwrap();
+    let moved = run(&["list", "--listening"]);
+    // SAFETY: no pointers; it is our child, which passes it on.
+    unsafe { libc::kill(server.id() as i32, libc::SIGTERM) };
+    server.wait().unwrap();
+    for path in [&relative, &long] {
+        let found: Vec<_> = said.out.lines().filter(|line| line.ends_with(path.as_str())).collect();
+        assert_eq!(found.len(), 1, "{path}: {}", said.out);
+    }
+    assert!(moved.out.lines().any(|line| line.ends_with(" relative")), "{}", moved.out);
+}
+
 #[test]
 fn a_name_of_a_stranger_s_does_nothing_to_a_terminal() {
     let name = format!("@udsock-rude-{}-\x1b[31m\x07", me());
@@ -116,4 +146,8 @@ fn a_name_of_a_stranger_s_does_nothing_to_a_terminal() {
         assert!(!said.out.contains('\x1b') && !said.out.contains('\x07'), "{:?}", said.out);
         assert!(said.out.contains("\\x1b[31m"), "{:?}", said.out);
     }
+    let listed = run(&["list"]).out;
+    let shown = listed.lines().find_map(|line| line.split_once("$'")).expect("it is quoted").1;
+    let found = Command::new("bash").args(["-c", &format!("stat -c %F $'{shown}")]).output();
+    assert_eq!(found.expect("a shell").stdout, b"socket\n", "{shown}");
 }

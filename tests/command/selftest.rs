@@ -59,6 +59,44 @@ fn what_is_broken_is_told_and_ends_it_with_1() {
 }
 
 #[test]
+fn in_gvisor_streams_and_live_servers_are_as_promised() {
+    const TEST: &str = "in_gvisor_streams_and_live_servers_are_as_promised";
+    if !has(TEST, "runsc") {
+        return;
+    }
+    if !crate::process::is_root() {
+        return skip(TEST, "only root makes a sandbox so");
+    }
+    let dir = Dir::new();
+    let sandboxed = |program: &[&str]| -> Said {
+        let said = Command::new("timeout")
+            .args(["60", "runsc", "--root", &dir.path("root"), "--network=none"])
+            .args(["--platform=ptrace", "do"])
+            .args(program)
+            .output();
+        said.expect("it runs").into()
+    };
+    let tried = sandboxed(&["true"]);
+    if tried.code != Some(0) {
+        return skip(TEST, &format!("runsc can't run here: {}", tried.err.trim()));
+    }
+    let said = sandboxed(&[udsock().to_str().unwrap(), "selftest"]);
+    for promise in [
+        "stream sockets at a path",
+        "seqpacket sockets at a path",
+        "a path of more than 107 bytes",
+        "a dead server's file is reclaimed",
+        "a live server stays",
+        "closing wakes who waits",
+        "waits end in time",
+        "descriptors go with messages",
+    ] {
+        assert!(said.out.contains(&format!("\nok      {promise}\n")), "{}", said.out);
+    }
+    assert!(!said.out.contains("BROKEN  what is at an address"), "{}", said.out);
+}
+
+#[test]
 fn a_directory_that_can_t_be_used_is_3() {
     let dir = Dir::new();
     fs::write(dir.path("file"), "").unwrap();

@@ -233,6 +233,27 @@ fn a_client_waits_for_a_server_that_comes_later() {
     assert_eq!((said.code, said.out.as_str()), (Some(0), "hello\n"), "{}", said.err);
 }
 
+#[test]
+fn a_server_that_never_comes_is_nobody_and_0_waits_for_nobody() {
+    let dir = Dir::new();
+    let path = dir.path("never");
+    let name = format!("@udsock-never-{}", std::process::id());
+    for address in [&path, &name] {
+        for arguments in [&["--retry", "-t", "50"][..], &["--retry", "-t", "0"], &["-t", "0"]] {
+            let said = run(&[&["connect"], arguments, &[address.as_str()]].concat());
+            assert_eq!(said.code, Some(1), "{arguments:?}: {said:?}");
+        }
+    }
+    // Somebody is there, who has no time.
+    let full = udsock_bind_options { backlog: 1, ..bind_options() };
+    let _server = try_open_server(UDSOCK_STREAM, &path, Some(&full)).unwrap();
+    let _queue = [0, 1].map(|_| open_client(UDSOCK_STREAM, &path));
+    for timeout in ["0", "50"] {
+        let said = run(&["connect", "--retry", "-t", timeout, &path]);
+        assert_eq!(said.code, Some(3), "{timeout}: {said:?}");
+    }
+}
+
 /// Who sends and does not read holds up nobody else.
 #[test]
 fn a_rude_client_does_not_stop_the_others() {

@@ -39,7 +39,7 @@ const SITES: &[Site] = &[
     ("send", "send", &[("sendto", "MSG_DONTWAIT|MSG_NOSIGNAL")]),
     ("send", "sendmsg", &[("sendmsg", "msg_iovlen=2")]),
     ("send_message", "sendmsg", &[("sendmsg", "SCM_RIGHTS")]),
-    ("receive", "recv", &[("recvfrom", "MSG_DONTWAIT|MSG_CMSG_CLOEXEC")]),
+    ("receive", "recv", &[("recvfrom", "MSG_DONTWAIT")]),
     ("receive_header", "recvmsg", &[("recvmsg", "")]),
     ("send_batch", "sendmmsg", &[("sendmmsg", "")]),
     ("receive_batch", "recvmmsg", &[("recvmmsg", "")]),
