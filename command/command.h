@@ -31,7 +31,11 @@ const char *kind_name(uint32_t kind);
 /* Milliseconds; -2: it is no such number. */
 int32_t milliseconds_of(const char *text);
 
-/* Text of a stranger's, without what a terminal would obey. */
+/* How many bytes the character takes that stands first, in UTF-8; 0: there is none that may be shown,
+ * but something that a terminal would obey, or take amiss. */
+size_t printable(const void *bytes, size_t size);
+
+/* Text of a stranger's, in which such bytes are escaped. */
 void print_shown(FILE *out, const void *bytes, size_t size);
 void print_text(FILE *out, const char *text);
 

@@ -195,9 +195,11 @@ static bool find_path(const entry *it, const char *name, char *path, size_t room
 /* As it is, or as the shell takes it if it would do something to a terminal. */
 static void print_path(const char *path)
 {
+    size_t size = strlen(path), length;
     bool is_plain = true;
-    for (const char *at = path; *at != 0; at++) {
-        if ((unsigned char)*at < ' ' || *at == 127) is_plain = false;
+    for (size_t i = 0; is_plain && i < size; i += length) {
+        length = printable(path + i, size - i);
+        is_plain = length != 0;
     }
     const char *before = path[0] == '@' ? "./" : "";
     if (is_plain) {
@@ -205,11 +207,12 @@ static void print_path(const char *path)
         return;
     }
     printf("$'%s", before);
-    for (const char *at = path; *at != 0; at++) {
-        unsigned char byte = (unsigned char)*at;
-        if (byte == '\\' || byte == '\'') printf("\\%c", byte);
-        else if (byte < ' ' || byte == 127) printf("\\x%02x", byte);
-        else putchar(byte);
+    for (size_t i = 0; i < size; i += length) {
+        length = printable(path + i, size - i);
+        if (length == 0) printf("\\x%02x", (unsigned char)path[i]);
+        else if (path[i] == '\\' || path[i] == '\'') printf("\\%c", path[i]);
+        else fwrite(path + i, 1, length, stdout);
+        if (length == 0) length = 1;
     }
     putchar('\'');
 }

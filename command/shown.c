@@ -47,24 +47,43 @@ int32_t milliseconds_of(const char *text)
     return (int32_t)number;
 }
 
-void print_shown(FILE *out, const void *bytes, size_t size)
+size_t printable(const void *bytes, size_t size)
 {
     const unsigned char *byte = bytes;
-    for (size_t i = 0; i < size; i++) {
-        if (byte[i] == '\\') fputs("\\\\", out);
-        else if (byte[i] >= ' ' && byte[i] != 127) fputc(byte[i], out);
-        else fprintf(out, "\\x%02x", byte[i]);
+    if (size == 0 || byte[0] < ' ' || byte[0] == 127) return 0;
+    if (byte[0] < 0x80) return 1;
+    size_t length = byte[0] < 0xc2 ? 0 : byte[0] < 0xe0 ? 2 : byte[0] < 0xf0 ? 3 : byte[0] < 0xf5 ? 4 : 0;
+    if (length == 0 || length > size) return 0;
+    for (size_t i = 1; i < length; i++) {
+        if ((byte[i] & 0xc0) != 0x80) return 0;
     }
+    /* C1 controls; what is longer than it needs to be; halves of pairs; beyond Unicode. */
+    if (byte[0] == 0xc2 && byte[1] < 0xa0) return 0;
+    if ((byte[0] == 0xe0 && byte[1] < 0xa0) || (byte[0] == 0xf0 && byte[1] < 0x90)) return 0;
+    if ((byte[0] == 0xed && byte[1] >= 0xa0) || (byte[0] == 0xf4 && byte[1] >= 0x90)) return 0;
+    return length;
+}
+
+static void print_printable(FILE *out, const char *text, size_t size, bool doubles_backslash)
+{
+    for (size_t i = 0, length; i < size; i += length) {
+        length = printable(text + i, size - i);
+        if (length == 0) fprintf(out, "\\x%02x", (unsigned char)text[i]);
+        else if (text[i] == '\\' && doubles_backslash) fputs("\\\\", out);
+        else fwrite(text + i, 1, length, out);
+        if (length == 0) length = 1;
+    }
+}
+
+void print_shown(FILE *out, const void *bytes, size_t size)
+{
+    print_printable(out, bytes, size, true);
 }
 
 /* (Escapes of an abstract name stay what they are: it is to be typed again.) */
 void print_text(FILE *out, const char *text)
 {
-    for (; *text != 0; text++) {
-        unsigned char byte = (unsigned char)*text;
-        if (byte >= ' ' && byte != 127) fputc(byte, out);
-        else fprintf(out, "\\x%02x", byte);
-    }
+    print_printable(out, text, strlen(text), false);
 }
 
 void print_process(FILE *out, int32_t pid)

@@ -1,6 +1,8 @@
 //! inspect and list.
 
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 
@@ -142,12 +144,20 @@ fn a_name_of_a_stranger_s_does_nothing_to_a_terminal() {
     let dir = Dir::new();
     let path = dir.path("rude\x1b[31m");
     let _other = open_server(UDSOCK_STREAM, &path);
+    // What xterm obeys as it does ESC [, and no text at all.
+    let c1 = dir.path("c1-\u{9b}31m-\u{e9}");
+    let _c1 = open_server(UDSOCK_STREAM, &c1);
+    let latin = OsString::from_vec([dir.path("latin-").as_bytes(), b"\xe9\x9b"].concat());
+    let _latin = UnixListener::bind(latin).expect("a file of any name");
     for said in [run(&["list"]), run(&["inspect", &path, &name])] {
         assert!(!said.out.contains('\x1b') && !said.out.contains('\x07'), "{:?}", said.out);
         assert!(said.out.contains("\\x1b[31m"), "{:?}", said.out);
     }
     let listed = run(&["list"]).out;
-    let shown = listed.lines().find_map(|line| line.split_once("$'")).expect("it is quoted").1;
+    assert!(!listed.contains('\u{9b}') && listed.contains("c1-\\xc2\\x9b31m-\u{e9}"), "{listed:?}");
+    assert!(listed.contains("latin-\\xe9\\x9b"), "{listed:?}");
+    let shown = listed.lines().filter(|line| line.contains("rude"));
+    let shown = shown.filter_map(|line| line.split_once("$'")).next().expect("it is quoted").1;
     let found = Command::new("bash").args(["-c", &format!("stat -c %F $'{shown}")]).output();
     assert_eq!(found.expect("a shell").stdout, b"socket\n", "{shown}");
 }
