@@ -1,8 +1,7 @@
 //! What can be asked of a socket, and what can be set.
 
 use crate::error::{Error, Result};
-use crate::settings::Pass;
-use crate::socket::Socket;
+use crate::socket::{Pass, Socket};
 use crate::sys;
 
 /// A property of a socket.

@@ -5,7 +5,6 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::access::{Access, Admission};
 use crate::counters::{Counters, Counts};
 use crate::error::{Error, Result};
 use crate::failure::Failure;
@@ -13,17 +12,24 @@ use crate::kind::Kind;
 use crate::log::{self, Note};
 use crate::name_text;
 use crate::process_lock::ProcessLock;
-use crate::settings::{Pass, Settings};
 use crate::socket_file::OwnFile;
 use crate::spin::Spin;
 use crate::sys::{self, OncePointer, Replaced, Shared};
 use crate::wait::{Interrupt, Readiness, Wait};
-use crate::watchers::Watchers;
 
+mod access;
 mod binding;
 mod ending;
+mod look;
+mod settings;
+mod watchers;
 
+pub(crate) use access::Rule;
+use access::{Access, Admission};
 pub(crate) use ending::Side;
+pub(crate) use settings::Pass;
+use settings::Settings;
+use watchers::Watchers;
 
 pub(crate) struct Socket {
     /// Its own; 0: it has none yet.

@@ -6,14 +6,14 @@
 //! asked; so where others may have the socket each message is looked at first, in one go with
 //! the taking. That the socket is at its end can be found out as often as it takes.
 //!
-//! [`Settings::mark_messages`]: crate::settings::Settings::mark_messages
+//! [`Settings::mark_messages`]: super::settings::Settings::mark_messages
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::Socket;
 use crate::error::{Error, Result};
 use crate::kind::Kind;
-use crate::socket::Socket;
 use crate::sys::{self, SocketName};
 use crate::wait::{self, Wait};
 
