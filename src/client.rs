@@ -3,11 +3,11 @@
 use std::ffi::CStr;
 
 use crate::address::Address;
-use crate::bound_path::FileOptions;
 use crate::error::{Error, Result};
 use crate::failure::{Failure, Told};
 use crate::kind::Kind;
 use crate::socket::Socket;
+use crate::socket_file::FileOptions;
 use crate::sys::{self, Replacement, SocketName};
 use crate::text::c_string;
 use crate::unix_diag;

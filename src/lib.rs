@@ -9,8 +9,8 @@
 //! | `cleanup`, `activation` | removing files at the end of the process; sockets that a service manager passed |
 //! | `handles` | numbers that stand for sockets and pollers |
 //! | `server`, `client`, `transfer`, `batch`, `option`, `peer` | what sockets do, and who is at the other end |
-//! | `socket`, `remote`, `look`, `settings`, `access`, `watchers` | what sockets are, where they lead, what is changed of them, and who may connect |
-//! | `socket_file`, `bound_path`, `claim`, `private_names` | the file of a socket |
+//! | `socket` and its parts | what sockets are, what they are bound to, where they lead, what is changed of them, and who may connect |
+//! | `socket_file` and its parts | the file of a socket, from the bind to its removal |
 //! | `inspection`, `unix_diag` | what is at an address, and who |
 //! | `directory`, `parents`, `owner`, `address`, `kind`, `user_namespace` | places, names and numbers |
 //! | `wait`, `interrupt`, `spin`, `habit`, `sleepers` | trying again, sleeping, and being woken |
@@ -29,13 +29,10 @@
 
 pub mod abi;
 
-mod access;
 mod activation;
 mod address;
 mod batch;
-mod bound_path;
 mod chain;
-mod claim;
 mod cleanup;
 mod client;
 mod counters;
@@ -52,19 +49,15 @@ mod inspection;
 mod interrupt;
 mod kind;
 mod log;
-mod look;
 mod name_text;
 mod option;
 mod owner;
 mod parents;
 mod peer;
 mod poller;
-mod private_names;
 mod process_lock;
-mod remote;
 mod segments;
 mod server;
-mod settings;
 mod sleepers;
 mod socket;
 mod socket_file;
@@ -76,5 +69,4 @@ mod transfer;
 mod unix_diag;
 mod user_namespace;
 mod wait;
-mod watchers;
 mod words;

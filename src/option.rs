@@ -1,8 +1,7 @@
 //! The options of a socket, read and set.
 
 use crate::error::{Error, Result};
-use crate::settings::Pass;
-use crate::socket::Socket;
+use crate::socket::{Pass, Socket};
 use crate::sys;
 
 /// A property of a socket.

@@ -3,13 +3,12 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::bound_path::FileOptions;
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::kind::Kind;
 use crate::log::{Note, Refused};
 use crate::socket::Socket;
-use crate::socket_file::SocketFile;
+use crate::socket_file::{FileOptions, SocketFile};
 use crate::sys::{self, Credentials};
 use crate::wait::{self, Readiness, Wait};
 

@@ -5,7 +5,6 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::access::{Access, Admission};
 use crate::counters::{Counters, Counts};
 use crate::error::{Error, Result};
 use crate::failure::Failure;
@@ -14,18 +13,26 @@ use crate::kind::Kind;
 use crate::log::{self, Note};
 use crate::name_text;
 use crate::process_lock::ProcessLock;
-use crate::remote::Remote;
-use crate::settings::{Pass, Settings};
 use crate::socket_file::OwnFile;
 use crate::spin::Spin;
 use crate::sys::{self, OncePointer, Shared};
 use crate::wait::{Attempt, Readiness, Wait};
-use crate::watchers::Watchers;
 
+mod access;
 mod binding;
 mod ending;
+mod look;
+mod remote;
+mod settings;
+mod watchers;
 
+pub(crate) use access::Rule;
+use access::{Access, Admission};
 pub(crate) use ending::Side;
+use remote::Remote;
+pub(crate) use settings::Pass;
+use settings::Settings;
+use watchers::Watchers;
 
 pub(crate) struct Socket {
     /// Its own; 0: it has none yet.

@@ -21,7 +21,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::claim::Claim;
 use crate::critical_section::CriticalSection;
 use crate::directory::{Directory, Lock, PathRoom, Removal};
 use crate::error::{Error, Result};
@@ -30,10 +29,16 @@ use crate::parents::Parents;
 use crate::sys::{self, FileStatus};
 use crate::text::ShortText;
 
+mod bound_path;
+mod claim;
 mod own_file;
+mod permissions;
+mod private_names;
 mod restoration;
 mod takeover;
 
+pub(crate) use bound_path::FileOptions;
+pub(crate) use claim::Claim;
 pub(crate) use own_file::{OwnFile, all};
 
 /// The file that a socket of this process made.

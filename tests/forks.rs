@@ -94,5 +94,8 @@ fn nothing_in_the_library_can_wait_for_a_thread_of_the_parent() {
             }
         }
     }
-    assert_eq!(found.into_iter().collect::<Vec<_>>(), ["poller.rs: Mutex"]);
+    assert_eq!(
+        found.into_iter().collect::<Vec<_>>(),
+        ["poller.rs: Mutex", "poller/locked.rs: Mutex"]
+    );
 }

@@ -8,11 +8,11 @@ use super::basics::{
     UDSOCK_RESTORE_FILE, UDSOCK_RETRY, udsock_bind_options, udsock_connect_options,
 };
 use super::error::udsock_error;
-use crate::bound_path::FileOptions;
 use crate::client::ConnectOptions;
 use crate::error::Result;
 use crate::failure::Failure;
 use crate::owner;
+use crate::socket_file::FileOptions;
 use crate::wait::Timeout;
 
 // SAFETY: numbers and pointers: any bytes are a value.

@@ -8,10 +8,10 @@ use super::basics::{udsock_credentials, udsock_t};
 use super::codes::count;
 use super::error::code;
 use super::guard::guard;
-use crate::access::Rule;
 use crate::error::{Error, Result};
 use crate::handles;
 use crate::owner;
+use crate::socket::Rule;
 
 /// Who the peer is: process, user and group. The kernel vouches for them, as they were when the
 /// client connected, when the server listened, or when the pair was made. They do not change

@@ -1,4 +1,4 @@
-//! A visit to a member: what the poller does for one socket, while nobody else does anything.
+//! A visit to a member: what the poller does for one socket, under its lock.
 
 use std::time::Duration;
 

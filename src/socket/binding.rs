@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use super::Socket;
 use crate::address::{Address, Reach, reach};
-use crate::bound_path::FileOptions;
-use crate::claim::Claim;
 use crate::directory::Lock;
 use crate::error::{Error, Result};
 use crate::failure::{Failure, LiveServer};
@@ -15,7 +13,7 @@ use crate::handle_table::InUse;
 use crate::kind::Kind;
 use crate::log::{BindNotes, Event, Note};
 use crate::name_text;
-use crate::socket_file::SocketFile;
+use crate::socket_file::{Claim, FileOptions, SocketFile};
 use crate::sys::{self, Shared, SocketName};
 use crate::text::c_string;
 

@@ -5,9 +5,9 @@ use std::ffi::{CStr, CString};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 
+use super::bound_path::{Binder, FileOptions, Made};
 use super::{Fate, SocketFile};
 use crate::address::split;
-use crate::bound_path::{Binder, FileOptions, Made};
 use crate::critical_section::CriticalSection;
 use crate::directory::{Directory, Lock};
 use crate::error::{Error, Result};

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use super::SocketFile;
+use super::bound_path::check_replaceable;
+use super::claim::{Claim, Reason};
+use super::private_names;
 use super::takeover::{Displaced, whose};
-use crate::bound_path::check_replaceable;
-use crate::claim::{Claim, Reason};
 use crate::critical_section::CriticalSection;
 use crate::directory::Lock;
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::log::{Event, Note};
-use crate::private_names;
 
 /// For a lock, of who has tried before.
 const SHORT_PATIENCE: Duration = Duration::from_millis(20);

@@ -4,15 +4,15 @@
 use std::ffi::CStr;
 use std::sync::atomic::Ordering;
 
+use super::bound_path::{ATTEMPTS, MOUNTED, PUBLISH, check_replaceable};
+use super::private_names;
 use super::{Fate, SocketFile};
-use crate::bound_path::{ATTEMPTS, MOUNTED, PUBLISH, check_replaceable};
 use crate::critical_section::CriticalSection;
 use crate::directory::Lock;
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::inspection::{SeenSocket, Sight, look};
 use crate::log::{self, Event, Level, Note};
-use crate::private_names;
 use crate::unix_diag;
 use crate::user_namespace::known_user;
 

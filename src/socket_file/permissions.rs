@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use super::{Binder, FileOptions, Made};
+use super::bound_path::{Binder, FileOptions, Made};
 use crate::error::{Error, Result};
 use crate::failure::{Failure, NotKept};
 use crate::sys;

@@ -6,14 +6,14 @@
 //! be asked. So if others may have the socket, each message is looked at first, together with the
 //! taking. Whether the socket is at its end can be asked any number of times.
 //!
-//! [`Settings::mark_messages`]: crate::settings::Settings::mark_messages
+//! [`Settings::mark_messages`]: super::settings::Settings::mark_messages
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::Socket;
 use crate::error::{Error, Result};
 use crate::kind::Kind;
-use crate::socket::Socket;
 use crate::sys::{self, SocketName};
 use crate::wait::{self, Wait};
 

@@ -15,18 +15,16 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use super::claim::{Claim, Watch};
+use super::private_names;
 use crate::address::NO_PROC;
-use crate::claim::{Claim, Watch};
 use crate::directory::{Directory, Lock};
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::inspection::{PinnedFile, SeenSocket, Sight, look, not_a_socket};
 use crate::log::{BindNotes, Event, Note};
-use crate::private_names;
 use crate::sys::{self, FileStatus, SocketName};
 use crate::text::ShortText;
-
-mod permissions;
 
 /// So often others may change what is at a path between two looks.
 pub(crate) const ATTEMPTS: u32 = 100;
