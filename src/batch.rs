@@ -64,7 +64,7 @@ impl Socket {
         let size = self.wait_until(wait, readiness, |_| {
             self.sent(sys::send_message(self.fd(), &message.as_call()))
         })?;
-        self.counters().sent.add(1, size);
+        self.count_sent(1, size);
         Ok(size)
     }
 
@@ -91,7 +91,7 @@ impl Socket {
             let got = self.end_if_shut(result, shut_down)?;
             got.map(|got| got.size).ok_or_else(|| self.end())
         })?;
-        self.counters().received.add(1, size);
+        self.count_received(1, size);
         Ok(size)
     }
 
@@ -164,7 +164,7 @@ impl Socket {
                 false => self.sent(sys::send_batch(self.fd(), &calls[..count], &mut sizes)),
             })?;
         *fits = (sent < count && self.kind() != Kind::Stream).then(|| sizes[sent - 1]);
-        self.counters().sent.add(sent, sizes[..sent].iter().sum());
+        self.count_sent(sent, sizes[..sent].iter().sum());
         if self.kind() == Kind::Stream {
             // A stream may take half a message; no other may come in between. If
             // the rest can't go, its size says so, and the others meet the error.
@@ -237,7 +237,7 @@ impl Socket {
         let Some((came, _)) = found else { return Err(self.end()) };
         let came = self.without_ends(&mut messages[..came], &mut beside);
         let sizes = messages[..came].iter().map(|message| message.received.size);
-        self.counters().received.add(came, sizes.sum());
+        self.count_received(came, sizes.sum());
         let with_descriptors = self.receives_descriptors();
         for ((index, message), ancillary) in places.zip(&messages[..came]).zip(&mut beside) {
             let (size, from) = (message.received.size, Some(&message.from));

@@ -205,7 +205,7 @@ impl Poller {
     fn leave(&self, state: &mut State, handle: i64, socket: &Socket) -> Option<()> {
         let member = state.members.remove(handle)?;
         note_unsent(&member, &mut state.notes, &mut state.counts);
-        socket.counters().set_kept(0);
+        socket.set_kept(0);
         self.unwatch(&member, socket);
         socket.stop_watching(self.handle);
         Some(())

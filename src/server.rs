@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::bound_path::FileOptions;
+use crate::counters::Rare;
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::kind::Kind;
@@ -111,7 +112,7 @@ impl Socket {
                 Ok(place) => place,
             },
         };
-        self.counters().count_accepted();
+        self.count_rare(Rare::count_accepted);
         self.accepted(client, place).map(Some)
     }
 

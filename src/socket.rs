@@ -11,7 +11,7 @@ use crate::access::{Access, Place};
 use crate::address::{Address, Reach, reach};
 use crate::bound_path::FileOptions;
 use crate::claim::Claim;
-use crate::counters::{Counters, Counts};
+use crate::counters::{Counters, Counts, Rare};
 use crate::directory::{Lock, Removal};
 use crate::error::{Error, Result};
 use crate::failure::{Failure, LiveServer};
@@ -422,14 +422,33 @@ impl Socket {
         &self.spin
     }
 
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.counters
+    #[inline(always)]
+    pub(crate) fn count_sent(&self, messages: usize, bytes: usize) {
+        self.counters.count_sent(messages, bytes, self.spin.rare());
+    }
+
+    #[inline(always)]
+    pub(crate) fn count_received(&self, messages: usize, bytes: usize) {
+        self.counters.count_received(messages, bytes, self.spin.rare());
+    }
+
+    /// What few sockets count. Without memory for that it is not counted.
+    pub(crate) fn count_rare(&self, count: impl FnOnce(&Rare)) {
+        if let Some(rare) = self.spin.rare().get_or_make() {
+            count(rare);
+        }
+    }
+
+    /// So much is kept in a poller.
+    pub(crate) fn set_kept(&self, bytes: usize) {
+        if bytes > 0 || self.spin.rare().get().is_some() {
+            self.count_rare(|rare| rare.set_kept(bytes));
+        }
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let [sleeps, spins_paid, spins_lost] = self.spin.counts();
         let refused = self.access().map_or(0, |access| access.refused()) as u64;
-        Counts { sleeps, spins_paid, spins_lost, refused, ..self.counters.counts() }
+        Counts { refused, ..self.counters.counts(self.spin.rare()) }
     }
 
     /// Fails once another thread has closed it.

@@ -70,7 +70,7 @@ impl Poller {
         let bytes = member.kept.as_ref().map_or(0, |kept| kept.bytes());
         if bytes != member.counted {
             counts.kept.change(member.counted, bytes);
-            socket.counters().set_kept(bytes);
+            socket.set_kept(bytes);
             member.counted = bytes;
         }
         let is_watched = self.follow(member, socket.fd()).is_ok();
@@ -135,10 +135,10 @@ impl Poller {
         let result = kept.flush(socket.fd(), member.role == Role::Connection, &mut flushed);
         let Flushed { sent, dropped, error, .. } = flushed;
         state.counts.sent.add(sent.messages as usize, sent.bytes as usize);
-        socket.counters().sent.add(sent.messages as usize, sent.bytes as usize);
+        socket.count_sent(sent.messages as usize, sent.bytes as usize);
         if dropped > 0 {
             state.counts.dropped += dropped;
-            socket.counters().count_dropped(dropped);
+            socket.count_rare(|rare| rare.count_dropped(dropped));
             let event = LogEvent::DatagramDropped;
             state.notes.push(Note { handle, count: dropped, error, ..Note::of(event) });
         }
