@@ -11,7 +11,7 @@ use crate::access::{Access, Place};
 use crate::address::{Address, Reach, reach};
 use crate::bound_path::FileOptions;
 use crate::claim::Claim;
-use crate::counters::{Counters, Counts, Rare};
+use crate::counters::{Counters, Counts, OnceUsed, Rare};
 use crate::directory::{Lock, Removal};
 use crate::error::{Error, Result};
 use crate::failure::{Failure, LiveServer};
@@ -44,7 +44,7 @@ pub(crate) struct Socket {
     handle: i64,
     /// Before the descriptor: fields are dropped in this order, and a file is only
     /// surely ours while its socket is open.
-    file: OwnFile,
+    seldom: OnceUsed<Seldom>,
     fd: OwnedFd,
     kind: Kind,
     settings: Settings,
@@ -56,29 +56,34 @@ pub(crate) struct Socket {
     is_lent: AtomicBool,
     /// To look at what is next, and to take it.
     turn: ProcessLock,
-    /// One thread binds it at a time.
-    binding: ProcessLock,
     interrupt: Interrupt,
     spin: Spin,
     counters: Counters,
     /// Where it is bound, as it was given. The connections that a server accepts
     /// share its.
     local: OncePointer<Shared<CString>>,
-    /// Where it was connected to, as it was given. (Most are connections of a server, which have
-    /// none.)
-    remote: OncePointer<Box<Replaced<CString>>>,
-    /// Who may come in, once anything is asked.
-    access: OncePointer<Shared<Access>>,
     /// A connection's, among those of its user.
-    place: Option<Place>,
-    /// What the service manager calls it.
-    activation_name: OncePointer<Box<CString>>,
+    place: Option<Box<Place>>,
     /// The pollers that it is in, by their handles.
     watchers: Watchers,
     receives_descriptors: AtomicBool,
     read_is_shut: AtomicBool,
     /// The peer's reset has been seen, and is told after what it sent before.
     reset_is_due: AtomicBool,
+}
+
+/// What connections of a server have none of, and they are most: it takes memory of its own.
+#[derive(Default)]
+struct Seldom {
+    file: OwnFile,
+    /// One thread binds it at a time.
+    binding: ProcessLock,
+    /// Where it was connected to, as it was given.
+    remote: Replaced<CString>,
+    /// Who may come in, once anything is asked.
+    access: OncePointer<Shared<Access>>,
+    /// What the service manager calls it.
+    activation_name: OncePointer<Box<CString>>,
 }
 
 impl Socket {
@@ -94,7 +99,7 @@ impl Socket {
     /// A connection that this server accepted.
     // Inlined, as what makes it: it would be copied at each return.
     #[inline(always)]
-    pub(crate) fn accepted(&self, fd: OwnedFd, place: Option<Place>) -> Result<Self> {
+    pub(crate) fn accepted(&self, fd: OwnedFd, place: Option<Box<Place>>) -> Result<Self> {
         let mut connection = Self::own(fd, self.kind)?;
         connection.settings.inherit(connection.fd(), &self.settings)?;
         connection.local.clone_from(&self.local);
@@ -141,37 +146,36 @@ impl Socket {
     fn new(fd: OwnedFd, kind: Kind, settings: Settings) -> Self {
         // Where they can't be counted every socket may be shared.
         let is_lent = settings.is_adopted || !sys::count_forks();
-        let process = sys::fork_generation();
         Self {
             handle: 0,
-            file: OwnFile::default(),
+            seldom: OnceUsed::default(),
             fd,
             kind,
             settings,
-            process,
+            process: sys::fork_generation(),
             forks: sys::forks(),
             is_lent: AtomicBool::new(is_lent),
             turn: ProcessLock::new(),
-            binding: ProcessLock::new(),
             interrupt: Interrupt::default(),
             spin: Spin::default(),
             counters: Counters::default(),
             local: OncePointer::new(),
-            remote: OncePointer::new(),
-            access: OncePointer::new(),
             place: None,
-            watchers: Watchers::new(process),
+            watchers: Watchers::new(),
             receives_descriptors: AtomicBool::new(false),
-            activation_name: OncePointer::new(),
             read_is_shut: AtomicBool::new(false),
             reset_is_due: AtomicBool::new(false),
         }
     }
 
+    fn seldom(&self) -> Result<&Seldom> {
+        self.seldom.get_or_make().ok_or(Error::ENOMEM)
+    }
+
     /// Without a name, and by one thread at a time: a bind that is refused for another reason
     /// than its address may leave a file (Linux 5.10), or have removed a dead server's.
     pub(crate) fn bind(&self, text: &CStr, options: &FileOptions) -> Result<(), Failure> {
-        let Some(alone) = self.binding.hold_within(Duration::ZERO) else {
+        let Some(alone) = self.seldom()?.binding.hold_within(Duration::ZERO) else {
             return Err(Failure::Invalid("another thread is binding this socket"));
         };
         let notes = RefCell::default();
@@ -218,7 +222,7 @@ impl Socket {
                 });
             }
             Address::Path(path) => {
-                let bound = self.file.bind(self.fd(), path, options, notes);
+                let bound = self.seldom()?.file.bind(self.fd(), path, options, notes);
                 bound.map_err(|failure| self.advise(failure))?;
                 if reach(text) != Reach::All {
                     let count = path.count_bytes() as u64;
@@ -324,7 +328,7 @@ impl Socket {
     }
 
     fn file(&self) -> Option<InUse<'static, SocketFile>> {
-        self.file.get()
+        self.seldom.get()?.file.get()
     }
 
     /// The path that it is to take over becomes its own.
@@ -357,7 +361,7 @@ impl Socket {
 
     /// Its file, if the path is to be had back when it is lost.
     pub(crate) fn claimed_file(&self) -> Option<InUse<'static, SocketFile>> {
-        self.file.claimed()
+        self.seldom.get()?.file.claimed()
     }
 
     /// How often the path was had back.
@@ -377,7 +381,7 @@ impl Socket {
     /// Shows the address it is connected to, as it was given. Empty: an unnamed peer.
     pub(crate) fn remote_address<T>(&self, show: impl FnOnce(&CStr) -> Result<T>) -> Result<T> {
         let name = sys::remote_name(self.fd())?;
-        let Some(remote) = self.remote.get() else {
+        let Some(Seldom { remote, .. }) = self.seldom.get() else {
             return show(&name_text::text_of(&name));
         };
         remote.read(|text| match text {
@@ -388,7 +392,7 @@ impl Socket {
 
     /// Room for an address that it is connected to. What is put there comes from now on.
     pub(crate) fn make_remote_address(&self) -> Result<&Replaced<CString>> {
-        self.remote.get_or_make(|| sys::boxed(Replaced::default()))
+        self.seldom().map(|seldom| &seldom.remote)
     }
 
     /// For calls that have no flag against blocking.
@@ -462,23 +466,23 @@ impl Socket {
 
     /// This one watches it from now on.
     pub(crate) fn begin_watching(&self, watcher: i64, shared: bool) -> Result<()> {
-        self.watchers.begin(watcher, shared)
+        self.watchers.begin(self.process, watcher, shared)
     }
 
     pub(crate) fn stop_watching(&self, watcher: i64) {
-        self.watchers.stop(watcher);
+        self.watchers.stop(self.process, watcher);
     }
 
     /// Whether several pollers wait for its clients, as far as can be known: if it came over a
     /// fork, those of other processes.
     pub(crate) fn has_many_pollers(&self) -> bool {
-        !self.is_of_this_process() || self.watchers.are_many()
+        !self.is_of_this_process() || self.watchers.are_many(self.process)
     }
 
     /// Nobody can watch it from now on. Who did has to be told. (A parent's watchers are not
     /// its forked child's.)
     pub(crate) fn end_watching(&self) -> impl Iterator<Item = i64> {
-        self.watchers.end()
+        self.watchers.end(self.process)
     }
 
     /// Whether this process has opened it, and not one that it was forked from.
@@ -488,7 +492,7 @@ impl Socket {
 
     /// What it asks of its clients, if it asks anything.
     pub(crate) fn access(&self) -> Option<Shared<Access>> {
-        self.access.share()
+        self.seldom.get()?.access.share()
     }
 
     /// The same, from now on. Only who has connections can ask.
@@ -496,16 +500,18 @@ impl Socket {
         if self.kind == Kind::Datagram {
             return Err(Error::EOPNOTSUPP);
         }
-        self.access.get_or_make(|| Shared::new(Access::default()))?;
-        self.access.share().ok_or(Error::ENOMEM)
+        let access = &self.seldom()?.access;
+        access.get_or_make(|| Shared::new(Access::default()))?;
+        access.share().ok_or(Error::ENOMEM)
     }
 
     pub(crate) fn activation_name(&self) -> Option<&CStr> {
-        self.activation_name.get().map(CString::as_c_str)
+        self.seldom.get()?.activation_name.get().map(CString::as_c_str)
     }
 
-    pub(crate) fn set_activation_name(&self, name: Box<CString>) {
-        let _ = self.activation_name.set(name);
+    pub(crate) fn set_activation_name(&self, name: Box<CString>) -> Result<()> {
+        let _ = self.seldom()?.activation_name.set(name);
+        Ok(())
     }
 
     /// The one that it is about to have.
