@@ -30,7 +30,8 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or "target")
 TARGET = TARGET if TARGET.is_absolute() else ROOT / TARGET
 BUILD = TARGET / "benches"
 
-C_FLAGS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic"]
+COMMON_FLAGS = ["-O2", "-Wall", "-Wextra", "-Werror", "-pedantic"]
+C_FLAGS, CPP_FLAGS = ["-std=c11", *COMMON_FLAGS], ["-std=c++17", *COMMON_FLAGS]
 
 
 class Unavailable(Exception):
@@ -64,6 +65,7 @@ class Row:
     goal: Optional[float] = None  # What "ours" must reach, of the yardstick.
     goals: dict[str, float] = field(default_factory=dict)  # The same for other contenders.
     beside: dict[str, str] = field(default_factory=dict)  # Whose goal is not of the yardstick.
+    own: dict[str, str] = field(default_factory=dict)  # Whose ratio to this one is shown, too.
     missing: dict[str, str] = field(default_factory=dict)  # Who is not measured, and why.
     chart: bool = False  # Whether the picture shows it.
     note: str = ""  # Printed below the table.
@@ -220,9 +222,20 @@ def compile_c(source: Path, name: str, *flags: object) -> Path:
 
 def compile_ours(source: Path, name: str, *flags: object) -> Path:
     """A C program that uses the library."""
+    return compile_c(source, name, *library_flags(), *flags)
+
+
+def library_flags() -> list[str]:
     folder = library().parent
-    return compile_c(source, name, f"-I{ROOT / 'include'}", f"-L{folder}", "-ludsock",
-                     f"-Wl,-rpath,{folder}", *flags)
+    return [f"-I{ROOT / 'include'}", f"-L{folder}", "-ludsock", f"-Wl,-rpath,{folder}"]
+
+
+def compile_cpp(source: Path, name: str) -> Path:
+    """A C++ program that uses the library."""
+    compiler = shlex.split(os.environ.get("CXX") or tool("c++"))
+    out = program(name)
+    build([*compiler, *CPP_FLAGS, f"-I{BENCHES}", source, "-o", out, *library_flags()])
+    return out
 
 
 def compile_libuv(source: Path, name: str) -> Path:

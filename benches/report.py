@@ -37,7 +37,8 @@ def cell(result: Result, name: str) -> str:
         return ""
     if name == result.row.yardstick:
         return f"{short(result.figure(name))} {result.row.unit}"
-    return f"{result.ratio(name):.2f}"
+    ratio, own = f"{result.ratio(name):.2f}", result.row.own.get(name)
+    return f"{ratio} ({result.ratio(name, own):.2f} of {own})" if own in result.samples else ratio
 
 
 def cpu_cell(result: Result, name: str) -> str:
@@ -183,13 +184,12 @@ def sections_of(results: list[Result], remarks: list[str]) -> dict[str, str]:
     """Each workload's tables and notes, by its heading."""
     sections = {}
     for workload, group in in_workloads(results):
-        parts = [as_markdown(times_table(group))]
-        if cpu_table(group):
-            parts += ["", as_markdown(cpu_table(group))]
+        tables = (times_table(group), cpu_table(group))
+        parts = [as_markdown(table) for table in tables if table]
         notes = [*feet(group), *remarks]
         if notes:
-            parts += ["", "\n".join(f"- {note}" for note in notes)]
-        sections[workload[0].upper() + workload[1:]] = "\n".join(parts)
+            parts.append("\n".join(f"- {note}" for note in notes))
+        sections[workload[0].upper() + workload[1:]] = "\n\n".join(parts)
     return sections
 
 
@@ -221,37 +221,6 @@ def markdown_of(results: list[Result], rounds: int, remarks: list[str]) -> str:
     for title, text in sections_of(results, []).items():
         parts.append(f"\n## {title}\n\n{text}")
     return "\n".join(parts) + "\n"
-
-
-def title_of(workload: str) -> str:
-    return f"## {workload[0].upper()}{workload[1:]}"
-
-
-def section_of(group: list[Result], *remarks: str) -> list[str]:
-    parts = [as_markdown(times_table(group))]
-    if cpu_table(group):
-        parts += ["", as_markdown(cpu_table(group))]
-    notes = [*feet(group), *remarks]
-    if notes:
-        parts += ["", "\n".join(f"- {note}" for note in notes)]
-    return parts
-
-
-def updated(text: str, results: list[Result], rounds: int) -> str:
-    """RESULTS.md with these results in the place of older ones; what is new comes last."""
-    head, *old = text.rstrip("\n").split("\n## ")
-    sections = {f"## {section.split(chr(10), 1)[0]}": section.split("\n", 1)[1] for section in old}
-    for workload, group in in_workloads(results):
-        section = section_of(group, f"Measured on {date.today()}, {rounds} rounds.")
-        sections[title_of(workload)] = "\n" + "\n".join(section)
-    _, *rows = goals_table(results) or [[]]
-    lines = sections["## The goals"].rstrip("\n").split("\n")
-    for row in rows:
-        line = f"| {' | '.join(row)} |"
-        same = [at for at, other in enumerate(lines) if other.split(" | ")[:2] == line.split(" | ")[:2]]
-        lines[same[0] if same else len(lines):same[0] + 1 if same else len(lines)] = [line]
-    sections["## The goals"] = "\n".join(lines)
-    return "\n".join([head, *(f"{title}\n{body.rstrip(chr(10))}\n" for title, body in sections.items())])
 
 
 # ---------------------------------------------------------------------------

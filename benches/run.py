@@ -22,6 +22,7 @@ import time
 
 import calls
 import echo
+import languages
 import node
 import pairs
 import python
@@ -71,7 +72,7 @@ class Progress:
 
 
 def wanted_rows(names: list[str], quick: bool) -> list[Row]:
-    rows = [row for module in (pairs, python, spin, echo, calls, node) for row in module.rows(quick)]
+    rows = [row for module in (pairs, languages, python, spin, echo, calls, node) for row in module.rows(quick)]
     wanted = [row for row in rows
               if not names or any(name.lower() in row.workload.lower() for name in names)]
     if not wanted:

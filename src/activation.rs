@@ -118,7 +118,11 @@ impl Passed {
 fn adopt(fd: BorrowedFd<'_>, name: &[u8]) -> Result<i64, Failure> {
     let name = sys::boxed(c_string(name)?)?;
     let handle = handles::adopt(fd)?;
-    handles::get(handle)?.set_activation_name(name);
+    let named = handles::get(handle).and_then(|socket| socket.set_activation_name(name));
+    named.inspect_err(|_| {
+        // The descriptor stays what it was: open.
+        let _ = handles::release(handle);
+    })?;
     Ok(handle)
 }
 

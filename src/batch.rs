@@ -64,7 +64,7 @@ impl Socket {
         let size = self.wait_until(wait, readiness, |_| {
             self.sent(sys::send_message(self.fd(), &message.as_call()))
         })?;
-        self.counters().sent.add(1, size);
+        self.count_sent(1, size);
         Ok(size)
     }
 
@@ -91,7 +91,7 @@ impl Socket {
             let got = self.end_if_shut(result, shut_down)?;
             got.map(|got| got.size).ok_or_else(|| self.end())
         })?;
-        self.counters().received.add(1, size);
+        self.count_received(1, size);
         Ok(size)
     }
 
@@ -105,8 +105,9 @@ impl Socket {
         let mut went = 0;
         let mut first_error = None;
         let mut next = 0;
+        let mut fits = None;
         while next < outbox.count() {
-            match self.send_some(outbox, next, wait) {
+            match self.send_some(outbox, next, &mut fits, wait) {
                 Ok(sent) => {
                     next += sent;
                     went += sent;
@@ -123,10 +124,15 @@ impl Socket {
     }
 
     /// Sends messages from `first` on in one system call. An error is the first's.
+    ///
+    /// `fits`: how large a message was that has just gone, if no other one went behind it. Most
+    /// often there was no room. So what is not larger begins with the wait for it: of its own
+    /// errors none is to be told before.
     fn send_some<'a>(
         &self,
         outbox: &mut impl Outbox<'a>,
         first: usize,
+        fits: &mut Option<usize>,
         wait: &mut Wait,
     ) -> Result<usize> {
         let mut messages = [const { Outgoing::EMPTY }; BATCH];
@@ -148,10 +154,17 @@ impl Socket {
         let readiness = self.readiness_to_send(messages[0].to.is_some())?;
         let calls = messages.each_ref().map(Outgoing::as_call);
         let mut sizes = [0; BATCH];
-        let sent = self.wait_until(wait, readiness, |_| {
-            self.sent(sys::send_batch(self.fd(), &calls[..count], &mut sizes))
-        })?;
-        self.counters().sent.add(sent, sizes[..sent].iter().sum());
+        let is_plain = messages[0].to.is_none() && messages[0].descriptors.is_empty();
+        let mut waits_first = is_plain
+            && !wait.is_none()
+            && fits.take().is_some_and(|fits| messages[0].buffer.size() <= fits);
+        let sent =
+            self.wait_until(wait, readiness, |_| match std::mem::take(&mut waits_first) {
+                true => Err(Error::EAGAIN),
+                false => self.sent(sys::send_batch(self.fd(), &calls[..count], &mut sizes)),
+            })?;
+        *fits = (sent < count && self.kind() != Kind::Stream).then(|| sizes[sent - 1]);
+        self.count_sent(sent, sizes[..sent].iter().sum());
         if self.kind() == Kind::Stream {
             // A stream may take half a message; no other may come in between. If
             // the rest can't go, its size says so, and the others meet the error.
@@ -224,7 +237,7 @@ impl Socket {
         let Some((came, _)) = found else { return Err(self.end()) };
         let came = self.without_ends(&mut messages[..came], &mut beside);
         let sizes = messages[..came].iter().map(|message| message.received.size);
-        self.counters().received.add(came, sizes.sum());
+        self.count_received(came, sizes.sum());
         let with_descriptors = self.receives_descriptors();
         for ((index, message), ancillary) in places.zip(&messages[..came]).zip(&mut beside) {
             let (size, from) = (message.received.size, Some(&message.from));

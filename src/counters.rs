@@ -2,8 +2,13 @@
 //! are under its lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use crate::process_lock::ProcessLock;
 use crate::sys::{self, OncePointer};
+
+/// A thread that is held up while it carries over does not hold up others for longer.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The counts of a socket or a poller at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,41 +57,56 @@ impl Kept {
     }
 }
 
-/// Traffic that many threads count.
+/// Traffic that many threads count: in one word, as long as that has room.
 #[derive(Default)]
-pub(crate) struct SharedTraffic {
-    bytes: AtomicU64,
-    messages: AtomicU64,
-}
+pub(crate) struct SharedTraffic(AtomicU64);
+
+/// A message in the word, above its bytes.
+const MESSAGE: u64 = 1 << 40;
+/// Of messages or of bytes there are so many that they are to be carried over. (Until the word is
+/// full, hundreds of threads can add the most that a system call moves.)
+const IS_DUE: u64 = 1 << 63 | MESSAGE >> 1;
 
 impl SharedTraffic {
     #[inline(always)]
-    pub(crate) fn add(&self, messages: usize, bytes: usize) {
-        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.messages.fetch_add(messages as u64, Ordering::Relaxed);
+    fn add(&self, messages: usize, bytes: usize) -> bool {
+        let more = messages as u64 * MESSAGE + bytes as u64;
+        self.0.fetch_add(more, Ordering::Relaxed) & IS_DUE != 0
     }
 
     fn get(&self) -> Traffic {
-        let [bytes, messages] = [&self.bytes, &self.messages].map(get);
-        Traffic { bytes, messages }
+        traffic_of(self.0.load(Ordering::Acquire))
     }
+
+    fn take(&self) -> Traffic {
+        traffic_of(self.0.swap(0, Ordering::AcqRel))
+    }
+}
+
+fn traffic_of(word: u64) -> Traffic {
+    Traffic { bytes: word % MESSAGE, messages: word / MESSAGE }
 }
 
 /// Of a socket.
 #[derive(Default)]
 pub(crate) struct Counters {
-    pub(crate) sent: SharedTraffic,
-    pub(crate) received: SharedTraffic,
-    rare: OnceUsed<Rare>,
+    sent: SharedTraffic,
+    received: SharedTraffic,
 }
 
-/// What few sockets have.
+/// What few sockets count. It takes memory when something of it happens first.
 #[derive(Default)]
-struct Rare {
+pub(crate) struct Rare {
+    /// Waits that slept, and tries that paid and did not.
+    pub(crate) waits: [AtomicU64; 3],
     accepted: AtomicU64,
     kept: AtomicU64,
     kept_most: AtomicU64,
     dropped: AtomicU64,
+    /// What no longer is in the words of what was sent, and received: bytes and messages.
+    carried: [[AtomicU64; 2]; 2],
+    /// To carry over, and to read what was.
+    carrying: ProcessLock,
 }
 
 /// Counts that most sockets never need: they take memory when something is counted first. Without
@@ -109,39 +129,71 @@ impl<T: Default> OnceUsed<T> {
     }
 }
 
-impl Counters {
+impl Rare {
     pub(crate) fn count_accepted(&self) {
-        if let Some(rare) = self.rare.get_or_make() {
-            rare.accepted.fetch_add(1, Ordering::Relaxed);
-        }
+        self.accepted.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn count_dropped(&self, count: u64) {
-        if let Some(rare) = self.rare.get_or_make() {
-            rare.dropped.fetch_add(count, Ordering::Relaxed);
-        }
+        self.dropped.fetch_add(count, Ordering::Relaxed);
     }
 
     pub(crate) fn set_kept(&self, bytes: usize) {
-        if bytes == 0 && self.rare.get().is_none() {
-            return;
+        // In this order: it is never more than the most.
+        self.kept_most.fetch_max(bytes as u64, Ordering::Relaxed);
+        self.kept.store(bytes as u64, Ordering::Release);
+    }
+
+    fn carried(&self, which: usize, word: Traffic) -> Traffic {
+        let [bytes, messages] = self.carried[which].each_ref().map(get);
+        Traffic { bytes: word.bytes + bytes, messages: word.messages + messages }
+    }
+}
+
+impl Counters {
+    #[inline(always)]
+    pub(crate) fn count_sent(&self, messages: usize, bytes: usize, rare: &OnceUsed<Rare>) {
+        if self.sent.add(messages, bytes) {
+            self.carry_over(rare);
         }
-        if let Some(rare) = self.rare.get_or_make() {
-            // In this order: it is never more than the most.
-            rare.kept_most.fetch_max(bytes as u64, Ordering::Relaxed);
-            rare.kept.store(bytes as u64, Ordering::Release);
+    }
+
+    #[inline(always)]
+    pub(crate) fn count_received(&self, messages: usize, bytes: usize, rare: &OnceUsed<Rare>) {
+        if self.received.add(messages, bytes) {
+            self.carry_over(rare);
+        }
+    }
+
+    /// Without memory for it the next message tries again.
+    #[cold]
+    fn carry_over(&self, rare: &OnceUsed<Rare>) {
+        let Some(rare) = rare.get_or_make() else { return };
+        let _alone = rare.carrying.hold_within(PATIENCE);
+        for (word, [bytes, messages]) in [&self.sent, &self.received].iter().zip(&rare.carried) {
+            let taken = word.take();
+            bytes.fetch_add(taken.bytes, Ordering::Relaxed);
+            messages.fetch_add(taken.messages, Ordering::Relaxed);
         }
     }
 
     /// All but what is counted elsewhere.
-    pub(crate) fn counts(&self) -> Counts {
-        let (sent, received) = (self.sent.get(), self.received.get());
-        let Some(rare) = self.rare.get() else {
+    pub(crate) fn counts(&self, rare: &OnceUsed<Rare>) -> Counts {
+        let words = || (self.sent.get(), self.received.get());
+        let (sent, received) = words();
+        // Only looked for now: if it is not there yet, nothing had been carried over before.
+        let Some(rare) = rare.get() else {
             return Counts { sent, received, ..Counts::default() };
         };
+        let _alone = rare.carrying.hold_within(PATIENCE);
+        let (sent, received) = words();
+        let [sleeps, spins_paid, spins_lost] = rare.waits.each_ref().map(get);
         Counts {
-            sent,
-            received,
+            sent: rare.carried(0, sent),
+            received: rare.carried(1, received),
+            sleeps,
+            spins_paid,
+            spins_lost,
             accepted: get(&rare.accepted),
             kept: Kept { now: rare.kept.load(Ordering::Acquire), most: get(&rare.kept_most) },
             dropped: get(&rare.dropped),
@@ -152,4 +204,52 @@ impl Counters {
 
 fn get(count: &AtomicU64) -> u64 {
     count.load(Ordering::Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_word_has_no_room_for_is_carried_over() {
+        const LARGE: usize = 1 << 31;
+        let (counters, rare) = (Counters::default(), OnceUsed::default());
+        let sum = |sent: u64, received: u64| {
+            let counts = counters.counts(&rare);
+            assert_eq!((counts.sent.bytes, counts.sent.messages), (sent * LARGE as u64, sent));
+            assert_eq!((counts.received.bytes, counts.received.messages), (received, received));
+        };
+        for count in 1..=3000 {
+            counters.count_sent(1, LARGE, &rare);
+            sum(count, 0);
+        }
+        for _ in 0..20 {
+            counters.count_received(1 << 20, 1 << 20, &rare);
+        }
+        sum(3000, 20 << 20);
+        assert!(rare.get().is_some());
+    }
+
+    #[test]
+    fn of_many_threads_nothing_is_lost_while_it_is_carried_over() {
+        const THREADS: u64 = 4;
+        const ROUNDS: u64 = 2000;
+        let (counters, rare) = (Counters::default(), OnceUsed::default());
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    let mut before = 0;
+                    for _ in 0..ROUNDS {
+                        counters.count_sent(1 << 12, 1 << 30, &rare);
+                        let now = counters.counts(&rare).sent.messages;
+                        assert!(now > before, "{now} after {before}");
+                        before = now;
+                    }
+                });
+            }
+        });
+        let sent = counters.counts(&rare).sent;
+        assert_eq!(sent.messages, THREADS * ROUNDS << 12);
+        assert_eq!(sent.bytes, THREADS * ROUNDS << 30);
+    }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::sys;
 
 /// Of which process the thread is that holds it; 0: nobody does.
+#[derive(Default)]
 pub(crate) struct ProcessLock(AtomicU32);
 
 /// Held until it is dropped.

@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use crate::counters::Rare;
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::kind::Kind;
@@ -110,7 +111,7 @@ impl Socket {
                 Ok(admission) => admission,
             },
         };
-        self.counters().count_accepted();
+        self.count_rare(Rare::count_accepted);
         self.accepted(client, admission).map(Some)
     }
 

@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::counters::{Counters, Counts};
+use crate::counters::{Counters, Counts, OnceUsed, Rare};
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -39,7 +39,7 @@ pub(crate) struct Socket {
     handle: i64,
     /// Before the descriptor: fields are dropped in this order, and a file is only
     /// surely ours while its socket is open.
-    file: OwnFile,
+    seldom: OnceUsed<Seldom>,
     fd: OwnedFd,
     kind: Kind,
     settings: Settings,
@@ -51,28 +51,34 @@ pub(crate) struct Socket {
     is_lent: AtomicBool,
     /// To look at what is next, and to take it.
     turn: ProcessLock,
-    /// One thread binds it at a time.
-    binding: ProcessLock,
     interrupt: Interrupt,
     spin: Spin,
     counters: Counters,
     /// Where it is bound, as it was given. The connections that a server accepts
     /// share its.
     local: OncePointer<Shared<CString>>,
-    /// Where it connects to. (Most are connections of a server, which have none.)
-    remote: OncePointer<Box<Remote>>,
-    /// Who may come in, once anything is asked.
-    access: OncePointer<Shared<Access>>,
     /// A connection's, to a server that asks something of its clients.
-    admission: Option<Admission>,
-    /// What the service manager calls it.
-    activation_name: OncePointer<Box<CString>>,
+    admission: Option<Box<Admission>>,
     /// The pollers that it is in, by their handles.
     watchers: Watchers,
     receives_descriptors: AtomicBool,
     read_is_shut: AtomicBool,
     /// The peer's reset has been seen, and is told after what it sent before.
     reset_is_due: AtomicBool,
+}
+
+/// What connections of a server have none of, and they are most: it takes memory of its own.
+#[derive(Default)]
+struct Seldom {
+    file: OwnFile,
+    /// One thread binds it at a time.
+    binding: ProcessLock,
+    /// Where it connects to.
+    remote: Remote,
+    /// Who may come in, once anything is asked.
+    access: OncePointer<Shared<Access>>,
+    /// What the service manager calls it.
+    activation_name: OncePointer<Box<CString>>,
 }
 
 impl Socket {
@@ -88,7 +94,7 @@ impl Socket {
     /// A connection that this server accepted.
     // Inlined, as what makes it: it would be copied at each return.
     #[inline(always)]
-    pub(crate) fn accepted(&self, fd: OwnedFd, admission: Option<Admission>) -> Result<Self> {
+    pub(crate) fn accepted(&self, fd: OwnedFd, admission: Option<Box<Admission>>) -> Result<Self> {
         let mut connection = Self::of_new_fd(fd, self.kind)?;
         connection.settings.inherit(connection.fd(), &self.settings)?;
         connection.local.clone_from(&self.local);
@@ -135,37 +141,36 @@ impl Socket {
     fn new(fd: OwnedFd, kind: Kind, settings: Settings) -> Self {
         // Where they can't be counted every socket may be shared.
         let is_lent = settings.is_adopted || !sys::count_forks();
-        let process = sys::fork_generation();
         Self {
             handle: 0,
-            file: OwnFile::default(),
+            seldom: OnceUsed::default(),
             fd,
             kind,
             settings,
-            process,
+            process: sys::fork_generation(),
             forks: sys::forks(),
             is_lent: AtomicBool::new(is_lent),
             turn: ProcessLock::new(),
-            binding: ProcessLock::new(),
             interrupt: Interrupt::default(),
             spin: Spin::default(),
             counters: Counters::default(),
             local: OncePointer::new(),
-            remote: OncePointer::new(),
-            access: OncePointer::new(),
             admission: None,
-            watchers: Watchers::new(process),
+            watchers: Watchers::new(),
             receives_descriptors: AtomicBool::new(false),
-            activation_name: OncePointer::new(),
             read_is_shut: AtomicBool::new(false),
             reset_is_due: AtomicBool::new(false),
         }
     }
 
+    fn seldom(&self) -> Result<&Seldom> {
+        self.seldom.get_or_make().ok_or(Error::ENOMEM)
+    }
+
     /// Shows the address it is connected to, as it was given. Empty: an unnamed peer.
     pub(crate) fn remote_address<T>(&self, show: impl FnOnce(&CStr) -> Result<T>) -> Result<T> {
         let name = sys::remote_name(self.fd())?;
-        let Some(remote) = self.remote.get() else {
+        let Some(Seldom { remote, .. }) = self.seldom.get() else {
             return show(&name_text::text_of(&name));
         };
         remote.address.read(|text| match text {
@@ -176,7 +181,7 @@ impl Socket {
 
     /// Where it connects to, which is there from the first attempt on.
     pub(crate) fn make_remote(&self) -> Result<&Remote> {
-        self.remote.get_or_make(|| sys::boxed(Remote::new()))
+        self.seldom().map(|seldom| &seldom.remote)
     }
 
     /// For calls that have no flag against blocking.
@@ -210,14 +215,33 @@ impl Socket {
         &self.spin
     }
 
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.counters
+    #[inline(always)]
+    pub(crate) fn count_sent(&self, messages: usize, bytes: usize) {
+        self.counters.count_sent(messages, bytes, self.spin.rare());
+    }
+
+    #[inline(always)]
+    pub(crate) fn count_received(&self, messages: usize, bytes: usize) {
+        self.counters.count_received(messages, bytes, self.spin.rare());
+    }
+
+    /// What few sockets count. Without memory for that it is not counted.
+    pub(crate) fn count_rare(&self, count: impl FnOnce(&Rare)) {
+        if let Some(rare) = self.spin.rare().get_or_make() {
+            count(rare);
+        }
+    }
+
+    /// So much is kept in a poller.
+    pub(crate) fn set_kept(&self, bytes: usize) {
+        if bytes > 0 || self.spin.rare().get().is_some() {
+            self.count_rare(|rare| rare.set_kept(bytes));
+        }
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let [sleeps, spins_paid, spins_lost] = self.spin.counts();
         let refused = self.access().map_or(0, |access| access.refused()) as u64;
-        Counts { sleeps, spins_paid, spins_lost, refused, ..self.counters.counts() }
+        Counts { refused, ..self.counters.counts(self.spin.rare()) }
     }
 
     /// Fails once another thread has closed it.
@@ -231,23 +255,23 @@ impl Socket {
 
     /// This one watches it from now on.
     pub(crate) fn begin_watching(&self, watcher: i64, shared: bool) -> Result<()> {
-        self.watchers.begin(watcher, shared)
+        self.watchers.begin(self.process, watcher, shared)
     }
 
     pub(crate) fn stop_watching(&self, watcher: i64) {
-        self.watchers.stop(watcher);
+        self.watchers.stop(self.process, watcher);
     }
 
     /// Whether several pollers wait for its clients, as far as can be known: if it came over a
     /// fork, those of other processes.
     pub(crate) fn has_many_pollers(&self) -> bool {
-        !self.is_of_this_process() || self.watchers.are_many()
+        !self.is_of_this_process() || self.watchers.are_many(self.process)
     }
 
     /// Nobody can watch it from now on. Who did has to be told. (A parent's watchers are not
     /// its forked child's.)
     pub(crate) fn end_watching(&self) -> impl Iterator<Item = i64> {
-        self.watchers.end()
+        self.watchers.end(self.process)
     }
 
     /// Whether this process has opened it, and not one that it was forked from.
@@ -257,7 +281,7 @@ impl Socket {
 
     /// What it asks of its clients, if it asks anything.
     pub(crate) fn access(&self) -> Option<Shared<Access>> {
-        self.access.share()
+        self.seldom.get()?.access.share()
     }
 
     /// The same, from now on. Only who has connections can ask.
@@ -265,16 +289,18 @@ impl Socket {
         if self.kind == Kind::Datagram {
             return Err(Error::EOPNOTSUPP);
         }
-        self.access.get_or_make(|| Shared::new(Access::default()))?;
-        self.access.share().ok_or(Error::ENOMEM)
+        let access = &self.seldom()?.access;
+        access.get_or_make(|| Shared::new(Access::default()))?;
+        access.share().ok_or(Error::ENOMEM)
     }
 
     pub(crate) fn activation_name(&self) -> Option<&CStr> {
-        self.activation_name.get().map(CString::as_c_str)
+        self.seldom.get()?.activation_name.get().map(CString::as_c_str)
     }
 
-    pub(crate) fn set_activation_name(&self, name: Box<CString>) {
-        let _ = self.activation_name.set(name);
+    pub(crate) fn set_activation_name(&self, name: Box<CString>) -> Result<()> {
+        let _ = self.seldom()?.activation_name.set(name);
+        Ok(())
     }
 
     /// The one that it is about to have.

@@ -17,11 +17,11 @@
 //! does not come sooner for a spin; and giving way to a peer that sends all the time lets its
 //! messages wait.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::counters::OnceUsed;
+use crate::counters::{OnceUsed, Rare};
 use crate::habit::Habit;
 use crate::sys;
 
@@ -112,8 +112,9 @@ pub(crate) struct Spin {
     /// Something was sent since the last receive; or it is new, and so is its peer.
     has_sent: AtomicBool,
     habit: Habit,
-    /// For who wants to know: how often it slept, and tried with success and in vain.
-    counts: OnceUsed<[AtomicU64; 3]>,
+    /// For who wants to know, beside other counts: how often it slept, and tried with success and
+    /// in vain. (It is here for want of another place: most sockets count nothing else there.)
+    rare: OnceUsed<Rare>,
 }
 
 /// A wait under way.
@@ -142,7 +143,7 @@ impl Default for Spin {
     fn default() -> Self {
         let has_sent = AtomicBool::new(true);
         let (limit, habit) = (AtomicU32::new(0), Habit::new());
-        Self { limit, has_sent, habit, counts: OnceUsed::default() }
+        Self { limit, has_sent, habit, rare: OnceUsed::default() }
     }
 }
 
@@ -192,11 +193,9 @@ impl Spin {
         self.count(SLEPT);
     }
 
-    /// How often a wait slept, tried and found something, and tried for nothing.
-    pub(crate) fn counts(&self) -> [u64; 3] {
-        self.counts.get().map_or([0; 3], |counts| {
-            [SLEPT, PAID, LOST].map(|which| counts[which].load(Ordering::Relaxed))
-        })
+    /// What is counted of few sockets.
+    pub(crate) fn rare(&self) -> &OnceUsed<Rare> {
+        &self.rare
     }
 
     fn count_try(&self, found: bool) {
@@ -204,8 +203,8 @@ impl Spin {
     }
 
     fn count(&self, which: usize) {
-        if let Some(counts) = self.counts.get_or_make() {
-            counts[which].fetch_add(1, Ordering::Relaxed);
+        if let Some(rare) = self.rare.get_or_make() {
+            rare.waits[which].fetch_add(1, Ordering::Relaxed);
         }
     }
 

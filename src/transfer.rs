@@ -51,7 +51,7 @@ impl Socket {
     ) -> Result<usize> {
         let readiness = self.readiness_to_send(to.is_some())?;
         let size = self.wait_until(wait, readiness, Sending { socket: self, buffers, to })?;
-        self.counters().sent.add(1, size);
+        self.count_sent(1, size);
         Ok(size)
     }
 
@@ -193,7 +193,7 @@ impl Socket {
             }
             _ => self.receive_with_header(buffers, from, shut_down),
         }?;
-        self.counters().received.add(1, size);
+        self.count_received(1, size);
         Ok(size)
     }
 

@@ -1,5 +1,5 @@
 /*
- * What the two-party programs in C share: their command line, their clocks, what they print.
+ * What the two-party programs in C and C++ share: their command line, their clocks, what they print.
  *
  *     PROGRAM server|client WORK KIND SIZE COUNT ADDRESS
  *
@@ -21,8 +21,6 @@
 #include <time.h>
 
 #include "../require.h"
-
-enum { READ_SIZE = 64 * 1024 };
 
 struct task {
     int is_server;
@@ -50,7 +48,8 @@ static inline int is_work(const struct task *task, const char *work)
 /* What is read at once: little messages of a stream come many together. */
 static inline size_t read_size(const struct task *task)
 {
-    return task->size > READ_SIZE ? task->size : READ_SIZE;
+    const size_t usual = 64 * 1024;
+    return task->size > usual ? task->size : usual;
 }
 
 static inline int kind_of(const char *name)
@@ -66,15 +65,14 @@ static inline struct task parse_task(int argc, char **argv)
         fprintf(stderr, "usage: %s server|client WORK KIND SIZE COUNT ADDRESS\n", argv[0]);
         exit(2);
     }
-    struct task task = {
-        .is_server = strcmp(argv[1], "server") == 0,
-        .work = argv[2],
-        .kind_name = argv[3],
-        .kind = kind_of(argv[3]),
-        .size = strtoul(argv[4], NULL, 10),
-        .count = strtol(argv[5], NULL, 10),
-        .address = argv[6],
-    };
+    struct task task;
+    task.is_server = strcmp(argv[1], "server") == 0;
+    task.work = argv[2];
+    task.kind_name = argv[3];
+    task.kind = kind_of(argv[3]);
+    task.size = strtoul(argv[4], NULL, 10);
+    task.count = strtol(argv[5], NULL, 10);
+    task.address = argv[6];
     snprintf(task.client_address, sizeof task.client_address, "%s.client", task.address);
     return task;
 }
@@ -103,7 +101,8 @@ static inline double read_clock(clockid_t clock)
 
 static inline struct clocks read_clocks(void)
 {
-    return (struct clocks){read_clock(CLOCK_MONOTONIC), read_clock(CLOCK_PROCESS_CPUTIME_ID)};
+    struct clocks clocks = {read_clock(CLOCK_MONOTONIC), read_clock(CLOCK_PROCESS_CPUTIME_ID)};
+    return clocks;
 }
 
 static inline void report(const struct task *task, struct clocks start)

@@ -76,7 +76,7 @@ impl Poller {
     pub(super) fn leave(&self, locked: &mut Locked, handle: i64, socket: &Socket) -> Option<()> {
         let member = locked.members.remove(handle)?;
         note_unsent(&member, &mut locked.notes, &mut locked.counts);
-        socket.counters().set_kept(0);
+        socket.set_kept(0);
         self.unwatch(&member, socket);
         socket.stop_watching(self.handle);
         Some(())

@@ -73,7 +73,7 @@ impl Visit<'_> {
         let bytes = member.unsent.as_ref().map_or(0, |unsent| unsent.bytes());
         if bytes != member.counted {
             counts.kept.change(member.counted, bytes);
-            socket.counters().set_kept(bytes);
+            socket.set_kept(bytes);
             member.counted = bytes;
         }
         let is_watched = poller.follow(member, socket.fd()).is_ok();
@@ -136,10 +136,10 @@ impl Visit<'_> {
         let result = unsent.flush(socket.fd(), member.role == Role::Connection, &mut flushed);
         let Flushed { sent, dropped, error, .. } = flushed;
         counts.sent.add(sent.messages as usize, sent.bytes as usize);
-        socket.counters().sent.add(sent.messages as usize, sent.bytes as usize);
+        socket.count_sent(sent.messages as usize, sent.bytes as usize);
         if dropped > 0 {
             counts.dropped += dropped;
-            socket.counters().count_dropped(dropped);
+            socket.count_rare(|rare| rare.count_dropped(dropped));
             let event = LogEvent::DatagramDropped;
             notes.push(Note { handle, count: dropped, error, ..Note::of(event) });
         }

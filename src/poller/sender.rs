@@ -178,7 +178,7 @@ impl Sender<'_> {
     #[inline(always)]
     fn count_sent(&mut self, messages: usize, bytes: usize) {
         self.counts.sent.add(messages, bytes);
-        self.socket.counters().sent.add(messages, bytes);
+        self.socket.count_sent(messages, bytes);
     }
 
     /// Whether anything can follow what was sent before.

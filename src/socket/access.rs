@@ -43,6 +43,7 @@ pub(crate) struct Room<'a> {
     access: &'a Access,
     /// `None`: it is used.
     connections: Option<chain::Room<Connections>>,
+    admission: Option<sys::Room<Admission>>,
     /// For the groups of a client, if any counts. It is the server's, for the next one.
     groups: Option<Box<Groups>>,
 }
@@ -96,11 +97,12 @@ impl Access {
     }
 
     pub(crate) fn reserve(&self) -> Result<Room<'_>> {
-        let mut room = Room { access: self, connections: None, groups: None };
+        let mut room = Room { access: self, connections: None, admission: None, groups: None };
         if !self.groups.is_empty() {
             room.groups = Some(self.spare.take().map_or_else(Self::room_for_groups, Ok)?);
         }
         room.connections = Some(Chain::room()?);
+        room.admission = Some(sys::room_for()?);
         Ok(room)
     }
 
@@ -121,7 +123,7 @@ impl Access {
     }
 
     /// The user whose connection it is now.
-    fn let_in(&self, client: BorrowedFd<'_>, mut room: Room<'_>) -> Result<u32, Refused> {
+    fn let_in(&self, client: BorrowedFd<'_>, room: &mut Room<'_>) -> Result<u32, Refused> {
         let who = sys::peer_credentials(client).map_err(unknown)?;
         if who.uid == u32::MAX {
             return Err(unknown(Error::ENODATA));
@@ -130,7 +132,7 @@ impl Access {
         let pid = u32::try_from(who.pid).ok().filter(|pid| *pid > 0);
         let refused = |error| Refused { pid, uid: known, error };
         let is_listed = || known.is_some_and(|user| self.users.iter().any(|there| *there == user));
-        if self.has_list() && !is_listed() && !self.names_group(client, who.gid, &mut room) {
+        if self.has_list() && !is_listed() && !self.names_group(client, who.gid, room) {
             return Err(refused(Error::EACCES));
         }
         // Those whom this user namespace has no number for are as one.
@@ -180,15 +182,18 @@ impl Shared<Access> {
         &self,
         client: BorrowedFd<'_>,
         room: Option<Room<'_>>,
-    ) -> Result<Option<Admission>, Refused> {
+    ) -> Result<Option<Box<Admission>>, Refused> {
         if !self.asks() {
             return Ok(None);
         }
         // There is room, unless this was the first rule, and came just now.
         let room = room.map_or_else(|| self.reserve().map_err(unknown), Ok);
-        let user = room.and_then(|room| self.let_in(client, room));
-        user.map(|user| Some(Admission { access: self.clone(), user }))
-            .inspect_err(|_| self.count_refused())
+        let admission = room.and_then(|mut room| {
+            let admission = room.admission.take().ok_or_else(|| unknown(Error::ENOMEM))?;
+            let user = self.let_in(client, &mut room)?;
+            Ok(admission.fill(Admission { access: self.clone(), user }))
+        });
+        admission.map(Some).inspect_err(|_| self.count_refused())
     }
 }
 

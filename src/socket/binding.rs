@@ -23,7 +23,7 @@ impl Socket {
     /// Without a name, and by one thread at a time: a bind that is refused for another reason
     /// than its address may leave a file (Linux 5.10), or have removed a dead server's.
     pub(crate) fn bind(&self, text: &CStr, options: &FileOptions) -> Result<(), Failure> {
-        let Some(alone) = self.binding.hold_within(Duration::ZERO) else {
+        let Some(alone) = self.seldom()?.binding.hold_within(Duration::ZERO) else {
             return Err(Failure::Invalid("another thread is binding this socket"));
         };
         let notes = RefCell::default();
@@ -70,7 +70,7 @@ impl Socket {
                 });
             }
             Address::Path(path) => {
-                let bound = self.file.make(self.fd(), path, options, notes);
+                let bound = self.seldom()?.file.make(self.fd(), path, options, notes);
                 bound.map_err(|failure| self.advise(failure))?;
                 if reach(text) != Reach::All {
                     let count = path.count_bytes() as u64;
@@ -115,7 +115,7 @@ impl Socket {
     }
 
     pub(super) fn file(&self) -> Option<InUse<'static, SocketFile>> {
-        self.file.get()
+        self.seldom.get()?.file.get()
     }
 
     /// The path that it is to take over becomes its own.
@@ -148,7 +148,7 @@ impl Socket {
 
     /// Its file, if the path is to be had back when it is lost.
     pub(crate) fn claimed_file(&self) -> Option<InUse<'static, SocketFile>> {
-        self.file.claimed()
+        self.seldom.get()?.file.claimed()
     }
 
     /// How often the path was had back.

@@ -23,15 +23,17 @@ const OPENING_TIME: Duration = Duration::from_secs(1);
 
 const NOT_REFUSED: u64 = u64::MAX;
 
-impl Remote {
-    pub(crate) fn new() -> Self {
+impl Default for Remote {
+    fn default() -> Self {
         Self {
             address: Replaced::default(),
             began: Instant::now(),
             refused_since: AtomicU64::new(NOT_REFUSED),
         }
     }
+}
 
+impl Remote {
     pub(crate) fn forget_refusals(&self) {
         self.refused_since.store(NOT_REFUSED, Ordering::Relaxed);
     }

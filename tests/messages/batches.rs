@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::calls::*;
 use crate::pipes::Pipe;
+use support::traced;
 use support::*;
 
 #[test]
@@ -43,6 +44,38 @@ fn a_message_that_is_refused_does_not_hold_up_the_others() {
         let data: Vec<_> = came.iter().map(|came| came.data[0]).collect();
         assert_eq!(data, b"135", "kind {kind}");
         assert!(came.iter().all(|came| came.descriptors.len() == 1 && came.flags == 0));
+    }
+}
+
+/// More cannot help who is too large.
+#[test]
+fn a_batch_that_was_cut_for_one_that_is_too_large_does_not_wait_for_room() {
+    for kind in [UDSOCK_DGRAM, UDSOCK_SEQPACKET] {
+        let (sender, receiver) = open_pair(kind);
+        let (small, too_large) = ([1; 100], vec![1; 1 << 20]);
+        let room = std::iter::repeat_with(|| sender.send(&small, 0)).take_while(|n| *n > 0).count();
+        while receiver.recv(0).is_ok() {}
+        let mut posts: Vec<Post> = vec![(&small, &[]); room];
+        posts.push((&too_large, &[]));
+        let (went, each) = send_batch(&sender, &posts, 2_000);
+        assert_eq!((went, each.last()), (room as i64, Some(&no(libc::EMSGSIZE))), "kind {kind}");
+    }
+}
+
+/// An attempt that finds no room is a system call for nothing.
+#[test]
+fn a_batch_that_was_cut_begins_its_wait_without_another_attempt() {
+    const TEST: &str = "batches::a_batch_that_was_cut_begins_its_wait_without_another_attempt";
+    let log = traced::log_of(TEST, || {
+        let (sender, _receiver) = open_pair(UDSOCK_DGRAM);
+        let large = vec![1; 100_000];
+        let (went, each) = send_batch(&sender, &vec![(&large[..], &[][..]); 8], 20);
+        assert!((1..8).contains(&went), "{went}");
+        assert_eq!(each[7], no(libc::ETIMEDOUT));
+    });
+    if let Some(log) = log {
+        // The second one is behind the wait.
+        assert_eq!(log.lines().filter(|line| line.contains("sendmmsg(")).count(), 2);
     }
 }
 
