@@ -75,16 +75,17 @@ debian_rust_for() {
 
 # A program in C with the static library and one with the shared one: an answer from each.
 echo_with() {
-    local directory=$1 kind server
+    local directory=$1 kind server answers
     for kind in static shared; do
         local socket=$directory/$kind.sock
         rm -f "$socket"
         ${RUN:-} "$directory/echo_server-$kind" stream "$socket" >"$directory/$kind.log" 2>&1 &
         server=$!
         for _ in {1..100}; do [[ -S $socket ]] || sleep 0.1; done
-        timeout 60 ${RUN:-} "$directory/echo_client-$kind" stream "$socket" >"$directory/$kind.client"
-        echo "$kind: $(grep -c "received " "$directory/$kind.client") answers"
+        answers=$(timeout 60 ${RUN:-} "$directory/echo_client-$kind" stream "$socket" | grep -c "received ") || true
         kill "$server"
         wait "$server" || true
+        echo "$kind: $answers answers"
+        [[ $answers == 4 ]] || return 1
     done
 }

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# libudsock for musl, x86-64 or arm64, on x86-64: the .a and the .so, a program in C with each, and
-# the tests, which run natively. What is for arm64 runs under qemu-user, without the tests.
+# libudsock for musl, x86-64 or arm64: the .a and the .so, a program in C with each, and the tests.
+# What is for this machine runs natively; what is for arm64 on x86-64 runs under qemu-user, without
+# the tests.
 #
 #     scripts/musl.sh [x86_64|aarch64] [TEST...]      (without tests: the core; "none": no tests)
+#
+# UDSOCK_PROFILE=dev: nothing is optimized, so that std is built once for libraries and tests.
 #
 # Takes 3 minutes of CPU time for the libraries and 4 for the core tests. Fetches rustc-web,
 # cargo-web, rust-web-src, musl and python3-venv from Debian (300 MB), ziglang from PyPI (100 MB);
@@ -12,12 +15,12 @@
 # linker: it brings musl and an unwinder. Debian's own libgcc_eh.a can't be that: it wants glibc's
 # _dl_find_object.
 source "$(dirname "$0")/common.sh"
-architecture=x86_64
+architecture=$(uname -m) profile=${UDSOCK_PROFILE:-release}
 if [[ ${1:-} == x86_64 || ${1:-} == aarch64 ]]; then
     architecture=$1
     shift
 fi
-if [[ $architecture == aarch64 ]]; then
+if [[ $architecture != $(uname -m) ]]; then
     packages qemu-user-static
     unpack_for arm64 musl "$work/musl-arm64"
     export QEMU_LD_PREFIX=$work/musl-arm64 RUN=qemu-aarch64-static
@@ -32,8 +35,9 @@ name=CARGO_TARGET_$(tr a-z A-Z <<<"$architecture")_UNKNOWN_LINUX_MUSL
 export "${name}_LINKER=$CC"
 # A libudsock.so is made only if the C library is not linked statically. The .a is for both.
 export "${name}_RUSTFLAGS=-C link-self-contained=no -C target-feature=-crt-static"
-$CARGO build --release --locked --lib
-built=$work/musl/$target/release
+export CARGO_PROFILE_DEV_DEBUG=0
+$CARGO build --profile "$profile" --locked --lib
+built=$work/musl/$target/${profile/dev/debug}
 ls -l "$built"/libudsock.a "$built"/libudsock.so
 for program in echo_server echo_client; do
     "$CC" -O2 -Iinclude -static "examples-c/$program.c" "$built/libudsock.a" -lunwind \
@@ -43,10 +47,10 @@ for program in echo_server echo_client; do
 done
 echo_with "$built"
 
-[[ ${1:-} == none || $architecture == aarch64 ]] && exit
+[[ ${1:-} == none || $architecture != $(uname -m) ]] && exit
 tests=(--lib)
 for test in "${@:-abi activation cleanup close_wakes deadlines held_up kernel_rows messages peers \
     poller socket_files takeover}"; do
     for name in $test; do tests+=(--test "$name"); done
 done
-CARGO_PROFILE_DEV_DEBUG=0 $CARGO test --locked --no-fail-fast "${tests[@]}"
+$CARGO test --locked --no-fail-fast "${tests[@]}"

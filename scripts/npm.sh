@@ -36,7 +36,7 @@ build() { # PLATFORM
     names_of "$1"
     if [[ $libc == gnu ]]; then
         library=$work/glibc-2.17/$architecture-unknown-linux-gnu/release/libudsock.so
-        is_current "$library" || "$scripts/glibc-2.17.sh" "$architecture"
+        is_current "$library" || "$scripts/glibc-2.17.sh" "$architecture" 2.17 none
     else
         library=$work/musl/$architecture-unknown-linux-musl/release/libudsock.so
         is_current "$library" || "$scripts/musl.sh" "$architecture" none

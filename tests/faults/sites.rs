@@ -42,6 +42,7 @@ const SITES: &[Site] = &[
     ("receive", "recv", &[("recvfrom", "MSG_DONTWAIT")]),
     ("receive_header", "recvmsg", &[("recvmsg", "")]),
     ("send_batch", "sendmmsg", &[("sendmmsg", "")]),
+    ("send_batch", "syscall", &[("sendmmsg", "")]), // The same, over musl.
     ("receive_batch", "recvmmsg", &[("recvmmsg", "")]),
     ("set_close_on_exec", "fcntl", &[("fcntl", "F_SETFD")]),
     ("is_open", "fcntl", &[("fcntl", "F_GETFD")]),

@@ -121,6 +121,9 @@ pub fn build_go(name: &str, source: &str) -> String {
         .env("GO111MODULE", "off")
         .env("GOFLAGS", "")
         .env("GOCACHE", directory.join("go-cache"))
+        // The compiler for programs with the library, perhaps for another C library. Go's own
+        // is this system's.
+        .env_remove("CC")
         .status()
         .expect("go is here");
     assert!(status.success(), "go build: {status}");

@@ -31,10 +31,11 @@ from udsock._library import Handle, library
 from garbage_arguments import ACCOUNTS, ROOM, Arguments
 
 MOST_HANDLES = 64
-# What is expensive (it looks through /proc, or locks a directory) is rarer, and so is what
+# What is expensive (it looks through /proc, as long as the machine has descriptors, or locks a
+# directory) is rarer, and so is what
 # would leave few sockets to call anything on.
 WEIGHTS = {
-    "udsock_inspect": 0.05,
+    "udsock_inspect": 0.01,
     "udsock_cleanup": 0.02,
     "udsock_poller_create": 0.1,
     "udsock_close": 0.5,
