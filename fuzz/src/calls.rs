@@ -1,7 +1,7 @@
 //! Random calls from two threads on the same few handles. Each returns, soon, with a
 //! documented code; in the end no descriptor is lost.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_void};
 use std::mem::{self, ManuallyDrop};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
@@ -231,10 +231,28 @@ const CALLS: [(&str, Call); 57] = [
     ("error_name", |c| i64::from(unsafe { *udsock_error_name(c.number().into()) } == 0)),
     // SAFETY: a C string.
     ("error_text", |c| i64::from(unsafe { *udsock_error_text(c.number().into()) } == 0)),
-    ("version", |_| udsock_version().into()),
-    // SAFETY: a C string.
-    ("version_string", |_| i64::from(unsafe { *udsock_version_string() } == 0)),
+    ("get_counters", |c| {
+        // SAFETY: all zero are counters.
+        let mut counters: udsock_counters = unsafe { mem::zeroed() };
+        counters.size = size_of::<udsock_counters>() as u32;
+        // SAFETY: valid arguments.
+        unsafe { udsock_get_counters(c.any(), &mut counters) }.into()
+    }),
+    ("set_log", |c| {
+        let hears = one_of(&mut c.input, &[Some(hear as _), None]);
+        udsock_set_log(hears, ptr::null_mut(), up_to(&mut c.input, 5) as u32).into()
+    }),
 ];
+
+/// What it is told is whole, and it may call.
+unsafe extern "C" fn hear(_: *mut c_void, record: *const udsock_log_record) {
+    // SAFETY: the record and its text are there until this returns.
+    let (record, text) = unsafe { (&*record, CStr::from_ptr((*record).text)) };
+    assert!((UDSOCK_LOG_ERROR..=UDSOCK_LOG_DEBUG).contains(&record.level), "{}", record.level);
+    let text = text.to_str().expect("UTF-8");
+    assert!(!text.is_empty() && !text.contains(char::is_control), "{text:?}");
+    codes::check("close", udsock_close(0).into());
+}
 
 const HANDLES: usize = 8;
 const PATHS: [&CStr; 3] = [c"first", c"@udsock-fuzz-calls", c"second"];
@@ -259,6 +277,7 @@ pub fn run(data: &[u8]) {
         let result = udsock_close(handle.into_inner());
         assert!(result == 0 || result == -libc::EBADF, "{result}");
     }
+    assert_eq!(udsock_set_log(None, ptr::null_mut(), 0), 0);
     place.leave();
 }
 

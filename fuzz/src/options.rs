@@ -169,17 +169,40 @@ fn poller(input: &mut Unstructured<'_>) {
     closed(result);
 }
 
+/// A struct that a call fills is of its first version at least.
 fn inspection(input: &mut Unstructured<'_>) {
+    const FIRST_SIZE: usize = offset_of!(udsock_inspection, queue);
     let mut out = Sized::new::<udsock_inspection>(input);
     let size = out.size;
     // SAFETY: as many bytes as the size says.
     let result = unsafe { udsock_inspect(c"absent".as_ptr(), out.pointer(), ptr::null_mut()) };
     match out.verdict() {
         Some(code) => assert_eq!(i64::from(result), code),
-        None if size < out.known => assert_eq!(result, -libc::EINVAL),
+        None if size < FIRST_SIZE => assert_eq!(result, -libc::EINVAL),
         None => {
             assert_eq!(result, 0);
             assert_eq!(out.field(offset_of!(udsock_inspection, state)), UDSOCK_ABSENT);
+            assert_eq!(out.field(0) as usize, size);
+        }
+    }
+    if up_to(input, 1) != 0 {
+        counters(input);
+    }
+}
+
+fn counters(input: &mut Unstructured<'_>) {
+    let (here, _there) = pair(UDSOCK_SEQPACKET);
+    assert_eq!(here.send(b"abc", 0), 3);
+    let mut out = Sized::new::<udsock_counters>(input);
+    let size = out.size;
+    // SAFETY: as many bytes as the size says.
+    let result = unsafe { udsock_get_counters(here.0, out.pointer()) };
+    match out.verdict() {
+        Some(code) => assert_eq!(i64::from(result), code),
+        None if size < size_of::<udsock_counters>() => assert_eq!(result, -libc::EINVAL),
+        None => {
+            assert_eq!(result, 0);
+            assert_eq!(out.field(offset_of!(udsock_counters, sent_bytes)), 3);
             assert_eq!(out.field(0) as usize, size);
         }
     }

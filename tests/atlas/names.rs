@@ -5,17 +5,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use udsock::abi::inspection::*;
 
+use crate::process::in_child;
 use crate::raw;
 use support::*;
 
 /// Longer than any name.
 const SUN_PATH: usize = 108;
 
-/// Nobody else's, without its `@`.
+/// Nobody else's, without its `@`; nor is its beginning.
 fn own_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("udsock-atlas-{}-{count}", std::process::id())
+    format!("udsock-atlas-{}-{count}.", std::process::id())
 }
 
 fn padded(name: &str, length: usize) -> Vec<u8> {
@@ -26,6 +27,10 @@ fn padded(name: &str, length: usize) -> Vec<u8> {
 }
 
 /// As the program binds it, and as the text says it.
+///
+/// In a process that forks a socket's name may stay for a moment after its close: a child of
+/// another test's has it until it executes its program. So who needs a name to be free again runs
+/// in a process of its own.
 fn programs(name: &str) -> [(&'static str, Vec<u8>, String); 3] {
     let database = format!("\0{name}/.s.PGSQL.5432").into_bytes();
     [
@@ -37,22 +42,24 @@ fn programs(name: &str) -> [(&'static str, Vec<u8>, String); 3] {
 
 #[test]
 fn each_is_reached_by_a_short_text_which_is_told_as_it_is() {
-    for (program, bytes, text) in programs(&own_name()) {
-        for kind in CONNECTED_KINDS {
-            let server = raw::socket(kind);
-            assert_eq!(raw::bind(&server, &bytes), 0, "{program}");
-            assert_eq!(raw::listen(&server, 5), 0);
+    in_child(|| {
+        for (program, bytes, text) in programs(&own_name()) {
+            for kind in CONNECTED_KINDS {
+                let server = raw::socket(kind);
+                assert_eq!(raw::bind(&server, &bytes), 0, "{program}");
+                assert_eq!(raw::listen(&server, 5), 0);
 
-            let client = open_client(kind, &text);
-            assert_eq!(client.remote_address(), Ok(text.clone()), "{program}");
-            // Where nothing was given, the kernel's bytes are what is told.
-            let copy = raw::copy(server.as_raw_fd()).into_raw_fd();
-            let served = adopt(copy).expect("it is a Unix socket");
-            assert_eq!(served.local_address(), Ok(text.clone()), "{program}");
-            assert_eq!(inspect(&text).state, UDSOCK_LIVE, "{program}");
-            assert_eq!(inspect(&text).kind, kind);
+                let client = open_client(kind, &text);
+                assert_eq!(client.remote_address(), Ok(text.clone()), "{program}");
+                // Where nothing was given, the kernel's bytes are what is told.
+                let copy = raw::copy(server.as_raw_fd()).into_raw_fd();
+                let served = adopt(copy).expect("it is a Unix socket");
+                assert_eq!(served.local_address(), Ok(text.clone()), "{program}");
+                assert_eq!(inspect(&text).state, UDSOCK_LIVE, "{program}");
+                assert_eq!(inspect(&text).kind, kind);
+            }
         }
-    }
+    });
 }
 
 #[test]
@@ -85,33 +92,41 @@ fn datagrams_come_from_a_padded_name_and_go_back_to_it() {
 
 #[test]
 fn who_asks_for_the_wrong_one_is_told_the_right_one() {
-    let name = own_name();
-    let plain = format!("@{name}");
-    for (program, bytes, text) in programs(&name) {
-        let server = raw::socket(UDSOCK_STREAM);
-        assert_eq!(raw::bind(&server, &bytes), 0);
-        assert_eq!(raw::listen(&server, 5), 0);
-        let advice = format!("a socket named {text} is there: write that");
+    in_child(|| {
+        let name = own_name();
+        let plain = format!("@{name}");
+        for (program, bytes, text) in programs(&name) {
+            let server = raw::socket(UDSOCK_STREAM);
+            assert_eq!(raw::bind(&server, &bytes), 0);
+            assert_eq!(raw::listen(&server, 5), 0);
+            let advice = format!("a socket named {text} is there: write that");
 
-        let refusal = try_open_client(UDSOCK_STREAM, &plain, None).expect_err(program);
-        assert_eq!(refusal.code, no(libc::ECONNREFUSED));
-        assert!(refusal.message.ends_with(&advice), "{refusal:?}");
+            let refusal = try_open_client(UDSOCK_STREAM, &plain, None).expect_err(program);
+            assert_eq!(refusal.code, no(libc::ECONNREFUSED));
+            assert!(refusal.message.ends_with(&advice), "{refusal:?}");
 
-        let retry =
-            udsock_connect_options { flags: UDSOCK_RETRY, timeout_ms: 30, ..connect_options() };
-        let refusal = try_open_client(UDSOCK_STREAM, &plain, Some(&retry)).expect_err(program);
-        assert_eq!(refusal.code, no(libc::ETIMEDOUT));
-        assert!(refusal.message.contains("timed out"), "{refusal:?}");
-        assert!(refusal.message.ends_with(&advice), "{refusal:?}");
+            let retry =
+                udsock_connect_options { flags: UDSOCK_RETRY, timeout_ms: 30, ..connect_options() };
+            let refusal = try_open_client(UDSOCK_STREAM, &plain, Some(&retry)).expect_err(program);
+            assert_eq!(refusal.code, no(libc::ETIMEDOUT));
+            assert!(refusal.message.contains("timed out"), "{refusal:?}");
+            assert!(refusal.message.ends_with(&advice), "{refusal:?}");
 
-        // Of another kind nobody could connect to it.
-        let refusal = try_open_client(UDSOCK_SEQPACKET, &plain, None).expect_err(program);
-        assert!(refusal.message.ends_with(&format!("{plain}: Connection refused")), "{refusal:?}");
-        // Nor is it a name that merely begins so.
-        let part = &plain[..plain.len() - 1];
-        let refusal = try_open_client(UDSOCK_STREAM, part, None).expect_err(program);
-        assert!(refusal.message.ends_with(&format!("{part}: Connection refused")), "{refusal:?}");
-    }
+            // Of another kind nobody could connect to it.
+            let refusal = try_open_client(UDSOCK_SEQPACKET, &plain, None).expect_err(program);
+            assert!(
+                refusal.message.ends_with(&format!("{plain}: Connection refused")),
+                "{refusal:?}"
+            );
+            // Nor is it a name that merely begins so.
+            let part = &plain[..plain.len() - 1];
+            let refusal = try_open_client(UDSOCK_STREAM, part, None).expect_err(program);
+            assert!(
+                refusal.message.ends_with(&format!("{part}: Connection refused")),
+                "{refusal:?}"
+            );
+        }
+    });
 }
 
 /// A message has 255 bytes: of two names that are longer both are cut, the advice is not.
@@ -147,36 +162,38 @@ fn who_asks_for_a_padded_name_is_told_the_tight_one() {
 /// outlived its server; least of all by the name that was asked for.
 #[test]
 fn nobody_is_told_a_name_that_leads_nowhere() {
-    let refusal_of =
-        |kind, address: &str| try_open_client(kind, address, None).expect_err(address).message;
-    for kind in CONNECTED_KINDS {
-        let name = own_name();
-        let (plain, padded) = (format!("@{name}"), format!(r"@{name}\z"));
-        let check = |what| {
-            for address in [&plain, &padded] {
-                let refusal = refusal_of(kind, address);
-                let expected = format!("{address}: Connection refused");
-                assert!(refusal.ends_with(&expected), "{what}: {refusal}");
-            }
-        };
-        let server = open_server(kind, &plain);
-        let client = open_client(kind, &plain);
-        let connection = server.accept(1000).expect("a client");
-        drop(server);
-        check("connections only");
-        drop((client, connection));
+    in_child(|| {
+        let refusal_of =
+            |kind, address: &str| try_open_client(kind, address, None).expect_err(address).message;
+        for kind in CONNECTED_KINDS {
+            let name = own_name();
+            let (plain, padded) = (format!("@{name}"), format!(r"@{name}\z"));
+            let check = |what| {
+                for address in [&plain, &padded] {
+                    let refusal = refusal_of(kind, address);
+                    let expected = format!("{address}: Connection refused");
+                    assert!(refusal.ends_with(&expected), "{what}: {refusal}");
+                }
+            };
+            let server = open_server(kind, &plain);
+            let client = open_client(kind, &plain);
+            let connection = server.accept(1000).expect("a client");
+            drop(server);
+            check("connections only");
+            drop((client, connection));
 
-        let bound = create(kind);
-        bound.bind(&plain).expect("the name is free");
-        check("bound only");
-    }
-    // A receiver that is connected takes nothing from others.
-    let name = own_name();
-    let receiver = open_datagram(Some(&format!("@{name}")));
-    let _other = open_datagram(Some(&format!("@{name}-other")));
-    receiver.connect(&format!("@{name}-other"), None).expect("it is there");
-    let refusal = refusal_of(UDSOCK_DGRAM, &format!(r"@{name}\z"));
-    assert!(refusal.ends_with(": Connection refused"), "{refusal}");
+            let bound = create(kind);
+            bound.bind(&plain).expect("the name is free");
+            check("bound only");
+        }
+        // A receiver that is connected takes nothing from others.
+        let name = own_name();
+        let receiver = open_datagram(Some(&format!("@{name}")));
+        let _other = open_datagram(Some(&format!("@{name}-other")));
+        receiver.connect(&format!("@{name}-other"), None).expect("it is there");
+        let refusal = refusal_of(UDSOCK_DGRAM, &format!(r"@{name}\z"));
+        assert!(refusal.ends_with(": Connection refused"), "{refusal}");
+    });
 }
 
 pub fn inspect(address: &str) -> udsock_inspection {

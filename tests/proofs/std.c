@@ -1,12 +1,13 @@
 /*
  * The standard library comes without the sanitizer, so that ThreadSanitizer misses what
- * orders threads in there: who waited for a lock, what was made once, and that a scope waited
- * for its threads. run.sh has the linker put these around the functions that do so (--wrap), under the names
- * that the compiler gave them.
+ * orders threads in there: who waited for a lock, what was made once, that a scope waited for
+ * its threads, and what a fence orders. run.sh has the linker put these around the functions that
+ * do so (--wrap), under the names that the compiler gave them.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);
@@ -46,4 +47,17 @@ void WRAP(DECREMENT_NUM_RUNNING_THREADS)(void **scope, bool panicked)
         __tsan_release(scope + i);
     }
     REAL(DECREMENT_NUM_RUNNING_THREADS)(scope, panicked);
+}
+
+/* An Arc's owners count themselves out by a release each, and the last one goes on after an acquire
+ * fence, which the sanitizer does not know. A thread's result is such an Arc: whoever gives it up
+ * last, the thread or the scope, tells the scope that the thread is over. So each of these
+ * acquires, too. */
+enum { RELEASE = 3, ACQUIRE_RELEASE = 4 };
+
+uint64_t __real___tsan_atomic64_fetch_sub(volatile uint64_t *place, uint64_t by, int order);
+uint64_t __wrap___tsan_atomic64_fetch_sub(volatile uint64_t *place, uint64_t by, int order)
+{
+    int known = order == RELEASE ? ACQUIRE_RELEASE : order;
+    return __real___tsan_atomic64_fetch_sub(place, by, known);
 }
