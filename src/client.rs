@@ -48,6 +48,7 @@ impl Socket {
             }
         }
         self.never_block()?;
+        self.can_be_sent_to()?;
         let mut wait = Wait::new(options.timeout);
         let mut last = None;
         let mut patience = Patience::new(options.retry);

@@ -28,6 +28,22 @@ bool has_arguments(const char *call, Py_ssize_t count, Py_ssize_t least, Py_ssiz
 /** Sets the exception that Python's part makes of a code below 0. */
 PyObject *fail(Endpoint *self, int64_t code);
 
+/** Raises what was made; NULL: that has failed, which is raised already. */
+PyObject *raise_error(PyObject *error);
+
+/** The call as Python's part makes it, by the method of this name. */
+PyObject *by_python(PyObject *object, const char *method, PyObject *const *arguments,
+                    Py_ssize_t count, PyObject *names);
+
+/** It is this handle's from now on. `timeout`: a float, or None. */
+bool take_over(Endpoint *self, udsock_t handle, int kind, PyObject *timeout);
+
+/** A new socket's handle, or a code. It takes descriptors. */
+udsock_t create_one(long kind);
+
+/** The socket has no handle any more; a code. */
+int32_t close_now(Endpoint *self);
+
 /** When a call that is about to begin has to be over. */
 typedef struct {
     int32_t limit;
@@ -54,7 +70,15 @@ PyObject *recv_into(PyObject *object, PyObject *const *arguments, Py_ssize_t cou
 METHOD(send_now);
 METHOD(recv_now);
 
+int open_socket(PyObject *object, PyObject *arguments, PyObject *names);
+METHOD(enter);
+METHOD(leave);
+METHOD(close_socket);
+void finalize(PyObject *object);
+
 METHOD(create);
+PyObject *connect_socket(PyObject *object, PyObject *const *arguments, Py_ssize_t count,
+                         PyObject *names);
 METHOD(accept_next);
 METHOD(connect_to);
 METHOD(close_handle);
