@@ -51,6 +51,7 @@ impl Socket {
         if options.timeout != Timeout::NONE {
             remote.forget_refusals();
         }
+        self.can_be_sent_to()?;
         let mut wait = Wait::new(options.timeout);
         let mut last = None;
         // A full backlog can't be polled for, nor can a server that isn't there.

@@ -83,12 +83,25 @@ struct Seldom {
 
 impl Socket {
     pub(crate) fn create(kind: Kind) -> Result<Self> {
-        Self::made(sys::socket(kind.number() as i32)?, kind)
+        let socket = Self::of_new_fd(sys::socket(kind.number() as i32)?, kind)?;
+        socket.settings.will_refuse_descriptors();
+        Ok(socket)
     }
 
     pub(crate) fn pair(kind: Kind) -> Result<[Self; 2]> {
         let [one, other] = sys::socketpair(kind.number() as i32)?;
-        Ok([Self::made(one, kind)?, Self::made(other, kind)?])
+        let end = |fd| {
+            let socket = Self::of_new_fd(fd, kind)?;
+            socket.settings.will_refuse_descriptors();
+            socket.can_be_sent_to()?;
+            Ok::<_, Error>(socket)
+        };
+        Ok([end(one)?, end(other)?])
+    }
+
+    /// From now on: it is about to have a name or a peer, or others its descriptor.
+    pub(crate) fn can_be_sent_to(&self) -> Result<()> {
+        self.settings.refuse_descriptors(self.fd())
     }
 
     /// A connection that this server accepted.
@@ -119,12 +132,6 @@ impl Socket {
         sys::set_close_on_exec(fd).inspect_err(|_| settings.restore(fd))?;
         let mut socket = Self::new(sys::take_over(fd), kind, settings);
         *socket.receives_descriptors.get_mut() = receives_descriptors;
-        Ok(socket)
-    }
-
-    fn made(fd: OwnedFd, kind: Kind) -> Result<Self> {
-        let socket = Self::of_new_fd(fd, kind)?;
-        socket.settings.refuse_descriptors(socket.fd())?;
         Ok(socket)
     }
 
@@ -339,9 +346,10 @@ impl Socket {
     }
 
     /// The descriptor, with which from now on anything may be done.
-    pub(crate) fn lend_fd(&self) -> RawFd {
+    pub(crate) fn lend_fd(&self) -> Result<RawFd> {
+        self.can_be_sent_to()?;
         self.lend();
-        self.raw_fd()
+        Ok(self.raw_fd())
     }
 
     /// From now on others have the socket, too.
@@ -374,10 +382,15 @@ impl Socket {
 
     /// What is to come beside the messages of this socket, or of a server's connections.
     pub(crate) fn pass(&self, what: Pass, on: bool) -> Result<()> {
-        if self.kind != Kind::Datagram && self.is_listening()? {
-            self.settings.change_late();
+        let wants_descriptors = what == Pass::Descriptors && on;
+        if !wants_descriptors || !self.settings.never_refused_descriptors() {
+            // (With credentials the kernel gives a socket a name when it sends.)
+            self.can_be_sent_to()?;
+            if self.kind != Kind::Datagram && self.is_listening()? {
+                self.settings.change_late();
+            }
+            self.settings.pass(self.fd(), what, on)?;
         }
-        self.settings.pass(self.fd(), what, on)?;
         if what == Pass::Descriptors {
             self.receives_descriptors.store(on, Ordering::Release);
         }

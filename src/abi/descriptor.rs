@@ -51,7 +51,7 @@ pub unsafe extern "C" fn udsock_adopt(fd: i32, err: *mut udsock_error) -> udsock
 /// Returns the descriptor.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_fd(s: udsock_t) -> i32 {
-    guard(|| handles::get(s).map(|socket| socket.lend_fd()))
+    guard(|| handles::get(s)?.lend_fd())
 }
 
 /// Ends the handle and gives its descriptor to the caller, who has to close it. First, calls of

@@ -55,6 +55,7 @@ impl Socket {
             check_without_file(options)?;
         }
         let local = Shared::new(c_string(text.to_bytes())?)?;
+        self.can_be_sent_to()?;
         match address {
             // Its senders would answer the private name.
             Address::Path(_) if options.replace && self.kind == Kind::Datagram => {

@@ -52,6 +52,8 @@ pub(crate) struct Settings {
     made_nonblocking: AtomicBool,
     has_mark: AtomicBool,
     passes: [Change; Pass::ALL.len()],
+    /// Descriptors are to be refused as soon as anybody can send some.
+    refusal_is_due: AtomicBool,
     /// A server's were changed while it listened: who was in its queue has the former ones.
     changed_late: AtomicBool,
 }
@@ -101,11 +103,37 @@ impl Settings {
         Ok(())
     }
 
-    /// The same, for a new socket, of which it is known what it was.
-    pub(crate) fn refuse_descriptors(&self, fd: BorrowedFd<'_>) -> Result<()> {
-        sys::pass_descriptors(fd, false)?;
+    /// A new socket is to refuse descriptors. Nobody can send it any before it has a name or a
+    /// peer: until then the kernel need not know, nor need it ever if the program wants them.
+    pub(crate) fn will_refuse_descriptors(&self) {
         self.change(Pass::Descriptors).note(true, false);
+        self.refusal_is_due.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has been like that since it was made.
+    pub(crate) fn is_refusal_due(&self) -> bool {
+        self.refusal_is_due.load(Ordering::Relaxed)
+    }
+
+    /// From now on somebody may be able to send it some.
+    pub(crate) fn refuse_descriptors(&self, fd: BorrowedFd<'_>) -> Result<()> {
+        if self.is_refusal_due() && self.refusal_is_due.swap(false, Ordering::AcqRel) {
+            sys::pass_descriptors(fd, false)?;
+            // Another thread may have asked for them meanwhile.
+            if self.change(Pass::Descriptors).is_on() {
+                sys::pass_descriptors(fd, true)?;
+            }
+        }
         Ok(())
+    }
+
+    /// The program wants descriptors after all. `false`: the kernel has to be told.
+    pub(crate) fn never_refused_descriptors(&self) -> bool {
+        if !self.is_refusal_due() {
+            return false;
+        }
+        self.change(Pass::Descriptors).note(true, true);
+        self.refusal_is_due.swap(false, Ordering::AcqRel)
     }
 
     /// From now on connections that were waiting already are to get what the server has.

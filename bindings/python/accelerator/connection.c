@@ -2,29 +2,34 @@
 
 #include "endpoint.h"
 
-#include <string.h>
-
 #define ADDRESS_SIZE 4096
 
-/** `_create(kind)`: a new socket's handle, or a code. It takes descriptors. */
-METHOD(create)
+udsock_t create_one(long kind, bool receives_descriptors)
 {
-    (void)object;
-    if (!has_arguments("_create", count, 1, 1))
-        return NULL;
-    long kind = PyLong_AsLong(arguments[0]);
-    if (kind == -1 && PyErr_Occurred())
-        return NULL;
     udsock_t handle;
     Py_BEGIN_ALLOW_THREADS
     handle = library.create((uint32_t)kind);
-    int32_t code = handle >= 0 ? library.set_option(handle, UDSOCK_OPTION_RECEIVE_FDS, 1) : 0;
+    int32_t code = 0;
+    if (handle >= 0 && receives_descriptors)
+        code = library.set_option(handle, UDSOCK_OPTION_RECEIVE_FDS, 1);
     if (code < 0) {
         library.close(handle);
         handle = code;
     }
     Py_END_ALLOW_THREADS
-    return PyLong_FromLongLong(handle);
+    return handle;
+}
+
+/** `_create(kind, receives_descriptors)`: a new socket's handle, or a code. */
+METHOD(create)
+{
+    (void)object;
+    if (!has_arguments("_create", count, 2, 2))
+        return NULL;
+    long kind = PyLong_AsLong(arguments[0]);
+    if (kind == -1 && PyErr_Occurred())
+        return NULL;
+    return PyLong_FromLongLong(create_one(kind, arguments[1] == Py_True));
 }
 
 /** `_accept()`: the next client's handle, or a code. */
@@ -47,21 +52,12 @@ METHOD(accept_next)
     return again < 0 ? NULL : PyLong_FromLongLong(client);
 }
 
-/** `_connect(address, retry)`: a code, and the words for it. */
-METHOD(connect_to)
+/** Whether it came to a code; else a handler of a signal has raised an exception. */
+static bool connects(Endpoint *self, const char *address, bool retry, int64_t *code,
+                     udsock_error *error)
 {
-    Endpoint *self = (Endpoint *)object;
     Deadline deadline;
-    char *address;
-    if (!has_arguments("_connect", count, 2, 2) ||
-        (address = PyBytes_AsString(arguments[0])) == NULL)
-        return NULL;
-    int retry = PyObject_IsTrue(arguments[1]);
-    if (retry < 0)
-        return NULL;
     deadline_of(self, &deadline);
-    udsock_error error = UDSOCK_ERROR_INIT;
-    int64_t code;
     int again;
     do {
         udsock_connect_options options = {
@@ -70,23 +66,61 @@ METHOD(connect_to)
             .timeout_ms = deadline.limit,
         };
         Py_BEGIN_ALLOW_THREADS
-        code = library.connect(self->handle, address, &options, &error);
+        *code = library.connect(self->handle, address, &options, error);
         Py_END_ALLOW_THREADS
-        again = goes_on(&deadline, &code);
+        again = goes_on(&deadline, code);
     } while (again > 0);
-    if (again < 0)
+    return again == 0;
+}
+
+/** `_connect(address, retry)`: a code, and the words for it. */
+METHOD(connect_to)
+{
+    char *address;
+    if (!has_arguments("_connect", count, 2, 2) ||
+        (address = PyBytes_AsString(arguments[0])) == NULL)
+        return NULL;
+    int retry = PyObject_IsTrue(arguments[1]);
+    udsock_error error = UDSOCK_ERROR_INIT;
+    int64_t code;
+    if (retry < 0 || !connects((Endpoint *)object, address, retry, &code, &error))
         return NULL;
     return code < 0 ? Py_BuildValue("(Ly)", (long long)code, error.message)
                     : Py_BuildValue("(iO)", 0, Py_None);
 }
 
-/** `_close()`: the socket has no handle any more; a code. */
-METHOD(close_handle)
+/** An address that is the same to Python and to the library; NULL: it may be another one. */
+static const char *plain_address(PyObject *object)
 {
-    (void)arguments;
-    Endpoint *self = (Endpoint *)object;
-    if (!has_arguments("_close", count, 0, 0))
+    Py_ssize_t size;
+    const char *text = PyUnicode_CheckExact(object) ? PyUnicode_AsUTF8AndSize(object, &size) : NULL;
+    if (text == NULL || size == 0)
         return NULL;
+    // (What is not ASCII depends on the encoding of file names.)
+    for (Py_ssize_t i = 0; i < size; i++)
+        if (text[i] == 0 || (text[i] & 0x80) != 0)
+            return NULL;
+    return text;
+}
+
+PyObject *connect_socket(PyObject *object, PyObject *const *arguments, Py_ssize_t count,
+                         PyObject *names)
+{
+    const char *address = names == NULL && count == 1 ? plain_address(arguments[0]) : NULL;
+    if (address == NULL)
+        return by_python(object, "_connect_with", arguments, count, names);
+    udsock_error error = UDSOCK_ERROR_INIT;
+    int64_t code;
+    if (!connects((Endpoint *)object, address, false, &code, &error))
+        return NULL;
+    if (code < 0)
+        return raise_error(PyObject_CallMethod(object, "_connect_failure", "Lyy", (long long)code,
+                                               error.message, address));
+    Py_RETURN_NONE;
+}
+
+int32_t close_now(Endpoint *self)
+{
     udsock_t handle = self->handle;
     self->handle = -1;
     Py_CLEAR(self->passed_on);
@@ -96,7 +130,16 @@ METHOD(close_handle)
         code = library.close(handle);
         Py_END_ALLOW_THREADS
     }
-    return PyLong_FromLong(code);
+    return code;
+}
+
+/** `_close()`: the socket has no handle any more; a code. */
+METHOD(close_handle)
+{
+    (void)arguments;
+    if (!has_arguments("_close", count, 0, 0))
+        return NULL;
+    return PyLong_FromLong(close_now((Endpoint *)object));
 }
 
 /** `_address(of_the_peer)`: an address as the library writes it. */

@@ -3,6 +3,7 @@
 #include "endpoint.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <structmember.h>
 #include <time.h>
@@ -40,11 +41,21 @@ void deadline_of(Endpoint *self, Deadline *deadline)
     }
 }
 
+static atomic_long interrupted_calls;
+
+METHOD(interrupted)
+{
+    (void)object, (void)arguments, (void)count;
+    return PyLong_FromLong(atomic_load(&interrupted_calls));
+}
+
 int goes_on(Deadline *deadline, int64_t *result)
 {
     if (*result == -EINTR) {
-        if (PyErr_CheckSignals() < 0)
+        if (PyErr_CheckSignals() < 0) {
+            atomic_fetch_add(&interrupted_calls, 1);
             return -1;
+        }
         if (deadline->limit <= 0)
             return 1;
     } else if (*result != -ETIMEDOUT || deadline->limit <= 0) {
@@ -69,14 +80,45 @@ bool has_arguments(const char *call, Py_ssize_t count, Py_ssize_t least, Py_ssiz
     return false;
 }
 
-PyObject *fail(Endpoint *self, int64_t code)
+PyObject *raise_error(PyObject *error)
 {
-    PyObject *error = PyObject_CallMethod((PyObject *)self, "_failure", "L", (long long)code);
     if (error != NULL) {
         PyErr_SetObject((PyObject *)Py_TYPE(error), error);
         Py_DECREF(error);
     }
     return NULL;
+}
+
+PyObject *fail(Endpoint *self, int64_t code)
+{
+    return raise_error(PyObject_CallMethod((PyObject *)self, "_failure", "L", (long long)code));
+}
+
+// ---- What is left to Python
+
+PyObject *by_python(PyObject *object, const char *method, PyObject *const *arguments,
+                    Py_ssize_t count, PyObject *names)
+{
+    PyErr_Clear();
+    PyObject *bound = PyObject_GetAttrString(object, method);
+    if (bound == NULL)
+        return NULL;
+    PyObject *given = PyTuple_New(count), *named = NULL, *result = NULL;
+    for (Py_ssize_t i = 0; given != NULL && i < count; i++) {
+        Py_INCREF(arguments[i]);
+        PyTuple_SetItem(given, i, arguments[i]);
+    }
+    if (given != NULL && names != NULL && (named = PyDict_New()) != NULL) {
+        for (Py_ssize_t i = 0; i < PyTuple_Size(names); i++)
+            if (PyDict_SetItem(named, PyTuple_GetItem(names, i), arguments[count + i]) < 0)
+                Py_CLEAR(named);
+    }
+    if (given != NULL && (names == NULL || named != NULL))
+        result = PyObject_Call(bound, given, named);
+    Py_XDECREF(named);
+    Py_XDECREF(given);
+    Py_DECREF(bound);
+    return result;
 }
 
 // ---- Life
@@ -105,13 +147,8 @@ static void end(PyObject *object)
     Py_DECREF(type);
 }
 
-static bool take_over(Endpoint *self, PyObject *const *arguments, Py_ssize_t count)
+bool take_over(Endpoint *self, udsock_t handle, int kind, PyObject *timeout)
 {
-    long long handle = PyLong_AsLongLong(arguments[0]);
-    long kind = PyLong_AsLong(arguments[1]);
-    if (PyErr_Occurred())
-        return false;
-    PyObject *timeout = count > 2 ? arguments[2] : Py_None;
     int32_t milliseconds = UDSOCK_FOREVER;
     if (timeout != Py_None) {
         double seconds = PyFloat_AsDouble(timeout);
@@ -129,17 +166,26 @@ static bool take_over(Endpoint *self, PyObject *const *arguments, Py_ssize_t cou
     Py_XDECREF(before);
     Py_CLEAR(self->passed_on);
     self->handle = handle;
-    self->kind = (int)kind;
+    self->kind = kind;
     self->milliseconds = milliseconds;
     self->files = 0;
     self->is_closed = 0;
     return true;
 }
 
+static bool take_over_as_told(Endpoint *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    long long handle = PyLong_AsLongLong(arguments[0]);
+    long kind = PyLong_AsLong(arguments[1]);
+    return !PyErr_Occurred() &&
+           take_over(self, handle, (int)kind, count > 2 ? arguments[2] : Py_None);
+}
+
 /** `_take(handle, kind, timeout)` */
 static METHOD(take)
 {
-    if (!has_arguments("_take", count, 3, 3) || !take_over((Endpoint *)object, arguments, count))
+    if (!has_arguments("_take", count, 3, 3) ||
+        !take_over_as_told((Endpoint *)object, arguments, count))
         return NULL;
     Py_RETURN_NONE;
 }
@@ -150,7 +196,7 @@ static METHOD(from_handle)
     if (!has_arguments("_from_handle", count, 2, 3))
         return NULL;
     PyObject *made = make((PyTypeObject *)object, NULL, NULL);
-    if (made != NULL && !take_over((Endpoint *)made, arguments, count))
+    if (made != NULL && !take_over_as_told((Endpoint *)made, arguments, count))
         Py_CLEAR(made);
     return made;
 }
@@ -227,9 +273,6 @@ static METHOD(fileno_of)
     return PyLong_FromLong(fd >= 0 ? fd : -1);
 }
 
-#define CALL(name, function, manual) \
-    {name, (PyCFunction)(void (*)(void))function, METH_FASTCALL, manual}
-
 static PyMethodDef methods[] = {
     CALL("_take", take, NULL),
     {"_from_handle", (PyCFunction)(void (*)(void))from_handle, METH_FASTCALL | METH_CLASS, NULL},
@@ -241,6 +284,14 @@ static PyMethodDef methods[] = {
     {"recv_into", (PyCFunction)(void (*)(void))recv_into, METH_FASTCALL | METH_KEYWORDS, NULL},
     CALL("_send_now", send_now, NULL),
     CALL("_recv_now", recv_now, NULL),
+    {"connect", (PyCFunction)(void (*)(void))connect_socket, METH_FASTCALL | METH_KEYWORDS,
+     "connect($self, address, /, *, retry=False)\n--\n\n"
+     "Connects. If the server's queue is full, the call waits.\n\n"
+     "`retry`: it also waits for a server, within the timeout."},
+    CALL("close", close_socket,
+         "Closes the socket after all files of makefile were closed, and removes its file."),
+    CALL("__enter__", enter, NULL),
+    CALL("__exit__", leave, NULL),
     CALL("_create", create, NULL),
     CALL("_accept", accept_next, NULL),
     CALL("_connect", connect_to, NULL),
@@ -249,8 +300,14 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+// What a class's signature is taken from.
+static const char manual[] = "Accelerated(family=1, type=1, proto=0, fileno=None)\n--\n\n";
+
 static PyType_Slot slots[] = {
+    {Py_tp_doc, (void *)manual},
     {Py_tp_new, make},
+    {Py_tp_init, open_socket},
+    {Py_tp_finalize, finalize},
     {Py_tp_dealloc, end},
     {Py_tp_getset, properties},
     {Py_tp_members, members},

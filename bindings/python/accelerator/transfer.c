@@ -15,31 +15,6 @@
 /** Up to this size, data is received where it costs no memory. */
 #define SMALL 4096
 
-static PyObject *by_python(PyObject *object, const char *method, PyObject *const *arguments,
-                           Py_ssize_t count, PyObject *names)
-{
-    PyErr_Clear();
-    PyObject *bound = PyObject_GetAttrString(object, method);
-    if (bound == NULL)
-        return NULL;
-    PyObject *given = PyTuple_New(count), *named = NULL, *result = NULL;
-    for (Py_ssize_t i = 0; given != NULL && i < count; i++) {
-        Py_INCREF(arguments[i]);
-        PyTuple_SetItem(given, i, arguments[i]);
-    }
-    if (given != NULL && names != NULL && (named = PyDict_New()) != NULL) {
-        for (Py_ssize_t i = 0; i < PyTuple_Size(names); i++)
-            if (PyDict_SetItem(named, PyTuple_GetItem(names, i), arguments[count + i]) < 0)
-                Py_CLEAR(named);
-    }
-    if (given != NULL && (names == NULL || named != NULL))
-        result = PyObject_Call(bound, given, named);
-    Py_XDECREF(named);
-    Py_XDECREF(given);
-    Py_DECREF(bound);
-    return result;
-}
-
 /** Whether the arguments are one, and no flags. */
 static bool is_plain(PyObject *const *arguments, Py_ssize_t count)
 {

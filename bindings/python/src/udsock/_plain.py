@@ -5,15 +5,18 @@ from __future__ import annotations
 import errno
 import math
 from ctypes import byref, c_char, create_string_buffer
+from socket import AF_UNIX, SOCK_STREAM
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from . import _library
+from ._address import Address
 from ._library import LONGEST_TIMEOUT, NO_HANDLE, Handle, library
 from ._rooms import ROOM, done_with, room_for
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+_EBADF = -errno.EBADF
 _EINTR = -errno.EINTR
 
 _accept = library.udsock_accept
@@ -47,12 +50,21 @@ class Plain:
     _sendall_with: Callable[..., None]
     _recv_with: Callable[..., bytes]
     _recv_into_with: Callable[..., int]
+    _open_with: Callable[..., None]
+    _connect_with: Callable[..., None]
+    _abandoned: Callable[[], None]
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         made = super().__new__(cls)
         made._handle = NO_HANDLE
         made._closed = True
         return made
+
+    def __init__(
+        self, family: int = AF_UNIX, type: int = SOCK_STREAM, proto: int = 0,
+        fileno: Optional[int] = None,
+    ) -> None:  # fmt: skip
+        self._open_with(family, type, proto, fileno)
 
     def _take(self, handle: int, kind: int, timeout: Optional[float]) -> None:
         self._io_refs = 0
@@ -120,10 +132,37 @@ class Plain:
 
     # ---- Connections
 
-    def _create(self, kind: int) -> int:
-        """A new socket's handle, or a code. The socket receives descriptors."""
+    def connect(self, address: Address, /, *, retry: bool = False) -> None:
+        """Connects. If the server's queue is full, the call waits.
+
+        `retry`: it also waits for a server, within the timeout.
+        """
+        self._connect_with(address, retry=retry)
+
+    def close(self) -> None:
+        """Closes the socket after all files of makefile were closed, and removes its file."""
+        self._closed = True
+        if self._io_refs <= 0:
+            code = self._close()
+            # A poller may have closed it.
+            if code < 0 and code != _EBADF:
+                raise self._failure(code)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._closed:
+            self.close()
+
+    def __del__(self) -> None:
+        if self.handle >= 0:
+            self._abandoned()
+
+    def _create(self, kind: int, receives_descriptors: bool) -> int:
+        """A new socket's handle, or a code."""
         handle: int = library.udsock_create(kind)
-        if handle < 0:
+        if handle < 0 or not receives_descriptors:
             return handle
         code: int = library.udsock_set_option(handle, _library.OPTION_RECEIVE_FDS, 1)
         if code < 0:

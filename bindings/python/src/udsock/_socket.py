@@ -44,7 +44,9 @@ class Socket(Peer):
 
     __slots__ = ()
 
-    def __init__(
+    _default_timeout = staticmethod(getdefaulttimeout)
+
+    def _open_with(
         self,
         family: int = socket.AF_UNIX,
         type: int = socket.SOCK_STREAM,
@@ -63,7 +65,7 @@ class Socket(Peer):
         if fileno is not None:
             handle, kind = adopted(fileno)
         else:
-            handle = self._create(kind) if kind in _KINDS else -errno.ESOCKTNOSUPPORT
+            handle = self._create(kind, True) if kind in _KINDS else -errno.ESOCKTNOSUPPORT
             if handle < 0:
                 raise failure(handle)
         self._take(handle, kind, timeout)
@@ -155,15 +157,15 @@ class Socket(Peer):
             raise failure(handle)
         return Socket._from_handle(handle, self._kind, getdefaulttimeout())
 
-    def connect(self, address: Address, /, *, retry: bool = False) -> None:
-        """Connects. If the server's queue is full, the call waits.
-
-        `retry`: it also waits for a server, within the timeout.
-        """
+    def _connect_with(self, address: Address, /, *, retry: bool = False) -> None:
         text = to_text(address)
         code, words = self._connect(text, retry)
         if code < 0:
-            raise failure(code, words, from_text(text))
+            raise self._connect_failure(code, words, text)
+
+    @staticmethod
+    def _connect_failure(code: int, words: Optional[bytes], text: bytes) -> Exception:
+        return failure(code, words, from_text(text))
 
     def connect_ex(self, address: Address, /) -> int:
         """As connect, but returns 0 or an errno."""
@@ -177,15 +179,6 @@ class Socket(Peer):
             raise failure(code)
 
     # ---- The end
-
-    def close(self) -> None:
-        """Closes the socket after all files of makefile were closed, and removes its file."""
-        self._closed = True
-        if self._io_refs <= 0:
-            code = self._close()
-            # A poller may have closed it.
-            if code < 0 and code != -errno.EBADF:
-                raise failure(code)
 
     def detach(self) -> int:
         """Gives the descriptor away, in blocking mode, as socket(2) makes it. The file stays."""
@@ -227,17 +220,9 @@ class Socket(Peer):
         if code < 0:
             raise failure(code)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if not self._closed:
-            self.close()
-
-    def __del__(self) -> None:
-        if self.handle >= 0:
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self)
-            self._close()
+    def _abandoned(self) -> None:
+        warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self)
+        self._close()
 
     def __getstate__(self) -> Any:
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")

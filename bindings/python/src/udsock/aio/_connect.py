@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Callable, Optional, TypedDict, TypeVar, Union
 
 from .._address import Address
 from .._errors import failure
-from .._library import library
 from .._open import open_server
 from .._socket import Socket
 from ._hub import hub_of
@@ -24,6 +23,8 @@ AnyProtocol = TypeVar("AnyProtocol", bound=asyncio.BaseProtocol)
 
 _FIRST_PAUSE = 50e-6
 _LONGEST_PAUSE = 20e-3
+
+_NO_TLS = (None, None, None, None)
 
 
 class ServerOptions(TypedDict, total=False):
@@ -75,10 +76,11 @@ async def connected(
     address: Address, kind: int, retry: bool = False, local_address: Optional[Address] = None
 ) -> Socket:
     """Returns a connected socket. The loop goes on while the server's queue is full."""
-    handle = library.udsock_create(kind)
+    sock = Socket.__new__(Socket)
+    handle = sock._create(kind, False)
     if handle < 0:
         raise failure(handle)
-    sock = Socket._from_handle(handle, kind, 0.0)
+    sock._take(handle, kind, 0.0)
     try:
         if local_address is not None:
             sock.bind(local_address)
@@ -115,10 +117,12 @@ async def create_connection(
     TLS, over streams.
     """
     check_place(path, sock)
-    timeouts = TlsOptions(
-        ssl_handshake_timeout=ssl_handshake_timeout, ssl_shutdown_timeout=ssl_shutdown_timeout
-    )
-    tls = tls_of(ssl, False, server_hostname, timeouts)
+    tls = None
+    if (ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout) != _NO_TLS:
+        timeouts = TlsOptions(
+            ssl_handshake_timeout=ssl_handshake_timeout, ssl_shutdown_timeout=ssl_shutdown_timeout
+        )
+        tls = tls_of(ssl, False, server_hostname, timeouts)
     loop = asyncio.get_running_loop()
     if sock is None:
         assert path is not None
