@@ -46,6 +46,7 @@ impl Socket {
     pub(crate) fn listen(&self, backlog: i32) -> Result<(), Failure> {
         let backlog = if backlog > 0 { backlog } else { i32::MAX };
         sys::listen(self.fd(), backlog).map_err(Failure::at("listen"))?;
+        self.note_listening();
         self.publish_file()
     }
 

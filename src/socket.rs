@@ -65,6 +65,8 @@ pub(crate) struct Socket {
     read_is_shut: AtomicBool,
     /// The peer's reset has been seen, and is told after what it sent before.
     reset_is_due: AtomicBool,
+    /// It was told to by this library. (A socket that listens does so to its end.)
+    listens: AtomicBool,
 }
 
 /// What connections of a server have none of, and they are most: it takes memory of its own.
@@ -167,6 +169,7 @@ impl Socket {
             receives_descriptors: AtomicBool::new(false),
             read_is_shut: AtomicBool::new(false),
             reset_is_due: AtomicBool::new(false),
+            listens: AtomicBool::new(false),
         }
     }
 
@@ -397,8 +400,16 @@ impl Socket {
         Ok(())
     }
 
+    /// (gVisor says so of no Unix socket.)
     pub(crate) fn is_listening(&self) -> Result<bool> {
+        if self.listens.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
         sys::option(self.fd(), libc::SO_ACCEPTCONN).map(|listening| listening != 0)
+    }
+
+    pub(crate) fn note_listening(&self) {
+        self.listens.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn read_is_shut(&self) -> bool {

@@ -94,6 +94,13 @@ fn in_gvisor_streams_and_live_servers_are_as_promised() {
         assert!(said.out.contains(&format!("\nok      {promise}\n")), "{}", said.out);
     }
     assert!(!said.out.contains("BROKEN  what is at an address"), "{}", said.out);
+
+    // A server in a poller, and a client that asks what is there.
+    let script = r#"cd /tmp; for address in /tmp/echo @echo; do
+        $0 serve --echo $address >/dev/null & echo hello | timeout 9 $0 connect -y -t 9000 $address
+        kill $!; done"#;
+    let said = sandboxed(&["sh", "-c", script, udsock().to_str().unwrap()]);
+    assert_eq!(said.out, "hello\nhello\n", "{said:?}");
 }
 
 #[test]
