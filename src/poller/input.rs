@@ -178,7 +178,7 @@ impl Poller {
         round: &mut Round<'_, impl Report>,
     ) -> Result<()> {
         let room = round.rest().first(self.limits.receive);
-        let size = socket.receive_now(&[room], None, false)?;
+        let size = socket.receive_bytes_now(&[room])?;
         state.counts.received.add(1, size);
         let token = state.members.get_mut(handle).map_or(0, |member| member.token);
         let data = round.take(size);
