@@ -184,10 +184,7 @@ impl Socket {
         shut_down: bool,
     ) -> Result<usize> {
         let size = match self.kind() {
-            Kind::Stream => match sys::receive(self.fd(), buffers, 0)? {
-                0 => Err(self.end()),
-                size => Ok(size),
-            },
+            Kind::Stream => return self.receive_bytes_now(buffers),
             Kind::Datagram if from.is_none() => {
                 self.end_if_shut(sys::receive(self.fd(), buffers, sys::TRUE_SIZE), shut_down)
             }
@@ -197,8 +194,18 @@ impl Socket {
         Ok(size)
     }
 
-    /// By recvmsg(2). Not inlined: what a stream does not need would be copied into each call.
-    #[inline(never)]
+    /// The same, of a stream.
+    #[inline(always)]
+    pub(crate) fn receive_bytes_now(&self, buffers: &[Buffer<'_>]) -> Result<usize> {
+        let size = sys::receive(self.fd(), buffers, 0)?;
+        if size == 0 {
+            return Err(self.end());
+        }
+        self.count_received(1, size);
+        Ok(size)
+    }
+
+    /// By recvmsg(2).
     fn receive_with_header(
         &self,
         buffers: &[Buffer<'_>],

@@ -152,7 +152,7 @@ impl Visit<'_> {
 
     fn receive_bytes(&mut self, round: &mut Round<'_, impl Report>) -> Result<()> {
         let room = round.rest().first(self.poller.limits.receive);
-        let size = self.socket.receive_now(&[room], None, false)?;
+        let size = self.socket.receive_bytes_now(&[room])?;
         self.locked.counts.received.add(1, size);
         let token = self.member().map_or(0, |member| member.token);
         let data = round.use_up(size);

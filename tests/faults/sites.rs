@@ -37,7 +37,7 @@ const SITES: &[Site] = &[
     ("user_id", "getpwnam_r", &[("openat", "/etc/passwd")]),
     ("group_id", "getgrnam_r", &[("openat", "/etc/group")]),
     ("send", "send", &[("sendto", "MSG_DONTWAIT|MSG_NOSIGNAL")]),
-    ("send", "sendmsg", &[("sendmsg", "msg_iovlen=2")]),
+    ("send_header", "sendmsg", &[("sendmsg", "msg_iovlen=2")]),
     ("send_message", "sendmsg", &[("sendmsg", "SCM_RIGHTS")]),
     ("receive", "recv", &[("recvfrom", "MSG_DONTWAIT")]),
     ("receive_header", "recvmsg", &[("recvmsg", "")]),
