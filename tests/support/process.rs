@@ -204,14 +204,24 @@ impl<T> Sleeper<'_, T> {
     }
 }
 
-/// What the calling thread has used of the processor.
-pub fn processor_time() -> Duration {
+/// Of the calling thread.
+fn usage() -> libc::rusage {
     // SAFETY: room for a rusage, which all zero is.
-    let usage = unsafe {
+    unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();
         assert_eq!(libc::getrusage(libc::RUSAGE_THREAD, &mut usage), 0);
         usage
-    };
+    }
+}
+
+/// How often the calling thread has slept. A machine that is busy makes sleeps longer, and not more.
+pub fn sleeps() -> libc::c_long {
+    usage().ru_nvcsw
+}
+
+/// What the calling thread has used of the processor.
+pub fn processor_time() -> Duration {
+    let usage = usage();
     [usage.ru_utime, usage.ru_stime]
         .iter()
         .map(|time| {

@@ -10,6 +10,8 @@ const SHORTAGES = ['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'ENOSPC'].map((name)
 const PAUSE = 20;
 
 class Acceptor {
+  #server;
+  #releases;
   #watch;
   #pause;
   #isRef = true;
@@ -21,6 +23,8 @@ class Acceptor {
    * is over.
    */
   constructor(server, releases, onConnection, onFailed) {
+    this.#server = server;
+    this.#releases = releases;
     this.#onConnection = onConnection;
     this.#onFailed = onFailed;
     const onResult = (result) => this.#onResult(result);
@@ -45,6 +49,13 @@ class Acceptor {
     else this.#watch.unref();
     if (isRef) this.#pause?.ref();
     else this.#pause?.unref();
+  }
+
+  /** Those who wait in the queue now. */
+  acceptWaiting() {
+    for (let client; (client = calls.accept(this.#server)) >= 0; ) {
+      this.#onConnection(this.#releases ? calls.release(client) : client);
+    }
   }
 
   /** Before the server's descriptor is closed. */

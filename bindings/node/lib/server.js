@@ -3,7 +3,7 @@
 
 const net = require('node:net');
 const { Acceptor } = require('./accepting.js');
-const { listenArguments } = require('./address.js');
+const { isPath, listenArguments } = require('./address.js');
 const { ByHandle } = require('./attached.js');
 const { callable, over } = require('./callable.js');
 const { disposed } = require('./connected.js');
@@ -141,7 +141,17 @@ const Listening = (Base) =>
       };
       pipe.ref = () => acceptor.setRef(true);
       pipe.unref = () => acceptor.setRef(false);
+      let isClosing = false;
+      // Who had found the path before another server got it would be reset: nobody else comes now.
+      const hasLostPath = () =>
+        how.options.fd === undefined &&
+        isPath(address ?? undefined) &&
+        calls.get_option(handle, OPTION.OWNS_FILE) === 0;
       pipe.close = (callback) => {
+        // (By a listener of 'connection', from within.)
+        if (isClosing) return;
+        isClosing = true;
+        if (!socket.isReleased && hasLostPath()) acceptor?.acceptWaiting();
         acceptor?.stop();
         clearInterval(lookUp);
         if (socket.isReleased) socket.fd = handles.release(handle);

@@ -258,6 +258,28 @@ test('replace: clients that connect in a loop see no error', GUARD, async () => 
   assert.equal(fs.existsSync(at('replace')), false);
 });
 
+test('replace: who had come before is served, if the old one is closed at once', GUARD, async () => {
+  for (const type of ['stream', 'seqpacket']) {
+    const path = at(`served-${type}`);
+    const old = createServer({ type }, (client) => {
+      client.end('old');
+      // From within, too.
+      if (old.listening) old.close();
+    });
+    old.listen(path);
+    await once(old, 'listening');
+    // In its queue: nothing is accepted in this turn of the loop.
+    const clients = Array.from({ length: 3 }, () => connect({ path, type }));
+    const next = createServer({ type }, (client) => client.end('new'));
+    next.listen({ path, replace: true });
+    const gone = once(old, 'close');
+    old.close();
+    assert.deepEqual(await Promise.all(clients.map(text)), ['old', 'old', 'old']);
+    assert.equal(await text(connect({ path, type })), 'new');
+    await Promise.all([gone, next[Symbol.asyncDispose]()]);
+  }
+});
+
 test('allow lists', GUARD, async (t) => {
   const nobody = 65534;
   const me = process.getuid();
