@@ -4,12 +4,14 @@
 
 #define ADDRESS_SIZE 4096
 
-udsock_t create_one(long kind)
+udsock_t create_one(long kind, bool receives_descriptors)
 {
     udsock_t handle;
     Py_BEGIN_ALLOW_THREADS
     handle = library.create((uint32_t)kind);
-    int32_t code = handle >= 0 ? library.set_option(handle, UDSOCK_OPTION_RECEIVE_FDS, 1) : 0;
+    int32_t code = 0;
+    if (handle >= 0 && receives_descriptors)
+        code = library.set_option(handle, UDSOCK_OPTION_RECEIVE_FDS, 1);
     if (code < 0) {
         library.close(handle);
         handle = code;
@@ -18,16 +20,16 @@ udsock_t create_one(long kind)
     return handle;
 }
 
-/** `_create(kind)`: a new socket's handle, or a code. It takes descriptors. */
+/** `_create(kind, receives_descriptors)`: a new socket's handle, or a code. */
 METHOD(create)
 {
     (void)object;
-    if (!has_arguments("_create", count, 1, 1))
+    if (!has_arguments("_create", count, 2, 2))
         return NULL;
     long kind = PyLong_AsLong(arguments[0]);
     if (kind == -1 && PyErr_Occurred())
         return NULL;
-    return PyLong_FromLongLong(create_one(kind));
+    return PyLong_FromLongLong(create_one(kind, arguments[1] == Py_True));
 }
 
 /** `_accept()`: the next client's handle, or a code. */

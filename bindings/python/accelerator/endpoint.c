@@ -3,6 +3,7 @@
 #include "endpoint.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <structmember.h>
 #include <time.h>
@@ -40,11 +41,21 @@ void deadline_of(Endpoint *self, Deadline *deadline)
     }
 }
 
+static atomic_long interrupted_calls;
+
+METHOD(interrupted)
+{
+    (void)object, (void)arguments, (void)count;
+    return PyLong_FromLong(atomic_load(&interrupted_calls));
+}
+
 int goes_on(Deadline *deadline, int64_t *result)
 {
     if (*result == -EINTR) {
-        if (PyErr_CheckSignals() < 0)
+        if (PyErr_CheckSignals() < 0) {
+            atomic_fetch_add(&interrupted_calls, 1);
             return -1;
+        }
         if (deadline->limit <= 0)
             return 1;
     } else if (*result != -ETIMEDOUT || deadline->limit <= 0) {
@@ -261,9 +272,6 @@ static METHOD(fileno_of)
     int32_t fd = library.fd(((Endpoint *)object)->handle);
     return PyLong_FromLong(fd >= 0 ? fd : -1);
 }
-
-#define CALL(name, function, manual) \
-    {name, (PyCFunction)(void (*)(void))function, METH_FASTCALL, manual}
 
 static PyMethodDef methods[] = {
     CALL("_take", take, NULL),

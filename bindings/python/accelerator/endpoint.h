@@ -38,8 +38,8 @@ PyObject *by_python(PyObject *object, const char *method, PyObject *const *argum
 /** It is this handle's from now on. `timeout`: a float, or None. */
 bool take_over(Endpoint *self, udsock_t handle, int kind, PyObject *timeout);
 
-/** A new socket's handle, or a code. It takes descriptors. */
-udsock_t create_one(long kind);
+/** A new socket's handle, or a code. */
+udsock_t create_one(long kind, bool receives_descriptors);
 
 /** The socket has no handle any more; a code. */
 int32_t close_now(Endpoint *self);
@@ -63,6 +63,9 @@ extern PyType_Spec endpoint_spec;
 
 #define METHOD(name) PyObject *name(PyObject *object, PyObject *const *arguments, Py_ssize_t count)
 
+#define CALL(name, function, manual) \
+    {name, (PyCFunction)(void (*)(void))function, METH_FASTCALL, manual}
+
 METHOD(send_some);
 METHOD(send_everything);
 METHOD(recv_some);
@@ -83,5 +86,11 @@ METHOD(accept_next);
 METHOD(connect_to);
 METHOD(close_handle);
 METHOD(address_of);
+
+// Functions of the module.
+
+METHOD(interrupted);
+METHOD(poller_add);
+METHOD(poller_wait_now);
 
 #endif

@@ -49,7 +49,7 @@ int open_socket(PyObject *object, PyObject *arguments, PyObject *names)
     if (timeout == NULL)
         return -1;
     Endpoint *self = (Endpoint *)object;
-    udsock_t handle = create_one(kind);
+    udsock_t handle = create_one(kind, true);
     bool made = handle >= 0 && take_over(self, handle, (int)kind, timeout);
     Py_DECREF(timeout);
     if (handle < 0)

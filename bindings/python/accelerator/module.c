@@ -15,6 +15,9 @@ static int start(PyObject *module)
 
 static PyMethodDef functions[] = {
     {"bind", bind_library, METH_O, "Takes find(name), which gives the addresses of functions."},
+    CALL("interrupted", interrupted, "How many calls a handler of a signal has ended so far."),
+    CALL("poller_add", poller_add, NULL),
+    CALL("poller_wait_now", poller_wait_now, NULL),
     {NULL, NULL, 0, NULL},
 };
 

@@ -159,10 +159,10 @@ class Plain:
         if self.handle >= 0:
             self._abandoned()
 
-    def _create(self, kind: int) -> int:
-        """A new socket's handle, or a code. It takes descriptors."""
+    def _create(self, kind: int, receives_descriptors: bool) -> int:
+        """A new socket's handle, or a code."""
         handle: int = library.udsock_create(kind)
-        if handle < 0:
+        if handle < 0 or not receives_descriptors:
             return handle
         code: int = library.udsock_set_option(handle, _library.OPTION_RECEIVE_FDS, 1)
         if code < 0:

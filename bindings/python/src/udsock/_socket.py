@@ -65,7 +65,7 @@ class Socket(Peer):
         if fileno is not None:
             handle, kind = adopted(fileno)
         else:
-            handle = self._create(kind) if kind in _KINDS else -errno.ESOCKTNOSUPPORT
+            handle = self._create(kind, True) if kind in _KINDS else -errno.ESOCKTNOSUPPORT
             if handle < 0:
                 raise failure(handle)
         self._take(handle, kind, timeout)

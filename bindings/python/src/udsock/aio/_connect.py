@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Callable, Optional, TypedDict, TypeVar, Union
 
 from .._address import Address, to_text
 from .._errors import failure
-from .._library import library
 from .._open import open_server
 from .._socket import Socket
 from ._hub import hub_of
@@ -31,6 +30,8 @@ _SHORTEST = 1e-3
 """So long the library tries again by itself."""
 
 _LONGEST_NAME = 107
+
+_NO_TLS = (None, None, None, None)
 
 _NOBODY_THERE = (errno.ENOENT, errno.ECONNREFUSED)
 _NOT_OPEN_YET = (errno.EACCES, errno.EPERM)
@@ -122,24 +123,26 @@ async def connected(
     address: Address, kind: int, retry: bool = False, local_address: Optional[Address] = None
 ) -> Socket:
     """A socket that is connected. The loop goes on while a server's queue is full."""
-    handle = library.udsock_create(kind)
+    sock = Socket.__new__(Socket)
+    handle = sock._create(kind, False)
     if handle < 0:
         raise failure(handle)
-    sock = Socket._from_handle(handle, kind, 0.0)
+    sock._take(handle, kind, 0.0)
     try:
         if local_address is not None:
             sock.bind(local_address)
         pause = _FIRST_PAUSE
-        patience = _Patience(retry)
-        is_long = len(to_text(address)) > _LONGEST_NAME
+        patience = None
         while True:
             try:
                 sock.connect(address)
                 return sock
             except OSError as error:
+                patience = patience or _Patience(retry)
                 if not patience.lasts(error.errno):
                     raise
                 passes = error.errno != errno.EAGAIN
+            is_long = len(to_text(address)) > _LONGEST_NAME
             if is_long and passes and _is_connected_after_all(sock, address):
                 return sock
             await asyncio.sleep(pause)
@@ -168,10 +171,12 @@ async def create_connection(
     it: TLS, over streams.
     """
     check_place(path, sock)
-    timeouts = TlsOptions(
-        ssl_handshake_timeout=ssl_handshake_timeout, ssl_shutdown_timeout=ssl_shutdown_timeout
-    )
-    tls = tls_of(ssl, False, server_hostname, timeouts)
+    tls = None
+    if (ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout) != _NO_TLS:
+        timeouts = TlsOptions(
+            ssl_handshake_timeout=ssl_handshake_timeout, ssl_shutdown_timeout=ssl_shutdown_timeout
+        )
+        tls = tls_of(ssl, False, server_hostname, timeouts)
     loop = asyncio.get_running_loop()
     if sock is None:
         assert path is not None

@@ -30,13 +30,13 @@ _WAITS = (-errno.EAGAIN, -errno.EINTR)
 class Connection(SocketTransport, _FlowControlMixin):
     """What streams and seqpacket connections have in common."""
 
+    _is_end_held = False
+    _is_paused = False
+    _has_ended = False
+    _left = 0
+
     def __init__(self, *arguments: Any) -> None:
         self._held: deque[bytes] = deque()
-        self._is_end_held = False
-        self._is_closing = False
-        self._is_paused = False
-        self._has_ended = False
-        self._left = 0
         super().__init__(*arguments)
         share(self._sock, self)
 
@@ -67,7 +67,7 @@ class Connection(SocketTransport, _FlowControlMixin):
     def give_up(self) -> None:
         """Its socket is about to be somebody else's, or nobody's."""
         if not self._is_lost:
-            self._hub.forget(self._handle.value)
+            self._hub.forget(self._number)
 
     def can_move(self) -> bool:
         return not (self._is_paused or self._is_closing or self._has_ended or self._is_end_held)
@@ -126,7 +126,7 @@ class Connection(SocketTransport, _FlowControlMixin):
         if self._has_ended:
             return
         try:
-            change(self._handle.value)
+            change(self._number)
         except OSError as error:
             self._lose(error)
 
@@ -169,7 +169,7 @@ class Connection(SocketTransport, _FlowControlMixin):
 
     def _stop_receiving(self) -> None:
         self._held.clear()
-        self._choose_delivery()
+        self.deliver = _ignore
 
     # ---- Sending
 
@@ -211,7 +211,7 @@ class Connection(SocketTransport, _FlowControlMixin):
             if self._is_closing:
                 self._finish(None)
             elif self._has_eof:
-                library.udsock_shutdown(self._handle, _library.WRITE)
+                library.udsock_shutdown(self._sock._handle, _library.WRITE)
 
     def _send_collected(self) -> int:
         """0: all has gone. 1: some waits. Below: an error."""
@@ -255,12 +255,12 @@ class StreamConnection(Connection):
     _start_tls_compatible = True
     _sendfile_compatible = _SendfileMode.FALLBACK
 
+    _left = _BUSY
+
     def __init__(self, *arguments: Any) -> None:
         self._collected: list[bytes] = []
         self._rest = bytearray()
         super().__init__(*arguments)
-        self._left = _BUSY
-        self._choose_delivery()
 
     def write(self, data: Any) -> None:
         if type(data) is not bytes or self._has_eof or self._is_lost:
@@ -283,13 +283,24 @@ class StreamConnection(Connection):
     def flush(self) -> None:
         collected = self._collected
         # Mostly there is one write, and it goes as a whole.
-        has_more = self._rest or self._is_blocked or self._is_closing or self._has_eof
-        if len(collected) == 1 and not has_more:
+        has_more = self._rest or self._is_blocked or self._protocol_paused or self._has_eof
+        if has_more or self._is_lost:
+            pass
+        elif not collected:
+            self._will_flush = False
+            # (It is not 0 if Ctrl-C came in the middle of a send.)
+            self._size = 0
+            if self._is_closing:
+                self._finish(None)
+            return
+        elif len(collected) == 1:
             self._will_flush = False
             data = collected.pop()
             sent = self._sock._send_now(data)
             if sent == len(data):
                 self._size = 0
+                if self._is_closing:
+                    self._finish(None)
                 return
             self._rest += memoryview(data)[max(sent, 0) :]
             if sent < 0 and sent not in _WAITS:

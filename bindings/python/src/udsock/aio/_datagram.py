@@ -122,9 +122,9 @@ class DatagramEndpoint(SocketTransport, asyncio.DatagramTransport):
     def _send_one(self, message: bytes, address: Optional[bytes]) -> int:
         size = _length(len(message))
         if address is None:
-            sent: int = _send(self._handle, message, size, 0)
+            sent: int = _send(self._sock._handle, message, size, 0)
         else:
-            sent = _send_to(self._handle, message, size, address, 0)
+            sent = _send_to(self._sock._handle, message, size, address, 0)
         return sent
 
     def _wait_for(self, address: Optional[bytes], queue: _Queue) -> None:

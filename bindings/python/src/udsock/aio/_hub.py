@@ -11,7 +11,7 @@ from typing import Any, Callable, Iterator, Optional, Protocol, Union
 from weakref import WeakKeyDictionary
 
 from .._errors import failure
-from .._poller import Poller
+from .._poller import NextEvent, Poller, adds_to, waits_for
 from .._socket import Socket
 from ._readers import Readers
 from ._turn import Turn
@@ -59,9 +59,10 @@ class Hub(Turn):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self._poller = Poller()
-        self._room = self._poller._room
+        self._add = adds_to(self._poller)
+        self._wait = waits_for(self._poller)
         self._members: dict[int, Any] = {}
-        self._events: Optional[Iterator[tuple[int, ...]]] = None
+        self._events: Optional[Iterator[NextEvent]] = None
         self._readers = None if isinstance(loop, BaseSelectorEventLoop) else Readers(loop)
         self.is_final = self._readers is None
         self._moving: list[Any] = []
@@ -72,11 +73,10 @@ class Hub(Turn):
     def add(self, sock: Socket, member: Union[Member, Listener]) -> None:
         handle = sock.handle
         self._members[handle] = member
-        try:
-            self._poller.add(handle, handle)
-        except BaseException:
+        code = self._add(handle)
+        if code < 0:
             del self._members[handle]
-            raise
+            raise failure(code)
 
     def join(self, sock: Socket, member: Member) -> None:
         """Of a connection that the poller has accepted."""
@@ -113,7 +113,10 @@ class Hub(Turn):
         """Does what the events ask for."""
         self._is_turning = True
         try:
-            self._dispatch(self._events or self._poller.wait_raw(0))
+            events = self._events or self._wait()
+            if type(events) is int:
+                raise failure(events)
+            self._dispatch(events)
         except BaseException:
             # KeyboardInterrupt, say. If the loop runs again the other events have their turn.
             if self._events is not None:
@@ -126,10 +129,10 @@ class Hub(Turn):
             if self._moving and self._events is None:
                 self._move()
 
-    def _dispatch(self, events: Iterator[tuple[int, ...]]) -> None:
+    def _dispatch(self, events: Iterator[NextEvent]) -> None:
         self._events = events
-        members, room = self._members, self._room
-        for handle, token, kind, code, offset, length, name, name_length in events:
+        members = self._members
+        for handle, token, kind, code, data, name in events:
             member = members.get(token if kind == _ACCEPTED else handle)
             if member is None:
                 if kind == _ACCEPTED:
@@ -137,9 +140,8 @@ class Hub(Turn):
                 continue
             try:
                 if kind == _RECEIVED:
-                    data = room[offset : offset + length]
-                    if code or name_length:
-                        member.received(data, room[name : name + name_length], code)
+                    if code or name:
+                        member.received(data, name, code)
                     else:
                         member.deliver(data)
                 elif kind == _ACCEPTED:
@@ -155,6 +157,9 @@ class Hub(Turn):
         self._events = None
 
 
+_latest: Optional[tuple[Any, weakref.ref[Hub]]] = None
+"""Mostly a program has one loop: weak references to it and to its hub."""
+
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[Hub]] = WeakKeyDictionary()
 _lock = threading.Lock()
 
@@ -169,10 +174,17 @@ os.register_at_fork(after_in_child=_renew_lock)
 
 
 def hub_of(loop: asyncio.AbstractEventLoop) -> Hub:
+    global _latest
+    latest = _latest
+    if latest is not None and latest[0]() is loop:
+        hub = latest[1]()
+        if hub is not None:
+            return hub
     with _lock:
         known = _hubs.get(loop)
         hub = known() if known is not None else None
         if hub is None:
             hub = Hub(loop)
             _hubs[loop] = weakref.ref(hub)
+        _latest = weakref.ref(loop), _hubs[loop]
         return hub

@@ -109,7 +109,7 @@ class Server(asyncio.AbstractServer):
     # ---- As a member of the poller
 
     def accepted(self, handle: int) -> None:
-        sock = Socket._from_handle(handle, self._kind)
+        sock = Socket._from_handle(handle, self._kind, 0.0)
         # (The factory may close the server.)
         hub = self._hub
         if hub is None:

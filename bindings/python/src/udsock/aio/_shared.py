@@ -53,6 +53,14 @@ class TransportSocket(Socket):
     fileno = _in_order("fileno")
 
 
+def close_shared(sock: Socket) -> None:
+    """By its transport, which has sent what it will, and has left its hub."""
+    if type(sock) is TransportSocket:
+        Socket.close(sock)
+    else:
+        sock.close()
+
+
 def share(sock: Socket, transport: Any) -> None:
     """From now on the two keep their order."""
     # (A class that a program has derived stays what it is.)

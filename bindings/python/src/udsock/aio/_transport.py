@@ -10,6 +10,7 @@ from typing import Any, Callable, Optional, Protocol
 
 from .._socket import Socket
 from ._hub import Hub
+from ._shared import close_shared
 
 CLOSE_TIMEOUT = 3.0
 """So many seconds there are at the end of a server, and of an endpoint for datagrams."""
@@ -56,6 +57,19 @@ class SocketTransport(asyncio.WriteTransport):
 
     _protocol: Any
 
+    # What most connections never change: in the class, where it takes no time and no memory.
+    _low, _high = 16384, 65536
+    _size = 0
+    _will_flush = False
+    _is_blocked = False
+    _is_closing = False
+    _has_eof = False
+    # (asyncio's own name: loop.sendfile looks at it.)
+    _protocol_paused = False
+    _end: Optional[asyncio.TimerHandle] = None
+    _warnings = 0
+    _names: Optional[dict[str, Any]] = None
+
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
@@ -67,21 +81,11 @@ class SocketTransport(asyncio.WriteTransport):
         asyncio.BaseTransport.__init__(self)
         self._loop = loop
         self._hub = hub
-        sock.settimeout(0.0)
+        if sock._timeout != 0.0:
+            sock.settimeout(0.0)
         self._sock = sock
-        self._handle = sock._handle
+        self._number = sock.handle
         self._owner = owner
-        self._low, self._high = 16384, 65536
-        self._size = 0
-        self._will_flush = False
-        self._is_blocked = False
-        self._is_closing = False
-        self._has_eof = False
-        # (asyncio's own name: loop.sendfile looks at it.)
-        self._protocol_paused = False
-        self._end: Optional[asyncio.TimerHandle] = None
-        self._warnings = 0
-        self._names: dict[str, Any] = {}
         self.set_protocol(protocol)
         self._is_lost = False
         if owner is not None:
@@ -120,6 +124,8 @@ class SocketTransport(asyncio.WriteTransport):
         """
         if name == "socket":
             return self._sock
+        if self._names is None:
+            self._names = {}
         if name not in self._names:
             read = _EXTRA.get(name)
             if read is None:
@@ -261,15 +267,16 @@ class SocketTransport(asyncio.WriteTransport):
         self._is_lost = True
         if self._end is not None:
             self._end.cancel()
-        self._set_blocked(False)
-        self._hub.forget(self._handle.value)
+        if self._is_blocked:
+            self._set_blocked(False)
+        self._hub.forget(self._number)
         self._loop.call_soon(self._connection_lost, error)
 
     def _connection_lost(self, error: Optional[BaseException]) -> None:
         try:
             self._protocol.connection_lost(error)
         finally:
-            self._sock.close()
+            close_shared(self._sock)
             owner = self._owner
             # Nobody who still has the transport keeps them alive.
             self._protocol = None
