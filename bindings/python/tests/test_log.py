@@ -233,3 +233,63 @@ except KeyboardInterrupt:
         path,
     )
     assert (said.returncode, said.stdout, said.stderr) == (0, "seen\n", "")
+
+
+def test_who_goes_on_after_an_interruption_is_not_interrupted_again(path: str) -> None:
+    """In the same place of the same function, where only the call is another one."""
+    said = run(
+        RECLAIM
+        + """
+import logging, udsock
+class Handler(logging.Handler):
+    def emit(self, record):
+        raise KeyboardInterrupt
+logging.getLogger("udsock").addHandler(Handler())
+logging.getLogger("udsock").setLevel(logging.INFO)
+one, other = udsock.pair()
+seen = 0
+try:
+    reclaim()
+except KeyboardInterrupt:
+    seen += 1
+other.settimeout(0.5 if seen else 30)
+ended = False
+while not ended:
+    try:
+        ended = other.recv(1) != b""
+    except KeyboardInterrupt:
+        seen += 1
+        other.settimeout(0.5)
+    except TimeoutError:
+        ended = True
+print(seen)
+""",
+        path,
+    )
+    assert (said.returncode, said.stdout, said.stderr) == (0, "1\n", "")
+
+
+@pytest.mark.parametrize("error", ["SystemExit(5)", "KeyboardInterrupt"])
+def test_an_exit_is_not_lost_and_no_signal_kills(path: str, error: str) -> None:
+    """Nobody has a handler for SIGINT; a program's own for another signal raises this."""
+    said = run(
+        RECLAIM
+        + f"""
+import logging, signal, time, udsock
+class Handler(logging.Handler):
+    def emit(self, record):
+        raise {error}
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+logging.getLogger("udsock").addHandler(Handler())
+logging.getLogger("udsock").setLevel(logging.INFO)
+try:
+    reclaim()
+    for _ in range(400):
+        time.sleep(0.05)
+    print("lost")
+except (SystemExit, KeyboardInterrupt):
+    print("seen")
+""",
+        path,
+    )
+    assert (said.returncode, said.stdout, said.stderr) == (0, "seen\n", "")

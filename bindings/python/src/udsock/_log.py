@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _thread
 import atexit
+import ctypes
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from types import FrameType
 from typing import Any, NamedTuple, Optional, Union
 
 from . import _library
+from ._accelerator import fast
 from ._library import library
 
 
@@ -103,16 +105,27 @@ def _hear(_: None, told: Any) -> None:
         if logger is not None and logger.isEnabledFor(level):
             text = record.text.decode("utf-8", "replace")
             logger.log(level, "%s", text, extra={"udsock": _read(record)})
-    except KeyboardInterrupt:
-        # What is raised here is lost, and it is the main thread's: it gets the signal once more,
-        # which also ends a wait that it may have begun meanwhile.
-        _thread.start_new_thread(_interrupt_main, ())
+    except (KeyboardInterrupt, SystemExit) as error:
+        # What is raised here is lost, and it is the main thread's: a handler of a signal's, mostly.
+        _thread.start_new_thread(_raise_in_main, (type(error),))
 
 
-def _interrupt_main() -> None:
+def _raise_in_main(error: "type[BaseException]") -> None:
     main = threading.main_thread().ident
     if main is None:
         return
+    if error is KeyboardInterrupt and callable(signal.getsignal(signal.SIGINT)):
+        _interrupt(main)
+        return
+    # (That it is raised in the callback once more, and lost again, takes such a handler.)
+    while _hears(_where(main)[0]):
+        time.sleep(0.001)
+    raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    raise_in(ctypes.c_ulong(main), ctypes.py_object(error))
+
+
+def _interrupt(main: int) -> None:
+    """It gets the signal once more, which also ends a wait that it may have begun meanwhile."""
     # A call of the library's ends at a signal once it sleeps. One that comes between its beginning
     # and that is seen only when the call has ended: so until it has been seen to end.
     for pause in (0.01, 0.02, 0.04, 0.08):
@@ -127,9 +140,11 @@ def _interrupt_main() -> None:
             return
 
 
-def _where(thread: int) -> "tuple[Optional[FrameType], int]":
+def _where(thread: int) -> "tuple[Optional[FrameType], int, int]":
+    """Another place, or another call: who was interrupted may be back in the same place."""
     frame = sys._current_frames().get(thread)
-    return frame, -1 if frame is None else frame.f_lasti
+    interrupted = 0 if fast is None else fast.interrupted()
+    return frame, -1 if frame is None else frame.f_lasti, interrupted
 
 
 def _hears(frame: Optional[FrameType]) -> bool:
