@@ -119,6 +119,9 @@ MISTAKES = '''
     show(udsock.Socket().connect, path + "/none")
 
     # The end, messages that are cut, and a close from another thread.
+    def close_once_it_waits(sock, sleeps):
+        while sock.counters.sleeps == sleeps: time.sleep(0.001)
+        sock.close()
     for kind in (udsock.STREAM, udsock.SEQPACKET, udsock.DGRAM):
         left, right = udsock.pair(kind)
         left.settimeout(0.2)
@@ -127,9 +130,9 @@ MISTAKES = '''
         left.send(b"ghi")
         room = bytearray(2)
         print(right.recv_into(room), room)
-        closer = threading.Timer(0.1, right.close)
-        closer.start()
         if kind == udsock.STREAM: right.recv(10)
+        closer = threading.Thread(target=close_once_it_waits, args=(right, right.counters.sleeps))
+        closer.start()
         show(right.recv, 10)
         closer.join()
         show(left.send, b"x")

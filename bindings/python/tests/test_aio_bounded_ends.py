@@ -118,8 +118,10 @@ def test_a_closed_server_s_connection_that_is_closing_ends_unwaited(
 ) -> None:
     """As a handler does that cleans up after the loop has cancelled it."""
     cleaned_up = []
+    held_up: List[Any] = []
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held_up.append(writer.transport)
         try:
             await write_much(writer)
         except asyncio.CancelledError:
@@ -130,7 +132,7 @@ def test_a_closed_server_s_connection_that_is_closing_ends_unwaited(
     async def main() -> None:
         server = await aio.start_server(serve, path, close_timeout=SHORT)
         clients.append(deaf_client(path, udsock.STREAM))
-        await asyncio.sleep(0.05)
+        await until(lambda: bool(held_up) and held_up[0].get_write_buffer_size() > 0)
         server.close()
 
     clients: List[Any] = []
@@ -164,13 +166,16 @@ def test_who_reads_gets_what_was_written(path: str, loop_kind: str) -> None:
 
 
 def test_without_a_limit_it_waits(path: str) -> None:
+    held_up: List[Any] = []
+
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held_up.append(writer.transport)
         await write_much(writer)
 
     async def main() -> None:
         server = await aio.start_server(serve, path, close_timeout=None)
         with deaf_client(path, udsock.STREAM):
-            await asyncio.sleep(0.02)
+            await until(lambda: bool(held_up) and held_up[0].get_write_buffer_size() > 0)
             server.close()
             server.close_clients()
             closing = asyncio.create_task(server.wait_closed())
@@ -184,7 +189,10 @@ def test_without_a_limit_it_waits(path: str) -> None:
 
 
 def test_a_second_interrupt_does_not_wait(path: str) -> None:
+    held_up: List[Any] = []
+
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held_up.append(writer.transport)
         await write_much(writer)
 
     async def main() -> None:
@@ -196,7 +204,7 @@ def test_a_second_interrupt_does_not_wait(path: str) -> None:
 
         with deaf_client(path, udsock.STREAM):
             serving = asyncio.create_task(forever())
-            await asyncio.sleep(0.02)
+            await until(lambda: bool(held_up) and held_up[0].get_write_buffer_size() > 0)
             for _ in range(2):
                 serving.cancel()
                 await asyncio.sleep(0.02)

@@ -108,15 +108,18 @@ def test_datagrams_of_many_senders(path: str, loop_kind: str) -> None:
 
     async def main() -> None:
         receiver, counting = await aio.create_datagram_endpoint(Counting, path)
+        transports = []
         for sender in range(senders):
             transport, _ = await aio.create_datagram_endpoint(
                 asyncio.DatagramProtocol, remote_addr=path
             )
             for number in range(each):
                 transport.sendto(b"%d %d" % (sender, number))
-            transport.close()
+            transports.append(transport)
         await counting.done
-        receiver.close()
+        # (Closed before, they would have a limited time for the rest.)
+        for transport in [*transports, receiver]:
+            transport.close()
         await asyncio.sleep(0)
 
     run_clean(main, loop_kind)

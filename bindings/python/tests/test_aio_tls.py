@@ -182,6 +182,7 @@ def test_who_does_not_read_while_its_connection_is_upgraded_does_not_keep_a_serv
     path: str,
 ) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        began.append(True)
         with pytest.raises(ConnectionAbortedError):
             await aio.start_tls(
                 writer.transport,
@@ -191,12 +192,13 @@ def test_who_does_not_read_while_its_connection_is_upgraded_does_not_keep_a_serv
             )
         told.append(True)
 
+    began: List[bool] = []
     told: List[bool] = []
 
     async def main() -> None:
         server = await aio.start_server(serve, path, close_timeout=0.1)
         with udsock.open_client(path):
-            await asyncio.sleep(0.02)
+            await until(lambda: bool(began))
             async with server:
                 pass
             await until(lambda: bool(told))

@@ -279,12 +279,13 @@ def test_a_signal_s_handler_runs_during_a_wait_and_may_end_it() -> None:
     def handler(_: int, __: Optional[FrameType]) -> None:
         runs.append(time.monotonic())
         if len(runs) == 2:
+            signal.setitimer(signal.ITIMER_REAL, 0)
             raise Interrupted
 
     before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
     try:
         with Poller() as poller, pytest.raises(Interrupted):
+            signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
             poller.wait()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

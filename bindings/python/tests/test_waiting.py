@@ -121,8 +121,8 @@ def test_an_exception_of_a_handler_leaves_at_once(wait: Any, alarm: Any) -> None
         signal.setitimer(signal.ITIMER_REAL, 0)
         raise KeyboardInterrupt
 
-    alarm(interrupt)
     with pytest.raises(KeyboardInterrupt):
+        alarm(interrupt)
         call()
     release()
     call()
