@@ -38,6 +38,7 @@ class Connection(SocketTransport, _FlowControlMixin):
     def __init__(self, *arguments: Any) -> None:
         self._held: deque[bytes] = deque()
         super().__init__(*arguments)
+        self._choose_delivery()
         share(self._sock, self)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
