@@ -80,6 +80,58 @@ fn until_they_are_asked_for_the_sender_is_told() {
     }
 }
 
+/// The kernel is told only when it matters.
+#[test]
+fn a_new_socket_refuses_them_from_its_first_name_or_peer_on() {
+    const NAME: &str = "a_new_socket_refuses_them_from_its_first_name_or_peer_on";
+    if !kernel_can_refuse() {
+        return skip(NAME, "Linux 6.16 can refuse them");
+    }
+    let pipe = Pipe::new();
+    // What the program asks for, one after the other.
+    for asked in [&[][..], &[1], &[0], &[1, 0], &[0, 1]] {
+        let dir = Dir::new();
+        let path = dir.path("socket");
+        let new = |kind| {
+            let socket = create(kind);
+            asked.iter().for_each(|on| set(&socket, UDSOCK_OPTION_RECEIVE_FDS, *on));
+            socket
+        };
+        let check = |stranger: &OwnedFd, how: &str| {
+            let takes_them = asked.last() == Some(&1);
+            let sent = raw::send_descriptors(stranger, b"x", &[pipe.fd()]);
+            assert_eq!(sent, if takes_them { 1 } else { no(libc::EPERM) }, "{how}, {asked:?}");
+        };
+
+        for kind in CONNECTED_KINDS {
+            let path = dir.path(&format!("server-{kind}"));
+            let (server, client) = (raw::server(kind, &path), new(kind));
+            client.connect(&path, None).unwrap();
+            check(&raw::accepted(&server), "connected");
+
+            let path = dir.path(&format!("ours-{kind}"));
+            let (server, client) = (new(kind), raw::socket(kind));
+            server.bind(&path).unwrap();
+            assert_eq!(server.listen(1), 0);
+            assert_eq!(raw::connect(&client, &path), 0);
+            check(&client, "accepted");
+        }
+
+        let (receiver, stranger) = (new(UDSOCK_DGRAM), raw::socket(UDSOCK_DGRAM));
+        receiver.bind(&path).unwrap();
+        assert_eq!(raw::connect(&stranger, &path), 0);
+        check(&stranger, "bound");
+
+        // With credentials the kernel gives who sends a name.
+        let (sender, stranger) = (new(UDSOCK_DGRAM), raw::socket(UDSOCK_DGRAM));
+        set(&sender, UDSOCK_OPTION_RECEIVE_CREDENTIALS, 1);
+        assert_eq!(sender.send_to(b"x", &path, 0), 1);
+        let name = sender.local_address().unwrap().replacen('@', "\0", 1);
+        assert_eq!(raw::connect(&stranger, &name), 0);
+        check(&stranger, "named as it sends");
+    }
+}
+
 #[test]
 fn those_on_their_way_when_it_is_turned_off_are_closed_and_reported() {
     for kind in KINDS {

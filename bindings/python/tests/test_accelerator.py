@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
@@ -22,8 +23,9 @@ WHICH = "import udsock._accelerator; print(udsock._accelerator.fast is not None)
 MISTAKES = '''
     import array, errno, signal, socket, sys, threading, time, udsock
 
-    def show(call, *arguments, **options):
+    def show(call, *arguments, alarm=0, **options):
         try:
+            signal.setitimer(signal.ITIMER_REAL, alarm)
             print(call.__name__, call(*arguments, **options))
         except BaseException as error:
             print(call.__name__, type(error).__name__, error, getattr(error, "errno", None))
@@ -86,14 +88,12 @@ MISTAKES = '''
     for timeout in (None, 5.0):
         for call, argument in ((right.recv, 10), (right.recv_into, bytearray(10))):
             right.settimeout(timeout)
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
-            show(call, argument)
+            show(call, argument, alarm=0.05)
     path = sys.argv[1]
     with udsock.Socket() as server:
         server.bind(path)
         server.listen(1)
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
-        show(server.accept)
+        show(server.accept, alarm=0.05)
         server.settimeout(0.01)
         show(server.accept)
         server.setblocking(False)
@@ -113,6 +113,33 @@ MISTAKES = '''
             none = {"accept", "getsockname"}
             show(getattr(client, name), *takes.get(name, [] if name in none else [b"x"]))
         print(client.fileno(), client.handle, client._handle.value, client._closed)
+    def made(*arguments, **options):
+        with udsock.Socket(*arguments, **options) as one:
+            return one.type, one.gettimeout(), one.receive_descriptors
+
+    for default in (None, 2.5):
+        socket.setdefaulttimeout(default)
+        for arguments in (
+            (), (1,), (-1,), (2,), ("x",), (1.0,), (2**70,), (True,), (1, 1), (1, 2), (1, 5), (1, 3),
+            (1, -1), (1, "x"), (1, 2**70), (1, Strange()), (1, socket.SOCK_STREAM),
+            (socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC),
+            (1, 1, 0), (1, 1, 5), (1, 1, 0, None), (1, 1, 0, -5), (1, 1, 0, 10**6), (1, 1, 0, None, 7),
+        ):
+            show(made, *arguments)
+    socket.setdefaulttimeout(None)
+    for options in ({"family": 1}, {"type": 2}, {"proto": 1}, {"fileno": -1}, {"wrong": 1}):
+        show(made, **options)
+    for arguments in ((), (path, True), (b"\\0none",), ("",), (b"",), ("a\\0b",), ("\\udcff",), ("\u00e4",),
+                      (5,), (None,), ("@none",), ("x" * 5000,)):
+        with udsock.Socket() as one:
+            show(one.connect, *arguments)
+            show(one.connect, *arguments, wrong=1)
+    with udsock.Socket() as one:
+        one.settimeout(0.01)
+        show(one.connect, path + "/none")
+        show(one.connect, path + "none", retry=True)
+        one.close()
+        one.close()
     show(udsock.Socket().connect, path)
     show(udsock.Socket().connect_ex, path)
     show(udsock.Socket().connect, "/dev/null")
@@ -152,7 +179,8 @@ def said(accelerator: str, path: str, program: str = MISTAKES) -> str:
         done = run(program, path)
     assert done.returncode == 0, done.stderr
     # (Python names the function that it wanted to call.)
-    return re.sub(r"(Plain\.|Transfer\._)(\w+?)(_with)?\(\)", r"\2()", done.stdout)
+    named = re.sub(r"(Plain\.|Transfer\._|Socket\._)(\w+?)(_with)?\(\)", r"\2()", done.stdout)
+    return named.replace("__init__()", "open()")
 
 
 @needs_it
@@ -168,8 +196,10 @@ def test_it_has_what_plain_has() -> None:
     own = {name for name in vars(accelerated) if not name.startswith("__")}
     plain = {name for name in vars(Plain) if not name.startswith("__")}
     assert own == plain
-    for name in ("send", "sendall", "recv", "recv_into", "fileno"):
-        assert getattr(accelerated, name).__doc__ == getattr(Plain, name).__doc__
+    for name in ("send", "sendall", "recv", "recv_into", "fileno", "connect", "close"):
+        assert inspect.getdoc(getattr(accelerated, name)) == inspect.getdoc(getattr(Plain, name))
+    signature = inspect.signature(Plain.__init__)
+    assert list(inspect.signature(accelerated).parameters) == list(signature.parameters)[1:]
 
 
 @needs_it

@@ -86,7 +86,7 @@ class SocketTransport(asyncio.WriteTransport):
         self._sock = sock
         self._number = sock.handle
         self._owner = owner
-        self.set_protocol(protocol)
+        self._protocol = protocol
         self._is_lost = False
         if owner is not None:
             owner.attach(self)
