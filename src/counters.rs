@@ -249,7 +249,7 @@ mod tests {
             }
         });
         let sent = counters.counts(&rare).sent;
-        assert_eq!(sent.messages, THREADS * ROUNDS << 12);
-        assert_eq!(sent.bytes, THREADS * ROUNDS << 30);
+        assert_eq!(sent.messages, (THREADS * ROUNDS) << 12);
+        assert_eq!(sent.bytes, (THREADS * ROUNDS) << 30);
     }
 }
