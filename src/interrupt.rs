@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::log::{self, Event, Note};
-use crate::sleepers::{Alarm, Sleepers};
+use crate::sleepers::{Alarm, Place, Sleepers};
 use crate::sys;
 
 /// Lets other threads end the waits on one socket.
@@ -65,9 +65,9 @@ impl Interrupt {
         events: i16,
         time: Option<Duration>,
     ) -> Result<i16> {
-        let sleeper = Sleeper::take();
+        let sleeper = Sleeper::find();
         if let Some(Sleeper(place)) = sleeper {
-            SLEEPERS.fall_asleep(place, self.key());
+            place.fall_asleep(self.key());
         }
         let now = self.state();
         let woken = if now != before || now & CLOSED != 0 {
@@ -81,7 +81,7 @@ impl Interrupt {
             sys::poll([(fd, events), (alarm, libc::POLLIN)], time)
         };
         if let Some(Sleeper(place)) = sleeper {
-            SLEEPERS.note_awake(place);
+            place.note_awake();
         }
         // Closing outranks a signal: the caller could not go on with this handle.
         if self.is_closed() {
@@ -111,10 +111,10 @@ static SLEEPERS: Sleepers<EventFd> = Sleepers::new();
 
 /// The calling thread by its place among the sleepers, while it sleeps. (A thread-local one would
 /// take memory that the C library can't do without.)
-struct Sleeper(usize);
+struct Sleeper(&'static Place<EventFd>);
 
 impl Sleeper {
-    fn take() -> Option<Self> {
+    fn find() -> Option<Self> {
         /// Whether that has been told, since there last was one.
         static IS_TOLD: AtomicBool = AtomicBool::new(false);
         let place = SLEEPERS.take_place(sys::fork_generation(), sys::thread_number());
@@ -129,12 +129,12 @@ impl Sleeper {
     }
 
     fn alarm(&self) -> BorrowedFd<'_> {
-        SLEEPERS.alarm(self.0).0.as_fd()
+        self.0.alarm().0.as_fd()
     }
 }
 
 impl Drop for Sleeper {
     fn drop(&mut self) {
-        SLEEPERS.leave_place(self.0);
+        self.0.leave();
     }
 }

@@ -19,7 +19,8 @@ pub(crate) trait Alarm: Sized {
     fn ring(&self);
 }
 
-struct Place<A> {
+/// One sleeper's, while it is taken.
+pub(crate) struct Place<A> {
     taken: AtomicBool,
     /// The process whose alarm this is (its fork generation): a forked child shares its
     /// parent's descriptors and must neither sleep on them nor use them up.
@@ -36,6 +37,27 @@ impl<A> Default for Place<A> {
             sleeps_for: AtomicUsize::new(0),
             alarm: OncePointer::new(),
         }
+    }
+}
+
+impl<A> Place<A> {
+    pub(crate) fn alarm(&self) -> &A {
+        self.alarm.get().expect("a place that was taken has an alarm")
+    }
+
+    /// Says that the thread at this place sleeps for `reason` (not 0). Only look
+    /// after this whether the reason still holds.
+    pub(crate) fn fall_asleep(&self, reason: usize) {
+        self.sleeps_for.store(reason, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
+    pub(crate) fn note_awake(&self) {
+        self.sleeps_for.store(0, Ordering::Release);
+    }
+
+    pub(crate) fn leave(&self) {
+        self.taken.store(false, Ordering::Release);
     }
 }
 
@@ -56,36 +78,12 @@ impl<A: Alarm, const FIRST: usize> Sleepers<A, FIRST> {
     /// on; another one a thread, so that they don't get in each other's way. `None`: no
     /// descriptor for an alarm, or no memory. An alarm stays open for the next taker of its
     /// place, so a ring that comes late never hits a descriptor of someone else.
-    pub(crate) fn take_place(&self, process: u32, from: usize) -> Option<usize> {
+    pub(crate) fn take_place(&self, process: u32, from: usize) -> Option<&Place<A>> {
         let touched = self.touched.load(Ordering::Acquire);
         (0..touched)
-            .map(|step| (from % touched + step) % touched)
-            .find(|&index| {
-                self.places.get(index).is_some_and(|place| {
-                    place.process.load(Ordering::Acquire) == process && try_set(&place.taken)
-                })
-            })
+            .filter_map(|step| self.places.get((from % touched + step) % touched))
+            .find(|place| place.process.load(Ordering::Acquire) == process && try_set(&place.taken))
             .or_else(|| self.touch_next(process))
-    }
-
-    pub(crate) fn leave_place(&self, index: usize) {
-        self.place(index).taken.store(false, Ordering::Release);
-    }
-
-    pub(crate) fn alarm(&self, index: usize) -> &A {
-        self.place(index).alarm.get().expect("a place that was taken has an alarm")
-    }
-
-    /// Says that the thread at this place sleeps for `reason` (not 0). Only look
-    /// after this whether the reason still holds.
-    pub(crate) fn fall_asleep(&self, index: usize, reason: usize) {
-        self.place(index).sleeps_for.store(reason, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-    }
-
-    /// Says that the thread at this place sleeps no more.
-    pub(crate) fn note_awake(&self, index: usize) {
-        self.place(index).sleeps_for.store(0, Ordering::Release);
     }
 
     /// Wakes all in this process who sleep for `reason`. Only call this after it has gone. (In a
@@ -104,11 +102,7 @@ impl<A: Alarm, const FIRST: usize> Sleepers<A, FIRST> {
         }
     }
 
-    fn place(&self, index: usize) -> &Place<A> {
-        self.places.get(index).expect("a place that was taken stays")
-    }
-
-    fn touch_next(&self, process: u32) -> Option<usize> {
+    fn touch_next(&self, process: u32) -> Option<&Place<A>> {
         let alarm = sys::boxed(A::new()?).ok()?;
         let mut index = self.touched.load(Ordering::Relaxed);
         let place = loop {
@@ -126,7 +120,7 @@ impl<A: Alarm, const FIRST: usize> Sleepers<A, FIRST> {
         place.taken.store(true, Ordering::Relaxed);
         let _ = place.alarm.set(alarm);
         place.process.store(process, Ordering::Release);
-        Some(index)
+        Some(place)
     }
 }
 

@@ -60,6 +60,10 @@ impl Credit {
 
     /// Adds to it, or takes from it.
     fn earn(&self, time: i64, most: i64) {
+        // Whoever sleeps and sleeps has it all.
+        if time > 0 && self.0.load(Ordering::Relaxed) == most {
+            return;
+        }
         let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |credit| {
             Some((credit + time).min(most))
         });

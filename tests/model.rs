@@ -37,6 +37,7 @@ mod segments;
 #[path = "../src/sleepers.rs"]
 mod sleepers;
 
+use std::ptr;
 use std::sync::Mutex;
 
 use handle_table::HandleTable;
@@ -239,15 +240,18 @@ fn a_sleeper_sees_the_reason_go_or_hears_the_alarm() {
             let (sleepers, closed) = (sleepers.clone(), closed.clone());
             thread::spawn(move || {
                 let place = sleepers.take_place(1, 0).expect("room");
-                sleepers.fall_asleep(place, REASON);
+                place.fall_asleep(REASON);
                 let sees = closed.load(Ordering::Relaxed);
-                (place, sees)
+                // So that the place, with its alarm, can be had once more.
+                place.leave();
+                sees
             })
         };
         closed.store(true, Ordering::Relaxed);
         sleepers.ring(1, REASON);
-        let (place, sees) = sleeper.join().unwrap();
-        let hears = sleepers.alarm(place).0.load(Ordering::Acquire);
+        let sees = sleeper.join().unwrap();
+        let place = sleepers.take_place(1, 0).expect("that place");
+        let hears = place.alarm().0.load(Ordering::Acquire);
         assert!(sees || hears, "it sleeps for ever");
     });
 }
@@ -256,15 +260,14 @@ fn a_sleeper_sees_the_reason_go_or_hears_the_alarm() {
 fn no_place_is_taken_twice() {
     model(|| {
         let sleepers = Arc::new(Sleepers::<Bell, 4>::new());
-        let first = sleepers.take_place(1, 0).expect("room");
-        sleepers.leave_place(first);
+        sleepers.take_place(1, 0).expect("room").leave();
         let taken = Arc::new(Mutex::new(Vec::new()));
         let threads: Vec<_> = (0..2)
             .map(|_| {
                 let (sleepers, taken) = (sleepers.clone(), taken.clone());
                 thread::spawn(move || {
                     let place = sleepers.take_place(1, 0).expect("room");
-                    taken.lock().unwrap().push(place);
+                    taken.lock().unwrap().push(ptr::from_ref(place).addr());
                 })
             })
             .collect();
@@ -278,9 +281,10 @@ fn no_place_is_taken_twice() {
 fn a_forked_child_takes_no_place_of_its_parent() {
     model(|| {
         let sleepers = Sleepers::<Bell, 4>::new();
-        let parent = sleepers.take_place(1, 0).expect("room");
-        sleepers.leave_place(parent);
-        assert_ne!(sleepers.take_place(2, 0), Some(parent));
-        assert_eq!(sleepers.take_place(1, 0), Some(parent));
+        let place_of = |process| sleepers.take_place(process, 0).expect("room");
+        let parent = place_of(1);
+        parent.leave();
+        assert!(!ptr::eq(place_of(2), parent));
+        assert!(ptr::eq(place_of(1), parent));
     });
 }
