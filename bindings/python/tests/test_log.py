@@ -262,6 +262,8 @@ while not ended:
         other.settimeout(0.5)
     except TimeoutError:
         ended = True
+one.close()
+other.close()
 print(seen)
 """,
         path,
