@@ -8,8 +8,9 @@
 //!
 //! [`Settings::mark_messages`]: super::settings::Settings::mark_messages
 
+use std::hint;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Socket;
 use crate::error::{Error, Result};
@@ -17,9 +18,13 @@ use crate::kind::Kind;
 use crate::sys::{self, SocketName};
 use crate::wait::{self, Wait};
 
-/// So many looks have to find nothing until that is the end. Before each of them the mark is
-/// on; who turns it off again as fast as can be is too slow for half of them.
+/// So many looks have to find nothing until that is the end. Before each of them the mark is on.
 const LOOKS: u32 = 64;
+/// The same, if somebody turns the mark off again and again. At its fastest that leaves the mark on
+/// for a sixth of the time, or more.
+const LOOKS_IN_A_FIGHT: u32 = 512;
+/// At the latest after so many looks the next one is delayed.
+const LOOKS_IN_STEP: u32 = 8;
 
 /// A look and what is done on its word are one thread's at a time. But whose turn it is may never
 /// come to its end: to go on is better than never to answer.
@@ -61,19 +66,27 @@ impl Socket {
 
     /// Whether a message is next, and not the end.
     fn has_message(&self, mut from: Option<&mut SocketName>) -> Result<bool> {
-        for look in 0..=LOOKS {
+        let (mut looks, mut fights) = (0, 0);
+        loop {
             let found = sys::peek(self.fd(), &[], from.as_deref_mut())?;
             if found.size > 0 || found.has_ancillary {
                 return Ok(true);
             }
             // While more can come there is no end, and this is an empty message. Once nothing
             // can, what is there stays there until it is taken.
-            if look == 0 && !wait::is_shut(self.fd())? {
+            if looks == 0 && !wait::is_shut(self.fd())? {
                 return Ok(true);
             }
-            self.settings().keep_mark(self.fd())?;
+            let is_a_fight = fights > 1;
+            if looks == if is_a_fight { LOOKS_IN_A_FIGHT } else { LOOKS } {
+                return Ok(false);
+            }
+            looks += 1;
+            fights += u32::from(self.settings().keep_mark(self.fd())?);
+            if is_a_fight || looks % LOOKS_IN_STEP == 0 {
+                get_out_of_step();
+            }
         }
-        Ok(false)
     }
 
     /// Of what looks like the end: whether it was an empty message without its mark. The last
@@ -139,5 +152,15 @@ impl Socket {
             }
             Kind::Seqpacket => self.look_and_take(Some(from), || Ok(()))?.ok_or_else(|| self.end()),
         })
+    }
+}
+
+/// Two loops can fall into step, as each waits for the other's lock, and then every look comes at
+/// the moment when the mark is off. So a look is delayed, by something else each time.
+fn get_out_of_step() {
+    const LONGEST: u32 = 64;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
+    for _ in 0..now % LONGEST {
+        hint::spin_loop();
     }
 }

@@ -90,9 +90,13 @@ impl Settings {
         Ok(())
     }
 
-    /// The same, if no other holder sees to it, in whichever form.
-    pub(crate) fn keep_mark(&self, fd: BorrowedFd<'_>) -> Result<()> {
-        if sys::has_time_stamps(fd)? { Ok(()) } else { self.mark_messages(fd) }
+    /// The same, if no other holder sees to it, in whichever form. Whether nobody did.
+    pub(crate) fn keep_mark(&self, fd: BorrowedFd<'_>) -> Result<bool> {
+        let is_off = !sys::has_time_stamps(fd)?;
+        if is_off {
+            self.mark_messages(fd)?;
+        }
+        Ok(is_off)
     }
 
     pub(crate) fn pass(&self, fd: BorrowedFd<'_>, what: Pass, on: bool) -> Result<()> {
