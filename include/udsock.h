@@ -405,8 +405,8 @@ udsock_t udsock_open_server(uint32_t kind,
  *
  * Returns its handle.
  *
- * Errors: as of udsock_create and udsock_connect. -EINVAL: also UDSOCK_RETRY with
- * UDSOCK_DONT_WAIT, which are for attempts that the same socket makes.
+ * Errors: as of udsock_create and udsock_connect. Also:
+ * -EINVAL: UDSOCK_RETRY with UDSOCK_DONT_WAIT, which are for attempts that the same socket makes.
  */
 UDSOCK_MUST_USE
 udsock_t udsock_open_client(uint32_t kind,

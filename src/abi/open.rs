@@ -47,8 +47,8 @@ pub unsafe extern "C" fn udsock_open_server(
 ///
 /// Returns its handle.
 ///
-/// Errors: as of udsock_create and udsock_connect. -EINVAL: also UDSOCK_RETRY with
-/// UDSOCK_DONT_WAIT, which are for attempts that the same socket makes.
+/// Errors: as of udsock_create and udsock_connect. Also:
+/// -EINVAL: UDSOCK_RETRY with UDSOCK_DONT_WAIT, which are for attempts that the same socket makes.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_open_client(
