@@ -35,7 +35,7 @@ pub fn raise_limit(wanted: usize) -> usize {
     // SAFETY: as above.
     assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) }, 0);
     let more =
-        libc::rlimit { rlim_cur: wanted as u64, rlim_max: limit.rlim_max.max(wanted as u64) };
+        libc::rlimit { rlim_cur: wanted as _, rlim_max: limit.rlim_max.max(wanted as _) };
     // SAFETY: a limit.
     if limit.rlim_cur < more.rlim_cur && unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &more) } != 0
     {

@@ -218,7 +218,7 @@ pub fn limit_descriptors(soft: u64) {
     // SAFETY: room for a limit, then a valid one.
     unsafe {
         assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit), 0);
-        limit.rlim_cur = soft;
+        limit.rlim_cur = soft as _;
         assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0, "{soft}");
     }
 }

@@ -126,7 +126,7 @@ impl Mounted {
                     libc::MS_REC | libc::MS_PRIVATE,
                     ptr::null(),
                 ) == 0
-                && libc::mount(tmpfs, place.as_ptr(), tmpfs, flags, options.as_ptr().cast()) == 0
+                && libc::mount(tmpfs, place.as_ptr(), tmpfs, flags as _, options.as_ptr().cast()) == 0
         };
         if !mounted {
             let error = std::io::Error::last_os_error();

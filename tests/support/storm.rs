@@ -183,7 +183,7 @@ impl Timer {
     }
 
     pub fn every(&self, microseconds: i64) {
-        let interval = libc::timespec { tv_sec: 0, tv_nsec: microseconds * 1_000 };
+        let interval = libc::timespec { tv_sec: 0, tv_nsec: (microseconds * 1_000) as _ };
         let timer = libc::itimerspec { it_interval: interval, it_value: interval };
         // SAFETY: our timer, its times, and NULL for the former ones.
         let result = unsafe { libc::timer_settime(self.0, 0, &timer, ptr::null_mut()) };
