@@ -3,7 +3,9 @@
 #include "command.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     const char *name;
@@ -34,8 +36,20 @@ static int help(void)
     return YES;
 }
 
+/* A socket that is opened later must not be taken for a standard stream that is closed: what is said
+ * would be sent to the peer. To use such a stream is EBADF still: it is open the wrong way round. */
+static bool keep_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0) continue;
+        if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!keep_standard_streams()) return FAILED;
     const char *name = argc > 1 ? argv[1] : "";
     int result = -1;
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) result = help();

@@ -146,7 +146,11 @@ void show(const options *options, const received *it)
         print_shown(stdout, it->data, it->size);
         putchar('\n');
     }
-    fflush(stdout);
+    if (fflush(stdout) != 0) {
+        if (errno != EPIPE) perror("udsock: standard output");
+        udsock_cleanup();
+        exit(FAILED);
+    }
 }
 
 int64_t next_input(const options *options, char *buffer, size_t size)

@@ -125,14 +125,15 @@ impl Socket {
 
     /// Sends messages from `first` on in one system call. An error is the first's.
     ///
-    /// `fits`: how large a message was that has just gone, if no other one went behind it. Most
-    /// often there was no room. So what is not larger begins with the wait for it: of its own
-    /// errors none is to be told before.
+    /// `fits`: how large a message was that has just gone, if no other one went behind it, and the
+    /// state of the interrupt before that. Most often there was no room. So what is not larger
+    /// begins with the wait for it: of its own errors none is to be told before. Unless the socket
+    /// was shut down meanwhile: of that no poll tells who waits for room.
     fn send_some<'a>(
         &self,
         outbox: &mut impl Outbox<'a>,
         first: usize,
-        fits: &mut Option<usize>,
+        fits: &mut Option<(usize, u32)>,
         wait: &mut Wait,
     ) -> Result<usize> {
         let mut messages = [const { Outgoing::EMPTY }; BATCH];
@@ -155,15 +156,20 @@ impl Socket {
         let calls = messages.each_ref().map(Outgoing::as_call);
         let mut sizes = [0; BATCH];
         let is_plain = messages[0].to.is_none() && messages[0].descriptors.is_empty();
-        let mut waits_first = is_plain
-            && !wait.is_none()
-            && fits.take().is_some_and(|fits| messages[0].buffer.size() <= fits);
-        let sent =
-            self.wait_until(wait, readiness, |_| match std::mem::take(&mut waits_first) {
-                true => Err(Error::EAGAIN),
-                false => self.sent(sys::send_batch(self.fd(), &calls[..count], &mut sizes)),
-            })?;
-        *fits = (sent < count && self.kind() != Kind::Stream).then(|| sizes[sent - 1]);
+        let mut full_since = fits
+            .take()
+            .filter(|(fits, _)| is_plain && !wait.is_none() && messages[0].buffer.size() <= *fits);
+        let mut before = 0;
+        let sent = self.wait_until(wait, readiness, |_| {
+            let now = self.interrupt_state();
+            if full_since.take().is_some_and(|(_, state)| state == now) {
+                return Err(Error::EAGAIN);
+            }
+            before = now;
+            self.sent(sys::send_batch(self.fd(), &calls[..count], &mut sizes))
+        })?;
+        let is_short = sent < count && self.kind() != Kind::Stream;
+        *fits = is_short.then(|| (sizes[sent - 1], before));
         self.count_sent(sent, sizes[..sent].iter().sum());
         if self.kind() == Kind::Stream {
             // A stream may take half a message; no other may come in between. If
@@ -287,8 +293,61 @@ fn ends_batch(error: Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::ConnectOptions;
+    use crate::socket::Side;
+    use crate::socket_file::FileOptions;
+    use crate::text::c_string;
 
     const END: Received = Received::NOTHING;
+
+    /// As many as there are results. Another thread shuts the socket down after this many.
+    struct ShutDown<'a> {
+        socket: &'a Socket,
+        after: usize,
+        results: Vec<Option<Result<usize>>>,
+    }
+
+    impl<'a> Outbox<'a> for ShutDown<'_> {
+        fn count(&self) -> usize {
+            self.results.len()
+        }
+
+        fn message(&self, _: usize) -> Result<Outgoing<'a>> {
+            let buffer = Buffer::from_raw(c"1".as_ptr().cast_mut().cast(), 1);
+            Ok(Outgoing { buffer, ..Outgoing::EMPTY })
+        }
+
+        fn settle(&mut self, index: usize, result: Result<usize>) {
+            if index + 1 == self.after {
+                std::thread::scope(|scope| {
+                    let shut_down = || self.socket.shutdown(Side::Write);
+                    assert_eq!(scope.spawn(shut_down).join().expect("no panic"), Ok(()));
+                });
+            }
+            self.results[index] = Some(result);
+        }
+    }
+
+    #[test]
+    fn a_shutdown_is_told_to_the_rest_of_a_batch_that_found_no_room() {
+        let name = c_string(format!("@batch-{}", std::process::id()).as_bytes()).expect("memory");
+        let receiver = Socket::create(Kind::Datagram).expect("a socket");
+        receiver.bind_new(&name, &FileOptions::default()).expect("a free name");
+        let timeout = Timeout::Milliseconds(2000);
+        let options =
+            ConnectOptions { retry: false, timeout, local_address: None, explains: false };
+        let socket = Socket::open_client(Kind::Datagram, &name, options).expect("a receiver");
+        let most = std::fs::read_to_string("/proc/sys/net/unix/max_dgram_qlen").expect("/proc");
+        // Its queue is full then, in the middle of a system call.
+        let after = most.trim().parse::<usize>().expect("a number") + 1;
+        assert_ne!(after % BATCH, 0);
+        let results = vec![None; after + 2 * BATCH];
+        let mut outbox = ShutDown { socket: &socket, after, results };
+        assert_eq!(socket.send_batch(&mut outbox, &mut Wait::new(timeout)), Ok(after));
+        let rest = &outbox.results[after..];
+        assert!(rest.iter().all(|result| *result == Some(Err(Error::EPIPE))), "{rest:?}");
+        assert_eq!(socket.counts().sleeps, 0, "it was told late");
+    }
 
     const fn message(size: usize) -> Received {
         Received { size, has_ancillary: true }

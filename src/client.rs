@@ -59,7 +59,7 @@ impl Socket {
             let attempt =
                 address.destination().and_then(|to| Ok(sys::connect(self.fd(), &to.name)?));
             match attempt {
-                Err(failure) if remote.may_pass(&failure, options.retry) => {
+                Err(failure) if remote.may_pass(text, &failure, options.retry) => {
                     last = Some(failure.error());
                     Err(Error::EAGAIN)
                 }

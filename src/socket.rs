@@ -259,6 +259,12 @@ impl Socket {
         if self.interrupt.is_closed() { Err(Error::Closed) } else { Ok(()) }
     }
 
+    /// Another one, once it was shut down, or closed.
+    #[inline(always)]
+    pub(crate) fn interrupt_state(&self) -> u32 {
+        self.interrupt.state()
+    }
+
     pub(crate) fn breathe(&self, wait: &mut Wait) -> Result<()> {
         wait.breathe(&self.interrupt)
     }

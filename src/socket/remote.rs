@@ -1,7 +1,8 @@
 //! What a client knows of the address that it connects to: how that was given, and since when it has
 //! been refused there.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ pub(crate) struct Remote {
     began: Instant,
     /// Since when nothing but refusals has been seen, in milliseconds from `began`.
     refused_since: AtomicU64,
+    /// A hash of the address that this was seen at: each has a server of its own.
+    refused_at: AtomicU64,
 }
 
 /// Many servers make their file first and open it to others afterwards (bind, chmod). So long
@@ -29,6 +32,7 @@ impl Default for Remote {
             address: Replaced::default(),
             began: Instant::now(),
             refused_since: AtomicU64::new(NOT_REFUSED),
+            refused_at: AtomicU64::new(0),
         }
     }
 }
@@ -38,16 +42,26 @@ impl Remote {
         self.refused_since.store(NOT_REFUSED, Ordering::Relaxed);
     }
 
-    /// Whether the same attempt may succeed later; with `retry` also where nobody is, or does not
+    /// Whether the same attempt at this address may succeed later; with `retry` also where nobody is, or does not
     /// let anybody in yet. (What has an explanation does not pass: /proc, which is missing, say.)
-    pub(crate) fn may_pass(&self, failure: &Failure, retry: bool) -> bool {
+    pub(crate) fn may_pass(&self, address: &CStr, failure: &Failure, retry: bool) -> bool {
         match failure {
-            Failure::Plain(Error::EAGAIN) => true,
+            // A full queue: it has let this one in as far as that.
+            Failure::Plain(Error::EAGAIN) => {
+                self.forget_refusals();
+                true
+            }
             Failure::Plain(Error::ENOENT | Error::ECONNREFUSED) => {
                 self.forget_refusals();
                 retry
             }
             Failure::Plain(Error::EACCES | Error::EPERM) if retry => {
+                let mut hasher = DefaultHasher::new();
+                address.hash(&mut hasher);
+                let here = hasher.finish();
+                if self.refused_at.swap(here, Ordering::Relaxed) != here {
+                    self.forget_refusals();
+                }
                 let now = self.began.elapsed();
                 let _ = self.refused_since.compare_exchange(
                     NOT_REFUSED,
@@ -59,6 +73,40 @@ impl Remote {
                 now.saturating_sub(since) < OPENING_TIME
             }
             _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFUSED: Failure = Failure::Plain(Error::EACCES);
+
+    /// It was refused for longer than a server needs.
+    fn refused_for_long(address: &CStr) -> Remote {
+        let remote = Remote::default();
+        assert!(remote.may_pass(address, &REFUSED, true));
+        let began = Instant::now().checked_sub(2 * OPENING_TIME).expect("the machine runs longer");
+        let remote = Remote { began, ..remote };
+        assert!(!remote.may_pass(address, &REFUSED, true));
+        remote
+    }
+
+    #[test]
+    fn another_address_has_a_time_of_its_own_to_open() {
+        let remote = refused_for_long(c"/one");
+        assert!(remote.may_pass(c"/other", &REFUSED, true));
+        // And so has whoever is at the first one by now.
+        assert!(remote.may_pass(c"/one", &REFUSED, true));
+    }
+
+    #[test]
+    fn whoever_let_it_in_and_has_no_room_refuses_anew() {
+        for seen in [Error::EAGAIN, Error::ENOENT, Error::ECONNREFUSED] {
+            let remote = refused_for_long(c"/one");
+            assert!(remote.may_pass(c"/one", &Failure::Plain(seen), true));
+            assert!(remote.may_pass(c"/one", &REFUSED, true), "after {seen:?}");
         }
     }
 }

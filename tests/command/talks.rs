@@ -1,12 +1,12 @@
 //! connect and serve, with each other and with the library.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::built::{command, run, run_with};
+use crate::built::{Said, command, run, run_with, udsock};
 use support::*;
 
 const LONG: Duration = Duration::from_secs(30);
@@ -268,4 +268,42 @@ fn a_rude_client_does_not_stop_the_others() {
     }
     let said = run_with(&["connect", &path], "hello\n");
     assert_eq!((said.code, said.out.as_str()), (Some(0), "hello\n"), "{}", said.err);
+}
+
+#[test]
+fn a_standard_stream_that_is_closed_or_full_is_told_of_and_is_no_socket() {
+    let dir = Dir::new();
+    let path = dir.path("s");
+    let server = Running::serve(&["--echo"], &path);
+    let (closed, full) = (Some("Bad file descriptor"), Some("No space left on device"));
+    // Of what it said itself, or what came, nothing is sent to the server.
+    for (stream, sends, error) in [
+        ("<&-", false, closed),
+        (">&-", true, closed),
+        ("2>&-", true, None),
+        (">/dev/full", true, full),
+    ] {
+        let script = format!("echo hello | timeout 60 \"$0\" connect \"$1\" {stream}");
+        let said = Command::new("sh").args(["-c", &script]).arg(udsock()).arg(&path).output();
+        let said = Said::from(said.expect("a shell"));
+        assert!(server.says().starts_with("* client "), "{stream}");
+        if sends {
+            assert_eq!(server.shows(), "hello", "{stream}");
+        }
+        let end = server.says();
+        assert!(end.contains("has ended"), "{stream}: {end}");
+        match error {
+            Some(error) => {
+                assert!(said.code == Some(3) && said.err.contains(error), "{stream}: {said:?}");
+            }
+            None => assert_eq!((said.code, said.out.as_str()), (Some(0), "hello\n"), "{stream}"),
+        }
+    }
+    drop(server);
+    // And a server leaves no file.
+    let script = "timeout 60 \"$0\" serve \"$1\" >/dev/full 2>&-";
+    let server = Command::new("sh").args(["-c", script]).arg(udsock()).arg(&path).spawn();
+    let said = run_with(&["connect", "--retry", "-t", "30000", &path], "hello\n");
+    assert_eq!(server.expect("a shell").wait().expect("it is ours").code(), Some(3), "{said:?}");
+    assert_eq!(dir.list(), [""; 0]);
 }

@@ -51,10 +51,16 @@ class Acceptor {
     else this.#pause?.unref();
   }
 
-  /** Those who wait in the queue now. */
+  /** Those who wait in the queue now. What a listener throws ends nothing here. */
   acceptWaiting() {
     for (let client; (client = calls.accept(this.#server)) >= 0; ) {
-      this.#onConnection(this.#releases ? calls.release(client) : client);
+      try {
+        this.#onConnection(this.#releases ? calls.release(client) : client);
+      } catch (error) {
+        process.nextTick(() => {
+          throw error;
+        });
+      }
     }
   }
 

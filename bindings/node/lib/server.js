@@ -56,6 +56,8 @@ function prepared(handle, settings, open) {
   }
 }
 
+const notRunning = () => coded(Error, 'ERR_SERVER_NOT_RUNNING', 'Server is not running.');
+
 /** A server of Node's (net.Server, http.Server) that listens on the library's sockets. */
 const Listening = (Base) =>
   class extends (pipes.HAS_HANDLES ? over(Base) : ByHandle(over(Base))) {
@@ -127,7 +129,7 @@ const Listening = (Base) =>
       let lookUp;
       const { close } = pipe;
       const address = handles.localAddress(handle) ?? null;
-      const socket = { handle, address, isReleased: false, fd: undefined };
+      const socket = { handle, address, isClosing: false, isReleased: false, fd: undefined };
       this.#socket = socket;
       pipe.listen = () => {
         const onConnection = (connection) => this.#onConnection(connection);
@@ -141,7 +143,6 @@ const Listening = (Base) =>
       };
       pipe.ref = () => acceptor.setRef(true);
       pipe.unref = () => acceptor.setRef(false);
-      let isClosing = false;
       // Who had found the path before another server got it would be reset: nobody else comes now.
       const hasLostPath = () =>
         how.options.fd === undefined &&
@@ -149,8 +150,8 @@ const Listening = (Base) =>
         calls.get_option(handle, OPTION.OWNS_FILE) === 0;
       pipe.close = (callback) => {
         // (By a listener of 'connection', from within.)
-        if (isClosing) return;
-        isClosing = true;
+        if (socket.isClosing) return;
+        socket.isClosing = true;
         if (!socket.isReleased && hasLostPath()) acceptor?.acceptWaiting();
         acceptor?.stop();
         clearInterval(lookUp);
@@ -228,6 +229,7 @@ const Listening = (Base) =>
     release() {
       this.#checkOpen();
       const socket = this.#socket;
+      if (socket.isClosing) throw notRunning();
       socket.isReleased = true;
       super.close();
       return check(socket.fd, 'release');
@@ -241,9 +243,7 @@ const Listening = (Base) =>
     // ---- properties
 
     #checkOpen() {
-      if (!this.listening) {
-        throw coded(Error, 'ERR_SERVER_NOT_RUNNING', 'Server is not running.');
-      }
+      if (!this.listening) throw notRunning();
       return this.#socket.handle;
     }
 

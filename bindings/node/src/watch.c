@@ -124,8 +124,10 @@ static void accept_connections(struct watch *watch) {
     if (looks) watch->has_many = accepted > 1;
 }
 
+/** libuv stops at an error. But a peer's reset is one before what it has sent is received. */
 static void on_ready(uv_handle *handle, int status, int events) {
     struct watch *watch = handle->data;
+    if (status < 0 && watch->events != 0) loop.poll_start(handle, watch->events, on_ready);
     if (watch->server != 0) accept_connections(watch);
     else call_back(watch, status < 0 ? UV_READABLE | UV_WRITABLE : events);
 }

@@ -280,6 +280,39 @@ test('replace: who had come before is served, if the old one is closed at once',
   }
 });
 
+test('replace: what a listener throws for who had come before keeps nothing open', GUARD, async () => {
+  const code = `
+    const { connect, createServer } = require('udsock');
+    console.log('ready');
+    process.on('uncaughtException', (error) => console.log(error.message));
+    const path = process.argv[1];
+    let isFirst = true;
+    const old = createServer((client) => {
+      client.end('old');
+      if (!isFirst) return;
+      isFirst = false;
+      // It is on its way out: there is nothing to give away any more.
+      try {
+        console.log(old.release());
+      } catch (error) {
+        console.log(error.code);
+      }
+      throw new Error('thrown by the program');
+    });
+    old.listen(path, () => {
+      // In its queue: nothing is accepted in this turn of the loop.
+      for (let i = 0; i < 2; i++) connect({ path }).on('data', (data) => console.log(\`\${data}\`));
+      const next = createServer().listen({ path, replace: true });
+      old.on('close', () => next.close(() => console.log(next.listening, old.listening)));
+      old.close();
+    });`;
+  const child = await program(...script(code, [at('thrown')]));
+  const { code: status, output } = await child.end();
+  assert.equal(status, 0);
+  const lines = ['ERR_SERVER_NOT_RUNNING', 'false false', 'old', 'old', 'thrown by the program'];
+  assert.deepEqual(output.trim().split('\n').sort(), lines);
+});
+
 test('allow lists', GUARD, async (t) => {
   const nobody = 65534;
   const me = process.getuid();

@@ -359,6 +359,28 @@ test('what a callback throws does not keep the others waiting', GUARD, async () 
   assert.deepEqual(lines.sort(), ['0 x', '1 x', '2 x', 'thrown by the program']);
 });
 
+test('a reset is told after all that came before it', GUARD, async () => {
+  const size = 150_000;
+  const server = createServer({ receiveDescriptors: true, pauseOnConnect: true });
+  server.listen(at('reset'));
+  await once(server, 'listening');
+  const client = connect(at('reset'));
+  const [[accepted]] = await Promise.all([once(server, 'connection'), once(client, 'connect')]);
+  client.pause();
+  // More than the client reads ahead: it leaves something unread.
+  const write = (socket) => new Promise((resolve) => socket.write(Buffer.alloc(size), resolve));
+  await Promise.all([client, accepted].map(write));
+  client.destroy();
+  await once(client, 'close');
+  let [received, code] = [0];
+  accepted.on('data', (data) => (received += data.length)).resume();
+  accepted.on('error', (error) => ({ code } = error));
+  await new Promise((resolve) => accepted.once('close', resolve));
+  // Bun closes its sockets without a word then.
+  assert.deepEqual([received, code], [size, RUNTIME === 'bun' ? undefined : 'ECONNRESET']);
+  await server[Symbol.asyncDispose]();
+});
+
 test('what a listener of connect throws is no failure of the socket', GUARD, async () => {
   const code = `
     const { connect, createServer } = require('udsock');

@@ -295,3 +295,33 @@ except (SystemExit, KeyboardInterrupt):
         path,
     )
     assert (said.returncode, said.stdout, said.stderr) == (0, "seen\n", "")
+
+
+def test_an_exit_is_the_threads_where_it_came_and_keeps_its_status(path: str) -> None:
+    said = run(
+        RECLAIM
+        + """
+import logging, sys, threading, time, udsock
+class Handler(logging.Handler):
+    def emit(self, record):
+        sys.exit(7)
+logging.getLogger("udsock").addHandler(Handler())
+logging.getLogger("udsock").setLevel(logging.INFO)
+def work():
+    reclaim()
+    for _ in range(400):
+        time.sleep(0.05)
+    print("lost")
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+print("the main thread goes on")
+try:
+    work()
+finally:
+    print("seen", flush=True)
+""",
+        path,
+    )
+    seen = "the main thread goes on\nseen\n"
+    assert (said.returncode, said.stdout, said.stderr) == (7, seen, "")

@@ -106,22 +106,34 @@ def _hear(_: None, told: Any) -> None:
             text = record.text.decode("utf-8", "replace")
             logger.log(level, "%s", text, extra={"udsock": _read(record)})
     except (KeyboardInterrupt, SystemExit) as error:
-        # What is raised here is lost, and it is the main thread's: a handler of a signal's, mostly.
-        _thread.start_new_thread(_raise_in_main, (type(error),))
+        # What is raised here is lost: what a handler of a signal's has raised, mostly.
+        _thread.start_new_thread(_raise_in, (_thread.get_ident(), type(error), error.args))
 
 
-def _raise_in_main(error: "type[BaseException]") -> None:
-    main = threading.main_thread().ident
-    if main is None:
-        return
-    if error is KeyboardInterrupt and callable(signal.getsignal(signal.SIGINT)):
-        _interrupt(main)
+def _raise_in(thread: int, kind: "type[BaseException]", arguments: "tuple[Any, ...]") -> None:
+    is_main = thread == threading.main_thread().ident
+    if is_main and kind is KeyboardInterrupt and callable(signal.getsignal(signal.SIGINT)):
+        _interrupt(thread)
         return
     # (That it is raised in the callback once more, and lost again, takes such a handler.)
-    while _hears(_where(main)[0]):
+    while _hears(_where(thread)[0]):
         time.sleep(0.001)
+    # In others it is ignored, if it is exactly a SystemExit.
+    again = _again(kind, arguments) if is_main else kind
     raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
-    raise_in(ctypes.c_ulong(main), ctypes.py_object(error))
+    raise_in(ctypes.c_ulong(thread), ctypes.py_object(again))
+
+
+def _again(kind: "type[BaseException]", arguments: "tuple[Any, ...]") -> "type[BaseException]":
+    """A class, since a thread can be told no more, of exceptions with these arguments.
+
+    (Before 3.12 an exit that nobody catches or passes on has the status 0 all the same.)
+    """
+
+    def begin(self: BaseException) -> None:
+        kind.__init__(self, *arguments)
+
+    return type(kind.__name__, (kind,), {"__init__": begin, "__module__": kind.__module__})
 
 
 def _interrupt(main: int) -> None:

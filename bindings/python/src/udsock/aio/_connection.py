@@ -35,11 +35,6 @@ class Connection(SocketTransport, _FlowControlMixin):
     _has_ended = False
     _left = 0
 
-    _is_end_held = False
-    _is_paused = False
-    _has_ended = False
-    _left = 0
-
     def __init__(self, *arguments: Any) -> None:
         self._held: deque[bytes] = deque()
         super().__init__(*arguments)
