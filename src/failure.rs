@@ -8,8 +8,8 @@ use crate::name_text::text_of;
 use crate::sys::SocketName;
 use crate::text::Shown;
 
-/// Why something could not be opened or closed: a code, and what a person needs
-/// to know to mend it.
+/// Why something could not be opened or closed: a code, and what a person needs to know to put it
+/// right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// The code says it all.
@@ -54,7 +54,8 @@ pub enum Failure {
         /// What the attempt said, or the last of several in the time that there was.
         told: Told,
     },
-    /// Whether anybody has an abstract name only the kernel's list of sockets tells.
+    /// Only the kernel's list of sockets tells whether anybody has an abstract name, and it can't
+    /// be read.
     #[error(
         "whether a socket has this name is not known: the kernel does not let its list of \
          sockets be read here (sock_diag: {0})"
@@ -69,7 +70,7 @@ pub enum Failure {
         /// How the attempts failed.
         last: Error,
     },
-    /// An attempt that was not to wait found what may pass.
+    /// An attempt that was not to wait failed in a way that may pass.
     #[error("not yet: {last}")]
     NotYet {
         /// How it failed.
@@ -99,9 +100,9 @@ pub struct LiveServer {
     pub pid: Option<u32>,
     /// The process that this one was forked from has ended.
     pub is_orphan: bool,
-    /// Whose it is.
+    /// The user that it belongs to.
     pub uid: Option<u32>,
-    /// Whether the one that it stands in the way of can take its place.
+    /// Whether the socket that was to be bound could replace it.
     pub replaceable: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The events that can happen, and their words.
+//! The events that are reported, and their words.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -38,18 +38,18 @@ pub(crate) struct Note {
     pub(crate) handle: i64,
     pub(crate) pid: Option<u32>,
     pub(crate) uid: Option<u32>,
-    /// Of what is counted.
+    /// How many, where the event counts something.
     pub(crate) count: u64,
     pub(crate) missing: Option<Missing>,
 }
 
-/// A client that may not come in.
+/// A client that was not let in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refused {
     pub(crate) pid: Option<u32>,
     pub(crate) uid: Option<u32>,
     /// [`Error::EACCES`]: no rule names it. [`Error::EUSERS`]: its user has as many
-    /// connections as one may have. Else it could not be known.
+    /// connections as one user may have. Any other: who it is could not be found out.
     pub(crate) error: Error,
 }
 
@@ -69,7 +69,7 @@ impl Note {
 
     pub(crate) fn level(&self) -> Level {
         match self.event {
-            // Some programs take a part of it for the whole.
+            // Some programs cut such a path, and use what is left of it.
             Event::LongPath if self.is_beyond_names() => Level::Warning,
             Event::LongPath => Level::Info,
             Event::Panic => Level::Error,
@@ -92,7 +92,7 @@ impl Note {
 }
 
 impl Note {
-    /// Of a path: whether it does not fit into sun_path, with its NUL.
+    /// Whether a path of `count` bytes does not fit into sun_path, with its NUL.
     fn is_beyond_names(&self) -> bool {
         self.count >= SocketName::MAX as u64
     }
@@ -148,7 +148,7 @@ impl fmt::Display for Note {
                 }
             }
             Event::Missing => out.write_str(self.missing.map_or("", words)),
-            // It has words of its own.
+            // (`tell_failure` writes the words.)
             Event::CallFailed => self.write_error(out),
             Event::Panic => {
                 out.write_str("a bug in libudsock was caught in a call; please report it")
@@ -209,14 +209,14 @@ fn words(missing: Missing) -> &'static str {
     }
 }
 
-/// Of the making of one file.
+/// What happens while one file is made.
 pub(crate) type BindNotes = Notes<8>;
 
-/// What has happened while nothing can be told.
+/// Events that happened while nothing can be reported.
 pub(crate) struct Notes<const ROOM: usize> {
     notes: [Option<Note>; ROOM],
     count: usize,
-    /// For which there was no room.
+    /// How many there was no room for.
     missed: u64,
 }
 
@@ -252,7 +252,7 @@ impl<const ROOM: usize> Notes<ROOM> {
         self.notes.iter().flatten().copied().chain((self.missed > 0).then_some(missed))
     }
 
-    /// All of them happened at this path.
+    /// Reports all of them, as events at this path.
     pub(crate) fn tell(&self, handle: i64, path: Option<&CStr>) {
         self.iter().for_each(|note| tell(&Note { handle, ..note }, path));
     }
