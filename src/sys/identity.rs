@@ -86,7 +86,7 @@ fn variable<T: Number>(fd: BorrowedFd<'_>, option: i32, room: &mut Vec<T>) -> Re
     }
 }
 
-/// Before Linux 6.16 a pidfd of a process that has gone is `INVALID`, in some versions.
+/// Before Linux 6.16 a pidfd of a process that has gone is EINVAL, in some versions.
 pub(super) fn gone(error: Error) -> Error {
     if error == Error::EINVAL { Error::ESRCH } else { error }
 }

@@ -21,10 +21,10 @@ const NONE: usize = 0;
 /// Linux has 64, and 127 on MIPS.
 const MOST_SIGNALS: usize = 128;
 
-/// Installs a handler for a signal that the default deals with, or another copy of this library.
-/// It runs with all signals blocked. Where it is installed already, where there is another one,
-/// and where the signal is ignored nothing is changed. Whether it is installed. `INVALID`: there
-/// is no such signal.
+/// Installs a handler for a signal that the default deals with, or another copy of this library. It
+/// runs with all signals blocked. Where it is installed already, where there is another one, and
+/// where the signal is ignored nothing is changed. Whether it is installed. EINVAL: there is no
+/// such signal.
 pub(crate) fn add_handler(signal: i32, handler: Handler) -> Result<bool> {
     let there = action_of(signal)?;
     let ours = handler as *const () as usize;
@@ -60,7 +60,7 @@ fn is_of_ours(action: &libc::sigaction) -> bool {
     action.sa_flags & (MARK | libc::SA_SIGINFO) == MARK
 }
 
-/// What the process does when the signal comes. `INVALID`: there is no such signal.
+/// What the process does when the signal comes. EINVAL: there is no such signal.
 fn action_of(signal: i32) -> Result<libc::sigaction> {
     let mut action = MaybeUninit::uninit();
     // SAFETY: NULL changes nothing, and there is room for the action.
