@@ -57,8 +57,8 @@ pub enum Failure {
     /// Only the kernel's list of sockets tells whether anybody has an abstract name, and it can't
     /// be read.
     #[error(
-        "whether a socket has this name is not known: the kernel does not let its list of \
-         sockets be read here (sock_diag: {0})"
+        "it is not known whether a socket has this name: the kernel's list of sockets can't be read \
+         here (sock_diag: {0})"
     )]
     Untold(Error),
     /// The file system has not done what it said.
@@ -151,13 +151,13 @@ pub enum NotKept {
 
 impl fmt::Display for NotKept {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("the file system says that all is well, but ")?;
+        out.write_str("the file system reports success, but ")?;
         match *self {
             Self::Mode { asked, has } => {
                 write!(out, "the file has mode {has:04o} instead of {asked:04o}")?;
             }
             Self::Owner { asked: [user, group], has } => {
-                write!(out, "the file is of user {} and group {}, not of", has[0], has[1])?;
+                write!(out, "the file belongs to user {} and group {}, not to", has[0], has[1])?;
                 user.map_or(Ok(()), |user| write!(out, " user {user}"))?;
                 group.map_or(Ok(()), |group| write!(out, " group {group}"))?;
             }

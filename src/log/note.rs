@@ -104,7 +104,7 @@ impl fmt::Display for Note {
         match self.event {
             Event::Reclaimed => out.write_str("removed the file of a server that has gone"),
             Event::Swept => {
-                write!(out, "removed {count} private names that a killed takeover has left")
+                write!(out, "removed {count} private names that a killed takeover left behind")
             }
             Event::TookOver => {
                 out.write_str("took the path over from a live server")?;
@@ -125,12 +125,12 @@ impl fmt::Display for Note {
                         out.write_str(": its user has as many connections as one user may have")
                     }
                     _ => out
-                        .write_str(": who it is could not be known")
+                        .write_str(": who it is could not be found out")
                         .and_then(|()| self.write_error(out)),
                 }
             }
             Event::NoAlarm => out.write_str(
-                "no descriptor or no memory is left for an alarm: a thread that sleeps looks up \
+                "no descriptor or no memory is left for an alarm: a sleeping thread looks up \
                      every 5 ms instead",
             ),
             Event::TakenAway => out.write_str(
@@ -154,7 +154,7 @@ impl fmt::Display for Note {
                 out.write_str("a bug in libudsock was caught in a call; please report it")
             }
             Event::Restored => {
-                out.write_str("the path was lost, and is had back")?;
+                out.write_str("the path was lost, and has been restored")?;
                 self.write_who(out)
             }
             Event::LongPath => {
@@ -184,16 +184,16 @@ impl Note {
 fn words(missing: Missing) -> &'static str {
     match missing {
         Missing::DescriptorRefusal => {
-            "this kernel can't refuse descriptors (SO_PASSRIGHTS, Linux 6.16): those that come and \
-             are not wanted are closed, and their sender is not told"
+            "this kernel can't refuse descriptors (SO_PASSRIGHTS, Linux 6.16): unwanted ones are \
+             closed, and their sender does not learn of it"
         }
         Missing::ForkNote => {
-            "memory can't be wiped at fork here (MADV_WIPEONFORK): a forked child is told from its \
-             parent by its process number alone"
+            "memory can't be wiped at fork here (MADV_WIPEONFORK): only its process number tells a \
+             forked child from its parent"
         }
         Missing::RenameFlags => {
-            "renames know no flags here (renameat2): where a name is published there are two steps \
-             instead of one, under the lock of the directory"
+            "renames have no flags here (renameat2): publishing a name takes two steps instead of \
+             one, under the lock of the directory"
         }
         Missing::Proc => {
             "/proc is not there: paths have at most 107 bytes, and messages name no process"
@@ -203,7 +203,7 @@ fn words(missing: Missing) -> &'static str {
              nor the process of a server"
         }
         Missing::PeerGroups => {
-            "this kernel does not tell a client's supplementary groups (SO_PEERGROUPS): only its \
+            "this kernel does not report a client's supplementary groups (SO_PEERGROUPS): only its \
              primary group counts in rules"
         }
     }

@@ -276,7 +276,7 @@ impl Binder<'_> {
             },
             Sight::NotASocket(_) => {
                 let step = "give the file its second name beside the path (.udsock-...-spare), \
-                            which something has that is no socket: remove that";
+                            which a file that is not a socket has: remove that one";
                 Failure::Step { step, error: Error::EEXIST }.into()
             }
             Sight::Nothing => Error::EBUSY.into(),

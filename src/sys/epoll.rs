@@ -12,7 +12,7 @@ pub(crate) const READABLE: u32 = libc::EPOLLIN as u32;
 pub(crate) const WRITABLE: u32 = libc::EPOLLOUT as u32;
 /// Of the peer's sending side, or of one's own receiving side.
 pub(crate) const SHUT: u32 = libc::EPOLLRDHUP as u32;
-/// Of many that wait for the same descriptor only some are woken. Can't be changed later.
+/// Of several epolls that watch a descriptor only some are woken. This can't be changed later.
 pub(crate) const EXCLUSIVE: u32 = libc::EPOLLEXCLUSIVE as u32;
 
 pub(crate) fn epoll() -> Result<OwnedFd> {
@@ -20,7 +20,7 @@ pub(crate) fn epoll() -> Result<OwnedFd> {
     own(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })
 }
 
-/// From now on these events are told, with this number. `EXISTS`: they are already.
+/// Begins to watch for these events, which come with this number. EEXIST: it is watched already.
 pub(crate) fn watch(
     epoll: BorrowedFd<'_>,
     fd: BorrowedFd<'_>,
@@ -30,7 +30,7 @@ pub(crate) fn watch(
     control(epoll, libc::EPOLL_CTL_ADD, fd, events, number)
 }
 
-/// Of what is watched already.
+/// Changes the events of what is watched already.
 pub(crate) fn watch_for(
     epoll: BorrowedFd<'_>,
     fd: BorrowedFd<'_>,
