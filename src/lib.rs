@@ -69,4 +69,6 @@ mod transfer;
 mod unix_diag;
 mod user_namespace;
 mod wait;
+#[cfg(test)]
+mod wait_tests;
 mod words;

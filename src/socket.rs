@@ -265,27 +265,6 @@ impl Socket {
         wait.breathe(&self.interrupt)
     }
 
-    /// A poller watches it from now on.
-    pub(crate) fn begin_watching(&self, watcher: i64, shared: bool) -> Result<()> {
-        self.watchers.begin(self.process, watcher, shared)
-    }
-
-    pub(crate) fn stop_watching(&self, watcher: i64) {
-        self.watchers.stop(self.process, watcher);
-    }
-
-    /// Whether several pollers may wait for its clients. If this process got it by a fork, those of
-    /// other processes may.
-    pub(crate) fn has_many_pollers(&self) -> bool {
-        !self.is_of_this_process() || self.watchers.are_many(self.process)
-    }
-
-    /// No poller can watch it from now on. Returns those that did, which have to be told. (A
-    /// parent's watchers are not its forked child's.)
-    pub(crate) fn end_watching(&self) -> impl Iterator<Item = i64> {
-        self.watchers.end(self.process)
-    }
-
     /// Whether this process has opened it, and not one that it was forked from.
     pub(crate) fn is_of_this_process(&self) -> bool {
         self.process == sys::fork_generation()
@@ -377,29 +356,6 @@ impl Socket {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    /// Whether the program wants the descriptors that come. Otherwise they are closed, or a newer
-    /// kernel does not let them be sent (SO_PASSRIGHTS).
-    pub(crate) fn receives_descriptors(&self) -> bool {
-        self.receives_descriptors.load(Ordering::Acquire)
-    }
-
-    /// Turns on or off what comes beside the messages of this socket, or of a server's connections.
-    pub(crate) fn pass(&self, what: Pass, on: bool) -> Result<()> {
-        let wants_descriptors = what == Pass::Descriptors && on;
-        if !wants_descriptors || !self.settings.never_refused_descriptors() {
-            // (With credentials the kernel gives a socket a name when it sends.)
-            self.can_be_sent_to()?;
-            if self.kind != Kind::Datagram && self.is_listening()? {
-                self.settings.change_late();
-            }
-            self.settings.pass(self.fd(), what, on)?;
-        }
-        if what == Pass::Descriptors {
-            self.receives_descriptors.store(on, Ordering::Release);
-        }
-        Ok(())
     }
 
     /// Whether it listens. (gVisor reports that of no Unix socket, so the library remembers it.)

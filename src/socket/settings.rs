@@ -4,7 +4,9 @@
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
+use super::Socket;
 use crate::error::{Error, Result};
+use crate::kind::Kind;
 use crate::sys;
 
 /// What may come beside messages. Each is off or on.
@@ -206,5 +208,30 @@ impl Change {
 
     fn is_on(&self) -> bool {
         self.0.load(Ordering::Relaxed) & Self::IS_ON != 0
+    }
+}
+
+impl Socket {
+    /// Whether the program wants the descriptors that come. Otherwise they are closed, or a newer
+    /// kernel does not let them be sent (SO_PASSRIGHTS).
+    pub(crate) fn receives_descriptors(&self) -> bool {
+        self.receives_descriptors.load(Ordering::Acquire)
+    }
+
+    /// Turns on or off what comes beside the messages of this socket, or of a server's connections.
+    pub(crate) fn pass(&self, what: Pass, on: bool) -> Result<()> {
+        let wants_descriptors = what == Pass::Descriptors && on;
+        if !wants_descriptors || !self.settings.never_refused_descriptors() {
+            // (With credentials the kernel gives a socket a name when it sends.)
+            self.can_be_sent_to()?;
+            if self.kind != Kind::Datagram && self.is_listening()? {
+                self.settings.change_late();
+            }
+            self.settings.pass(self.fd(), what, on)?;
+        }
+        if what == Pass::Descriptors {
+            self.receives_descriptors.store(on, Ordering::Release);
+        }
+        Ok(())
     }
 }

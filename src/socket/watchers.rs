@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering, fence};
 
+use super::Socket;
 use crate::chain::Chain;
 use crate::error::{Error, Result};
 use crate::sys;
@@ -111,5 +112,28 @@ impl Watchers {
         let first = (opener == process).then_some(&self.first);
         let others = self.others.iter().filter(move |there| there.process == process);
         first.into_iter().chain(others.map(|there| &there.watcher))
+    }
+}
+
+impl Socket {
+    /// A poller watches it from now on.
+    pub(crate) fn begin_watching(&self, watcher: i64, shared: bool) -> Result<()> {
+        self.watchers.begin(self.process, watcher, shared)
+    }
+
+    pub(crate) fn stop_watching(&self, watcher: i64) {
+        self.watchers.stop(self.process, watcher);
+    }
+
+    /// Whether several pollers may wait for its clients. If this process got it by a fork, those of
+    /// other processes may.
+    pub(crate) fn has_many_pollers(&self) -> bool {
+        !self.is_of_this_process() || self.watchers.are_many(self.process)
+    }
+
+    /// No poller can watch it from now on. Returns those that did, which have to be told. (A
+    /// parent's watchers are not its forked child's.)
+    pub(crate) fn end_watching(&self) -> impl Iterator<Item = i64> {
+        self.watchers.end(self.process)
     }
 }
