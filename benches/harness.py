@@ -17,7 +17,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -314,11 +313,6 @@ class Process:
             self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors,
             bufsize=0, env={**settings, **environment},
             preexec_fn=lambda: os.sched_setaffinity(0, cores))
-
-    def cpu_seconds(self) -> float:
-        """User and system time of all its threads so far; it must still run."""
-        process_clock = (~self.child.pid << 3) | 2  # As clock_getcpuclockid(3) makes it.
-        return time.clock_gettime(process_clock)
 
     def line(self, timeout: float = 20) -> str:
         """The next line that it prints."""

@@ -1,4 +1,4 @@
-/* udsock connect: a client for any kind. */
+/* udsock connect: a client of any kind. */
 
 #define _GNU_SOURCE
 #include "talk.h"
@@ -15,7 +15,7 @@ static options chosen;
 static atomic_bool input_has_ended;
 static udsock_t client;
 
-/* The kind of who is there, unless one was given. */
+/* Takes the kind of the server, unless one was given. */
 static void look_for_kind(void)
 {
     udsock_inspection found = { .size = sizeof found };
@@ -23,7 +23,8 @@ static void look_for_kind(void)
     if (found.state == UDSOCK_LIVE && found.kind != 0) chosen.kind = found.kind;
 }
 
-/* Whether it is for want of a server that there is no client. One that came too late was waited for. */
+/* Whether connecting failed because there is no server. (A connect that waited for one in vain ends
+ * with a timeout.) */
 static bool is_nobody_there(int64_t error)
 {
     udsock_inspection found = { .size = sizeof found };
@@ -36,7 +37,7 @@ static int64_t open_client(udsock_error *err)
 {
     const udsock_connect_options how = {
         .size = sizeof how,
-        /* (A timeout of 0 is none at all to the library.) */
+        /* (In these options a timeout of 0 means to wait for ever.) */
         .flags = chosen.timeout_ms == 0 ? UDSOCK_DONT_WAIT : chosen.retries ? UDSOCK_RETRY : 0,
         .timeout_ms = chosen.timeout_ms,
         .local_address = chosen.local != NULL ? chosen.local
@@ -60,7 +61,7 @@ static void *show_all(void *unused)
                 complain("connect", udsock_error_text(size));
                 exit(FAILED);
             }
-            /* What is read from now on may still be sent. */
+            /* What is read from standard input may still be sent. */
             if (size == UDSOCK_EOF && !input_has_ended) {
                 fprintf(stderr, "* the other end sends no more\n");
             }
@@ -69,7 +70,7 @@ static void *show_all(void *unused)
     }
 }
 
-/* With a descriptor, if one is still to be sent. */
+/* Sends a message, with the descriptor, if it was not sent yet. */
 static int64_t send_one(const char *data, size_t size, int *descriptor)
 {
     int32_t descriptors[] = { *descriptor };
@@ -127,7 +128,7 @@ int connect_command(int argc, char **argv)
     result = send_all(descriptor);
     input_has_ended = true;
     if (chosen.kind == UDSOCK_DGRAM) {
-        /* There is no end: what is answered until then is answered. */
+        /* Datagrams have no end: answers are waited for so long. */
         usleep((useconds_t)chosen.timeout_ms * 1000);
         udsock_close(client);
     } else {

@@ -7,8 +7,9 @@
 static int help(void)
 {
     printf("usage: udsock inspect ADDRESS...\n\n"
-           "Says what is at each address, and who, without being noticed there: whether it is alive,\n"
-           "of what kind, whose, with which mode, how many clients wait and how many may.\n\n"
+           "Says what is at each address: whether a server is alive, its kind, the file's mode and\n"
+           "owner, the process, how many clients wait and how many may wait. A server there does not\n"
+           "notice it.\n\n"
            "Exit status: 0 if a live socket is at each; 1 if not; 2: wrong arguments; 3: an error.\n");
     return YES;
 }
@@ -72,7 +73,7 @@ static int inspect(const char *address)
         print_reach(&found);
         return YES;
     case UDSOCK_STALE: printf("dead: the file of a server that has gone\n"); break;
-    case UDSOCK_NOT_A_SOCKET: printf("no socket, but another file\n"); break;
+    case UDSOCK_NOT_A_SOCKET: printf("a file that is not a socket\n"); break;
     default: printf("nothing\n"); return NO;
     }
     print_file(&found);

@@ -18,10 +18,10 @@
 
 typedef struct entry {
     uint32_t inode, peer, queue, limit;
-    /* Of its file; 0: it has none. */
+    /* The inode of its file; 0: it has none. */
     uint32_t file;
     uint8_t kind, state;
-    /* Of a process that has it open, the lowest number. */
+    /* The lowest number of a process that has it open. */
     int32_t pid;
     char name[sizeof "" + 108];
     size_t name_size;
@@ -91,7 +91,7 @@ static bool read_message(const struct nlmsghdr *header)
     return true;
 }
 
-/* 0, or an errno. */
+/* Reads the kernel's list: 0, or an errno. */
 static int ask_kernel(void)
 {
     struct {
@@ -167,7 +167,8 @@ static void look_for_processes(void)
     closedir(directory);
 }
 
-/* A path that is one to its process only: whether it is found from here. */
+/* Finds a path that leads to the socket for its process only (a relative one, or one through a
+ * descriptor) as it is called from here. */
 static bool find_path(const entry *it, const char *name, char *path, size_t room)
 {
     static const char OWN[] = "/proc/self/fd/";
@@ -192,7 +193,7 @@ static bool find_path(const entry *it, const char *name, char *path, size_t room
            && S_ISSOCK(file.st_mode) && (uint32_t)file.st_ino == it->file;
 }
 
-/* As it is, or as the shell takes it if it would do something to a terminal. */
+/* Prints a path as it is, or quoted for the shell if it would do something to a terminal. */
 static void print_path(const char *path)
 {
     size_t size = strlen(path), length;
@@ -217,7 +218,7 @@ static void print_path(const char *path)
     putchar('\'');
 }
 
-/* The address in the text that reaches it. */
+/* Prints the address as the text that reaches it. */
 static void print_address(const entry *it)
 {
     if (it->name_size == 0) return;
@@ -279,7 +280,7 @@ static void print_entry(const entry *it)
     if (peer != NULL) print_who(peer);
     else printf("%-22s", "-");
     putchar(' ');
-    /* A client has none, as a rule; that of its server says where it leads to. */
+    /* Most clients have no address; that of the server says where they lead. */
     if (it->name_size == 0 && peer != NULL && peer->name_size > 0) {
         printf("-> ");
         print_address(peer);
@@ -295,11 +296,11 @@ static int help(void)
 {
     printf("usage: udsock list [--listening]\n\n"
            "Lists the Unix sockets of this network namespace: kind, state, how many clients wait and\n"
-           "how many may, a process that has it open, the process at the other end, and the address\n"
-           "in the text that reaches it (of a client \"->\" and its server's). \"-\": there is none, or\n"
-           "this user may not look into that process.\n\n"
+           "how many may wait, a process that has the socket open, the process at the other end, and\n"
+           "the address, as the text that reaches it (for a client, \"->\" and the address of its\n"
+           "server). A \"-\" stands for what does not exist, or what this user may not see.\n\n"
            "  -l, --listening   servers only\n\n"
-           "Exit status: 0; 2: wrong arguments; 3: the kernel does not let its list be read.\n");
+           "Exit status: 0; 2: wrong arguments; 3: the kernel's list can't be read.\n");
     return YES;
 }
 

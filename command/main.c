@@ -1,4 +1,4 @@
-/* udsock: looks at Unix domain sockets, and talks through them. */
+/* udsock: inspects Unix domain sockets, and sends and receives through them. */
 
 #include "command.h"
 
@@ -12,11 +12,11 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *arguments, *summary;
 } COMMANDS[] = {
-    { "inspect", inspect_command, "ADDRESS...", "who is there, without being noticed" },
+    { "inspect", inspect_command, "ADDRESS...", "what is at an address; a server there does not notice" },
     { "list", list_command, "[--listening]", "every Unix socket, with its process and its peer" },
-    { "connect", connect_command, "[OPTIONS] ADDRESS", "sends what it reads, shows what comes" },
-    { "serve", serve_command, "[OPTIONS] ADDRESS", "the same as a server, for many clients" },
-    { "selftest", selftest_command, "[DIRECTORY]", "what this system can do of what is promised" },
+    { "connect", connect_command, "[OPTIONS] ADDRESS", "a client: sends what it reads, shows what comes" },
+    { "serve", serve_command, "[OPTIONS] ADDRESS", "the same as a server for many clients" },
+    { "selftest", selftest_command, "[DIRECTORY]", "tries on this system what the library promises" },
 };
 
 enum { COUNT = sizeof COMMANDS / sizeof COMMANDS[0] };
@@ -30,7 +30,7 @@ static int help(void)
     }
     printf("\n"
            "An ADDRESS is a path, \"@name\" for an abstract name (escapes: \\0, \\\\, \\xNN and,\n"
-           "at its end, \\z), or \"@\" for a name that the kernel picks. `udsock COMMAND --help` tells more.\n"
+           "at its end, \\z), or \"@\" for a name that the kernel picks. See also `udsock COMMAND --help`.\n"
            "UDSOCK_LOG=debug in the environment shows what the library does by itself.\n\n"
            "Exit status: 0; 1: the answer is no; 2: wrong arguments; 3: an error.\n");
     return YES;
@@ -61,11 +61,11 @@ int main(int argc, char **argv)
         if (strcmp(name, COMMANDS[i].name) == 0) result = COMMANDS[i].run(argc - 1, argv + 1);
     }
     if (result < 0) {
-        fprintf(stderr, "udsock: %s%s; udsock --help tells what there is\n",
+        fprintf(stderr, "udsock: %s%s; see udsock --help\n",
                 argc > 1 ? "no command " : "a command is missing", name);
         return USAGE;
     }
-    /* What could not be written was not said. */
+    /* An answer that could not be written is no answer. */
     if (fflush(stdout) != 0 && errno != EPIPE) {
         perror("udsock: standard output");
         return FAILED;

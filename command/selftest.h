@@ -1,4 +1,4 @@
-/* What the self-test tries: a promise each. */
+/* What the self-test tries: promises, one by one. */
 
 #ifndef SELFTEST_H
 #define SELFTEST_H
@@ -7,7 +7,7 @@
 
 typedef enum verdict { HOLDS, LACKS, BREAKS } verdict;
 
-/* Where it tries, and what it has found out, in words. */
+/* The directory in which it tries, and what it has found, in words. */
 typedef struct trial {
     const char *directory;
     char why[400];

@@ -1,4 +1,4 @@
-/* udsock serve: a server for any kind, whose clients come to one terminal. */
+/* udsock serve: a server of any kind, with all its clients on one terminal. */
 
 #define _GNU_SOURCE
 #include "talk.h"
@@ -12,7 +12,7 @@
 
 static options chosen;
 static udsock_t poller, server;
-/* Who has spoken or come last: a client, or a datagram's sender. */
+/* The client that last sent something or connected, and the sender of the last datagram. */
 static udsock_t last_client;
 static char last_sender[UDSOCK_ADDRESS_SIZE];
 static uint64_t clients;
@@ -58,7 +58,7 @@ static void part(udsock_t client, uint64_t number, int64_t code)
     udsock_close(client);
 }
 
-/* To whom it concerns; what finds no room is kept. */
+/* Sends to a client or to a datagram's sender. What finds no room is kept. */
 static void answer(udsock_t client, const char *sender, const char *data, size_t size)
 {
     static char memory[MOST_BYTES + UDSOCK_ADDRESS_SIZE];
@@ -73,7 +73,7 @@ static void answer(udsock_t client, const char *sender, const char *data, size_t
     if (item.result < 0) fail("what was to be sent is lost", item.result);
 }
 
-/* One message of each who is ready: everybody has a turn. */
+/* Receives one message of a client that is ready, so that each has its turn. */
 static void hear(udsock_t socket, uint64_t number)
 {
     static received came;
@@ -86,12 +86,10 @@ static void hear(udsock_t socket, uint64_t number)
         return;
     }
     if (is_datagram) {
-        fprintf(stderr, "* from %s\n", came.address[0] != 0 ? "" : "a socket without a name");
-        if (came.address[0] != 0) {
-            fprintf(stderr, "*      ");
-            print_text(stderr, came.address);
-            fputc('\n', stderr);
-        }
+        fprintf(stderr, "* from ");
+        if (came.address[0] != 0) print_text(stderr, came.address);
+        else fprintf(stderr, "a socket without a name");
+        fputc('\n', stderr);
         memcpy(last_sender, came.address, sizeof last_sender);
     } else {
         last_client = socket;
@@ -119,7 +117,7 @@ static void look(void)
     }
 }
 
-/* Whether there will be more. */
+/* Sends a line of standard input. Whether there can be more. */
 static bool read_line(void)
 {
     static char line[MOST_BYTES];
@@ -141,7 +139,7 @@ static int serve(void)
     for (;;) {
         if (poll(both, 2, -1) < 0 && errno != EINTR) return fail("poll", -errno);
         if (both[0].revents != 0) look();
-        /* The end of standard input ends nothing: a server goes on. */
+        /* The server goes on after the end of standard input. */
         if (both[1].revents != 0 && !read_line()) both[1].fd = -1;
         both[0].revents = both[1].revents = 0;
     }

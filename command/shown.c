@@ -1,4 +1,4 @@
-/* Words: names of kinds, of users and of processes, and text that comes from strangers. */
+/* Words: the names of kinds, users and processes, and text that comes from strangers. */
 
 #include "command.h"
 
@@ -16,7 +16,7 @@ int complain(const char *call, const char *message)
 
 int misused(const char *command, const char *what)
 {
-    fprintf(stderr, "udsock %s: %s; udsock %s --help tells more\n", command, what, command);
+    fprintf(stderr, "udsock %s: %s; see udsock %s --help\n", command, what, command);
     return USAGE;
 }
 
@@ -57,7 +57,7 @@ size_t printable(const void *bytes, size_t size)
     for (size_t i = 1; i < length; i++) {
         if ((byte[i] & 0xc0) != 0x80) return 0;
     }
-    /* C1 controls; what is longer than it needs to be; halves of pairs; beyond Unicode. */
+    /* C1 controls, overlong forms, surrogates, and what is beyond Unicode. */
     if (byte[0] == 0xc2 && byte[1] < 0xa0) return 0;
     if ((byte[0] == 0xe0 && byte[1] < 0xa0) || (byte[0] == 0xf0 && byte[1] < 0x90)) return 0;
     if ((byte[0] == 0xed && byte[1] >= 0xa0) || (byte[0] == 0xf4 && byte[1] >= 0x90)) return 0;
@@ -80,7 +80,7 @@ void print_shown(FILE *out, const void *bytes, size_t size)
     print_printable(out, bytes, size, true);
 }
 
-/* (Escapes of an abstract name stay what they are: it is to be typed again.) */
+/* (The escapes of an abstract name stay as they are, so that it can be typed again.) */
 void print_text(FILE *out, const char *text)
 {
     print_printable(out, text, strlen(text), false);

@@ -22,33 +22,35 @@ static void help(const char *command)
     bool serves = strcmp(command, "serve") == 0;
     printf("usage: udsock %s [OPTIONS] ADDRESS\n\n", command);
     if (serves) {
-        printf("A server for many clients. What they send goes to standard output; who comes and goes,\n"
-               "descriptors and credentials to standard error. A line of standard input is sent to the\n"
-               "client that has spoken last, or come; a datagram to its sender.\n\n");
+        printf("Is a server for many clients. What they send goes to standard output. Standard error shows\n"
+               "which clients come and go, descriptors and credentials. A line of standard input is sent to\n"
+               "the client that last sent something or connected; with dgram, to the sender of the last\n"
+               "message.\n\n");
     } else {
         printf("Sends what comes on standard input, and shows what the other end sends, until both have\n"
-               "ended. Descriptors that come are shown on standard error, and closed.\n\n");
+               "ended. Received descriptors are shown on standard error, and closed.\n\n");
     }
-    printf("Of seqpacket and dgram each line is a message, an empty one too, and each message is shown\n"
-           "as a line. A stream's bytes are what they are. A line has %d bytes at most.\n\n",
+    printf("With seqpacket and dgram each line is sent as a message, an empty line as an empty message,\n"
+           "and each message is shown as a line. The bytes of a stream are passed unchanged. A line has at\n"
+           "most %d bytes.\n\n",
            MOST_BYTES);
     printf("  -k, --kind KIND     stream, seqpacket or dgram (%s)\n",
-           serves ? "default: stream" : "default: as the server is");
-    printf("  -r, --raw           messages as they are: no lines, no escapes\n"
-           "  -c, --credentials   who has sent each message\n");
+           serves ? "default: stream" : "default: that of the server");
+    printf("  -r, --raw           passes messages unchanged, without lines and escapes\n"
+           "  -c, --credentials   shows who sent each message\n");
     if (serves) {
-        printf("  -e, --echo          sends back what comes\n"
-               "  -m, --mode MODE     of the socket's file, in octal\n"
+        printf("  -e, --echo          sends everything back\n"
+               "  -m, --mode MODE     the mode of the socket's file, in octal\n"
                "  -R, --replace       takes the path over from a live server\n");
     } else {
         printf("  -d, --send-fd FILE  opens the file, and sends its descriptor with the first message\n"
-               "  -l, --local ADDRESS of one's own, for answers (default for dgram: \"@\")\n"
-               "  -t, --timeout MS    to connect; of dgram, how long to wait for answers at the end\n"
-               "                      (default: 1000; 0: waits for nobody)\n"
+               "  -l, --local ADDRESS binds the client first, so that it can be answered (default for dgram: \"@\")\n"
+               "  -t, --timeout MS    how long to try to connect; with dgram, to wait for answers at the end\n"
+               "                      (default: 1000; 0: does not wait)\n"
                "  -y, --retry         waits so long for a server that is not there yet\n");
     }
     printf("\nExit status: 0; %s2: wrong arguments; 3: an error.\n",
-           serves ? "" : "1: nobody is there; ");
+           serves ? "" : "1: there is no server; ");
 }
 
 static int read_option(const char *command, int letter, options *to)
@@ -124,7 +126,7 @@ static void show_descriptor(int fd)
     ssize_t length = readlink(path, target, sizeof target - 1);
     fprintf(stderr, "* a descriptor: ");
     if (length >= 0) print_shown(stderr, target, (size_t)length);
-    else fprintf(stderr, "of a file that is not known");
+    else fprintf(stderr, "of an unknown file");
     if (fstat(fd, &file) == 0) fprintf(stderr, ", mode %06o", (unsigned)file.st_mode);
     fputc('\n', stderr);
     close(fd);
@@ -158,7 +160,7 @@ int64_t next_input(const options *options, char *buffer, size_t size)
     bool by_lines = options->kind != UDSOCK_STREAM && !options->raw;
     size_t length = 0;
     for (;;) {
-        /* Past stdio: what it had read already, poll would not know of. */
+        /* Not through stdio: poll would not know of what stdio has read already. */
         char byte;
         ssize_t came = read(STDIN_FILENO, by_lines ? &byte : buffer, by_lines ? 1 : size);
         if (came < 0 && errno == EINTR) continue;

@@ -1,4 +1,4 @@
-/* What connect and serve share: their options, and how what comes is shown. */
+/* What connect and serve share: their options, and how they show what comes. */
 
 #ifndef TALK_H
 #define TALK_H
@@ -31,7 +31,7 @@ typedef struct received {
     udsock_credentials credentials;
 } received;
 
-/* As udsock_recv_message. */
+/* Receives as udsock_recv_message does. */
 int64_t receive(udsock_t s, int32_t timeout_ms, received *to);
 
 /* What came: data to standard output, and the rest to standard error. */

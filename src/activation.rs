@@ -11,7 +11,7 @@ use crate::process_lock::ProcessLock;
 use crate::sys;
 use crate::text::c_string;
 
-/// They begin here, one after the other.
+/// The first descriptor that is passed (SD_LISTEN_FDS_START). The others follow it.
 const FIRST: i32 = 3;
 const VARIABLES: [&CStr; 3] = [c"LISTEN_PID", c"LISTEN_FDS", c"LISTEN_FDNAMES"];
 const UNNAMED: &[u8] = b"unknown";
@@ -22,14 +22,14 @@ struct Passed {
     names: Option<CString>,
 }
 
-/// Handles for the Unix sockets that were passed to this process, at most so many; the
-/// rest of what was passed becomes close-on-exec. Only once: the environment is cleared,
-/// so that neither a second call nor a child takes them for its own.
+/// Makes handles for the Unix sockets that were passed to this process, at most so many. The rest
+/// of what was passed becomes close-on-exec. This is done only once: the environment is cleared, so
+/// that neither a second call nor a child takes the sockets for its own.
 pub(crate) fn activated(capacity: usize) -> Result<Vec<i64>, Failure> {
     static ASKING: ProcessLock = ProcessLock::new();
     let _alone = ASKING.hold();
     let adopted = Passed::read().and_then(|passed| passed.adopt(capacity));
-    // After these the program can call again.
+    // After these errors the program can call again.
     let is_passing = |error| matches!(error, Error::ERANGE | Error::ENOMEM);
     if !adopted.as_ref().is_err_and(|failure| is_passing(failure.error())) {
         VARIABLES.into_iter().for_each(sys::remove_variable);
@@ -40,7 +40,7 @@ pub(crate) fn activated(capacity: usize) -> Result<Vec<i64>, Failure> {
 impl Passed {
     const NOTHING: Self = Self { count: 0, names: None };
 
-    /// Nothing if the environment speaks to another process.
+    /// `None` if the environment is meant for another process.
     fn read() -> Result<Self, Failure> {
         let [process, count, names] = VARIABLES.map(sys::variable);
         let (Some(process), Some(count)) = (process?, count?) else { return Ok(Self::NOTHING) };
@@ -88,7 +88,7 @@ impl Passed {
         Ok(sockets)
     }
 
-    /// All of the sockets or none.
+    /// Adopts all of the sockets or none.
     fn adopt(&self, capacity: usize) -> Result<Vec<i64>, Failure> {
         let sockets = self.sockets()?;
         if sockets.len() > capacity {

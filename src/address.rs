@@ -62,17 +62,17 @@ impl<'a> Address<'a> {
 }
 
 /// Which programs can connect to an address, or serve at it, as far as that depends on its length.
-/// (docs/atlas.md has who can't.)
+/// (docs/atlas.md lists the programs.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
     All,
     /// Not those that append something to a path, or keep bytes of sun_path for themselves.
     Most,
-    /// Those that get beyond sun_path. Some of the others take a part of the path for the whole.
+    /// Those that get beyond sun_path. Some of the others cut the path, and use what is left of it.
     Few,
 }
 
-/// Of an address as it is written.
+/// The reach of an address as it is written.
 pub(crate) fn reach(text: &CStr) -> Reach {
     const LONGEST_FOR_ALL: usize = 97;
     match (text.to_bytes(), text.count_bytes()) {
@@ -89,7 +89,8 @@ pub(crate) const NO_PROC: Failure = Failure::Step {
     error: Error::ENOENT,
 };
 
-/// Where a message of a batch goes: of a failure there is room for the code only.
+/// Where a message of a batch goes. A failure is only a code: a message's result has room for no
+/// more.
 pub(crate) fn destination_of(text: &CStr) -> Result<Destination> {
     let to = Address::parse(text).and_then(|address| address.destination());
     to.map_err(|failure| failure.error())
@@ -197,7 +198,7 @@ mod tests {
             assert_eq!(padded.bytes().len(), SocketName::MAX, "{length}");
             assert_eq!(without_padding(&padded.bytes()[1..]).len(), length);
         }
-        // Where none fits any more it is the name itself.
+        // If no NUL fits any more, it is the name itself.
         assert!(name(&text(107, r"\z").unwrap()) == name(&text(107, "").unwrap()));
         assert!(Address::parse(&text(108, r"\z").unwrap()).is_err());
         let spelt = CString::new("@n".to_owned() + &r"\0".repeat(106)).unwrap();

@@ -17,7 +17,7 @@ pub(crate) const MOST: usize = 64;
 /// A message to send.
 pub(crate) struct Outgoing<'a> {
     pub(crate) buffer: Buffer<'a>,
-    /// `None`: where the socket is connected to.
+    /// `None`: the peer that the socket is connected to.
     pub(crate) to: Option<Destination>,
     pub(crate) descriptors: &'a [RawFd],
 }
@@ -45,9 +45,9 @@ pub(crate) trait Inbox<'a> {
     fn deliver(&mut self, index: usize, message: Delivery<'_>);
 }
 
-/// A message that has come; its bytes are in its room.
+/// A message that was received; its bytes are in its room.
 pub(crate) struct Delivery<'a> {
-    /// All of it, whatever the room.
+    /// The size of all of it, whatever the room.
     pub(crate) size: usize,
     /// `None`: it was not asked for.
     pub(crate) from: Option<&'a SocketName>,
@@ -68,13 +68,13 @@ impl Socket {
         Ok(size)
     }
 
-    /// Of a stream the kernel would lose descriptors that no byte goes with.
+    /// On a stream, the kernel would lose descriptors that go without a byte.
     fn check_outgoing(&self, message: &Outgoing<'_>) -> Result<()> {
         let lost = !message.descriptors.is_empty() && message.buffer.size() == 0;
         if lost && self.kind() == Kind::Stream { Err(Error::EINVAL) } else { Ok(()) }
     }
 
-    /// Receives one message, with all that comes with it: its true size.
+    /// Receives one message, with all that comes with it. Returns its true size.
     pub(crate) fn receive_message(
         &self,
         room: Buffer<'_>,
@@ -95,8 +95,8 @@ impl Socket {
         Ok(size)
     }
 
-    /// Sends what can be sent in the time: how many went. One that fails does not
-    /// stop the others. An error only if none went: the first one's.
+    /// Sends what can be sent in the time. Returns how many were sent. A message that fails does
+    /// not stop the others. An error is returned only if none was sent: that of the first one.
     pub(crate) fn send_batch<'a>(
         &self,
         outbox: &mut impl Outbox<'a>,
@@ -123,12 +123,13 @@ impl Socket {
         first_error.filter(|_| went == 0).map_or(Ok(went), Err)
     }
 
-    /// Sends messages from `first` on in one system call. An error is the first's.
+    /// Sends messages from `first` on in one system call. An error is that of the first one.
     ///
-    /// `fits`: how large a message was that has just gone, if no other one went behind it, and the
-    /// state of the interrupt before that. Most often there was no room. So what is not larger
-    /// begins with the wait for it: of its own errors none is to be told before. Unless the socket
-    /// was shut down meanwhile: of that no poll tells who waits for room.
+    /// `fits`: the size of the last message that was sent, if the one after it was not, and the state
+    /// of the interrupt before that. Most often there was no room for the next one. So a message that
+    /// is not larger begins with the wait for room: it has no error of its own that would have to be
+    /// returned first. Unless the socket was shut down meanwhile: poll does not report that to a
+    /// thread that waits for room.
     fn send_some<'a>(
         &self,
         outbox: &mut impl Outbox<'a>,
@@ -147,7 +148,7 @@ impl Socket {
             match message {
                 Ok(message) => *place = message,
                 Err(error) if count == 0 => return Err(error),
-                // It begins the next round, and fails there.
+                // This message begins the next round, and fails there.
                 Err(_) => break,
             }
             count += 1;
@@ -172,8 +173,8 @@ impl Socket {
         *fits = is_short.then(|| (sizes[sent - 1], before));
         self.count_sent(sent, sizes[..sent].iter().sum());
         if self.kind() == Kind::Stream {
-            // A stream may take half a message; no other may come in between. If
-            // the rest can't go, its size says so, and the others meet the error.
+            // A stream may take a part of a message; no other message may come in between. If the
+            // rest can't be sent, the size says so, and the other messages meet the error.
             let last = sent - 1;
             let rest = messages[last].buffer.skip(sizes[last]);
             let mut more = 0;
@@ -186,9 +187,9 @@ impl Socket {
         Ok(sent)
     }
 
-    /// Waits for a message and takes with it those that are there already. An error
-    /// or the end only if it comes first; otherwise the next call tells it (as the kernel, or
-    /// what is kept for the end, does).
+    /// Waits for a message, and takes with it those that are there already. An error or the end is
+    /// returned only if it comes first; otherwise the next call returns it, from the kernel or from
+    /// what is kept for the end.
     pub(crate) fn receive_batch<'a>(
         &self,
         inbox: &mut impl Inbox<'a>,
@@ -198,7 +199,7 @@ impl Socket {
         let step = if self.looks_first() { 1 } else { BATCH };
         let mut came = self.receive_some(inbox, 0..step.min(most), wait)?;
         let mut wait = Wait::new(Timeout::NONE);
-        // An error that a datagram socket tells is gone when it is told.
+        // A datagram socket returns an error only once.
         while self.kind() != Kind::Datagram && came % step == 0 && came < most {
             match self.receive_some(inbox, came..most.min(came + step), &mut wait) {
                 Ok(more) => came += more,
@@ -252,16 +253,17 @@ impl Socket {
         Ok(came)
     }
 
-    /// Moves the messages to the front, to where they would be if the kernel had not told the
-    /// end in between: how many there are, one at least. It fills the rest of a batch with the
-    /// end, and, as a peer sends and leaves, tells it once too early (see [`Self::in_order`]).
+    /// Moves the messages to the front, to where they would be if the kernel had not returned the
+    /// end in between. Returns how many there are, at least one. The kernel fills the rest of a
+    /// batch with the end, and while a peer sends and leaves, it may return the end once too early
+    /// (see [`Self::in_order`]).
     fn without_ends(&self, messages: &mut [Incoming<'_>], beside: &mut [Ancillary]) -> usize {
         let looks_like_end = |message: &Incoming<'_>| self.is_end(message.received);
         if messages.len() == 1 || !messages.iter().any(looks_like_end) {
             return messages.len();
         }
         let last = messages.iter().rposition(|message| !looks_like_end(message)).unwrap_or(0);
-        // Or they are empty messages, of which nothing tells.
+        // Or they are empty messages that nothing tells from the end.
         let are_unmarked = self.is_unmarked() == Ok(true);
         let rest_counts = are_unmarked && self.has_more_to_come();
         let mut count = 0;
@@ -285,7 +287,7 @@ impl Socket {
     }
 }
 
-/// Whether this error is the whole batch's, not one message's.
+/// Whether this error concerns the whole batch, not one message.
 fn ends_batch(error: Error) -> bool {
     matches!(error, Error::EAGAIN | Error::ETIMEDOUT | Error::EINTR | Error::Closed)
 }
@@ -353,7 +355,8 @@ mod tests {
         Received { size, has_ancillary: true }
     }
 
-    /// What is left of a batch of what the kernel has told, each in two bytes of room.
+    /// What is left of a batch that the kernel has returned, with two bytes of room for each
+    /// message.
     fn left_of(told: [Received; 4]) -> Result<Vec<(usize, u8)>> {
         let [socket, _peer] = Socket::pair(Kind::Seqpacket)?;
         let mut rooms = [[1_u8; 2], [2; 2], [3; 2], [4; 2]];

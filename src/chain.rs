@@ -15,7 +15,7 @@ pub(crate) struct Node<T> {
     next: Link<T>,
 }
 
-/// Memory for one more.
+/// Memory for one more element.
 pub(crate) type Room<T> = sys::Room<Node<T>>;
 
 impl<T> Chain<T> {
@@ -35,13 +35,13 @@ impl<T> Chain<T> {
         self.find_or_push(|_| false, room, value);
     }
 
-    /// The first that is the one; if none is, this one, at the end. Of many threads that look
-    /// for the same at once all find the same.
+    /// Finds the first element that is the one; if none is, adds this one at the end. If many
+    /// threads look for the same one at once, all find the same.
     pub(crate) fn find_or_push(&self, is_it: impl Fn(&T) -> bool, room: Room<T>, value: T) -> &T {
         let mut new = Some(room.fill(Node { value, next: Link::new() }));
         let mut link = &self.first;
         loop {
-            // Whoever else was faster is looked at, too.
+            // What another thread has added meanwhile is looked at, too.
             if link.get().is_none() {
                 new = new.and_then(|new| link.set(new).err());
             }
@@ -60,7 +60,7 @@ impl<T> Default for Chain<T> {
     }
 }
 
-/// One by one: a long chain would need a deep stack.
+/// Drops the elements one by one: to drop a long chain by recursion would need a deep stack.
 impl<T> Drop for Chain<T> {
     fn drop(&mut self) {
         let mut rest = self.first.take();

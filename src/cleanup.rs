@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::socket_file;
 use crate::sys;
 
-/// Removes the files of all open sockets; how many.
+/// Removes the files of all open sockets. Returns how many.
 pub(crate) fn remove_files() -> Result<i64> {
     let mut patience = Lock::PATIENCE;
     let mut count = 0;
@@ -28,8 +28,8 @@ pub(crate) fn remove_files() -> Result<i64> {
     failed.map_or(Ok(count), Err)
 }
 
-/// Of those who hold a lock and don't let go only the first is waited for: nobody is to
-/// hold up the end of this process for longer.
+/// The lock is waited for only once, whoever holds it: nobody is to hold up the end of this process
+/// for longer.
 fn shortened(
     patience: &mut Duration,
     remove: impl FnOnce(Duration) -> Result<Removal>,
@@ -57,8 +57,8 @@ extern "C" fn at_exit() {
     sys::let_cancel(before);
 }
 
-/// From now on the files are removed when this signal ends the process. Where it does
-/// not (there is a handler, or it is ignored) it is left as it is.
+/// From now on the files are removed when this signal ends the process. A signal that does not end
+/// it (it has a handler, or is ignored) is left as it is.
 pub(crate) fn remove_on_signal(signal: i32) -> Result<()> {
     const HARMLESS: [i32; 7] = [
         libc::SIGCHLD,
@@ -78,19 +78,20 @@ pub(crate) fn remove_on_signal(signal: i32) -> Result<()> {
     Ok(())
 }
 
-/// Only what is async-signal-safe: system calls, and the table, which has no lock. Nobody of
-/// this process holds a directory's lock, since that is done in critical sections only.
+/// Does only what is async-signal-safe: system calls, and looks at the table, which has no lock. No
+/// thread of this process holds a directory's lock, since that is done in critical sections only.
 extern "C" fn on_signal(signal: i32) {
     let before = sys::hold_off_cancel();
     if !critical_section::end() {
-        // Another thread is at it, or another copy of the library, which this one has called.
+        // Another thread removes the files, or another copy of the library, which this one has
+        // called.
         return sys::let_cancel(before);
     }
     let mut patience = Lock::PATIENCE;
     for file in socket_file::all() {
         let _ = shortened(&mut patience, |patience| file.remove_in_section(patience));
-        // Were this the last user of a file whose socket is closed just now, dropping it would
-        // free memory.
+        // If this were the last user of a file whose socket is being closed, dropping it would free
+        // memory.
         mem::forget(file);
     }
     critical_section::note_end();

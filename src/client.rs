@@ -19,9 +19,9 @@ pub(crate) struct ConnectOptions<'a> {
     /// Go on while there is no server.
     pub(crate) retry: bool,
     pub(crate) timeout: Timeout,
-    /// Bound first.
+    /// The client's own address, bound first.
     pub(crate) local_address: Option<&'a CStr>,
-    /// Whether anybody will read why it failed, which may take a look around.
+    /// Whether anybody will read why it failed. To find that out may take further system calls.
     pub(crate) explains: bool,
 }
 
@@ -40,7 +40,7 @@ impl Socket {
         let address = Address::parse(text)?;
         let remote = self.make_remote()?;
         let as_given = Replacement::new(c_string(text.to_bytes())?)?;
-        // A second attempt with the same options finds what the first one bound.
+        // A second attempt with the same options finds the socket bound by the first one.
         if let Some(local) = options.local_address {
             if !self.is_bound_to(local)? {
                 self.bind(local, &FileOptions::default())?;
@@ -81,7 +81,8 @@ impl Socket {
         Ok(())
     }
 
-    /// Of an abstract name that nobody has: whether somebody has one that is easily taken for it.
+    /// For an abstract name that nobody has: finds one that somebody has, and that is easily taken
+    /// for it.
     fn name_neighbour(&self, name: &SocketName, failure: Failure) -> Failure {
         let told = match failure {
             Failure::Plain(Error::ECONNREFUSED) => Told::AtOnce,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::process_lock::ProcessLock;
 use crate::sys::{self, OncePointer};
 
-/// A thread that is held up while it carries over does not hold up others for longer.
+/// How long a thread that is held up while it carries over can hold up others.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The counts of a socket or a poller at one moment.
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 pub(crate) struct Counts {
     pub(crate) sent: Traffic,
     pub(crate) received: Traffic,
-    /// Waits, or attempts of one, that slept.
+    /// How often waits slept.
     pub(crate) sleeps: u64,
     /// Waits that spun, and found what they waited for.
     pub(crate) spins_paid: u64,
@@ -24,14 +24,14 @@ pub(crate) struct Counts {
     pub(crate) accepted: u64,
     pub(crate) refused: u64,
     pub(crate) kept: Kept,
-    /// Datagrams that were kept, and reached nobody.
+    /// Datagrams that a poller kept and could not deliver.
     pub(crate) dropped: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Traffic {
     pub(crate) bytes: u64,
-    /// Of a stream, the system calls that moved some.
+    /// On a stream, the system calls that moved bytes.
     pub(crate) messages: u64,
 }
 
@@ -42,7 +42,7 @@ impl Traffic {
     }
 }
 
-/// In bytes: what waits in a poller for its way out.
+/// How many bytes wait in a poller to be sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Kept {
     pub(crate) now: u64,
@@ -50,7 +50,7 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Of a part of it so much was there, and so much is.
+    /// Notes that a part of it had `before` bytes, and has `after` now.
     pub(crate) fn change(&mut self, before: usize, after: usize) {
         self.now = self.now - before as u64 + after as u64;
         self.most = self.most.max(self.now);
@@ -61,10 +61,10 @@ impl Kept {
 #[derive(Default)]
 pub(crate) struct SharedTraffic(AtomicU64);
 
-/// A message in the word, above its bytes.
+/// One message in the word: messages are counted above the bytes.
 const MESSAGE: u64 = 1 << 40;
-/// Of messages or of bytes there are so many that they are to be carried over. (Until the word is
-/// full, hundreds of threads can add the most that a system call moves.)
+/// The bits that say that there are so many messages or bytes that they have to be carried over.
+/// (Before the word is full, hundreds of threads can still add the most that a system call moves.)
 const IS_DUE: u64 = 1 << 63 | MESSAGE >> 1;
 
 impl SharedTraffic {
@@ -87,14 +87,14 @@ fn traffic_of(word: u64) -> Traffic {
     Traffic { bytes: word % MESSAGE, messages: word / MESSAGE }
 }
 
-/// Of a socket.
+/// The traffic of a socket.
 #[derive(Default)]
 pub(crate) struct Counters {
     sent: SharedTraffic,
     received: SharedTraffic,
 }
 
-/// What few sockets count. It takes memory when something of it happens first.
+/// What few sockets count. Its memory is allocated when the first of it is counted.
 #[derive(Default)]
 pub(crate) struct Rare {
     /// Waits that slept, and tries that paid and did not.
@@ -103,14 +103,14 @@ pub(crate) struct Rare {
     kept: AtomicU64,
     kept_most: AtomicU64,
     dropped: AtomicU64,
-    /// What no longer is in the words of what was sent, and received: bytes and messages.
+    /// What was carried over from the words of what was sent and received: bytes and messages.
     carried: [[AtomicU64; 2]; 2],
-    /// To carry over, and to read what was.
+    /// Held while traffic is carried over, and while all of it is read.
     carrying: ProcessLock,
 }
 
-/// Counts that most sockets never need: they take memory when something is counted first. Without
-/// memory that is not counted.
+/// Something that most sockets never need. Its memory is allocated at the first use; `None`: there
+/// was none.
 pub(crate) struct OnceUsed<T>(OncePointer<Box<T>>);
 
 impl<T> Default for OnceUsed<T> {
@@ -139,7 +139,7 @@ impl Rare {
     }
 
     pub(crate) fn set_kept(&self, bytes: usize) {
-        // In this order: it is never more than the most.
+        // In this order, so that a reader never sees more than the most.
         self.kept_most.fetch_max(bytes as u64, Ordering::Relaxed);
         self.kept.store(bytes as u64, Ordering::Release);
     }
@@ -165,7 +165,7 @@ impl Counters {
         }
     }
 
-    /// Without memory for it the next message tries again.
+    /// If there is no memory for it, the next message tries again.
     #[cold]
     fn carry_over(&self, rare: &OnceUsed<Rare>) {
         let Some(rare) = rare.get_or_make() else { return };
@@ -177,11 +177,12 @@ impl Counters {
         }
     }
 
-    /// All but what is counted elsewhere.
+    /// The counts, without those that are kept elsewhere.
     pub(crate) fn counts(&self, rare: &OnceUsed<Rare>) -> Counts {
         let words = || (self.sent.get(), self.received.get());
         let (sent, received) = words();
-        // Only looked for now: if it is not there yet, nothing had been carried over before.
+        // Looked for only now, after the words were read: if it is not there, nothing had been
+        // carried over before.
         let Some(rare) = rare.get() else {
             return Counts { sent, received, ..Counts::default() };
         };

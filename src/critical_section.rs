@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::sys::{self, SignalMask};
 
-/// Those asked for: a bit each, signal 1 the lowest.
+/// The signals that were named: a bit each, signal 1 the lowest.
 static SIGNALS: AtomicU64 = AtomicU64::new(0);
 
 /// The process (its fork generation, upper half) and how many of its threads are in a section
@@ -29,14 +29,15 @@ pub(crate) fn defer(signal: i32) {
     SIGNALS.fetch_or(1 << (signal - 1), Ordering::SeqCst);
 }
 
-/// Over when it is dropped, by the thread that began it.
+/// A critical section. It ends when it is dropped, by the thread that began it.
 pub(crate) struct CriticalSection {
-    /// As it was. `None`: nothing was asked for.
+    /// The thread's mask before the section. `None`: no signal was named.
     mask: Option<SignalMask>,
 }
 
 impl CriticalSection {
-    /// Not within another one: that would wait for itself at the end of the process.
+    /// Begins a section. Not within another one: at the end of the process, that would wait for
+    /// itself.
     pub(crate) fn begin() -> Self {
         let signals = SIGNALS.load(Ordering::SeqCst);
         if signals == 0 {
@@ -62,9 +63,9 @@ impl Drop for CriticalSection {
     }
 }
 
-/// Async-signal-safe: from now on nobody is in a section. (But for who is stopped by a
-/// debugger, say: nothing holds up the end of the process for longer than this.) `false`: another
-/// handler has begun to end the process, and has done its part, or is not waited for any longer.
+/// Keeps all threads out of sections from now on, and waits for those that are in one. (It does not
+/// wait for ever: a debugger may have stopped one of them.) `false`: another handler has begun to
+/// end the process, and has done its part, or is not waited for any longer. Async-signal-safe.
 pub(crate) fn end() -> bool {
     let process = sys::fork_generation();
     if ENDING.swap(process, Ordering::SeqCst) == process {
@@ -75,7 +76,7 @@ pub(crate) fn end() -> bool {
     true
 }
 
-/// The files are gone.
+/// Notes that the files are gone.
 pub(crate) fn note_end() {
     ENDED.store(sys::fork_generation(), Ordering::SeqCst);
 }

@@ -19,7 +19,7 @@ use crate::text::ShortText;
 
 pub(crate) struct Directory {
     fd: OwnedFd,
-    /// As it was written: what stands before a name in it.
+    /// Its path as it was written: what stands before a name in it.
     path: CString,
 }
 
@@ -43,7 +43,8 @@ impl Directory {
         sys::status_at(self.fd(), name)
     }
 
-    /// Holds the file, whatever becomes of its name. Symbolic links are not followed.
+    /// A descriptor that holds the file, whatever becomes of its name. Symbolic links are not
+    /// followed.
     pub(crate) fn pin(&self, name: &CStr) -> Result<OwnedFd> {
         sys::open_path_at(self.fd(), name, libc::O_NOFOLLOW)
     }
@@ -52,7 +53,7 @@ impl Directory {
         sys::unlink_at(self.fd(), name)
     }
 
-    /// Never over what is there.
+    /// Renames a file, but never over what is there.
     pub(crate) fn rename_new(&self, from: &CStr, to: &CStr, _: &Lock) -> Result<()> {
         match sys::rename_new_at(self.fd(), from, to) {
             // Most file systems that are programs (FUSE), and filters of system calls. A file
@@ -69,8 +70,8 @@ impl Directory {
         }
     }
 
-    /// Another name for this file, never over what is there. Whoever had taken its name meanwhile
-    /// has no other one afterwards.
+    /// Gives this file another name, but never over what is there. If another file has taken its
+    /// name meanwhile, that one does not keep the other name.
     pub(crate) fn link(&self, file: &FileStatus, name: &CStr, other: &CStr) -> Result<()> {
         sys::link_at(self.fd(), name, other)?;
         match self.has(file, other) {
@@ -87,7 +88,7 @@ impl Directory {
         sys::rename_at(self.fd(), from, to)
     }
 
-    /// Both at once. `Ok(false)`: this can't be done here.
+    /// Exchanges two names in one step. `Ok(false)`: this can't be done here.
     pub(crate) fn exchange(&self, one: &CStr, other: &CStr) -> Result<bool> {
         match sys::exchange_at(self.fd(), one, other) {
             Err(error) if is_unknown_here(error) => {
@@ -98,9 +99,9 @@ impl Directory {
         }
     }
 
-    /// A name in it as a path to bind or connect to. As it was written if that fits: what is
-    /// bound here is what getpeername, ss and lsof will show to everyone. Else through the
-    /// descriptor, as long as this is held. `None`: no way of writing it fits.
+    /// A name in it as a path to bind or connect to. If it fits, it is the path as it was written:
+    /// what is bound here is what getpeername, ss and lsof show to everyone. Otherwise the path
+    /// leads through the descriptor, as long as this is held. `None`: neither fits.
     pub(crate) fn socket_name(&self, name: &CStr) -> Option<SocketName> {
         self.written_name(name).or_else(|| {
             let directory = sys::descriptor_path(self.fd());
@@ -108,7 +109,7 @@ impl Directory {
         })
     }
 
-    /// The same, as it was written. `None`: it does not fit.
+    /// The same, but only as it was written. `None`: it does not fit.
     pub(crate) fn written_name(&self, name: &CStr) -> Option<SocketName> {
         let before_name = if &*self.path == c"." { b"" } else { self.path.to_bytes() };
         SocketName::of_parts(&[before_name, name.to_bytes()])
@@ -119,8 +120,8 @@ impl Directory {
         sys::umask(self.fd())
     }
 
-    /// Removes this file, if it is what has the name, which may change until the lock is had.
-    /// Only while its inode's number can't be used again. Async-signal-safe.
+    /// Removes this file, if it has the name. (The name may change until the lock is held.) Only
+    /// while its inode's number can't be used again. Async-signal-safe.
     pub(crate) fn remove<'a>(
         &self,
         file: &FileStatus,
@@ -132,7 +133,7 @@ impl Directory {
             // Out of descriptors, say. Only a takeover in this very moment could go wrong.
             lock => lock.ok(),
         };
-        // It may have been published, or replaced, until now.
+        // It may have been published, or replaced, meanwhile.
         let name = name();
         if let Some(why) = self.has_lost(file, name)? {
             return Ok(why);
@@ -149,7 +150,7 @@ impl Directory {
         self.has_lost(file, name).map(|lost| lost.is_none())
     }
 
-    /// Why it does not; `None`: it does.
+    /// Why this file does not have the name; `None`: it has it.
     pub(crate) fn has_lost(&self, file: &FileStatus, name: &CStr) -> Result<Option<Removal>> {
         match self.status(name) {
             Err(Error::ENOENT) => Ok(Some(Removal::WasGone)),
@@ -157,7 +158,7 @@ impl Directory {
         }
     }
 
-    /// A name in it as a path, for who reads it. Empty: it is longer than any path.
+    /// A name in it as a path, to be read. Empty: it is longer than any path.
     pub(crate) fn path_of<'a>(&self, name: &CStr, room: &'a mut PathRoom) -> &'a CStr {
         let before = if &*self.path == c"." { b"" } else { self.path.to_bytes() };
         let (name, end) = (name.to_bytes(), before.len() + name.count_bytes());
@@ -170,7 +171,7 @@ impl Directory {
         CStr::from_bytes_until_nul(room).unwrap_or_default()
     }
 
-    /// The lock; who holds it, if it can't be had in a second.
+    /// Takes the lock. If that can't be done in a second, the failure names the holder.
     pub(crate) fn lock(&self) -> Result<Lock, Failure> {
         self.lock_within(Lock::PATIENCE).map_err(|error| match error {
             Error::EBUSY => Failure::Locked { pid: self.lock_holder() },
@@ -178,7 +179,7 @@ impl Directory {
         })
     }
 
-    /// The lock, or [`Error::EBUSY`]. Async-signal-safe.
+    /// Takes the lock, or returns [`Error::EBUSY`]. Async-signal-safe.
     pub(crate) fn lock_within(&self, patience: Duration) -> Result<Lock> {
         const LONGEST_PAUSE: Duration = Duration::from_millis(5);
         let file = self.open_lock()?;
@@ -196,9 +197,9 @@ impl Directory {
         }
     }
 
-    /// What is locked: this directory, which everyone has to open for reading. Where that
-    /// is not for all who may write it, the nearest above it that all may read; everyone
-    /// comes to the same one, whatever rights they have.
+    /// What is locked: this directory, which has to be opened for reading. If not all who may write
+    /// it may read it, the nearest directory above it that all may read: every process comes to the
+    /// same one, whatever rights it has.
     fn open_lock(&self) -> Result<OwnedFd> {
         let status = self.own_status()?;
         let writers = status.permissions() & 0o222;
@@ -226,7 +227,7 @@ impl Directory {
         let (major, minor) = (libc::major(device), libc::minor(device));
         let file = ShortText::new(format_args!("{major:02x}:{minor:02x}:{}", status.inode));
         let file = file.to_str().ok()?;
-        // A lock that goes while the list is read may hide the next one.
+        // A lock that ends while the list is read may hide the next one.
         (0..5).find_map(|_| sys::find_in_lines(c"/proc/locks", |line| flock_holder(line, file)))
     }
 }
@@ -246,7 +247,7 @@ pub(crate) enum Removal {
     IsAnothers,
 }
 
-/// What a rename with flags says where these are not known, or not let through. (A rename that
+/// Whether a rename failed because its flags are not known here, or not let through. (A rename that
 /// is refused for another reason is refused without flags, too.)
 fn is_unknown_here(error: Error) -> bool {
     matches!(
@@ -266,13 +267,13 @@ fn flock_holder(line: &str, file: &str) -> Option<u32> {
 pub(crate) struct Lock(OwnedFd);
 
 impl Lock {
-    /// So long anyone may hold it before others give up.
+    /// How long others wait for the lock before they give up.
     pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing would do, but for a child that was forked meanwhile and has a copy.
+        // Closing alone would not end the lock if a child that was forked meanwhile has a copy.
         sys::unlock(self.0.as_fd());
     }
 }

@@ -8,8 +8,8 @@ use crate::name_text::text_of;
 use crate::sys::SocketName;
 use crate::text::Shown;
 
-/// Why something could not be opened or closed: a code, and what a person needs
-/// to know to mend it.
+/// Why something could not be opened or closed: a code, and what a person needs to know to put it
+/// right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// The code says it all.
@@ -54,10 +54,11 @@ pub enum Failure {
         /// What the attempt said, or the last of several in the time that there was.
         told: Told,
     },
-    /// Whether anybody has an abstract name only the kernel's list of sockets tells.
+    /// Only the kernel's list of sockets tells whether anybody has an abstract name, and it can't
+    /// be read.
     #[error(
-        "whether a socket has this name is not known: the kernel does not let its list of \
-         sockets be read here (sock_diag: {0})"
+        "it is not known whether a socket has this name: the kernel's list of sockets can't be read \
+         here (sock_diag: {0})"
     )]
     Untold(Error),
     /// The file system has not done what it said.
@@ -69,7 +70,7 @@ pub enum Failure {
         /// How the attempts failed.
         last: Error,
     },
-    /// An attempt that was not to wait found what may pass.
+    /// An attempt that was not to wait failed in a way that may pass.
     #[error("not yet: {last}")]
     NotYet {
         /// How it failed.
@@ -99,9 +100,9 @@ pub struct LiveServer {
     pub pid: Option<u32>,
     /// The process that this one was forked from has ended.
     pub is_orphan: bool,
-    /// Whose it is.
+    /// The user that it belongs to.
     pub uid: Option<u32>,
-    /// Whether the one that it stands in the way of can take its place.
+    /// Whether the socket that was to be bound could replace it.
     pub replaceable: bool,
 }
 
@@ -150,13 +151,13 @@ pub enum NotKept {
 
 impl fmt::Display for NotKept {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("the file system says that all is well, but ")?;
+        out.write_str("the file system reports success, but ")?;
         match *self {
             Self::Mode { asked, has } => {
                 write!(out, "the file has mode {has:04o} instead of {asked:04o}")?;
             }
             Self::Owner { asked: [user, group], has } => {
-                write!(out, "the file is of user {} and group {}, not of", has[0], has[1])?;
+                write!(out, "the file belongs to user {} and group {}, not to", has[0], has[1])?;
                 user.map_or(Ok(()), |user| write!(out, " user {user}"))?;
                 group.map_or(Ok(()), |group| write!(out, " group {group}"))?;
             }

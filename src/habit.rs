@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU8, AtomicU16, Ordering};
 use std::time::Duration;
 
-/// An answer that came so many times sooner than it does to who sleeps has paid, too: two who sleep
-/// in turn wake each other, which takes more.
+/// A spin has paid, too, if the answer came so many times sooner than it reaches a sleeping thread:
+/// two threads that sleep in turn wake each other, which costs more.
 const SOONER: u16 = 2;
 
 /// A socket's last wait.
@@ -15,20 +15,22 @@ const WAS_LONG: u8 = 2;
 /// What has been learned: of one socket, or of the first waits on new ones.
 pub(crate) struct Habit {
     last_wait: AtomicU8,
-    /// Waits in a row for which nothing was there at first.
+    /// How many waits in a row found nothing at first.
     pub(crate) missed: AtomicU8,
-    /// How long short waits for answers are for who sleeps, in microseconds.
+    /// How long an answer takes to reach a sleeping thread, in microseconds, by the short waits
+    /// that slept.
     asleep: AtomicU16,
     pub(crate) ways: Tries,
     pub(crate) spins: Tries,
-    /// How many spins paid, only for having been sooner than a sleep.
+    /// How many spins have paid only because they were sooner than a sleep.
     sooner: AtomicU16,
-    /// After how many of these that is to be looked at again, as a power of two.
+    /// After how many of these a wait sleeps again to check that, as a power of two.
     pub(crate) confidence: AtomicU8,
 }
 
-/// When to try something again that has failed: after 1 wait, then 2, 4, and so on. In one word:
-/// after how many failures in a row (0: the last one paid), and how many waits are left until then.
+/// When to try something again that has failed: after 1 wait, then 2, 4, and so on. One word has
+/// the number of failures in a row (0: the last try paid), and how many waits are left until the
+/// next try.
 pub(crate) struct Tries(AtomicU16);
 
 const REST_BITS: u32 = 12;
@@ -54,7 +56,7 @@ impl Tries {
         self.0.store(other.0.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
-    /// One wait more.
+    /// Counts one more wait. Whether a try is due in it.
     pub(crate) fn is_due(&self) -> bool {
         let (failures, rest) = self.load();
         self.store(failures, rest.saturating_sub(1));
@@ -104,7 +106,7 @@ impl Habit {
         self.last_wait.load(Ordering::Relaxed) == WAS_SHORT
     }
 
-    /// What the first waits of others have taught.
+    /// Takes over what the first waits on other sockets have shown.
     pub(crate) fn copy_from(&self, other: &Self) {
         self.asleep.store(other.asleep.load(Ordering::Relaxed), Ordering::Relaxed);
         self.ways.copy_from(&other.ways);
@@ -116,15 +118,16 @@ impl Habit {
         self.last_wait.store(last, Ordering::Relaxed);
     }
 
-    /// A wait that slept was so long. (Those of two who both sleep count, and not the one in
-    /// between that finds the other awake.)
+    /// Notes how long a wait took that slept. (A shorter wait now and then, which found the peer
+    /// awake, lowers this only a little: what counts are the waits in which both sides slept.)
     pub(crate) fn note_asleep(&self, time: Duration) {
         let before = self.asleep.load(Ordering::Relaxed);
         let time = u16::try_from(time.as_micros()).unwrap_or(u16::MAX);
         self.asleep.store(time.max(before - before.div_ceil(16)), Ordering::Relaxed);
     }
 
-    /// A spin is sooner than a sleep was. Now and then one wait sleeps, to see whether it still is.
+    /// Notes a spin that was sooner than a sleep. Now and then one wait sleeps, to see whether that
+    /// still holds.
     pub(crate) fn note_sooner(&self) {
         self.spins.has_paid();
         let sooner = self.sooner.load(Ordering::Relaxed).saturating_add(1);

@@ -30,9 +30,9 @@ pub(crate) const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
 /// The lowest generation lifts every handle to 2^32: no `int` is one.
 const LOWEST_GENERATION: u32 = 1 << (32 - INDEX_BITS);
 
-/// Where this copy of the library begins. Copies are at different addresses, and one that is loaded
-/// where another was before comes later; multiplied by the golden ratio what is nearly the same
-/// comes out far apart (Knuth's multiplicative hash).
+/// The generation that this copy of the library begins with. Copies are at different addresses, or
+/// are loaded one after the other at the same one. Multiplied by the golden ratio (Knuth's
+/// multiplicative hash), numbers that are nearly the same come out far apart.
 pub(crate) fn first_generation() -> u32 {
     const GOLDEN_RATIO: u64 = 0x9E37_79B9_7F4A_7C15;
     const NOT_CHOSEN: u32 = 0;
@@ -53,14 +53,14 @@ pub(crate) fn first_generation() -> u32 {
     }
 }
 
-/// `None`: that was the last one.
+/// The next generation. `None`: that was the last one.
 fn generation_after(generation: u32) -> Option<u32> {
     let next = generation.checked_add(1).unwrap_or(LOWEST_GENERATION);
     (next != first_generation()).then_some(next)
 }
 
-/// A slot's state: generation (32 bits), open (1), users (31). Of a vacant one the users are the
-/// number of the next vacant one, and 1 more.
+/// A slot's state: generation (32 bits), open (1), users (31). In a vacant slot the users are the
+/// number of the next vacant slot, plus 1.
 const OPEN: u64 = 1 << 31;
 const USERS: u64 = OPEN - 1;
 
@@ -68,8 +68,8 @@ const fn generation_of(state: u64) -> u32 {
     (state >> 32) as u32
 }
 
-/// Slots are found again through a stack of vacant ones. Its top: a tag that
-/// changes with every push (42 bits), and slot number + 1 (22 bits; 0: empty).
+/// Vacant slots are on a stack. Its top: a tag that changes with every push (42 bits), and slot
+/// number + 1 (22 bits; 0: empty).
 const TOP_BITS: u32 = INDEX_BITS + 1;
 const TOP_MASK: u64 = (1 << TOP_BITS) - 1;
 
@@ -114,8 +114,8 @@ impl<T, const FIRST: usize> HandleTable<T, FIRST> {
         }
     }
 
-    /// A place for one more object, before that object exists: whoever can't get
-    /// one finds out while nothing is lost. `None`: the table or memory is full.
+    /// A place for one more object, before that object exists: if there is none, nothing is lost.
+    /// `None`: the table or memory is full.
     pub(crate) fn vacancy(&self) -> Option<Vacancy<'_, T, FIRST>> {
         let index = match self.pop_vacant() {
             Some(index) => index,
@@ -124,7 +124,8 @@ impl<T, const FIRST: usize> HandleTable<T, FIRST> {
         Some(Vacancy { table: self, index })
     }
 
-    /// Whether a vacancy was lacking for that, and not for want of memory.
+    /// Whether the table is full: a vacancy was lacking for that reason, and not for want of
+    /// memory.
     pub(crate) fn is_full(&self) -> bool {
         self.touched.load(Ordering::Relaxed) >= Self::CAPACITY
     }
@@ -134,7 +135,7 @@ impl<T, const FIRST: usize> HandleTable<T, FIRST> {
         self.count_in(handle, |state| state + 1)
     }
 
-    /// Makes the handle invalid and returns its object. Of many callers one wins.
+    /// Makes the handle invalid and returns its object. Only one of several callers gets it.
     pub(crate) fn close(&self, handle: i64) -> Option<InUse<'_, T, FIRST>> {
         self.count_in(handle, |state| (state - OPEN) + 1)
     }
@@ -222,7 +223,7 @@ impl<T, const FIRST: usize> HandleTable<T, FIRST> {
         let mut top = self.vacant.load(Ordering::Acquire);
         loop {
             let index = ((top & TOP_MASK) as usize).checked_sub(1)?;
-            // (Of a slot that was popped meanwhile it is something else.)
+            // (If the slot was popped meanwhile, this is another number.)
             let next = self.slot(index).state.load(Ordering::Relaxed) & TOP_MASK;
             // A slot that was popped and pushed meanwhile has changed the tag.
             match self.vacant.compare_exchange_weak(
@@ -266,7 +267,7 @@ fn handle_of(index: usize, generation: u32) -> i64 {
     ((u64::from(generation) << INDEX_BITS) | index as u64) as i64
 }
 
-/// A slot that is nobody's yet. Dropped, it goes back.
+/// A slot that is not in use yet. It goes back when this is dropped.
 pub(crate) struct Vacancy<'a, T, const FIRST: usize> {
     table: &'a HandleTable<T, FIRST>,
     index: usize,
@@ -343,7 +344,7 @@ impl<T, const FIRST: usize> Drop for InUse<'_, T, FIRST> {
     }
 }
 
-/// By itself, so that the way of everyone else, who is not the last, is short.
+/// In a function of its own, so that the way of all others, who are not the last, is short.
 #[cold]
 fn drop_last<T, const FIRST: usize>(
     table: &HandleTable<T, FIRST>,

@@ -33,21 +33,21 @@ impl Object {
     }
 }
 
-/// What else than a socket has a handle: what watches sockets (a poller).
+/// What has a handle and is not a socket, but watches sockets: a poller.
 pub(crate) trait Watcher: Any + Send + Sync {
-    /// Itself, to find out what it is.
+    /// Itself, to find out which kind it is.
     fn as_any(&self) -> &dyn Any;
 
     /// Ends every wait.
     fn close(&self);
 
-    /// Takes its descriptor away from whoever still waits on it.
+    /// Takes its descriptor away from the threads that still wait on it.
     fn take_away(&self) -> Result<()>;
 
     /// Whether this process has opened it, and not one that it was forked from.
     fn is_of_this_process(&self) -> bool;
 
-    /// This socket is about to be closed, or given away.
+    /// Forgets a socket, which is about to be closed or given away.
     fn forget(&self, handle: i64, socket: &Socket);
 }
 
@@ -70,7 +70,7 @@ impl Deref for SocketInUse {
 pub(crate) struct WatcherInUse(InUse<'static, Object>);
 
 impl WatcherInUse {
-    /// As what it is. `None`: it is another kind of watcher.
+    /// The watcher as the kind that it is. `None`: it is of another kind.
     pub(crate) fn downcast<T: Watcher>(&self) -> Option<&T> {
         self.get().as_any().downcast_ref()
     }
@@ -102,8 +102,8 @@ pub(crate) fn get_watcher(handle: i64) -> Result<WatcherInUse> {
     }
 }
 
-/// Makes a socket and gives it a handle. The handle's place comes first: nothing
-/// that was made (or accepted) is lost for want of one.
+/// Makes a socket and gives it a handle. The handle's place comes first, so that nothing that was
+/// made or accepted is lost for want of one.
 pub(crate) fn open<E: From<Error>>(make: impl FnOnce() -> Result<Socket, E>) -> Result<i64, E> {
     let place = vacancy()?;
     Ok(fill(place, make()?))
@@ -141,7 +141,7 @@ pub(crate) fn accept(server: i64, wait: &mut Wait) -> Result<i64> {
     open(|| server.accept(wait))
 }
 
-/// The same, and who it is.
+/// The same, with the client's credentials.
 pub(crate) fn accept_with_peer(server: i64, wait: &mut Wait) -> Result<(i64, Credentials)> {
     let server = get(server)?;
     let mut peer = None;
@@ -153,8 +153,8 @@ pub(crate) fn accept_with_peer(server: i64, wait: &mut Wait) -> Result<(i64, Cre
     Ok((handle, peer.ok_or(Error::ENODATA)?))
 }
 
-/// One attempt to accept, prepared for the client's handle: once there is a client, nothing
-/// is lacking for it. `None`: a client was refused.
+/// One attempt to accept. What the client will need is prepared first (`prepare` is told its
+/// handle), so that no client is lost. `None`: a client was refused.
 pub(crate) fn accept_once(
     server: &Socket,
     prepare: impl FnOnce(i64) -> Result<()>,
@@ -171,7 +171,7 @@ pub(crate) fn accept_once(
 /// later, so that the handle's own one, opened in between, may not be there, and its number free.
 /// If it is there it belongs to the new handle from now on.
 pub(crate) fn adopt(fd: BorrowedFd<'_>) -> Result<i64, Failure> {
-    // Of two that adopt the same descriptor at once, one has to see the other.
+    // If two threads adopt the same descriptor at once, one has to see the other.
     static ADOPTING: ProcessLock = ProcessLock::new();
     let _alone = ADOPTING.hold();
     let number = fd.as_raw_fd();
@@ -185,7 +185,7 @@ pub(crate) fn adopt(fd: BorrowedFd<'_>) -> Result<i64, Failure> {
     let adopted = open(|| Socket::adopt(fd))?;
     all_with_it().filter(|(handle, _)| *handle != adopted).for_each(|(handle, socket)| {
         socket.end_waits();
-        // Nobody closes its descriptor.
+        // So nobody closes its descriptor.
         std::mem::forget(HANDLES.close(handle));
     });
     Ok(adopted)
@@ -224,7 +224,7 @@ pub(crate) fn close(handle: i64) -> Result<()> {
     result
 }
 
-/// Ends the handle and hands out its descriptor.
+/// Ends the handle and returns its descriptor.
 pub(crate) fn release(handle: i64) -> Result<RawFd> {
     get(handle)?;
     let object = HANDLES.close(handle).ok_or(Error::EBADF)?;
@@ -240,7 +240,7 @@ pub(crate) fn release(handle: i64) -> Result<RawFd> {
     Ok(fd.into_raw_fd())
 }
 
-/// Nobody watches it from now on.
+/// Ends all watching of a socket.
 fn unwatch(handle: i64, socket: &Socket) {
     for watcher in socket.end_watching() {
         if let Ok(watcher) = get_watcher(watcher) {

@@ -1,4 +1,4 @@
-//! What is at an address, and which process, found out without a server's noticing.
+//! What is at an address, and which process has it, found out without the server noticing it.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -29,7 +29,7 @@ pub(crate) struct Inspection {
     pub(crate) state: State,
     /// The file, if there is one.
     pub(crate) file: Option<FileStatus>,
-    /// What the kernel tells of the socket, where it does.
+    /// What the kernel reports of the socket, if it does.
     pub(crate) socket: Option<OpenSocket>,
 }
 
@@ -87,7 +87,7 @@ fn inspect_name(directory: &Directory, name: &CStr) -> Result<Inspection, Failur
     }
 }
 
-/// An abstract name is nothing but what the kernel's list says.
+/// Looks an abstract name up: only the kernel's list knows it.
 fn untold(error: Error) -> Failure {
     if error.is_scarcity() {
         return Failure::Step { step: "ask the kernel for its sockets", error };
@@ -102,7 +102,7 @@ pub(crate) enum Sight {
     Socket(SeenSocket),
 }
 
-/// A file. As long as this is kept its inode's number is not used again.
+/// A file. As long as this is kept, its inode's number is not used again.
 pub(crate) struct PinnedFile {
     descriptor: OwnedFd,
     status: FileStatus,
@@ -124,7 +124,7 @@ enum Life {
     Hidden,
 }
 
-/// What has this name in the directory. Quick: under a lock, too.
+/// What has this name in the directory. This is quick, and may be done under a lock.
 pub(crate) fn look(directory: &Directory, name: &CStr) -> Result<Sight, Failure> {
     let file = match PinnedFile::pin(directory, name) {
         Err(Error::ENOENT) => return Ok(Sight::Nothing),
@@ -143,7 +143,7 @@ pub(crate) fn look(directory: &Directory, name: &CStr) -> Result<Sight, Failure>
 }
 
 impl SeenSocket {
-    /// A socket that is dead, surely. It never comes back to life.
+    /// Whether the socket is surely dead. It never comes back to life.
     pub(crate) fn is_dead(&self) -> bool {
         self.life == Life::Dead
     }
@@ -160,8 +160,8 @@ impl SeenSocket {
         self.file
     }
 
-    /// Whether it has an open socket behind it, also where that takes the kernel's list: not
-    /// under a lock. (With its module missing, the kernel looks for it each time.)
+    /// Whether the file has an open socket behind it, also where finding out takes the kernel's
+    /// list. Not under a lock: if the list's module is missing, the kernel looks for it each time.
     pub(crate) fn is_alive(&self) -> Result<bool, Failure> {
         match self.life {
             Life::Alive => Ok(true),
@@ -182,7 +182,7 @@ impl SeenSocket {
         }
         // It is our own file: we may give ourselves access, for as long as it takes.
         match sys::set_mode(descriptor.as_fd(), status.permissions() | 0o200) {
-            // Or somebody's whom this user namespace shows under the same number.
+            // Or it belongs to a user that this user namespace shows under the same number.
             Err(Error::EPERM) if known_user(status.uid).is_none() => return Ok(true),
             result => result?,
         }
@@ -204,8 +204,8 @@ impl PinnedFile {
         Ok(Self { descriptor, status })
     }
 
-    /// What the kernel's list tells of its socket, if it does. Who it is is not vital. Not
-    /// under a lock.
+    /// What the kernel's list says of its socket, if anything. It is only for messages. Not under a
+    /// lock.
     pub(crate) fn socket(&self) -> Option<OpenSocket> {
         self.find_socket().unwrap_or_default()
     }
@@ -216,7 +216,7 @@ impl PinnedFile {
         if found.is_some() {
             return Ok(found);
         }
-        // A file system may have devices of its own for what it is made of (btrfs, overlayfs).
+        // A file system may have further devices for its parts (btrfs, overlayfs).
         match sys::mounted_device(descriptor.as_fd()) {
             Some(device) if device != status.device => {
                 unix_diag::find(|socket| socket.has_file(status.inode, device))
@@ -225,7 +225,7 @@ impl PinnedFile {
         }
     }
 
-    /// Whoever serves there stands in the way. Not under a lock.
+    /// The failure that names the server that is in the way. Not under a lock.
     pub(crate) fn obstacle(&self) -> Failure {
         let socket = self.socket();
         let pid = socket.and_then(|socket| unix_diag::holder(&socket));
@@ -246,11 +246,11 @@ impl PinnedFile {
 /// connected to it. (A connect of the server's own type would stand in its queue; and to
 /// one that is bound but does not listen yet it is refused as if nobody were there.)
 ///
-/// gVisor refuses the datagram socket at a live server, too. So whoever refuses it is asked again
-/// by a stream socket, which nobody accepts on Linux, but a live server there.
+/// gVisor refuses the datagram socket at a live server, too. So a refusal is checked with a stream
+/// socket: on Linux it is refused as well, in gVisor a live server accepts it.
 ///
-/// The way there is the descriptor; where /proc is not mounted the path, if it leads to that
-/// file before and afterwards.
+/// The file is reached through the descriptor; where /proc is not mounted, by the path, if that
+/// leads to the file before and afterwards.
 fn probe(file: &PinnedFile, written: Option<&SocketName>) -> Result<Life, Failure> {
     let by_descriptor = sys::descriptor_path(file.descriptor.as_fd());
     let by_descriptor = SocketName::new(by_descriptor.to_bytes()).ok_or(Error::ENAMETOOLONG)?;
@@ -292,7 +292,7 @@ fn life(attempt: Result<()>) -> Result<Life> {
     }
 }
 
-/// What it is instead.
+/// The failure that says what is there instead of a socket.
 pub(crate) fn not_a_socket(file: &FileStatus) -> Failure {
     Failure::NotASocket(match file.mode & libc::S_IFMT {
         libc::S_IFDIR => "a directory",

@@ -1,4 +1,4 @@
-//! Ending the waits on a socket from another thread, and the sleep that can be ended so.
+//! Ending the waits on a socket from another thread, and the sleep that can be ended in this way.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -22,7 +22,7 @@ pub(crate) struct Interrupt {
 const CLOSED: u32 = 1;
 const WAKE: u32 = 2;
 
-/// Without an alarm (no descriptor was left for one) a sleeper looks up this often.
+/// How often a sleeper without an alarm looks up: no descriptor or memory was left for one.
 const LOOK_UP: Duration = Duration::from_millis(5);
 
 impl Interrupt {
@@ -50,14 +50,14 @@ impl Interrupt {
         std::ptr::from_ref(self).addr()
     }
 
-    /// What [`Interrupt::sleep`] is to be told: to be read before the last attempt.
+    /// The `before` of [`Interrupt::sleep`], to be read before the last attempt.
     #[inline(always)]
     pub(crate) fn state(&self) -> u32 {
         self.state.load(Ordering::Acquire)
     }
 
-    /// Sleeps until something happens to the descriptor, the state is no longer what it was
-    /// before, a signal comes (`INTERRUPTED`) or the time is over.
+    /// Sleeps until something happens to the descriptor, the state is no longer what it was before,
+    /// a signal comes (EINTR) or the time is over.
     pub(crate) fn sleep(
         &self,
         before: u32,
@@ -115,7 +115,7 @@ struct Sleeper(&'static Place<EventFd>);
 
 impl Sleeper {
     fn find() -> Option<Self> {
-        /// Whether that has been told, since there last was one.
+        /// Whether the lack of an alarm has been reported since the last thread that got one.
         static IS_TOLD: AtomicBool = AtomicBool::new(false);
         let place = SLEEPERS.take_place(sys::fork_generation(), sys::thread_number());
         if place.is_some() != IS_TOLD.load(Ordering::Relaxed) {

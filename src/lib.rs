@@ -9,15 +9,15 @@
 //! | `cleanup`, `activation` | removing files at the end of the process; sockets that a service manager passed |
 //! | `handles` | numbers that stand for sockets and pollers |
 //! | `server`, `client`, `transfer`, `batch`, `option`, `peer` | what sockets do, and who is at the other end |
-//! | `socket` and its parts | what sockets are, what they are bound to, where they lead, what is changed of them, and who may connect |
+//! | `socket` and its parts | what sockets are, what they are bound to, where they lead, which of their settings are changed, and who may connect |
 //! | `socket_file` and its parts | the file of a socket, from the bind to its removal |
 //! | `inspection`, `unix_diag` | what is at an address, and who |
 //! | `directory`, `parents`, `owner`, `address`, `kind`, `user_namespace` | places, names and numbers |
 //! | `wait`, `interrupt`, `spin`, `habit`, `sleepers` | trying again, sleeping, and being woken |
-//! | `counters` | how much of it all |
-//! | `critical_section` | what no signal cuts in half |
-//! | `log` | what the library does by itself, told to whoever wants to know |
-//! | `chain`, `handle_table`, `segments`, `sync`, `process_lock` | what threads share, and a forked child finds whole |
+//! | `counters` | what sockets and pollers count |
+//! | `critical_section` | moments that a signal must not interrupt |
+//! | `log` | reports of what the library does by itself |
+//! | `chain`, `handle_table`, `segments`, `sync`, `process_lock` | what threads share, in a form that a forked child finds whole |
 //! | `failure`, `name_text` | what went wrong in words, and names as text |
 //! | `sys`, `text` | system calls, and C strings |
 //! | `error`, `words` | what can go wrong, and what it is called |
@@ -69,4 +69,6 @@ mod transfer;
 mod unix_diag;
 mod user_namespace;
 mod wait;
+#[cfg(test)]
+mod wait_tests;
 mod words;

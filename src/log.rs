@@ -22,7 +22,7 @@ mod note;
 
 pub(crate) use note::{BindNotes, Event, Note, Notes, Refused};
 
-/// How much it matters; who wants to know of one wants to know of those before it, too.
+/// How much an event matters. A listener of one level is told the events of those before it, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
 pub(crate) enum Level {
@@ -62,8 +62,8 @@ pub(crate) trait Listener: Send + Sync {
 }
 
 struct Chosen {
-    /// By which process (its fork generation): a child's copy may be counted as in use by threads
-    /// that it does not have.
+    /// The process that chose it (its fork generation). A forked child's copy may count as in use
+    /// by threads that the child does not have.
     process: u32,
     level: Level,
     listener: Box<dyn Listener>,
@@ -73,19 +73,19 @@ static LISTENERS: HandleTable<Chosen, 8> = HandleTable::new();
 static CURRENT: AtomicI64 = AtomicI64::new(NOBODY);
 const NOBODY: i64 = 0;
 
-/// Up to which level anybody wants to know.
+/// The last level that anybody wants to know of.
 static WANTED: AtomicU32 = AtomicU32::new(UNKNOWN);
-/// Before the environment has been looked at. It is above every level.
+/// The environment has not been looked at. This is above every level.
 const UNKNOWN: u32 = u32::MAX;
 
-/// The one question that everybody asks who has something to tell.
+/// Whether anybody wants to know of this level. Everything that reports something asks this first.
 #[inline(always)]
 pub(crate) fn is_wanted(level: Level) -> bool {
     let wanted = WANTED.load(Ordering::Relaxed);
     wanted >= level as u32 && (wanted != UNKNOWN || find_out() >= level as u32)
 }
 
-/// What nobody has asked yet.
+/// Looks at the environment, at the first question.
 #[cold]
 fn find_out() -> u32 {
     let wanted = level_of_environment();
@@ -95,8 +95,8 @@ fn find_out() -> u32 {
     }
 }
 
-/// From now on this one is told, up to this level, and nobody else is. [`Error::EBUSY`]: so it is,
-/// but a thread does not come back from the one before.
+/// Sets the listener, which is told the events up to this level, in place of the former one.
+/// [`Error::EBUSY`]: the listener is set, but a thread does not return from the former one.
 pub(crate) fn set_listener(listener: Option<(Level, Box<dyn Listener>)>) -> Result<()> {
     let chosen = match listener {
         None => NOBODY,
@@ -107,7 +107,7 @@ pub(crate) fn set_listener(listener: Option<(Level, Box<dyn Listener>)>) -> Resu
         }
     };
     let former = CURRENT.swap(chosen, Ordering::SeqCst);
-    // Of several threads the last one that has chosen has the last word.
+    // If several threads set a listener at once, the level is that of the last one.
     loop {
         let current = CURRENT.load(Ordering::SeqCst);
         let level = LISTENERS.get(current).map_or(0, |chosen| chosen.level as u32);
@@ -117,7 +117,7 @@ pub(crate) fn set_listener(listener: Option<(Level, Box<dyn Listener>)>) -> Resu
         }
     }
     let Some(former) = LISTENERS.close(former) else { return Ok(()) };
-    // It would wait for itself.
+    // A thread that is in the former listener would wait for itself.
     let waits = former.process == sys::fork_generation() && !is_telling();
     if waits { wait_until(|| former.is_alone()) } else { Ok(()) }
 }
@@ -137,7 +137,7 @@ fn wait_until(is_over: impl Fn() -> bool) -> Result<()> {
     Ok(())
 }
 
-/// What the environment asks for; 0: nothing.
+/// The level that the environment asks for; 0: none.
 fn level_of_environment() -> u32 {
     const NAME: &CStr = c"UDSOCK_LOG";
     static LEVEL: AtomicU32 = AtomicU32::new(UNKNOWN);
@@ -164,7 +164,7 @@ fn level_named(name: &CStr) -> u32 {
     }
 }
 
-/// Tells what has happened, at this path. Not while a lock is held.
+/// Reports an event, at this path. Not while a lock is held.
 #[inline(always)]
 pub(crate) fn tell(note: &Note, path: Option<&CStr>) {
     if is_wanted(note.level()) {
@@ -175,8 +175,8 @@ pub(crate) fn tell(note: &Note, path: Option<&CStr>) {
     }
 }
 
-/// Tells that a call has failed, in the words of its udsock_error. (That a signal has interrupted
-/// one is no failure: it is called again.)
+/// Reports that a call has failed, in the words of its udsock_error. (EINTR is no failure: the
+/// program makes the call again.)
 #[inline(always)]
 pub(crate) fn tell_failure(call: &str, address: Option<&CStr>, failure: &Failure) {
     if is_wanted(Level::Debug) && failure.error() != Error::EINTR {
@@ -188,7 +188,8 @@ pub(crate) fn tell_failure(call: &str, address: Option<&CStr>, failure: &Failure
 /// The most that a udsock_error has room for.
 pub(crate) const MESSAGE: usize = 255;
 
-/// What was tried, where, and why it failed. The reason is worth more than a long address.
+/// Writes what was tried, where, and why it failed. A long address is cut to leave room for the
+/// reason.
 pub(crate) fn write_failure(
     out: &mut impl Write,
     call: &str,
@@ -204,7 +205,7 @@ pub(crate) fn write_failure(
     }
 }
 
-/// Tells what was found to be missing since this was last called, if anybody wants to know.
+/// Reports what was found to be missing since this was last called, if anybody wants to know.
 #[inline(always)]
 pub(crate) fn tell_missing() {
     static TOLD: AtomicU32 = AtomicU32::new(0);
@@ -230,7 +231,7 @@ fn tell_in_words(
     let level = note.level() as u32;
     let by_environment = level_of_environment() >= level;
     let mut wanted = CURRENT.load(Ordering::SeqCst);
-    // Unless the one that is to be told has just been replaced.
+    // If the listener has just been replaced, this finds the next one.
     let mut listener = LISTENERS.get(wanted);
     while listener.is_none() && wanted != CURRENT.load(Ordering::SeqCst) {
         wanted = CURRENT.load(Ordering::SeqCst);
@@ -268,14 +269,14 @@ fn write_line(level: Level, text: &[u8]) {
     sys::write_line(&line[..length]);
 }
 
-/// The threads that are telling something: their process (upper half) and number.
+/// The threads that are reporting something: their process (upper half) and number.
 static TELLING: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
 
-/// A thread that is telling something, until it is dropped.
+/// Marks the calling thread as reporting something, until it is dropped.
 struct Telling(&'static AtomicU64);
 
 impl Telling {
-    /// `None`: it is already; or too many are.
+    /// `None`: the thread is reporting already, or too many threads are.
     fn begin() -> Option<Self> {
         let (us, me) = me();
         if is_telling() {
@@ -283,7 +284,7 @@ impl Telling {
         }
         let place = TELLING.iter().find(|place| {
             let there = place.load(Ordering::Relaxed);
-            // What a thread of the parent has left in a forked child is free.
+            // In a forked child, a place that a thread of the parent has left taken is free.
             let is_free = there == 0 || there >> 32 != us;
             is_free
                 && place.compare_exchange(there, me, Ordering::Relaxed, Ordering::Relaxed).is_ok()
@@ -304,7 +305,7 @@ fn me() -> (u64, u64) {
     (us, us << 32 | u64::from(sys::thread_id()))
 }
 
-/// Whether the calling thread is.
+/// Whether the calling thread is reporting something.
 fn is_telling() -> bool {
     let (_, me) = me();
     TELLING.iter().any(|place| place.load(Ordering::Relaxed) == me)

@@ -28,7 +28,7 @@ impl Text {
 }
 
 impl NameText {
-    /// How much room it takes with its NUL. None at all takes none.
+    /// How much room it takes with its NUL. No name takes none.
     pub(crate) fn room(&self) -> usize {
         match self {
             Self::Unnamed => 0,

@@ -79,7 +79,7 @@ impl Socket {
     }
 }
 
-/// A second, in microseconds.
+/// The highest limit of a spin: a second, in microseconds.
 const MOST_SPIN: u32 = 1_000_000;
 
 fn switch(value: i64) -> Result<bool> {

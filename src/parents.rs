@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::sys;
 use crate::text::c_string;
 
-/// What was made, from the top down.
+/// The directories that were made, from the top down.
 #[derive(Default)]
 pub(crate) struct Parents(Vec<CString>);
 
@@ -24,7 +24,7 @@ impl Parents {
         Ok(parents)
     }
 
-    /// Removes again what was made. What somebody else uses by now is not empty, and stays.
+    /// Removes what was made. A directory that somebody else uses by now is not empty, and stays.
     pub(crate) fn remove(&self) {
         for directory in self.0.iter().rev() {
             let _ = sys::remove_directory(directory);
@@ -67,8 +67,8 @@ fn above(directory: &[u8]) -> Option<&[u8]> {
     Some(&directory[..=cut])
 }
 
-/// Where others may write, and no sticky bit keeps them from replacing what is not
-/// theirs, nobody should serve.
+/// Fails if others may write here and no sticky bit keeps them from replacing what is not theirs: a
+/// server is not safe there.
 pub(crate) fn check_safe(directory: &Directory) -> Result<(), Failure> {
     let permissions = directory.own_status()?.permissions();
     if permissions & 0o002 != 0 && permissions & libc::S_ISVTX == 0 {

@@ -8,9 +8,9 @@ use crate::sys::{self, Credentials};
 use crate::user_namespace::{known_group, known_of};
 
 impl Socket {
-    /// Of the process that connected, listened or made the pair, at that moment.
+    /// The credentials of the process that connected, listened or made the pair, at that moment.
     pub(crate) fn peer_credentials(&self) -> Result<Credentials> {
-        // A socket without a peer has an answer too: nobody, or, if it listens, itself.
+        // The kernel answers for a socket without a peer, too: nobody or, if it listens, itself.
         sys::remote_name(self.fd())?;
         let found = sys::peer_credentials(self.fd())?;
         // No process: it is of a PID namespace that this one does not see. The kernel knows
@@ -27,7 +27,8 @@ impl Socket {
         Ok(groups)
     }
 
-    /// The process itself, for which no other can be mistaken, even if it has gone.
+    /// A descriptor of the process itself: no other process can be mistaken for it, even after it
+    /// has gone.
     pub(crate) fn peer_pidfd(&self) -> Result<OwnedFd> {
         self.peer_credentials()?;
         sys::peer_pidfd(self.fd())

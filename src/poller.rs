@@ -1,9 +1,10 @@
-//! Many sockets, few calls: one wait brings what happened to many of them, with their data,
-//! and one send takes answers for many of them.
+//! Many sockets, few calls: one wait reports what happened to many of them, with their data, and
+//! one send takes answers for many of them.
 //!
-//! Everything is level-triggered: what is not taken in one round is told in the next. So
-//! nothing is queued here but what the kernel does not remember, answers that found no room;
-//! and nothing is received before it can be told: what has no room stays in the kernel.
+//! Everything is level-triggered: what one round does not take, the next one reports. So the poller
+//! queues nothing but what the kernel does not keep: answers for which it has no room. And it
+//! receives nothing that it can't report: what has no room in the caller's memory stays in the
+//! kernel.
 
 use std::any::Any;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -37,22 +38,22 @@ pub(crate) use member::{Manner, Then};
 pub(crate) use round::{Event, EventKind, Report, Round};
 use visit::Visit;
 
-/// How much of a connection at a time.
+/// The limits of a poller, for each socket.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// May wait for its way out, in bytes.
+    /// How many bytes may wait to be sent.
     pub(crate) send: usize,
-    /// Is received, in bytes.
+    /// How many bytes of a stream one receive takes at most.
     pub(crate) receive: usize,
 }
 
 pub(crate) struct Poller {
     handle: i64,
-    /// Whose it is (its fork generation): a forked child has the same epoll, but a copy of the
-    /// state, which was perhaps about to change.
+    /// The process that made it (its fork generation). A forked child has the same epoll, but only
+    /// a copy of the state, which another thread may have been changing at the fork.
     process: u32,
     epoll: OwnedFd,
-    /// Readable from a wake-up to the end of a wait; for ever, once it is closed.
+    /// Readable from a wake-up until a wait ends by it; once the poller is closed, for ever.
     wake: OwnedFd,
     /// Readable when a pause is over.
     clock: OwnedFd,
@@ -61,10 +62,10 @@ pub(crate) struct Poller {
     locked: Mutex<Locked>,
 }
 
-/// Handles are larger.
+/// The numbers of what is watched besides members. Handles are larger.
 const WAKE: u64 = 1;
 const CLOCK: u64 = 2;
-/// With a handle: not the server, but the names of its file. No handle has this bit.
+/// Added to a server's handle, for the names of its file. No handle has this bit.
 const PATH: u64 = 1 << 62;
 
 impl Poller {
@@ -84,8 +85,8 @@ impl Poller {
         Ok(poller)
     }
 
-    /// Waits until something happens, and reports what did: how much. 0: it was woken, or
-    /// was not to wait.
+    /// Waits until something happens, and reports it. Returns the number of events; 0: the wait was
+    /// woken, or was not to wait.
     pub(crate) fn wait(
         &self,
         round: &mut Round<'_, impl Report>,
@@ -97,8 +98,8 @@ impl Poller {
             self.serve_unserved(&mut locked, round);
             self.unlock(locked);
             if round.count() > 0 {
-                // Nobody's turn comes twice: no call brings data and, behind it, the end, at
-                // which a program closes.
+                // No member is served twice in one call. Otherwise a call could bring data and,
+                // behind it, the end, at which a program closes the socket.
                 return Ok(round.count());
             }
             if let Err(error) = self.sleep(&mut ready, round.room(), wait) {
@@ -113,7 +114,8 @@ impl Poller {
                     CLOCK => self.end_pauses(&mut locked, round),
                     number if number & PATH != 0 => {}
                     handle => {
-                        // Without memory the kernel tells again, if perhaps not first.
+                        // If there is no memory to put it off, the kernel reports it again, though
+                        // perhaps not first.
                         self.visit(&mut locked, handle as i64, |mut visit| {
                             visit.serve_or_put_off(events, round)
                         });
@@ -121,7 +123,7 @@ impl Poller {
                 }
             }
             self.unlock(locked);
-            // What becomes of a path may be told, which is not done under a lock.
+            // Restoring a path may report to the log, which is not done under a lock.
             let paths = ready.iter().filter(|(number, _)| number & PATH != 0);
             paths.for_each(|(number, _)| {
                 paths::restore((number & !PATH) as i64, wait.patience());
@@ -133,7 +135,8 @@ impl Poller {
         }
     }
 
-    /// Until something is ready, at most so much; or not, if there is no time to wait.
+    /// Sleeps until something is ready, and takes at most `most` of it. If there is no time to
+    /// wait, it only looks.
     fn sleep(&self, ready: &mut Ready, most: usize, wait: &mut Wait) -> Result<()> {
         ready.look(self.epoll(), most)?;
         if !ready.is_empty() || wait.is_none() {
@@ -157,13 +160,13 @@ impl Poller {
         Ok(servers.any(|server| server.has_many_pollers()))
     }
 
-    /// What the last round had no room for.
+    /// Serves the members that the last round had no room for.
     fn serve_unserved(&self, locked: &mut Locked, round: &mut Round<'_, impl Report>) {
         let mut unserved = std::mem::take(&mut locked.unserved);
         let served = unserved
             .iter()
             .take_while(|(handle, events)| {
-                // Whether it is still ready the kernel tells.
+                // The kernel reports whether it is still ready.
                 let is_told = locked.members.get_mut(*handle).is_some_and(|member| {
                     !member.is_lost && member.tells_readiness(round.has_arena())
                 });
@@ -175,18 +178,18 @@ impl Poller {
         locked.unserved = unserved;
     }
 
-    /// Ends a wait, now or the next one.
+    /// Ends the wait that is under way, or the next one.
     pub(crate) fn wake(&self) -> Result<()> {
         self.check()?;
         sys::raise(self.wake.as_fd());
         Ok(())
     }
 
-    /// Whether there was a wake-up, which nobody else gets then.
+    /// Takes a wake-up, so that no other wait gets it. Whether there was one.
     fn lower_wake(&self) -> bool {
         let woken = sys::lower(self.wake.as_fd());
         if self.is_closed() {
-            // That one is for everybody.
+            // The wake-up of a close is for all waits.
             sys::raise(self.wake.as_fd());
         }
         woken
@@ -196,7 +199,7 @@ impl Poller {
         Ok(self.lock()?.counts)
     }
 
-    /// Readable when a wait would find something.
+    /// A descriptor that is readable when a wait would find something.
     pub(crate) fn raw_fd(&self) -> Result<RawFd> {
         self.check()?;
         Ok(self.epoll.as_raw_fd())
@@ -219,8 +222,8 @@ impl Poller {
     }
 }
 
-/// In a forked child another thread of the parent may have been about to change the state, which
-/// does not exist there: what it has left is not touched.
+/// At a fork another thread of the parent, which does not exist in the child, may have been
+/// changing the state. So the child does not touch it, not even to free it.
 impl Drop for Poller {
     fn drop(&mut self) {
         if !self.is_of_this_process() {
@@ -271,7 +274,8 @@ impl Watcher for Poller {
             return;
         }
         let mut locked = self.lock_even_closed();
-        // Others may have the same open file: then closing alone would not end it.
+        // Other processes may have the same socket open: then closing it here alone would not end
+        // the watching.
         if let Some(member) = locked.members.remove(handle) {
             let Locked { notes, counts, .. } = &mut *locked;
             note_unsent(&member, notes, counts);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::sys;
 
-/// Of which process the thread is that holds it; 0: nobody does.
+/// The process whose thread holds it; 0: nobody does.
 #[derive(Default)]
 pub(crate) struct ProcessLock(AtomicU32);
 
@@ -27,7 +27,8 @@ impl ProcessLock {
         self.hold_within(Duration::MAX).expect("for ever is long enough")
     }
 
-    /// `None`: whoever holds it does not let go in time (a debugger holds that thread up, say).
+    /// `None`: the holder does not let go in time (a debugger has stopped that thread, for
+    /// example).
     pub(crate) fn hold_within(&self, patience: Duration) -> Option<Held<'_>> {
         const LONGEST_PAUSE: Duration = Duration::from_millis(1);
         let process = sys::fork_generation();

@@ -3,7 +3,7 @@
 
 use crate::sys::{self, OncePointer};
 
-/// It doubles in so many steps, so that no more than a fourth of it is vacant.
+/// The array doubles in so many steps, so that no more than a fourth of it is vacant.
 const STEPS: usize = 4;
 const STEP_BITS: u32 = STEPS.ilog2();
 const SEGMENTS: usize = STEPS * 16;
@@ -28,8 +28,7 @@ impl<T: Default, const FIRST: usize> Segments<T, FIRST> {
         self.segments.get(segment)?.get()?.get(offset)
     }
 
-    /// The element, its segment made if need be. `None`: the array is full, or
-    /// memory is.
+    /// The element; its segment is made if it does not exist. `None`: the array or memory is full.
     pub(crate) fn grow_to(&self, index: usize) -> Option<&T> {
         let Position { segment, offset, size } = locate::<FIRST>(index)?;
         let cell = self.segments.get(segment)?;
@@ -48,7 +47,7 @@ impl<T: Default, const FIRST: usize> Segments<T, FIRST> {
 struct Position {
     segment: usize,
     offset: usize,
-    /// How many are in that segment.
+    /// How many elements are in that segment.
     size: usize,
 }
 

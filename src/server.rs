@@ -50,27 +50,28 @@ impl Socket {
         self.publish_file()
     }
 
-    /// The next client that may come in. Others are closed, and the wait goes on.
+    /// The next client that may come in. Clients that may not are closed, and the wait goes on.
     pub(crate) fn accept(&self, wait: &mut Wait) -> Result<Self> {
         self.accept_if(wait, |_| Some(())).map(|(client, ())| client)
     }
 
-    /// The same, and who it is. Who can't be known does not come in.
+    /// The same, with the client's credentials. A client without any is refused.
     pub(crate) fn accept_known(&self, wait: &mut Wait) -> Result<(Self, Credentials)> {
-        // Where they are counted.
+        // Where accepted clients are counted.
         self.make_access()?;
         self.accept_if(wait, |client| client.peer_credentials().ok())
     }
 
-    // Inlined into its callers, what the optimizer made of it (not what it returned) looked
-    // uninitialised to valgrind.
+    // Not inlined: the code that the optimizer made of it in its callers read what valgrind takes
+    // for uninitialised memory (its result was right).
     #[inline(never)]
     fn accept_if<T>(
         &self,
         wait: &mut Wait,
         known_as: impl Fn(&Self) -> Option<T>,
     ) -> Result<(Self, T)> {
-        /// No queue is longer, but by sysctl; who was in it at the call has been seen then.
+        /// No queue is longer, unless a sysctl says so: after this many, every client that was in
+        /// the queue at the call has been seen.
         const LONG_QUEUE: u32 = 4096 + 1;
         const BREATH: u32 = 64;
         self.never_block()?;
@@ -83,7 +84,7 @@ impl Socket {
                 let error = Error::ENODATA;
                 self.tell(&Note::refused(Refused { pid: None, uid: None, error }));
             }
-            // However many of them come.
+            // However many clients come that have to be refused.
             self.check_open()?;
             wait.check()?;
             if refused % BREATH == 0 {
@@ -101,7 +102,7 @@ impl Socket {
         let before = self.access();
         let room = before.as_ref().map(|access| access.reserve()).transpose()?;
         let client = sys::accept(self.fd())?;
-        // What is asked now is what counts.
+        // The rules that hold now are what counts.
         let admission = match self.access() {
             None => None,
             Some(access) => match access.admit(client.as_fd(), room) {
@@ -126,7 +127,7 @@ impl Socket {
         })
     }
 
-    /// One attempt; a client that is refused is told of.
+    /// One attempt. A refused client is reported to the log.
     #[inline(always)]
     fn accept_and_tell(
         &self,
@@ -134,8 +135,9 @@ impl Socket {
     ) -> Result<Option<Self>> {
         let mut refused = None;
         match self.accept_once(&mut refused) {
-            // Readable for ever, and nothing to accept: someone who shares this
-            // server shut it down. Blocked acceptors are told the same.
+            // It is ready, but there is nothing to accept: another process that shares this server
+            // has shut it down. The kernel returns the same to threads that are blocked in
+            // accept(2).
             Err(Error::EAGAIN) if is_shut(self.fd())? => Err(Error::EINVAL),
             Ok(None) => {
                 if let Some(client) = refused {
@@ -147,7 +149,7 @@ impl Socket {
         }
     }
 
-    /// The same, of a server that gets its path back meanwhile.
+    /// The same, for a server that gets its path back meanwhile.
     #[cold]
     fn next_client_at_claim(&self, wait: &mut Wait, file: &SocketFile) -> Result<Option<Self>> {
         let Some(claim) = file.claim() else { return Err(Error::EINVAL) };

@@ -74,10 +74,10 @@ impl<A: Alarm, const FIRST: usize> Sleepers<A, FIRST> {
         }
     }
 
-    /// A place for the calling thread of this process, to be searched for from any number
-    /// on; another one a thread, so that they don't get in each other's way. `None`: no
-    /// descriptor for an alarm, or no memory. An alarm stays open for the next taker of its
-    /// place, so a ring that comes late never hits a descriptor of someone else.
+    /// A place for the calling thread of this process. The search begins at `from`, which differs
+    /// from thread to thread, so that they don't get in each other's way. `None`: no descriptor for
+    /// an alarm, or no memory. An alarm stays open for the next taker of its place, so a ring that
+    /// comes late never hits a descriptor of someone else.
     pub(crate) fn take_place(&self, process: u32, from: usize) -> Option<&Place<A>> {
         let touched = self.touched.load(Ordering::Acquire);
         (0..touched)
@@ -86,8 +86,9 @@ impl<A: Alarm, const FIRST: usize> Sleepers<A, FIRST> {
             .or_else(|| self.touch_next(process))
     }
 
-    /// Wakes all in this process who sleep for `reason`. Only call this after it has gone. (In a
-    /// forked child the parent's alarms may be missing, and their descriptors' numbers others'.)
+    /// Wakes all threads of this process that sleep for `reason`. Only call this after the reason
+    /// has gone. (In a forked child the parent's alarms may be missing, and the numbers of their
+    /// descriptors may belong to others.)
     pub(crate) fn ring(&self, process: u32, reason: usize) {
         fence(Ordering::SeqCst);
         for index in 0..self.touched.load(Ordering::Acquire) {

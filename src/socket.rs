@@ -35,29 +35,28 @@ use settings::Settings;
 use watchers::Watchers;
 
 pub(crate) struct Socket {
-    /// Its own; 0: it has none yet.
+    /// Its handle; 0: it has none yet.
     handle: i64,
-    /// Before the descriptor: fields are dropped in this order, and a file is only
-    /// surely ours while its socket is open.
+    /// Dropped before the descriptor, as fields are dropped in this order: the file is only surely
+    /// ours while its socket is open.
     seldom: OnceUsed<Seldom>,
     fd: OwnedFd,
     kind: Kind,
     settings: Settings,
-    /// Which has opened it (its fork generation); a forked child has a copy.
+    /// The process that opened it (its fork generation). A forked child has a copy.
     process: u32,
-    /// How often that had forked before.
+    /// How often that process had forked before.
     forks: u32,
     /// The descriptor is known to others.
     is_lent: AtomicBool,
-    /// To look at what is next, and to take it.
+    /// Held while the next message is looked at and taken.
     turn: ProcessLock,
     interrupt: Interrupt,
     spin: Spin,
     counters: Counters,
-    /// Where it is bound, as it was given. The connections that a server accepts
-    /// share its.
+    /// The address that it is bound to, as it was given. A server's connections share the server's.
     local: OncePointer<Shared<CString>>,
-    /// A connection's, to a server that asks something of its clients.
+    /// A connection's, if its server has rules for its clients.
     admission: Option<Box<Admission>>,
     /// The pollers that it is in, by their handles.
     watchers: Watchers,
@@ -65,21 +64,22 @@ pub(crate) struct Socket {
     read_is_shut: AtomicBool,
     /// The peer's reset has been seen, and is told after what it sent before.
     reset_is_due: AtomicBool,
-    /// It was told to by this library. (A socket that listens does so to its end.)
+    /// This library made it listen. (A socket that listens does so until it is closed.)
     listens: AtomicBool,
 }
 
-/// What connections of a server have none of, and they are most: it takes memory of its own.
+/// What the connections of a server do not have. Most sockets are such connections, so this is
+/// allocated at its first use.
 #[derive(Default)]
 struct Seldom {
     file: OwnFile,
-    /// One thread binds it at a time.
+    /// Held while a thread binds it.
     binding: ProcessLock,
-    /// Where it connects to.
+    /// What a client knows of the address that it connects to.
     remote: Remote,
-    /// Who may come in, once anything is asked.
+    /// The rules for clients, once there are any.
     access: OncePointer<Shared<Access>>,
-    /// What the service manager calls it.
+    /// The name that the service manager gave it.
     activation_name: OncePointer<Box<CString>>,
 }
 
@@ -101,13 +101,14 @@ impl Socket {
         Ok([end(one)?, end(other)?])
     }
 
-    /// From now on: it is about to have a name or a peer, or others its descriptor.
+    /// To be called before it gets a name or a peer, or others get its descriptor: from then on
+    /// somebody can send to it.
     pub(crate) fn can_be_sent_to(&self) -> Result<()> {
         self.settings.refuse_descriptors(self.fd())
     }
 
     /// A connection that this server accepted.
-    // Inlined, as what makes it: it would be copied at each return.
+    // Inlined, like what makes the socket: otherwise each return would copy it.
     #[inline(always)]
     pub(crate) fn accepted(&self, fd: OwnedFd, admission: Option<Box<Admission>>) -> Result<Self> {
         let mut connection = Self::of_new_fd(fd, self.kind)?;
@@ -119,7 +120,7 @@ impl Socket {
         Ok(connection)
     }
 
-    /// A descriptor that was made elsewhere. On failure it is as it was.
+    /// Takes over a descriptor that was made elsewhere. On failure the descriptor is as it was.
     pub(crate) fn adopt(fd: BorrowedFd<'_>) -> Result<Self, Failure> {
         if sys::option(fd, libc::SO_DOMAIN)? != libc::AF_UNIX {
             let error = Error::EAFNOSUPPORT;
@@ -148,7 +149,7 @@ impl Socket {
 
     #[inline(always)]
     fn new(fd: OwnedFd, kind: Kind, settings: Settings) -> Self {
-        // Where they can't be counted every socket may be shared.
+        // Where forks can't be counted, every socket may be shared.
         let is_lent = settings.is_adopted || !sys::count_forks();
         Self {
             handle: 0,
@@ -189,12 +190,12 @@ impl Socket {
         })
     }
 
-    /// Where it connects to, which is there from the first attempt on.
+    /// The same, made at the first attempt to connect.
     pub(crate) fn make_remote(&self) -> Result<&Remote> {
         self.seldom().map(|seldom| &seldom.remote)
     }
 
-    /// For calls that have no flag against blocking.
+    /// Makes the descriptor non-blocking, for calls that have no flag for that.
     pub(crate) fn never_block(&self) -> Result<()> {
         self.settings.never_block(self.fd())
     }
@@ -209,7 +210,8 @@ impl Socket {
         wait.until(self.fd(), &self.interrupt, &self.spin, readiness, attempt)
     }
 
-    /// The same, where something else is readable when there is reason for an attempt.
+    /// The same, but what is waited for is another descriptor, which is readable when there is
+    /// reason for an attempt.
     pub(crate) fn wait_for<T>(
         &self,
         readable: BorrowedFd<'_>,
@@ -235,14 +237,14 @@ impl Socket {
         self.counters.count_received(messages, bytes, self.spin.rare());
     }
 
-    /// What few sockets count. Without memory for that it is not counted.
+    /// Counts what few sockets count. Without memory for that it is not counted.
     pub(crate) fn count_rare(&self, count: impl FnOnce(&Rare)) {
         if let Some(rare) = self.spin.rare().get_or_make() {
             count(rare);
         }
     }
 
-    /// So much is kept in a poller.
+    /// Notes how many bytes a poller keeps for it.
     pub(crate) fn set_kept(&self, bytes: usize) {
         if bytes > 0 || self.spin.rare().get().is_some() {
             self.count_rare(|rare| rare.set_kept(bytes));
@@ -269,38 +271,17 @@ impl Socket {
         wait.breathe(&self.interrupt)
     }
 
-    /// This one watches it from now on.
-    pub(crate) fn begin_watching(&self, watcher: i64, shared: bool) -> Result<()> {
-        self.watchers.begin(self.process, watcher, shared)
-    }
-
-    pub(crate) fn stop_watching(&self, watcher: i64) {
-        self.watchers.stop(self.process, watcher);
-    }
-
-    /// Whether several pollers wait for its clients, as far as can be known: if it came over a
-    /// fork, those of other processes.
-    pub(crate) fn has_many_pollers(&self) -> bool {
-        !self.is_of_this_process() || self.watchers.are_many(self.process)
-    }
-
-    /// Nobody can watch it from now on. Who did has to be told. (A parent's watchers are not
-    /// its forked child's.)
-    pub(crate) fn end_watching(&self) -> impl Iterator<Item = i64> {
-        self.watchers.end(self.process)
-    }
-
     /// Whether this process has opened it, and not one that it was forked from.
     pub(crate) fn is_of_this_process(&self) -> bool {
         self.process == sys::fork_generation()
     }
 
-    /// What it asks of its clients, if it asks anything.
+    /// Its rules for clients, if there are any.
     pub(crate) fn access(&self) -> Option<Shared<Access>> {
         self.seldom.get()?.access.share()
     }
 
-    /// The same, from now on. Only who has connections can ask.
+    /// The same, made if there are none yet. Only a server that accepts connections can have rules.
     pub(crate) fn make_access(&self) -> Result<Shared<Access>> {
         if self.kind == Kind::Datagram {
             return Err(Error::EOPNOTSUPP);
@@ -319,7 +300,7 @@ impl Socket {
         Ok(())
     }
 
-    /// The one that it is about to have.
+    /// Sets the handle that it is about to have.
     pub(crate) fn set_handle(&mut self, handle: i64) {
         self.handle = handle;
     }
@@ -328,7 +309,7 @@ impl Socket {
         self.handle
     }
 
-    /// Tells what has happened to it. Not while a lock is held.
+    /// Reports an event of this socket. Not while a lock is held.
     pub(crate) fn tell(&self, note: &Note) {
         if log::is_wanted(note.level()) {
             let note = Note { handle: self.handle, ..*note };
@@ -354,7 +335,7 @@ impl Socket {
         self.fd.as_raw_fd()
     }
 
-    /// The descriptor, with which from now on anything may be done.
+    /// The descriptor, for others, who may do anything with it from now on.
     pub(crate) fn lend_fd(&self) -> Result<RawFd> {
         self.can_be_sent_to()?;
         self.lend();
@@ -383,30 +364,7 @@ impl Socket {
         &self.settings
     }
 
-    /// Whether descriptors that come are for the program. Else they are closed, or a newer
-    /// kernel does not let them be sent (SO_PASSRIGHTS).
-    pub(crate) fn receives_descriptors(&self) -> bool {
-        self.receives_descriptors.load(Ordering::Acquire)
-    }
-
-    /// What is to come beside the messages of this socket, or of a server's connections.
-    pub(crate) fn pass(&self, what: Pass, on: bool) -> Result<()> {
-        let wants_descriptors = what == Pass::Descriptors && on;
-        if !wants_descriptors || !self.settings.never_refused_descriptors() {
-            // (With credentials the kernel gives a socket a name when it sends.)
-            self.can_be_sent_to()?;
-            if self.kind != Kind::Datagram && self.is_listening()? {
-                self.settings.change_late();
-            }
-            self.settings.pass(self.fd(), what, on)?;
-        }
-        if what == Pass::Descriptors {
-            self.receives_descriptors.store(on, Ordering::Release);
-        }
-        Ok(())
-    }
-
-    /// (gVisor says so of no Unix socket.)
+    /// Whether it listens. (gVisor reports that of no Unix socket, so the library remembers it.)
     pub(crate) fn is_listening(&self) -> Result<bool> {
         if self.listens.load(Ordering::Relaxed) {
             return Ok(true);

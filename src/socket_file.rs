@@ -1,20 +1,20 @@
 //! The life of a bound path, from the first look at its directory to the removal of the
 //! file, and of no other file.
 //!
-//! A socket file is nothing but a name: it outlives its server, and another may take its
-//! place. So a bound path is remembered as the directory, held open, the name in it, and
-//! the inode that was made. The inode's number is not used again while its socket is
-//! open, so what has this number is this file.
+//! A socket file is nothing but a name: it outlives its server, and another file may take its
+//! place. So a bound path is remembered as three things: the directory, which is held open, the
+//! name in it, and the inode that was made. The inode's number is not used again while its socket
+//! is open, so the file with this number is the one that was made.
 //!
 //! 1. *Resolve* (`own_file`). The directory is opened, or made; the last name is split off.
 //! 2. *Bind* (`bound_path`), to the path or, to replace another, to a private name.
-//! 3. *Publish* (`takeover`). What has a private name takes the path over when the socket
+//! 3. *Publish* (`takeover`). A file with a private name takes the path over when the socket
 //!    listens, in one step.
 //! 4. *Restore*, if that was asked for and the path was lost (`restoration`, `claim`).
 //! 5. *Remove*, here. Under the lock, if the path still leads to the file that was made.
 //!
-//! Whatever makes, publishes or removes a file is a critical section, from whose end on the
-//! file is in the table, where the clean-up finds it.
+//! Whatever makes, publishes or removes a file is a critical section. At the end of the section
+//! that makes it, the file is in the table, where the clean-up finds it.
 
 use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -45,7 +45,7 @@ pub(crate) use own_file::{OwnFile, all};
 pub(crate) struct SocketFile {
     directory: Directory,
     name: CString,
-    /// Where it is until it is published.
+    /// The name that it has until it is published.
     private: Option<ShortText>,
     published: AtomicBool,
     made: FileStatus,
@@ -53,7 +53,8 @@ pub(crate) struct SocketFile {
     parents: Parents,
     /// Not to be removed once it is published.
     keep: bool,
-    /// Which made it (its fork generation): a forked child has a copy of this, but not the file.
+    /// The process that made it (its fork generation). A forked child has a copy of this, but the
+    /// file is not the child's.
     process: u32,
     /// A [`Fate`].
     fate: AtomicU32,
@@ -103,7 +104,8 @@ impl SocketFile {
         self.remove_in_section(patience)
     }
 
-    /// The same, for who keeps all others out. Async-signal-safe.
+    /// The same, for a caller that is in a critical section, or keeps all others out of theirs.
+    /// Async-signal-safe.
     pub(crate) fn remove_in_section(&self, patience: Duration) -> Result<Removal> {
         if self.process != sys::fork_generation() {
             return Ok(Removal::Stays);
@@ -112,10 +114,10 @@ impl SocketFile {
         if !self.change_fate(Fate::Goes, Fate::IsGoing) {
             return dropped.map(|()| Removal::Stays);
         }
-        // Who holds the lock is waited for once.
+        // The lock is waited for only once.
         let patience = if dropped == Err(Error::EBUSY) { Duration::ZERO } else { patience };
         let removed = self.remove_now(patience);
-        // Unless somebody has it meanwhile.
+        // Unless the file was given up meanwhile.
         let fate = if removed.is_ok() { Fate::Stays } else { Fate::Goes };
         self.change_fate(Fate::IsGoing, fate);
         dropped.and(removed)
@@ -127,8 +129,8 @@ impl SocketFile {
             Err(Error::EBUSY) => {}
             result => return result,
         }
-        // Who was replaced does not wait for the lock. (Where it is before it is published only
-        // who holds the lock knows.)
+        // A server that was replaced does not wait for the lock. (Before the file is published,
+        // only the holder of the lock can know where it is.)
         if self.is_published() {
             if let Some(why) = self.directory.has_lost(&self.made, &self.name)? {
                 return Ok(why);
@@ -137,7 +139,7 @@ impl SocketFile {
         remove(patience)
     }
 
-    /// Tells what is worth to be told of what has become of it.
+    /// Reports how the removal went, if that is worth a report.
     pub(crate) fn tell_removal(&self, handle: i64, removal: Result<Removal>) {
         let note = match removal {
             Ok(Removal::Done | Removal::Stays) => return,
@@ -153,8 +155,8 @@ impl SocketFile {
         log::tell(note, Some(self.directory.path_of(&self.name, &mut room)));
     }
 
-    /// Another thread may be removing it in udsock_cleanup. The socket is not to be closed
-    /// before that is done: the number of the file's inode would be free.
+    /// Another thread may be removing it in udsock_cleanup. The socket must not be closed before
+    /// that is done: the number of the file's inode would be free.
     fn wait_for_other_remover(&self) {
         const PAUSE: Duration = Duration::from_micros(50);
         let mut waited = Duration::ZERO;
@@ -187,7 +189,7 @@ impl SocketFile {
         self.give_up();
     }
 
-    /// Nobody tries to remove it any more, nor its spare name.
+    /// From now on nothing tries to remove the file or its spare name.
     pub(crate) fn give_up(&self) {
         self.fate.store(Fate::Stays as u32, Ordering::Release);
         self.claim().map(Claim::let_go);

@@ -25,25 +25,25 @@ use crate::counters::{OnceUsed, Rare};
 use crate::habit::Habit;
 use crate::sys;
 
-/// How long to spin at most, unless a program says something else: longer than it takes to
-/// wake the peer, or two that sleep in turn would never meet awake.
+/// The longest spin, unless a program sets another limit. It is longer than it takes to wake the
+/// peer: otherwise two threads that sleep in turn would never be awake at the same time.
 const LIMIT: Duration = Duration::from_micros(50);
-/// What a sleep takes of the processor: what came within this time has paid.
+/// The CPU time of a sleep: a spin that finds its answer within this time has paid.
 const SLEEP: Duration = Duration::from_micros(5);
 /// What every sleep adds to the credit.
 const EARNED: i64 = 62;
-/// The same, of what has paid: enough for a failure now and then.
+/// What a try that has paid adds: enough for a failure now and then.
 const EARNED_AWAKE: i64 = 1000;
-/// The credit to begin with.
+/// The credit at the beginning.
 const FIRST_CREDIT: i64 = 2 * nanoseconds(LIMIT);
-/// The most that there ever is, for each processor.
+/// The highest credit, for each processor.
 const MOST_CREDIT_TO_SPIN: i64 = 8 * nanoseconds(LIMIT);
-/// What giving way in vain costs at most, as far as that can be told: a slice of somebody else's
-/// time; but whoever had this core may have had it anyway.
+/// The most that is charged for giving way in vain. It may cost a whole time slice of another
+/// thread, but that thread might have had a part of it anyway.
 const LOSS: Duration = Duration::from_micros(500);
 const MOST_CREDIT_TO_GIVE_WAY: i64 = nanoseconds(Duration::from_millis(5));
 
-/// Of the whole process, in nanoseconds. A try takes what it may cost beforehand.
+/// A credit of the whole process, in nanoseconds. What a try may cost is taken beforehand.
 struct Credit(AtomicI64);
 
 static TO_SPIN: Credit = Credit::new();
@@ -91,33 +91,35 @@ fn processors() -> i64 {
     }
 }
 
-/// What is counted of a socket's waits.
+/// What is counted of a socket's waits, by its place in `Rare::waits`.
 const SLEPT: usize = 0;
 const PAID: usize = 1;
 const LOST: usize = 2;
 
-/// The limit of a socket that never tries, as it is kept.
+/// The limit of a socket that never tries, as it is stored.
 const OFF: u32 = 1;
 
-/// Waits as long as a wake-up and an answer take are short: there a try may find something.
+/// The longest wait that counts as short: about as long as a wake-up and an answer take. In such a
+/// wait a try may find something.
 const SHORT: Duration = Duration::from_micros(100);
 
-/// For sockets that have not waited yet: a program that opens one a request learns, too.
+/// The habit of sockets that have not waited yet. So a program that opens a socket for each request
+/// learns, too.
 static OF_NEW: Habit = Habit::new();
 
-/// Something was sent by this process since a server waited for a client: perhaps what the next
-/// one has waited for.
+/// This process has sent something since a server last waited for a client: perhaps the answer that
+/// the next client has waited for.
 static HAS_ANSWERED: AtomicBool = AtomicBool::new(false);
 
-/// One socket's.
+/// How the waits on one socket spin.
 pub(crate) struct Spin {
-    /// In microseconds, and 1 more; 0: as is usual.
+    /// The limit in microseconds, plus 1; 0: the usual limit.
     limit: AtomicU32,
-    /// Something was sent since the last receive; or it is new, and so is its peer.
+    /// Something was sent since the last receive; or the socket is new, and so is its peer.
     has_sent: AtomicBool,
     habit: Habit,
-    /// For who wants to know, beside other counts: how often it slept, and tried with success and
-    /// in vain. (It is here for want of another place: most sockets count nothing else there.)
+    /// How often its waits slept, and tried with success and in vain, beside other counts. (All of
+    /// them are here because most sockets have none of the others.)
     rare: OnceUsed<Rare>,
 }
 
@@ -138,8 +140,8 @@ enum Step {
     Sleeps,
 }
 
-/// After so many waits in a row for which nothing was there the next ones begin by giving way, or
-/// with the sleep, but for one in so many.
+/// After `OFTEN` waits in a row that found nothing at first, the next ones begin by giving way, or
+/// with the sleep. After `ALL` of them one begins with an attempt again.
 const OFTEN: u8 = 3;
 const ALL: u8 = OFTEN + 16;
 
@@ -155,8 +157,8 @@ impl Spin {
     pub(crate) fn limit(&self) -> Duration {
         match self.limit.load(Ordering::Relaxed).checked_sub(1) {
             Some(microseconds) => Duration::from_micros(microseconds.into()),
-            // With one processor alone nothing can come while it is busy. (To which ones this
-            // process is bound says nothing about its peers.)
+            // On a machine with one processor nothing can come while it is busy. (The processors
+            // that this process is bound to say nothing about its peers.)
             None if processors() > 1 => LIMIT,
             None => Duration::ZERO,
         }
@@ -168,11 +170,11 @@ impl Spin {
 
     pub(crate) fn set_limit(&self, microseconds: u32) {
         self.limit.store(microseconds.saturating_add(1), Ordering::Relaxed);
-        // Who sets it expects that it is of use.
+        // A program that sets the limit expects spinning to be of use.
         self.habit.note(true);
     }
 
-    /// Whether nothing is there yet, as far as the last waits tell.
+    /// Whether the next wait will find nothing at first, as far as the last ones show.
     #[inline(always)]
     pub(crate) fn expects_nothing(&self) -> bool {
         self.habit.missed.load(Ordering::Relaxed) >= OFTEN
@@ -197,7 +199,7 @@ impl Spin {
         self.count(SLEPT);
     }
 
-    /// What is counted of few sockets.
+    /// The counts that few sockets have.
     pub(crate) fn rare(&self) -> &OnceUsed<Rare> {
         &self.rare
     }
@@ -218,7 +220,7 @@ impl Spin {
         self.habit.missed.store(if missed >= ALL { OFTEN - 1 } else { missed }, Ordering::Relaxed);
     }
 
-    /// For a wait that begins. `None`: it is to sleep, and nothing is to be learned.
+    /// Begins a wait. `None`: it is to sleep, and nothing is to be learned from it.
     pub(crate) fn begin(&self, is_for_client: bool) -> Option<Spinning> {
         if self.limit.load(Ordering::Relaxed) == OFF {
             return None;
@@ -265,7 +267,7 @@ impl Spin {
             Step::GivesWay => {
                 self.habit_of(spinning).ways.has_failed();
                 self.count_try(false);
-                // Whoever it was that had the core.
+                // Whichever thread had the core.
                 earn_to_give_way(nanoseconds(LIMIT) - nanoseconds(elapsed.min(LOSS)));
                 if !spinning.spins {
                     spinning.step = Step::Sleeps;
@@ -283,7 +285,8 @@ impl Spin {
                 self.habit_of(spinning).spins.has_failed();
                 self.count_try(false);
                 self.habit_of(spinning).confidence.store(0, Ordering::Relaxed);
-                // What is beyond the limit, others had of this core, or the program asked for.
+                // Time beyond the limit is not charged: others had the core, or the program asked
+                // for it.
                 earn_to_spin(nanoseconds(LIMIT) - nanoseconds(elapsed.min(LIMIT)));
                 spinning.step = Step::Sleeps;
                 false
@@ -292,7 +295,7 @@ impl Spin {
         }
     }
 
-    /// What was waited for has come.
+    /// Notes how a wait went, once it is over.
     pub(crate) fn end(&self, spinning: &Spinning) {
         let elapsed = spinning.start.elapsed();
         let habit = self.habit_of(spinning);
@@ -307,7 +310,8 @@ impl Spin {
                 earn_to_give_way(nanoseconds(LIMIT) + EARNED_AWAKE);
                 self.note_missed();
             }
-            // Perhaps somebody else had the core for long, and a sleeper would have been woken.
+            // Perhaps another thread had the core for long, and a sleeper would have been woken
+            // sooner.
             Step::GivesWay => {
                 habit.ways.has_failed();
                 earn_to_give_way(nanoseconds(LIMIT) - nanoseconds(elapsed.min(LOSS)));
@@ -339,7 +343,8 @@ impl Spin {
     }
 }
 
-/// Most often it is so already: then nobody else's copy of this memory is touched.
+/// Stores only a new value. Most often it is not new, and then no other core's copy of this memory
+/// is touched.
 #[inline(always)]
 fn set(flag: &AtomicBool, value: bool) {
     if flag.load(Ordering::Relaxed) != value {
@@ -348,7 +353,7 @@ fn set(flag: &AtomicBool, value: bool) {
 }
 
 impl Spinning {
-    /// Whether to make another attempt before it sleeps. What is to be done before that is done.
+    /// Whether to make another attempt before it sleeps. Gives way first, if that is the step.
     pub(crate) fn tries(&self) -> bool {
         if self.step == Step::GivesWay {
             thread::yield_now();

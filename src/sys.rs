@@ -1,6 +1,6 @@
 //! Every system call, and nothing else: the arguments are safe types, the result is a value or the
-//! errno. unix(7) says what Linux does behind them, and so do the tests named after the rows, which
-//! were found by experiment.
+//! errno. unix(7) says what Linux does, and so do the tests of `tests/kernel_rows`, each named
+//! after a row that was found by experiment.
 
 #![allow(unsafe_code)]
 
@@ -128,7 +128,7 @@ pub(crate) fn remote_name(fd: BorrowedFd<'_>) -> Result<SocketName> {
     name_from(|name, length| unsafe { libc::getpeername(fd.as_raw_fd(), name, length) })
 }
 
-/// SO_ options of type int.
+/// Sets a SO_ option of type int.
 pub(crate) fn option(fd: BorrowedFd<'_>, option: i32) -> Result<i32> {
     let mut value: c_int = 0;
     let mut size = size_of::<c_int>() as libc::socklen_t;
@@ -157,7 +157,7 @@ pub(crate) fn set_option(fd: BorrowedFd<'_>, option: i32, value: i32) -> Result<
 /// Whether peers may send descriptors here. Linux 6.16.
 pub(crate) const SO_PASSRIGHTS: i32 = 83;
 
-/// The same; kernels before 6.16 always let them.
+/// Sets that; kernels before 6.16 always let peers send descriptors.
 pub(crate) fn pass_descriptors(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
     match set_option(fd, SO_PASSRIGHTS, on.into()) {
         Err(Error::ENOPROTOOPT) => {
@@ -201,7 +201,7 @@ pub(crate) fn eventfd() -> Result<OwnedFd> {
     own(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })
 }
 
-/// Makes an eventfd readable. It can't fail but by overflow, when it is readable.
+/// Makes an eventfd readable. It fails only if the count is full, and then the eventfd is readable.
 pub(crate) fn raise(eventfd: BorrowedFd<'_>) {
     let one: u64 = 1;
     // SAFETY: eight bytes are read.
@@ -218,9 +218,9 @@ pub(crate) fn lower(fd: BorrowedFd<'_>) -> bool {
 /// poll(2): what happened to each (descriptor, events), 0 if the time ran out. Only a signal
 /// handler that ran interrupts it, and never a look that takes no time.
 ///
-/// ppoll(2) is exact; but a thread that is stopped in it (SIGSTOP, a debugger) has its rest of
-/// the time still before it when it goes on. poll(2) keeps its deadline, and so is for all that
-/// takes long. (Where there is no such call, as on arm64, the C library makes it of ppoll.)
+/// ppoll(2) is exact. But a thread that is stopped in it (SIGSTOP, a debugger) waits for the rest
+/// of its time after it goes on. poll(2) keeps its deadline, so it is used for every long wait.
+/// (Where the kernel has no poll, as on arm64, the C library uses ppoll.)
 pub(crate) fn poll<const N: usize>(
     wanted: [(Option<BorrowedFd<'_>>, i16); N],
     timeout: Option<Duration>,

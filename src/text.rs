@@ -6,7 +6,7 @@ use std::ops::Deref;
 
 use crate::error::{Error, Result};
 
-/// A copy. `INVALID`: there is a NUL in it.
+/// Copies bytes into a C string. [`Error::EINVAL`]: there is a NUL among them.
 pub(crate) fn c_string(bytes: &[u8]) -> Result<CString> {
     let mut text = Vec::new();
     // Room for the NUL, too, and for no more: nothing is left for std to do.
@@ -15,7 +15,7 @@ pub(crate) fn c_string(bytes: &[u8]) -> Result<CString> {
     CString::new(text).map_err(|_| Error::EINVAL)
 }
 
-/// A short one, which needs no memory but its own.
+/// A short C string, which needs no further memory.
 pub(crate) struct ShortText {
     bytes: [u8; Self::SIZE],
     length: usize,
@@ -49,8 +49,8 @@ impl Deref for ShortText {
     }
 }
 
-/// Text in a fixed room, cut at a character's end: what is full is no error. It needs no memory,
-/// so that something can be told when there is none.
+/// Text in a fixed room. If it does not fit, it is cut at the end of a character. It needs no
+/// further memory, so that something can be reported when there is none.
 pub(crate) struct CutText<const SIZE: usize> {
     bytes: [u8; SIZE],
     length: usize,
@@ -58,7 +58,7 @@ pub(crate) struct CutText<const SIZE: usize> {
 }
 
 impl<const SIZE: usize> CutText<SIZE> {
-    /// For so many bytes at most, a NUL included.
+    /// Room for at most so many bytes, a NUL included.
     pub(crate) fn new(room: usize) -> Self {
         Self { bytes: [0; SIZE], length: 0, room: room.min(SIZE).saturating_sub(1) }
     }
@@ -96,7 +96,7 @@ pub(crate) struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    /// The bytes of one that is shown whole.
+    /// How many bytes an address may have that is shown whole.
     pub(crate) const MOST: usize = 110;
     const LEAST: usize = 23;
     const LONGEST_END: usize = 50;
@@ -105,7 +105,7 @@ impl<'a> Shown<'a> {
         Self::within(address, Self::MOST)
     }
 
-    /// In so many bytes. (In fewer than 23 nobody would know it again.)
+    /// Shows it in at most so many bytes. (In fewer than 23 nobody would recognise it.)
     pub(crate) fn within(address: &'a CStr, room: usize) -> Self {
         Self { address, most: room.clamp(Self::LEAST, Self::MOST) }
     }
@@ -130,7 +130,7 @@ enum Piece<'a> {
 }
 
 impl<'a> Piece<'a> {
-    /// A character, or an escape that stands there as one; and what comes behind it.
+    /// The first character, or the first escape, which counts as one; and what comes after it.
     fn first_of(text: &'a str) -> Option<(Self, &'a str)> {
         let char = text.chars().next()?;
         let length = match text.as_bytes() {

@@ -41,7 +41,7 @@ impl Attempt for Receiving<'_> {
 }
 
 impl Socket {
-    /// At least one byte of a stream, or a whole message. To a name: datagrams only.
+    /// Sends at least one byte of a stream, or a whole message. With a name: datagrams only.
     #[inline(always)]
     pub(crate) fn send(
         &self,
@@ -55,8 +55,8 @@ impl Socket {
         Ok(size)
     }
 
-    /// The result of a send. Older kernels (5.10) tell the sender of a seqpacket that meets the
-    /// peer's close what they tell a datagram's, and disconnect it.
+    /// The result of a send. When the send of a seqpacket meets the peer's close, older kernels
+    /// (5.10) return what they return for a datagram, and disconnect the socket.
     #[inline(always)]
     pub(crate) fn sent<T>(&self, result: Result<T>) -> Result<T> {
         match result {
@@ -74,7 +74,7 @@ impl Socket {
         self.kind() == Kind::Seqpacket && had_peer() && self.is_listening() == Ok(false)
     }
 
-    /// Everything; how much has gone is in `sent`, also after an error.
+    /// Sends everything. `sent` is how much was sent, also after an error.
     pub(crate) fn send_all(
         &self,
         buffer: Buffer<'_>,
@@ -91,14 +91,14 @@ impl Socket {
         Ok(())
     }
 
-    /// Some bytes of a stream, or a message.
+    /// Receives some bytes of a stream, or a message.
     #[inline(always)]
     pub(crate) fn receive(&self, buffers: &[Buffer<'_>], wait: &mut Wait) -> Result<usize> {
         let receiving = Receiving { socket: self, buffers };
         whole(self.wait_until(wait, self.readiness_to_receive(), receiving)?, buffers)
     }
 
-    /// The same, and the name of who sent it.
+    /// The same, with the sender's name.
     pub(crate) fn receive_from(
         &self,
         buffers: &[Buffer<'_>],
@@ -111,8 +111,8 @@ impl Socket {
         whole(size, buffers)
     }
 
-    /// Exactly as many bytes as the buffer holds; how many have come is in
-    /// `received`, also after an error. Streams only: messages have bounds.
+    /// Receives exactly as many bytes as the buffer holds. `received` is how many have come, also
+    /// after an error. Streams only: messages have bounds.
     pub(crate) fn receive_exact(
         &self,
         buffer: Buffer<'_>,
@@ -138,22 +138,22 @@ impl Socket {
     /// What to wait for when a send finds no room.
     pub(crate) fn readiness_to_send(&self, named: bool) -> Result<Readiness> {
         match (self.kind(), named) {
-            // Poll looks at our own buffer, and the receiver's queue is what is full.
+            // Poll looks at our own buffer, but it is the receiver's queue that is full.
             (Kind::Datagram, true) => Ok(Readiness::Unpollable),
-            // The kernel would ignore a seqpacket's, and send somewhere else.
+            // The kernel would ignore a seqpacket's address, and send it to the peer.
             (_, true) => Err(Error::EOPNOTSUPP),
             (_, false) => Ok(Readiness::Writable),
         }
     }
 
-    /// How many bytes of a stream a receive would bring, or how large the message is that is
-    /// next. Nothing is received, and no reset is taken from who receives.
+    /// How many bytes of a stream a receive would bring, or how large the message is that is next.
+    /// Nothing is received, and no reset is taken from a thread that receives.
     pub(crate) fn readable_bytes(&self) -> Result<usize> {
         let queued = sys::readable_bytes(self.fd())? as usize;
         let result = match self.kind() {
-            // It goes on counting urgent bytes that were passed over.
+            // FIONREAD goes on counting urgent bytes that were passed over.
             Kind::Stream if queued > 0 => self.count_bytes(queued),
-            // It is the sum of all messages.
+            // FIONREAD is the sum of all messages.
             Kind::Seqpacket if queued > 0 => self.peek_now(None, false),
             _ => Ok(queued),
         };
@@ -205,7 +205,7 @@ impl Socket {
         Ok(size)
     }
 
-    /// By recvmsg(2).
+    /// Receives by recvmsg(2).
     fn receive_with_header(
         &self,
         buffers: &[Buffer<'_>],
@@ -230,7 +230,7 @@ impl Socket {
         }
     }
 
-    /// The end, or what was kept for it.
+    /// The end, or the reset that was kept for it.
     #[cold]
     pub(crate) fn end(&self) -> Error {
         if self.reset_is_due().swap(false, Ordering::Relaxed) {
@@ -240,8 +240,8 @@ impl Socket {
         }
     }
 
-    /// After shutdown the kernel answers a datagram socket with "try again" for
-    /// ever, while poll says that it is readable.
+    /// After a shutdown the kernel returns EAGAIN for a datagram socket for ever, while poll says
+    /// that it is readable.
     pub(crate) fn end_if_shut<T>(&self, result: Result<T>, shut_down: bool) -> Result<T> {
         match result {
             Err(Error::EAGAIN)
@@ -253,13 +253,13 @@ impl Socket {
         }
     }
 
-    /// Receives, and puts what the kernel says too early behind what came before it. `None`:
-    /// the end.
+    /// Receives, and puts what the kernel reports too early behind what came before it. `None`: the
+    /// end.
     ///
-    /// A reset it tells before what was sent before the reset (of a stream only if it is
-    /// asked for many messages). And of a seqpacket socket it looks at the queue first and
-    /// for the end later: a message that comes in between is behind "the end". But after an
-    /// end nothing more comes, so a second look is right.
+    /// The kernel reports a reset before what was sent before the reset (on a stream, only if it is
+    /// asked for many messages). And on a seqpacket socket it looks at the queue first and for the
+    /// end later: a message that comes in between is then behind "the end". But after an end
+    /// nothing more comes, so a second look is right.
     #[inline(always)]
     pub(crate) fn in_order<T>(
         &self,
@@ -295,7 +295,7 @@ impl Socket {
     }
 }
 
-/// A message that was larger than its buffers was cut, and must not pass for whole.
+/// Fails if a message was larger than its buffers: it was cut, and must not pass for whole.
 fn whole(size: usize, buffers: &[Buffer<'_>]) -> Result<usize> {
     let room = buffers.iter().map(Buffer::size).sum();
     if size > room { Err(Error::EMSGSIZE) } else { Ok(size) }

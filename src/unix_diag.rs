@@ -19,9 +19,9 @@ pub(crate) struct OpenSocket {
     inode: u32,
     /// Its file, cut to 32 bits each: inode and device.
     file: Option<[u32; 2]>,
-    /// Who made it.
+    /// The user that made it.
     pub(crate) uid: Option<u32>,
-    /// What waits in it, and how much may.
+    /// How much waits in it, and how much may.
     queue: Option<[u32; 2]>,
 }
 
@@ -51,10 +51,10 @@ impl OpenSocket {
         Kind::from_number(self.kind.into()).ok()
     }
 
-    /// Of one that listens: how many connections wait, and how many may.
+    /// For a socket that listens: how many connections wait, and how many may.
     pub(crate) fn backlog(&self) -> Option<[u32; 2]> {
         let [waiting, most] = self.queue.filter(|_| self.listens())?;
-        // The kernel refuses one when more than that wait already.
+        // The kernel refuses a connection when more than that wait already.
         Some([waiting, most.saturating_add(1)])
     }
 
@@ -77,7 +77,7 @@ impl OpenSocket {
     }
 }
 
-/// A socket that fits; of a server and its connections, which have its name, the server.
+/// The socket that fits. If a server fits and its connections, which have its name, the server.
 pub(crate) fn find(fits: impl Fn(&Entry<'_>) -> bool) -> Result<Option<OpenSocket>> {
     let mut found: Option<OpenSocket> = None;
     let told = sys::unix_diag(|part| {
@@ -98,7 +98,7 @@ pub(crate) fn find(fits: impl Fn(&Entry<'_>) -> bool) -> Result<Option<OpenSocke
 /// (Connections have their server's name, and outlive it; who has the name itself does not listen.)
 pub(crate) fn find_neighbour(kind: Kind, asked: &[u8]) -> Option<SocketName> {
     let name = without_padding(asked);
-    // Where there is no such list the kernel looks for the module that has it, each time.
+    // If the list's module is missing, the kernel looks for it each time.
     static IS_MISSING: AtomicBool = AtomicBool::new(false);
     // Nor for what every name begins with.
     if name.is_empty() || IS_MISSING.load(Ordering::Relaxed) {

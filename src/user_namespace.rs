@@ -4,8 +4,8 @@ use std::ffi::CStr;
 
 use crate::sys::{self, Credentials};
 
-/// Whom a user namespace has no number for, it shows under this one (see
-/// user_namespaces(7)), which also is somebody's.
+/// The number under which a user namespace shows all that have none in it (see user_namespaces(7)).
+/// It is also the number of somebody.
 const OVERFLOW: u32 = 65_534;
 
 pub(crate) fn known_user(id: u32) -> Option<u32> {
@@ -21,7 +21,7 @@ fn known(id: u32, map: &CStr) -> Option<u32> {
     is_somebody.then_some(id)
 }
 
-/// What is known of whom the kernel shows as this.
+/// The user or group that the kernel shows as this number, if that is known.
 pub(crate) fn known_of(shown: Credentials) -> Credentials {
     Credentials {
         pid: shown.pid,
@@ -30,9 +30,9 @@ pub(crate) fn known_of(shown: Credentials) -> Credentials {
     }
 }
 
-/// The same of a message's sender. A message that has none is shown as being of this number,
-/// and of no process: as one of somebody of another PID namespace whom this user namespace has no
-/// number for, or of the user 65534 of there. They can't be told apart, so nobody is known.
+/// The same for a message's sender. A message without a sender is shown with this number and no
+/// process. So is a message from another PID namespace, if its sender has no number here, or has
+/// the number 65534. They can't be told apart, so no sender is known.
 pub(crate) fn known_of_sender(shown: Credentials) -> Credentials {
     const NOBODY: Credentials = Credentials { pid: 0, uid: OVERFLOW, gid: OVERFLOW };
     if shown == NOBODY { Credentials::UNKNOWN } else { known_of(shown) }

@@ -19,12 +19,12 @@ use crate::sys;
 pub enum Timeout {
     /// As long as it takes.
     Forever,
-    /// Not at all, if this is 0.
+    /// At most so long; 0: the call does not wait.
     Milliseconds(u32),
 }
 
 impl Timeout {
-    /// Not at all.
+    /// The call does not wait.
     pub(crate) const NONE: Self = Self::Milliseconds(0);
 }
 
@@ -32,13 +32,13 @@ impl Timeout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Readiness {
     Readable,
-    /// Where the kernel says "try again" also after a shutdown, and only poll knows.
+    /// Readable, where the kernel returns EAGAIN also after a shutdown, so that only poll shows it.
     ReadableOrShut,
-    /// The same, of a server.
+    /// The same, for a server.
     Client,
     Writable,
-    /// Nothing that poll could tell: room in a full backlog, or for a datagram
-    /// whose sender is not connected. Pauses that grow instead.
+    /// Something that poll does not report: room in a full backlog, or for a datagram of a socket
+    /// that is not connected. The wait makes pauses that grow.
     Unpollable,
 }
 
@@ -55,17 +55,17 @@ impl Readiness {
 
 const FIRST_PAUSE: Duration = Duration::from_micros(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
-/// So often a poll may say "ready" in a row without need for suspicion: others may
-/// have been quicker. After that there are pauses between the attempts.
+/// How often in a row poll may say "ready" while the attempt finds nothing: others may have been
+/// quicker. After that there are pauses between the attempts.
 const USELESS_WAKES: u32 = 4;
 
-/// What is tried in a wait. Most are closures; what is to be inlined in any case has a type.
+/// What a wait tries. Most attempts are closures; one that has to be inlined has a type.
 pub(crate) trait Attempt {
-    /// What it brings.
+    /// What it returns when it succeeds.
     type Done;
 
-    /// `shut_down`: whether the reading side is known to be shut down, where the kernel goes on
-    /// saying "try again".
+    /// `shut_down`: whether the reading side is known to be shut down, although the kernel goes on
+    /// returning EAGAIN.
     fn make(&mut self, shut_down: bool) -> Result<Self::Done>;
 }
 
@@ -87,7 +87,7 @@ pub(crate) struct Wait {
     phase: Phase,
 }
 
-/// How a wait goes: it may spin first.
+/// The phases of a wait, which may spin before it sleeps.
 enum Phase {
     Begin,
     Wait(Option<Spinning>),
@@ -98,12 +98,12 @@ impl Wait {
         Self { timeout, deadline: None, wakes: 0, pause: FIRST_PAUSE, phase: Phase::Begin }
     }
 
-    /// Attempts until it is done, fails, or the wait ends.
+    /// Makes attempts until one succeeds or fails, or the wait ends.
     ///
-    /// Inlined, with the attempt, as all that lies between an export and its system call: a
-    /// call costs more in branches and returns after the kernel than in work. So it is called
-    /// in one place only, and straight on; what comes before it now and then, and behind it if
-    /// it has found nothing, is elsewhere.
+    /// This is inlined together with the attempt, like all that lies between an export and its
+    /// system call: branches and returns after a system call cost more than the work itself. So the
+    /// attempt is called in one place only, and straight on. What seldom comes before it, and what
+    /// comes after an attempt that has found nothing, is in functions of its own.
     #[inline(always)]
     pub(crate) fn until<A: Attempt>(
         &mut self,
@@ -143,7 +143,7 @@ impl Wait {
         }
     }
 
-    /// Where the first attempt would be in vain, as it was again and again.
+    /// Begins with the wait: the first attempts of the last waits found nothing.
     #[cold]
     fn begin_with_wait(
         &mut self,
@@ -159,7 +159,8 @@ impl Wait {
         self.next(fd, interrupt, spin, before, readiness, Error::EAGAIN)
     }
 
-    /// Whether to make another attempt at once, as a wait begins with where it is of use.
+    /// Whether to make another attempt at once. A wait begins with such attempts where they are of
+    /// use.
     fn spins(&mut self, spin: &Spin, readiness: Readiness) -> bool {
         let may_wait = !self.is_none();
         match &mut self.phase {
@@ -174,7 +175,7 @@ impl Wait {
         }
     }
 
-    /// What was waited for has come.
+    /// Notes how the wait went, as it is over.
     #[cold]
     fn end(&mut self, spin: &Spin) {
         match std::mem::replace(&mut self.phase, Phase::Begin) {
@@ -184,7 +185,7 @@ impl Wait {
         }
     }
 
-    /// After an attempt that failed: waits for the next reason to make another. Whether
+    /// After an attempt that failed: waits until there is reason for another one. Returns whether
     /// the reading side is shut down.
     #[cold]
     fn next(
@@ -197,7 +198,7 @@ impl Wait {
         error: Error,
     ) -> Result<bool> {
         if error == Error::EINTR && self.is_none() {
-            // Where nothing waits nothing is interrupted.
+            // A call that does not wait is not interrupted: it tries again.
             return Ok(false);
         }
         if error == Error::EAGAIN && self.spins(spin, readiness) {
@@ -205,7 +206,7 @@ impl Wait {
         }
         if error != Error::EAGAIN {
             self.end(spin);
-            // The descriptor may have been taken away under the attempt.
+            // The descriptor may have been taken away during the attempt.
             return Err(if interrupt.is_closed() { Error::Closed } else { error });
         }
         if self.is_none() {
@@ -232,18 +233,18 @@ impl Wait {
         Ok(revents & libc::POLLRDHUP != 0)
     }
 
-    /// Whether there is no time at all to wait.
+    /// Whether the call does not wait at all.
     pub(crate) fn is_none(&self) -> bool {
         self.timeout == Timeout::NONE
     }
 
-    /// For a call that is kept busy without ever having to wait: fails once its time is
-    /// over. Not to wait at all is no time.
+    /// For a call that is kept busy without ever having to wait: fails once its time is over. A
+    /// call that does not wait may go on.
     pub(crate) fn check(&mut self) -> Result<()> {
         if self.is_none() { Ok(()) } else { self.time_left().map(drop) }
     }
 
-    /// The same, and lets a signal or a closing in, for which a busy call has no ears.
+    /// The same, and notices a signal or a closing, which a busy call would miss.
     pub(crate) fn breathe(&mut self, interrupt: &Interrupt) -> Result<()> {
         const BREATH: Duration = Duration::from_millis(1);
         if self.is_none() {
@@ -295,137 +296,5 @@ fn earlier(left: Option<Duration>, limit: Duration) -> Option<Duration> {
         None if limit == Duration::MAX => None,
         None => Some(limit),
         Some(left) => Some(left.min(limit)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::fd::AsFd;
-
-    fn wait(timeout: Timeout, readiness: Readiness, interrupt: &Interrupt) -> Result<()> {
-        let [socket, _peer] = sys::socketpair(libc::SOCK_STREAM)?;
-        Wait::new(timeout)
-            .until(socket.as_fd(), interrupt, &Spin::default(), readiness, |_| Err(Error::EAGAIN))
-    }
-
-    #[test]
-    fn never_ends_early() {
-        for readiness in [Readiness::Readable, Readiness::Writable, Readiness::Unpollable] {
-            let start = Instant::now();
-            let result = wait(Timeout::Milliseconds(30), readiness, &Interrupt::default());
-            assert_eq!(result, Err(Error::ETIMEDOUT));
-            assert!(start.elapsed() >= Duration::from_millis(30), "{readiness:?}");
-        }
-    }
-
-    #[test]
-    fn does_not_wait_at_all_if_told_so() {
-        let result = wait(Timeout::Milliseconds(0), Readiness::Readable, &Interrupt::default());
-        assert_eq!(result, Err(Error::EAGAIN));
-    }
-
-    #[test]
-    fn readiness_that_leads_nowhere_costs_no_busy_loop() {
-        let [socket, _peer] = sys::socketpair(libc::SOCK_STREAM).unwrap();
-        let mut attempts = 0;
-        let result: Result<()> = Wait::new(Timeout::Milliseconds(200)).until(
-            socket.as_fd(),
-            &Interrupt::default(),
-            &Spin::default(),
-            Readiness::Writable,
-            |_| {
-                attempts += 1;
-                Err(Error::EAGAIN)
-            },
-        );
-        assert_eq!(result, Err(Error::ETIMEDOUT));
-        assert!(attempts < 60, "{attempts}");
-    }
-
-    #[test]
-    fn a_closed_socket_is_not_waited_for() {
-        let interrupt = Interrupt::default();
-        interrupt.close();
-        assert_eq!(wait(Timeout::Forever, Readiness::Readable, &interrupt), Err(Error::Closed));
-    }
-
-    #[test]
-    fn a_wake_up_between_an_attempt_and_the_sleep_is_not_lost() {
-        let [socket, _peer] = sys::socketpair(libc::SOCK_STREAM).unwrap();
-        let interrupt = Interrupt::default();
-        let mut woken = false;
-        let result = Wait::new(Timeout::Milliseconds(20_000)).until(
-            socket.as_fd(),
-            &interrupt,
-            &Spin::default(),
-            Readiness::Readable,
-            |_| {
-                if std::mem::replace(&mut woken, true) {
-                    return Ok(());
-                }
-                interrupt.wake();
-                Err(Error::EAGAIN)
-            },
-        );
-        assert_eq!(result, Ok(()));
-    }
-
-    /// How often it slept, tried with success and in vain.
-    fn waits(spin: &Spin) -> Option<[u64; 3]> {
-        let rare = spin.rare().get()?;
-        Some(rare.waits.each_ref().map(|count| count.load(std::sync::atomic::Ordering::Relaxed)))
-    }
-
-    #[test]
-    fn who_found_nothing_at_first_again_and_again_gives_way_or_sleeps_first() {
-        let [socket, peer] = sys::socketpair(libc::SOCK_STREAM).unwrap();
-        // So that no sleep is long.
-        let message = sys::Buffer::from_raw(c"1".as_ptr().cast_mut().cast(), 1);
-        assert_eq!(sys::send(peer.as_fd(), &[message], None), Ok(1));
-        let (interrupt, spin) = (Interrupt::default(), Spin::default());
-        let wait = |mut finds_nothing: bool| {
-            spin.note_sent();
-            let mut wait = Wait::new(Timeout::Milliseconds(20_000));
-            let result = wait.until(socket.as_fd(), &interrupt, &spin, Readiness::Readable, |_| {
-                match std::mem::take(&mut finds_nothing) {
-                    true => Err(Error::EAGAIN),
-                    false => Ok(()),
-                }
-            });
-            assert_eq!(result, Ok(()));
-        };
-        for _ in 0..100 {
-            if spin.expects_nothing() {
-                break;
-            }
-            wait(true);
-        }
-        assert!(spin.expects_nothing());
-        let before = waits(&spin);
-        wait(false);
-        assert_ne!(waits(&spin), before, "it began with the attempt");
-        // Whoever finds something at once stops that.
-        spin.note_found();
-        let before = waits(&spin);
-        wait(false);
-        assert_eq!(waits(&spin), before);
-    }
-
-    #[test]
-    fn closing_wakes_every_sleeper() {
-        for readiness in [Readiness::Readable, Readiness::Unpollable] {
-            let interrupt = Interrupt::default();
-            std::thread::scope(|scope| {
-                let sleepers: Vec<_> = (0..20)
-                    .map(|_| scope.spawn(|| wait(Timeout::Forever, readiness, &interrupt)))
-                    .collect();
-                std::thread::sleep(Duration::from_millis(20));
-                interrupt.close();
-                for sleeper in sleepers {
-                    assert_eq!(sleeper.join().unwrap(), Err(Error::Closed));
-                }
-            });
-        }
     }
 }

@@ -35,7 +35,7 @@ fn modules() -> BTreeMap<String, String> {
     modules
 }
 
-/// The paths that code names: `crate::sys::Buffer`, and each of `super::{input, kept::Kept}`.
+/// The paths that code names: `crate::sys::Buffer`, and each of `super::{input, unsent::Unsent}`.
 fn named(code: &str) -> Vec<String> {
     let mut paths = Vec::new();
     for start in ["crate::", "super::"] {

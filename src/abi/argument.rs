@@ -56,7 +56,7 @@ impl<T> Output<T> {
     }
 }
 
-/// Runs a call that counts its progress, and reports that, also after an error.
+/// Runs a call that counts its progress, and writes the count, also after an error.
 pub(super) unsafe fn with_progress<T>(
     place: *mut usize,
     body: impl FnOnce(&mut usize) -> Result<T>,
@@ -91,19 +91,20 @@ impl TextRoom {
         self.size
     }
 
-    /// The text if it fits, else nothing at all. The caller must have passed this room.
+    /// Writes the text if it fits, else an empty one. The caller must have passed this room.
     pub(super) unsafe fn write_or_empty(&self, text: &CStr) -> Result<i64> {
         // SAFETY: as for write.
         unsafe { self.write(text).or_else(|_| self.write(c"")) }
     }
 
-    /// The length of the text without its NUL. The caller must have passed this room.
+    /// Writes the text, and returns its length without the NUL. The caller must have passed this
+    /// room.
     pub(super) unsafe fn write(&self, text: &CStr) -> Result<i64> {
         // SAFETY: as for write_bytes.
         unsafe { self.write_bytes(text.to_bytes()) }
     }
 
-    /// The same of a text without a NUL: one is put behind it.
+    /// The same for a text without a NUL: one is put after it.
     pub(super) unsafe fn write_bytes(&self, text: &[u8]) -> Result<i64> {
         if text.len() >= self.size {
             return Err(Error::ERANGE);
@@ -123,7 +124,7 @@ impl TextRoom {
 /// Any bytes must be a value of the type.
 pub(super) unsafe trait Sized32: Copy {}
 
-/// No struct of this library is, or will be, larger.
+/// The largest size that a struct of this library has, or will have.
 const LARGEST_STRUCT: usize = 4096;
 
 /// Reads a struct that may be of an older or a newer version. `None` for NULL.
@@ -171,7 +172,7 @@ pub(super) unsafe fn write_sized<T: SizedOutput>(pointer: *mut T, value: &T) {
     unsafe { ptr::copy_nonoverlapping(ptr::from_ref(value).cast::<u8>(), pointer.cast(), size) };
 }
 
-/// What the library writes.
+/// A struct that the library writes.
 pub(super) trait SizedOutput: Sized32 {
     fn size(&self) -> u32;
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::log::{self, Event, Note};
 use crate::sys;
 
-/// What an export returns, and how it says that something went wrong.
+/// What an export returns, and how it reports that something went wrong.
 pub(super) trait Answer {
     fn failed(error: Error) -> Self;
 }
@@ -38,12 +38,12 @@ impl Answer for *const c_char {
     }
 }
 
-/// The body of every export. No thread is cancelled (pthread_cancel(3)) in it: no frame of Rust
-/// may be unwound for that, and what it holds would be lost.
+/// The body of every export. No thread is cancelled (pthread_cancel(3)) in it: frames of Rust must
+/// not be unwound for that, and what they hold would be lost.
 ///
-/// A thread that may be cancelled at any moment ends before or after: nothing here has to be
-/// dropped, and what catches panics is in a function of its own, since the tables of a function
-/// that does say that nothing else may unwind it.
+/// A thread that may be cancelled at any moment ends before it or after it. Nothing here has to be
+/// dropped. What catches panics is in a function of its own: the unwind tables of such a function
+/// allow nothing else to unwind it.
 #[inline(always)]
 pub(super) fn guard<T: Answer>(body: impl FnOnce() -> Result<T>) -> T {
     let mut body = ManuallyDrop::new(body);

@@ -1,4 +1,4 @@
-//! The events that can happen, and their words.
+//! The events that are reported, and their words.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -38,18 +38,18 @@ pub(crate) struct Note {
     pub(crate) handle: i64,
     pub(crate) pid: Option<u32>,
     pub(crate) uid: Option<u32>,
-    /// Of what is counted.
+    /// How many, where the event counts something.
     pub(crate) count: u64,
     pub(crate) missing: Option<Missing>,
 }
 
-/// A client that may not come in.
+/// A client that was not let in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refused {
     pub(crate) pid: Option<u32>,
     pub(crate) uid: Option<u32>,
     /// [`Error::EACCES`]: no rule names it. [`Error::EUSERS`]: its user has as many
-    /// connections as one may have. Else it could not be known.
+    /// connections as one user may have. Any other: who it is could not be found out.
     pub(crate) error: Error,
 }
 
@@ -69,7 +69,7 @@ impl Note {
 
     pub(crate) fn level(&self) -> Level {
         match self.event {
-            // Some programs take a part of it for the whole.
+            // Some programs cut such a path, and use what is left of it.
             Event::LongPath if self.is_beyond_names() => Level::Warning,
             Event::LongPath => Level::Info,
             Event::Panic => Level::Error,
@@ -92,7 +92,7 @@ impl Note {
 }
 
 impl Note {
-    /// Of a path: whether it does not fit into sun_path, with its NUL.
+    /// Whether a path of `count` bytes does not fit into sun_path, with its NUL.
     fn is_beyond_names(&self) -> bool {
         self.count >= SocketName::MAX as u64
     }
@@ -104,7 +104,7 @@ impl fmt::Display for Note {
         match self.event {
             Event::Reclaimed => out.write_str("removed the file of a server that has gone"),
             Event::Swept => {
-                write!(out, "removed {count} private names that a killed takeover has left")
+                write!(out, "removed {count} private names that a killed takeover left behind")
             }
             Event::TookOver => {
                 out.write_str("took the path over from a live server")?;
@@ -125,12 +125,12 @@ impl fmt::Display for Note {
                         out.write_str(": its user has as many connections as one user may have")
                     }
                     _ => out
-                        .write_str(": who it is could not be known")
+                        .write_str(": who it is could not be found out")
                         .and_then(|()| self.write_error(out)),
                 }
             }
             Event::NoAlarm => out.write_str(
-                "no descriptor or no memory is left for an alarm: a thread that sleeps looks up \
+                "no descriptor or no memory is left for an alarm: a sleeping thread looks up \
                      every 5 ms instead",
             ),
             Event::TakenAway => out.write_str(
@@ -148,13 +148,13 @@ impl fmt::Display for Note {
                 }
             }
             Event::Missing => out.write_str(self.missing.map_or("", words)),
-            // It has words of its own.
+            // (`tell_failure` writes the words.)
             Event::CallFailed => self.write_error(out),
             Event::Panic => {
                 out.write_str("a bug in libudsock was caught in a call; please report it")
             }
             Event::Restored => {
-                out.write_str("the path was lost, and is had back")?;
+                out.write_str("the path was lost, and has been restored")?;
                 self.write_who(out)
             }
             Event::LongPath => {
@@ -184,16 +184,16 @@ impl Note {
 fn words(missing: Missing) -> &'static str {
     match missing {
         Missing::DescriptorRefusal => {
-            "this kernel can't refuse descriptors (SO_PASSRIGHTS, Linux 6.16): those that come and \
-             are not wanted are closed, and their sender is not told"
+            "this kernel can't refuse descriptors (SO_PASSRIGHTS, Linux 6.16): unwanted ones are \
+             closed, and their sender does not learn of it"
         }
         Missing::ForkNote => {
-            "memory can't be wiped at fork here (MADV_WIPEONFORK): a forked child is told from its \
-             parent by its process number alone"
+            "memory can't be wiped at fork here (MADV_WIPEONFORK): only its process number tells a \
+             forked child from its parent"
         }
         Missing::RenameFlags => {
-            "renames know no flags here (renameat2): where a name is published there are two steps \
-             instead of one, under the lock of the directory"
+            "renames have no flags here (renameat2): publishing a name takes two steps instead of \
+             one, under the lock of the directory"
         }
         Missing::Proc => {
             "/proc is not there: paths have at most 107 bytes, and messages name no process"
@@ -203,20 +203,20 @@ fn words(missing: Missing) -> &'static str {
              nor the process of a server"
         }
         Missing::PeerGroups => {
-            "this kernel does not tell a client's supplementary groups (SO_PEERGROUPS): only its \
+            "this kernel does not report a client's supplementary groups (SO_PEERGROUPS): only its \
              primary group counts in rules"
         }
     }
 }
 
-/// Of the making of one file.
+/// What happens while one file is made.
 pub(crate) type BindNotes = Notes<8>;
 
-/// What has happened while nothing can be told.
+/// Events that happened while nothing can be reported.
 pub(crate) struct Notes<const ROOM: usize> {
     notes: [Option<Note>; ROOM],
     count: usize,
-    /// For which there was no room.
+    /// How many there was no room for.
     missed: u64,
 }
 
@@ -252,7 +252,7 @@ impl<const ROOM: usize> Notes<ROOM> {
         self.notes.iter().flatten().copied().chain((self.missed > 0).then_some(missed))
     }
 
-    /// All of them happened at this path.
+    /// Reports all of them, as events at this path.
     pub(crate) fn tell(&self, handle: i64, path: Option<&CStr>) {
         self.iter().for_each(|note| tell(&Note { handle, ..note }, path));
     }

@@ -14,11 +14,11 @@ use crate::socket::Socket;
 use crate::sys::{self, SocketName};
 use crate::wait;
 
-/// How many connections, and how many datagrams, of one socket a round brings at most.
+/// The most connections, and the most datagrams, that a round takes from one socket.
 const MOST_CONNECTIONS: usize = 16;
 const MOST_DATAGRAMS: usize = 32;
 
-/// How long a server is left alone for which there is no descriptor.
+/// How long a server is left alone when there is no descriptor for its next client.
 pub(super) const STARVED_PAUSE: Duration = Duration::from_millis(20);
 
 impl Visit<'_> {
@@ -48,14 +48,14 @@ impl Visit<'_> {
             match result {
                 Ok(()) => {}
                 Err(Error::EAGAIN) => {
-                    // Readable for ever, and nothing to accept: somebody who shares this
-                    // server shut it down.
+                    // It is ready, but there is nothing to accept. If another process that shares
+                    // this server has shut it down, it would be ready for ever.
                     if attempt == 0 && wait::is_shut(self.socket.fd()) == Ok(true) {
                         self.fail(Error::EINVAL, round);
                     }
                     break;
                 }
-                // It is ready still.
+                // It is still ready.
                 Err(Error::EINTR) => break,
                 Err(error) if error.is_scarcity() => {
                     self.starve(error, round);
@@ -70,7 +70,7 @@ impl Visit<'_> {
         true
     }
 
-    /// A new connection becomes a member.
+    /// Makes a new connection a member.
     fn welcome(&mut self, client: i64, round: &mut Round<'_, impl Report>) -> Result<()> {
         let Some(server) = self.member() else {
             return Ok(());
@@ -93,7 +93,7 @@ impl Visit<'_> {
         result
     }
 
-    /// Told once, and then tried again and again.
+    /// Reports once that the server can't accept for now, and pauses before the next attempt.
     fn starve(&mut self, error: Error, round: &mut Round<'_, impl Report>) {
         let Some(server) = self.member() else {
             return;
@@ -108,12 +108,12 @@ impl Visit<'_> {
         self.pause(STARVED_PAUSE);
     }
 
-    /// Receives from a socket that is ready. Whether there was room to.
+    /// Receives from a socket that is ready. Whether it has had its turn.
     pub(super) fn receive(&mut self, shut: bool, round: &mut Round<'_, impl Report>) -> bool {
         let most = if self.socket.kind() == Kind::Datagram { MOST_DATAGRAMS } else { 1 };
         for received in 0..most {
             if !round.has_room() || round.rest().size() == 0 {
-                // Who has had something has had its turn.
+                // A member from which something was received has had its turn.
                 return received > 0;
             }
             let result = match self.socket.kind() {
@@ -132,9 +132,9 @@ impl Visit<'_> {
                     self.fail_if_lost(received, round);
                     break;
                 }
-                // It is ready still.
+                // It is still ready.
                 Err(Error::EINTR) => break,
-                // It is told in the next round, as it lasts.
+                // The end lasts: the next round reports it.
                 Err(Error::End) if received > 0 => break,
                 Err(Error::End) => {
                     self.end(round);
@@ -146,7 +146,7 @@ impl Visit<'_> {
                 }
             }
         }
-        // Who is lost stays in line until that has been told.
+        // A lost member stays in line until its failure has been reported.
         !self.member().is_some_and(|member| member.is_lost)
     }
 
@@ -160,7 +160,7 @@ impl Visit<'_> {
         Ok(())
     }
 
-    /// As much of it as fits.
+    /// Receives a message, or as much of it as fits.
     fn receive_message(&mut self, shut: bool, round: &mut Round<'_, impl Report>) -> Result<bool> {
         let mut from = SocketName::EMPTY;
         let wanted = (self.socket.kind() == Kind::Datagram).then_some(&mut from);
@@ -183,14 +183,14 @@ impl Visit<'_> {
         Ok(true)
     }
 
-    /// That answers were lost is told once what the peer had sent has been.
+    /// Reports that answers were lost, once everything that the peer had sent has been received.
     fn fail_if_lost(&mut self, received: usize, round: &mut Round<'_, impl Report>) {
         if received == 0 && self.member().is_some_and(|member| member.is_lost) {
             self.fail(Error::EPIPE, round);
         }
     }
 
-    /// The peer sends no more. It may still be answered.
+    /// Reports that the peer sends no more. The program can still answer it.
     fn end(&mut self, round: &mut Round<'_, impl Report>) {
         let Some(member) = self.member() else {
             return;
@@ -205,9 +205,9 @@ impl Visit<'_> {
     }
 }
 
-/// Whether the message that is next finds room, with its sender's address. One that does not
-/// stays where it is until the whole arena is free: what is received here and can't be told yet
-/// would be lost to every other receive.
+/// Whether the next message, with its sender's address, fits into the room that is left. If not, it
+/// stays in the kernel until the whole arena is free: if it were received here and could not be
+/// reported yet, no other receive could get it.
 fn next_fits(
     socket: &Socket,
     has_had: bool,
@@ -220,10 +220,10 @@ fn next_fits(
     if round.is_untouched() || room >= sys::LARGEST_MESSAGE + text {
         return Ok(true);
     }
-    // Of datagrams it is the first one's size, of seqpackets the sum of all. 0 is an empty
-    // message, or none: in whose place a large one may come any moment.
+    // For datagrams the kernel gives the size of the first one, for seqpackets the sum of all. 0 is
+    // an empty message or none; where there is none, a large one may come at any moment.
     match sys::readable_bytes(socket.fd()).unwrap_or(0) as usize {
-        // It has its next turn if there is one.
+        // If there is a message, it is received in the member's next turn.
         0 if is_datagram && has_had => return Err(Error::EAGAIN),
         0 => {}
         bytes if bytes + text <= room => return Ok(true),

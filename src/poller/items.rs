@@ -1,4 +1,4 @@
-//! What a caller wants sent, and what becomes of it.
+//! What a caller wants to send, and the results.
 
 use super::member::Then;
 use crate::address::Destination;
@@ -8,10 +8,10 @@ use crate::sys::Buffer;
 /// What is to be sent through one socket.
 pub(crate) struct Item<'a> {
     pub(crate) data: Buffer<'a>,
-    /// `None`: where the socket is connected to.
+    /// `None`: the peer that the socket is connected to.
     pub(crate) to: Option<Destination>,
     pub(crate) then: Then,
-    /// Whether it is kept if it finds no room.
+    /// Whether the poller keeps it if the kernel has no room for it.
     pub(crate) keeps: bool,
 }
 
@@ -23,7 +23,7 @@ pub(crate) trait Items<'a> {
     fn settle(&mut self, index: usize, result: Result<usize>);
 }
 
-/// The fates of all items.
+/// The caller's items, and how many of them were taken.
 pub(super) struct Taken<'b, I> {
     pub(super) items: &'b mut I,
     pub(super) count: usize,

@@ -1,4 +1,4 @@
-//! What a poller knows and is about to do: for one thread at a time, which has it locked.
+//! The state of a poller, which one thread at a time has locked.
 
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Instant;
@@ -17,24 +17,25 @@ pub(super) type PollerNotes = Notes<16>;
 #[derive(Default)]
 pub(super) struct Locked {
     pub(super) members: Members,
-    /// Those of them who accept, and perhaps some who are members no more.
+    /// The members that are servers, and perhaps servers that are no longer members.
     pub(super) servers: Vec<i64>,
-    /// Who was ready when there was no room left, and for what. They come first in the next
-    /// round: else those before them could keep them waiting for ever.
+    /// The members that were ready when no room was left, and their events. They come first in the
+    /// next round; otherwise the members before them could keep them waiting for ever.
     pub(super) unserved: Vec<(i64, u32)>,
     pub(super) turns: Turns,
-    /// Room for what of an item may not go at once.
+    /// Memory for the part of an item that the kernel may not take at once.
     pub(super) unsent_room: UnsentRoom,
-    /// Who is left alone until when.
+    /// The members that are left alone, and until when.
     pub(super) pauses: Vec<(Instant, i64)>,
-    /// Until when those are left alone whom there was no memory to note.
+    /// Until when those members are left alone for which `pauses` had no memory.
     pub(super) common_pause: Option<Instant>,
-    /// The clock has run out because somebody is in line who is lost: the kernel does not tell
-    /// of that, and who waits for the descriptor of the poller would not see it otherwise.
+    /// The clock is set to run out at once because a lost member is in line. The kernel does not
+    /// report that, and a program that waits for the poller's descriptor would not see it
+    /// otherwise.
     pub(super) is_ringing: bool,
-    /// To be closed once nothing is locked.
+    /// The handles to close once the lock is given back.
     pub(super) closing: Vec<i64>,
-    /// To be told then.
+    /// What to report to the log then.
     pub(super) notes: PollerNotes,
     pub(super) counts: Counts,
 }
@@ -49,11 +50,12 @@ impl Locked {
 }
 
 impl Poller {
-    /// In a forked child somebody could have it locked who does not exist there.
+    /// Fails in a forked child: a thread that does not exist there may hold the lock.
     pub(super) fn lock(&self) -> Result<MutexGuard<'_, Locked>> {
         self.check()?;
         let locked = self.lock_even_closed();
-        // Now that nobody else can, closing has been seen, or will see what is done.
+        // Under the lock, either this sees the closing, or the closing sees what is done from here
+        // on.
         if self.is_closed() { Err(Error::Closed) } else { Ok(locked) }
     }
 
@@ -61,7 +63,7 @@ impl Poller {
         self.locked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// And does what can't be done under the lock.
+    /// Gives the lock back, and does what can't be done under it.
     pub(super) fn unlock(&self, mut locked: MutexGuard<'_, Locked>) {
         let rings = locked.has_lost_in_line();
         if rings != locked.is_ringing {
@@ -81,7 +83,7 @@ impl Poller {
     }
 }
 
-/// What is kept for a member that leaves is lost.
+/// Notes that what was kept for a member is lost, as the member leaves.
 pub(super) fn note_unsent(member: &Member, notes: &mut PollerNotes, counts: &mut Counts) {
     counts.kept.change(member.counted, 0);
     if let Some(unsent) = &member.unsent {
@@ -90,7 +92,7 @@ pub(super) fn note_unsent(member: &Member, notes: &mut PollerNotes, counts: &mut
     }
 }
 
-/// Once nothing is locked.
+/// Reports the notes to the log. Not while the lock is held.
 pub(super) fn tell(notes: &PollerNotes) {
     for note in notes.iter() {
         // It may have been closed since.

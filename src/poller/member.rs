@@ -12,9 +12,9 @@ use crate::sys;
 pub(super) enum Role {
     /// Accepts from it.
     Server,
-    /// Receives from it, but not while answers wait for their way out.
+    /// Receives from it, but not while answers wait to be sent.
     Connection,
-    /// Receives from it. Whom its answers wait for is not who sends.
+    /// Receives from it, also while answers wait: they need not be for the socket that sends.
     Datagram,
 }
 
@@ -28,7 +28,7 @@ impl Role {
     }
 }
 
-/// What is to happen once everything that was sent is out.
+/// What is to happen once everything has been sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Then {
     Stay,
@@ -39,38 +39,37 @@ pub(crate) enum Then {
 /// How a program wants a member to be treated.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Manner {
-    /// The program is told that it is ready, and does the rest.
+    /// The poller only reports that it is ready. The program does the rest.
     pub(crate) only_readiness: bool,
-    /// It is received from also while something is kept for it.
+    /// The poller receives from it also while answers wait to be sent.
     pub(crate) is_duplex: bool,
-    /// Nothing is received from it for now.
+    /// The poller receives nothing from it for now.
     pub(crate) is_paused: bool,
 }
 
 pub(super) struct Member {
-    /// 0: nobody is here.
+    /// 0: this slot is vacant.
     pub(super) socket: i64,
     pub(super) token: u64,
-    /// What has been taken for sending and is not out yet.
+    /// What the poller has taken for sending and could not send yet.
     pub(super) unsent: Option<Box<Unsent>>,
-    /// How many bytes of that the poller's count has.
+    /// How many bytes of that are in the poller's count.
     pub(super) counted: usize,
-    /// What the kernel has been asked to tell ([`Self::interest`]).
+    /// The events that epoll was asked for ([`Self::interest`]).
     pub(super) watched: u16,
-    /// While items are sent: its turn's number, counted from 1.
+    /// While items are sent: the number of its turn, counted from 1; 0: it has none.
     pub(super) turn: u32,
     pub(super) role: Role,
     pub(super) then: Then,
     pub(super) manner: Manner,
-    /// Nothing more is to be received from it: its end has been told, or (a server) there is
-    /// a pause.
+    /// Nothing is received from it: its end has been reported, or it pauses.
     pub(super) at_rest: bool,
-    /// What was sent did not get out, and never will.
+    /// Something that was taken for sending could not be sent, and never will be.
     pub(super) is_lost: bool,
-    /// The sending side was shut down behind an item.
+    /// The sending side was shut down after an item.
     pub(super) is_shut: bool,
-    /// An item was refused, and nobody told when to go on; or (a server) a failure was told,
-    /// and since then nothing better.
+    /// An item was refused, and the program has not been told yet that it can go on; or (a server)
+    /// a failure was reported, and no client was accepted since.
     pub(super) is_refusing: bool,
 }
 
@@ -95,28 +94,28 @@ impl Member {
         Self { socket, role, ..Self::NOBODY }
     }
 
-    /// Whether the program is told, and does the rest. Without an arena nothing is received.
+    /// Whether the poller only reports that it is ready. Without an arena nothing is received.
     pub(super) fn tells_readiness(&self, has_arena: bool) -> bool {
         self.manner.only_readiness || (self.role != Role::Server && !has_arena)
     }
 
-    /// Whether it is to be told that what was sent is lost, behind what the peer had sent.
+    /// Whether a failure is to be reported, after what the peer had sent: answers were lost.
     pub(super) fn is_due_to_fail(&self) -> bool {
         self.is_lost && !self.manner.is_paused
     }
 
-    /// The program is told when it can go on.
+    /// Refuses an item. The program is told when it can go on.
     pub(super) fn refuse(&mut self) -> Error {
         self.is_refusing = true;
         Error::EAGAIN
     }
 
-    /// Whether something, here or in the program, waits for its way out.
+    /// Whether something waits to be sent, here or in the program.
     pub(super) fn waits_to_send(&self) -> bool {
         self.unsent.is_some() || (self.role == Role::Connection && self.is_refusing)
     }
 
-    /// What the kernel is to tell of it (of a server: to one of many who wait for it).
+    /// The events that epoll is to report.
     pub(super) fn interest(&self) -> u16 {
         let unsent = self.unsent.as_deref();
         let waits_for_room = match unsent {
@@ -125,7 +124,7 @@ impl Member {
         };
         let send = if waits_for_room { sys::WRITABLE } else { 0 };
         let receive = match self.role {
-            // Not even a hang-up, which would be told for ever.
+            // Not even a hang-up, which epoll would report for ever.
             _ if self.at_rest || self.manner.is_paused => 0,
             Role::Server => sys::READABLE,
             Role::Connection if unsent.is_some() && !self.manner.is_duplex => 0,
@@ -135,15 +134,16 @@ impl Member {
         (send | receive) as u16
     }
 
-    /// The same, as epoll_ctl(2) takes it.
+    /// The same, as epoll_ctl(2) takes it. A server's events go to one of the pollers that wait for
+    /// it.
     pub(super) fn events(&self, interest: u16) -> u32 {
         let exclusive = if self.role == Role::Server { sys::EXCLUSIVE } else { 0 };
         u32::from(interest) | exclusive
     }
 }
 
-/// The members of a poller, each at its handle's slot. In pieces: the array of all would move
-/// and half of it be vacant, as it grows.
+/// The members of a poller, each at its handle's slot. They are in pieces: one array would move as
+/// it grows, and half of it could be vacant.
 #[derive(Default)]
 pub(super) struct Members(Vec<Box<Piece>>);
 
@@ -157,7 +157,7 @@ impl Members {
         Some(&mut piece[slot % PIECE]).filter(|member| member.socket == socket)
     }
 
-    /// There is a place for this socket.
+    /// Makes a place for this socket.
     pub(super) fn make_room(&mut self, socket: i64) -> Result<()> {
         while self.slots() <= slot_of(socket) {
             self.0.try_reserve(1)?;
@@ -166,7 +166,7 @@ impl Members {
         Ok(())
     }
 
-    /// Instead of whoever had the slot before.
+    /// Puts the member into its slot, in place of the one that was there.
     pub(super) fn insert(&mut self, member: Member) -> Result<&mut Member> {
         let slot = slot_of(member.socket);
         self.make_room(member.socket)?;
@@ -184,7 +184,7 @@ impl Members {
         self.0.len() * PIECE
     }
 
-    /// The handle of who is there; 0: nobody.
+    /// The handle of the member in this slot; 0: the slot is vacant.
     pub(super) fn in_slot(&self, slot: usize) -> i64 {
         self.0[slot / PIECE][slot % PIECE].socket
     }

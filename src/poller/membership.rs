@@ -1,4 +1,4 @@
-//! Who becomes a member of a poller, stays one, and leaves.
+//! How a socket becomes a member of a poller, and how it leaves.
 
 use std::os::fd::BorrowedFd;
 
@@ -11,7 +11,7 @@ use crate::socket::Socket;
 use crate::sys;
 
 impl Poller {
-    /// A socket, or another token or way for one that is here already.
+    /// Adds a socket, or gives another token or manner to one that is a member already.
     pub(crate) fn add(&self, socket: i64, token: u64, manner: Manner) -> Result<()> {
         let found = handles::get(socket)?;
         let role = Role::of(&found)?;
@@ -48,7 +48,7 @@ impl Poller {
         Ok(())
     }
 
-    /// Takes the member in, watched for what interests it. If that fails nobody watches it.
+    /// Inserts the member, and has epoll watch it. If that fails, nothing watches it.
     pub(super) fn watch(&self, locked: &mut Locked, member: Member, socket: &Socket) -> Result<()> {
         let handle = member.socket;
         let is_server = member.role == Role::Server;
@@ -72,7 +72,7 @@ impl Poller {
         was_member.ok_or(Error::ENOENT)
     }
 
-    /// `None`: it was no member.
+    /// `None`: it was not a member.
     pub(super) fn leave(&self, locked: &mut Locked, handle: i64, socket: &Socket) -> Option<()> {
         let member = locked.members.remove(handle)?;
         note_unsent(&member, &mut locked.notes, &mut locked.counts);
@@ -91,7 +91,7 @@ impl Poller {
         }
     }
 
-    /// Asks the kernel for what interests the member now.
+    /// Asks epoll for the events that the member needs now.
     pub(super) fn follow(&self, member: &mut Member, fd: BorrowedFd<'_>) -> Result<()> {
         let wanted = member.interest();
         let events = member.events(wanted);

@@ -16,7 +16,7 @@ use crate::log::{Event as LogEvent, Note};
 use crate::socket::Side;
 
 impl Poller {
-    /// Sends or keeps: how many items were taken.
+    /// Sends the items, or keeps them. Returns how many were taken.
     pub(crate) fn send<'a>(&self, items: &mut impl Items<'a>) -> Result<usize> {
         let mut locked = self.lock()?;
         let mut taken = Taken { items, count: 0 };
@@ -45,7 +45,7 @@ impl Poller {
 }
 
 impl Visit<'_> {
-    /// Its turn to send.
+    /// Sends the items of one socket.
     fn send<'a>(&mut self, mut chain: Chain<'_>, taken: &mut Taken<'_, impl Items<'a>>) {
         let Locked { members, unsent_room: room, counts, .. } = &mut *self.locked;
         let Some(member) = members.get_mut(self.handle) else {
@@ -60,7 +60,8 @@ impl Visit<'_> {
         self.after_sending();
     }
 
-    /// What has not gone is seen to; what was to happen when all has gone happens.
+    /// Sees to it that what is left is sent later. If nothing is left, does what was to happen
+    /// then.
     pub(super) fn after_sending(&mut self) {
         let Self { poller, locked, socket, .. } = self;
         let Locked { members, counts, closing, .. } = &mut **locked;
@@ -105,18 +106,18 @@ impl Visit<'_> {
         }
     }
 
-    /// Sends what was kept, and tells when the program can go on.
+    /// Sends what was kept, and reports that the program can go on, if it can.
     pub(super) fn flush(&mut self, round: &mut Round<'_, impl Report>) {
         self.flush_quietly();
-        // Of who is lost a failure tells; but while it is paused nothing else would tell the
-        // program that it waits for room in vain.
+        // For a lost member a failure is reported instead. But while it is paused that is put off,
+        // and nothing else would tell the program that it waits for room in vain.
         let has_room = |member: &&mut Member| {
             member.unsent.is_none() && member.is_refusing && !member.is_due_to_fail()
         };
         if let Some(member) = self.member().filter(has_room) {
             member.is_refusing = false;
             let drained = Event::new(EventKind::Drained, member.socket, member.token);
-            // If it were watched on, this would come once more, and say nothing.
+            // If epoll went on watching for room, it would needlessly report it once more.
             let _ = self.follow();
             round.report(drained);
         }
@@ -147,8 +148,8 @@ impl Visit<'_> {
             let count = unsent.bytes() as u64;
             notes.push(Note { handle, count, ..Note::failed(LogEvent::UnsentDropped, error) });
             member.unsent = None;
-            // If the program wants to know: what came before is told first, and then this, even
-            // if the end has been.
+            // If the program wants to know, the failure is reported after what the peer had sent,
+            // even if the end has been reported.
             member.is_lost = member.then != Then::Close;
             member.at_rest = false;
         }

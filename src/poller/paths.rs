@@ -1,5 +1,5 @@
-//! Servers that get their path back when they have lost it: the poller is told, as it waits for
-//! their clients.
+//! Servers that get their path back when they have lost it: the poller, which waits for their
+//! clients, sees to that.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::socket::Socket;
 use crate::sys;
 
 impl Poller {
-    /// Whatever else is watched of the server.
+    /// Watches the names of the server's file, if its path is claimed.
     pub(super) fn watch_path(&self, handle: i64, server: &Socket) -> Result<()> {
         let file = server.claimed_file();
         let Some(claim) = file.as_ref().and_then(|file| file.claim()) else { return Ok(()) };
@@ -34,7 +34,8 @@ impl Poller {
 }
 
 pub(super) fn restore(handle: i64, patience: Duration) {
-    // It is not told twice, so a lock that is held for a moment is waited for in any case.
+    // The loss is reported only once, so a lock that is held for a moment is waited for in any
+    // case.
     let patience = patience.max(Duration::from_millis(20));
     if let Some(file) = handles::get(handle).ok().and_then(|server| server.claimed_file()) {
         file.restore_if_told(handle, patience);

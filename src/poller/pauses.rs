@@ -1,5 +1,5 @@
-//! Members that are left alone for a while: servers for which there is no descriptor, and
-//! what can only be sent by trying again.
+//! Members that are left alone for a while: servers for whose clients there is no descriptor, and
+//! members whose answers can only be sent by trying again.
 
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -31,17 +31,18 @@ impl Poller {
                 ends.min().map(|end| end.saturating_duration_since(now))
             }
         };
-        // It can't fail: the clock is a timer, and the time is one.
+        // This can't fail: the clock is a timer, and the time is valid.
         let _ = sys::set_timer(self.clock.as_fd(), next);
     }
 
-    /// Goes on with those whose pause is over.
+    /// Goes on with the members whose pause is over.
     pub(super) fn end_pauses(&self, locked: &mut Locked, round: &mut Round<'_, impl Report>) {
         let now = Instant::now();
         let mut index = 0;
         while let Some((end, handle)) = locked.pauses.get(index).copied() {
             if end <= now {
-                // (What takes its place has not been looked at; what is new ends later.)
+                // (The one that takes its place has not been looked at yet; pauses that are new end
+                // later.)
                 locked.pauses.swap_remove(index);
                 self.visit(locked, handle, |mut visit| visit.end_pause(round));
             } else {

@@ -40,7 +40,7 @@ impl Event {
 
 /// The caller's events.
 pub(crate) trait Report {
-    /// How many there is room for.
+    /// How many events there is room for.
     fn capacity(&self) -> usize;
     fn write(&mut self, index: usize, event: Event);
 }
@@ -54,7 +54,7 @@ pub(crate) struct Round<'a, R> {
 
 impl<'a, R: Report> Round<'a, R> {
     pub(crate) fn new(report: R, arena: Buffer<'a>) -> Self {
-        // What lies behind could not be told of.
+        // A larger offset could not be reported.
         let arena = arena.first(u32::MAX as usize);
         Self { report, count: 0, arena, used: 0 }
     }
@@ -63,7 +63,7 @@ impl<'a, R: Report> Round<'a, R> {
         self.count
     }
 
-    /// For how many events more.
+    /// How many more events there is room for.
     pub(crate) fn room(&self) -> usize {
         self.report.capacity() - self.count
     }
@@ -92,14 +92,14 @@ impl<'a, R: Report> Round<'a, R> {
         self.arena.skip(self.used)
     }
 
-    /// The next bytes of the arena are in use.
+    /// Marks the next bytes of the arena as used.
     pub(crate) fn use_up(&mut self, length: usize) -> Span {
         let span = Span { offset: self.used as u32, length: length as u32 };
         self.used += length;
         span
     }
 
-    /// Writes it, and a NUL behind it, which the span is without.
+    /// Writes the text, and a NUL after it, which is not part of the span.
     pub(crate) fn write_text(&mut self, text: &[u8]) -> Span {
         let rest = self.rest();
         rest.write(text);

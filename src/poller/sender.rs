@@ -11,21 +11,21 @@ use crate::kind::Kind;
 use crate::socket::{Side, Socket};
 use crate::sys::{self, Buffer};
 
-/// How many items go in one call at most.
+/// The most items that go in one call.
 const PARTS: usize = 64;
 
-/// One socket's turn.
+/// The turn to send of one socket.
 pub(super) struct Sender<'b> {
     pub(super) member: &'b mut Member,
     pub(super) socket: &'b Socket,
     pub(super) room: &'b mut UnsentRoom,
     pub(super) counts: &'b mut Counts,
     pub(super) limits: Limits,
-    /// An item was refused; nothing may overtake it.
+    /// Why an item was refused, if one was: nothing may overtake it.
     pub(super) refusal: Option<Error>,
 }
 
-/// What is to become of an item.
+/// What is to happen to an item.
 #[derive(Clone, Copy)]
 struct Fate {
     index: usize,
@@ -40,7 +40,7 @@ impl Fate {
 }
 
 impl Sender<'_> {
-    /// Of a stream as many items as possible go in one call.
+    /// Sends the items of a stream, as many as possible in one call.
     pub(super) fn send_bytes<'a>(
         &mut self,
         chain: &mut Chain<'_>,
@@ -57,7 +57,7 @@ impl Sender<'_> {
                     let result = self.keep(item);
                     taken.settle(index, result);
                 }
-                // As most are.
+                // Most items are like this.
                 Ok(item) if chain.peek().is_none() || item.then != Then::Stay => {
                     self.send_parts(&[item.data], &[Fate::of(index, &item)], taken);
                 }
@@ -66,7 +66,7 @@ impl Sender<'_> {
         }
     }
 
-    /// This item, and those behind it that can go in the same call.
+    /// Sends this item, and the ones after it that can go in the same call.
     fn send_with_next<'a>(
         &mut self,
         index: usize,
@@ -104,7 +104,7 @@ impl Sender<'_> {
         let to_keep = to_keep.map(|(part, _)| part.size()).fold(0, usize::saturating_add);
         let sent = match parts.iter().all(|part| part.size() == 0) {
             true => Ok(0),
-            // What has gone can't be taken back, so there must be room for the rest.
+            // What was sent can't be taken back, so there must be memory for the rest.
             false => match self.room.ensure(to_keep) {
                 Ok(()) => sys::send(self.socket.fd(), parts, None)
                     .inspect(|&size| self.count_sent(1, size)),
@@ -131,7 +131,7 @@ impl Sender<'_> {
         }
     }
 
-    /// Of an item so much has gone.
+    /// Settles an item of which `gone` bytes were sent.
     fn sent_part(&mut self, data: Buffer<'_>, gone: usize, fate: &Fate) -> Result<usize> {
         let &Fate { then, keeps, .. } = fate;
         if gone == data.size() && self.member.unsent.is_none() && self.refusal.is_none() {
@@ -145,15 +145,15 @@ impl Sender<'_> {
         }
         let result = self.keep(Item { data: data.skip(gone), to: None, then, keeps });
         if result.is_err() && gone > 0 {
-            // Half an item is on its way: nothing can follow it.
+            // A part of the item was sent: nothing can follow it.
             self.member.is_lost = true;
             let _ = self.socket.shutdown(Side::Both);
         }
         result.map(|_| data.size())
     }
 
-    /// Behind a shutdown nothing can follow but that the socket is closed once all is out.
-    /// Whether this item is just that.
+    /// After a shutdown only one thing can follow: an item that closes the socket once everything
+    /// is sent. Whether this item is that one.
     #[inline(always)]
     fn closes_behind_shutdown<'a>(
         &mut self,
@@ -166,7 +166,7 @@ impl Sender<'_> {
         let closes = taken.items.item(index).is_ok_and(|item| {
             item.then == Then::Close && item.data.size() == 0 && item.to.is_none()
         });
-        // Of two such the second comes too late.
+        // A second such item is refused.
         let closes = closes && self.member.then != Then::Close;
         if closes {
             self.member.then = Then::Close;
@@ -189,7 +189,7 @@ impl Sender<'_> {
         self.refusal.map_or(Ok(()), Err)
     }
 
-    /// For later, if there is room.
+    /// Keeps an item for later, if there is room.
     fn keep(&mut self, item: Item<'_>) -> Result<usize> {
         self.check()?;
         self.try_keep(item).inspect_err(|error| self.refuse(*error))
@@ -217,7 +217,7 @@ impl Sender<'_> {
             return Err(self.member.refuse());
         }
         if !is_stream && size > self.socket.largest_message()? {
-            // Later nobody could be told.
+            // Later no call could return the error.
             return Err(Error::EMSGSIZE);
         }
         unsent.push(item.data, item.to)?;
@@ -225,7 +225,7 @@ impl Sender<'_> {
         Ok(size)
     }
 
-    /// Each item is a message; many go in one call.
+    /// Sends each item as a message, many in one call.
     pub(super) fn send_messages<'a>(
         &mut self,
         chain: &mut Chain<'_>,
@@ -242,7 +242,7 @@ impl Sender<'_> {
                     let result = self.keep(item);
                     taken.settle(index, result);
                 }
-                // As most are.
+                // Most items are like this.
                 Ok(item) if chain.peek().is_none() || item.then != Then::Stay => {
                     let result = self.send_message(item);
                     taken.settle(index, result);
@@ -262,7 +262,7 @@ impl Sender<'_> {
         Ok(item)
     }
 
-    /// One alone.
+    /// Sends one message alone.
     fn send_message(&mut self, item: Item<'_>) -> Result<usize> {
         let to = item.to.as_ref().map(AsRef::as_ref);
         match self.socket.sent(sys::send(self.socket.fd(), &[item.data], to)) {
@@ -276,7 +276,7 @@ impl Sender<'_> {
         }
     }
 
-    /// This one, and those behind it that can go in the same call.
+    /// Sends this message, and the ones after it that can go in the same call.
     fn send_with_next_messages<'a>(
         &mut self,
         index: usize,
@@ -307,7 +307,7 @@ impl Sender<'_> {
         self.send_batch(&mut batch[..count], taken);
     }
 
-    /// So as not to overtake.
+    /// Whether an item has to be kept, so as not to overtake another.
     fn must_wait(&self, item: &Item<'_>) -> bool {
         let to = item.to.as_ref().map(AsRef::as_ref);
         self.refusal.is_some()
@@ -342,7 +342,7 @@ impl Sender<'_> {
                         taken.settle(index, result);
                     }
                     done += 1;
-                    // What is behind one that is kept may have to wait, too.
+                    // The items after one that is kept may have to wait, too.
                     while let Some(next) = batch.get_mut(done) {
                         let Some((index, item)) = next.take_if(|(_, item)| self.must_wait(item))
                         else {
@@ -357,7 +357,7 @@ impl Sender<'_> {
         }
     }
 
-    /// How many went in one call; an error is the first one's.
+    /// Sends messages in one call. Returns how many were sent; an error is that of the first one.
     fn send_some(
         &self,
         batch: &[Option<(usize, Item<'_>)>],
@@ -375,7 +375,7 @@ impl Sender<'_> {
     }
 }
 
-/// The kernel would ignore it.
+/// Refuses an item with an address: a stream sends to its peer only.
 fn without_address(item: Item<'_>) -> Result<Item<'_>> {
     if item.to.is_some() { Err(Error::EOPNOTSUPP) } else { Ok(item) }
 }

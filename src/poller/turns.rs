@@ -1,15 +1,15 @@
-//! Items for many sockets, in any order: each socket's together.
+//! Puts the items of a send in order: those of each socket together.
 
 use super::items::{Items, Taken};
 use super::member::Members;
 use crate::error::{Error, Result};
 use crate::handles;
 
-/// Whose turn it is to send, one after the other, each with all of its items.
+/// The turns to send: one for each socket, with all of its items.
 #[derive(Default)]
 pub(super) struct Turns {
     pub(super) turns: Vec<Turn>,
-    /// Behind each item, the next one of the same socket.
+    /// For each item, the next one of the same socket.
     pub(super) next: Vec<u32>,
 }
 
@@ -20,12 +20,12 @@ pub(super) struct Turn {
     last: u32,
 }
 
-/// Behind the last item.
+/// What comes after the last item.
 const NONE: u32 = u32::MAX;
 
 impl Turns {
-    /// Puts items for the same socket together, in their order. Those for nobody here are
-    /// settled.
+    /// Puts items for the same socket together, in their order. Items for a socket that is not a
+    /// member are settled with an error.
     pub(super) fn arrange<'a>(
         &mut self,
         members: &mut Members,

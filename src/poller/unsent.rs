@@ -17,11 +17,11 @@ pub(super) struct Unsent {
     queue: Queue,
     /// How much memory it takes.
     size: usize,
-    /// How many bytes wait for their way out.
+    /// How many bytes wait to be sent.
     bytes: usize,
-    /// The kernel had no memory for it, and does not tell when it has.
+    /// The kernel had no memory for it, and does not report when it has.
     is_starved: bool,
-    /// Until the next attempt, where the kernel does not say when there is room.
+    /// The next pause before an attempt, where the kernel does not report when there is room.
     pause: Duration,
     /// Such a pause is under way.
     pub(super) is_pausing: bool,
@@ -34,18 +34,18 @@ enum Queue {
 
 struct Message {
     bytes: Vec<u8>,
-    /// `None`: where the socket is connected to.
+    /// `None`: the peer that the socket is connected to.
     to: Option<Destination>,
 }
 
-/// What has become of what was kept.
+/// What a flush has done.
 #[derive(Default)]
 pub(super) struct Flushed {
     pub(super) sent: Traffic,
-    /// Messages that went nowhere.
+    /// How many messages could not be delivered, and were dropped.
     pub(super) dropped: u64,
     dropped_bytes: usize,
-    /// Why the last one did.
+    /// Why the last of them was dropped.
     pub(super) error: Option<Error>,
 }
 
@@ -68,7 +68,7 @@ impl Unsent {
         Self { queue, size: 0, bytes: 0, is_starved: false, pause: FIRST_PAUSE, is_pausing: false }
     }
 
-    /// How many bytes wait for their way out.
+    /// How many bytes wait to be sent.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -80,12 +80,12 @@ impl Unsent {
         }
     }
 
-    /// Whether there is room for an item of that size. For a first one there always is.
+    /// Whether there is room for an item of that size. For the first one there always is.
     pub(super) fn has_room(&self, size: usize, limit: usize) -> bool {
         self.is_empty() || self.size.saturating_add(size) <= limit
     }
 
-    /// Whether poll tells when it can go on.
+    /// Whether poll reports when more can be sent.
     pub(super) fn waits_for_room(&self) -> bool {
         match &self.queue {
             _ if self.is_starved => false,
@@ -94,7 +94,7 @@ impl Unsent {
         }
     }
 
-    /// Whether only another attempt tells.
+    /// Whether only another attempt shows when more can be sent.
     pub(super) fn waits_for_attempts(&self) -> bool {
         match &self.queue {
             _ if self.is_starved => true,
@@ -110,7 +110,7 @@ impl Unsent {
         pause
     }
 
-    /// Whether a message to there would overtake one that is kept.
+    /// Whether a message to this receiver would overtake one that is kept.
     pub(super) fn is_before(&self, to: Option<&SocketName>) -> bool {
         match &self.queue {
             Queue::Bytes(_) => true,
@@ -140,8 +140,8 @@ impl Unsent {
         Ok(())
     }
 
-    /// Sends what can be sent. What fails can fail for all (a connection's), or for one
-    /// receiver, whose message is then dropped as if it had got there too late, and counted.
+    /// Sends what can be sent. A failure of a connection is returned. Any other concerns one
+    /// receiver: that message is dropped, as if it had arrived too late, and counted.
     pub(super) fn flush(
         &mut self,
         fd: BorrowedFd<'_>,
@@ -166,7 +166,7 @@ impl Unsent {
     }
 }
 
-/// For the rest of what is about to be sent: room, made beforehand.
+/// Memory for the rest of what is about to be sent, allocated beforehand.
 #[derive(Default)]
 pub(super) struct UnsentRoom {
     unsent: Option<sys::Room<Unsent>>,
@@ -176,7 +176,7 @@ pub(super) struct UnsentRoom {
 impl UnsentRoom {
     #[inline(always)]
     pub(super) fn ensure(&mut self, size: usize) -> Result<()> {
-        // As it is all the time.
+        // This is so nearly always.
         let is_enough = self.unsent.is_some() && self.bytes.capacity() >= size;
         if is_enough { Ok(()) } else { self.grow(size) }
     }
@@ -191,7 +191,7 @@ impl UnsentRoom {
         Ok(self.bytes.try_reserve(size.max(LEAST))?)
     }
 
-    /// To make a large one anew costs little of what it costs to send as much.
+    /// Frees large memory: to allocate it again costs little beside sending as much.
     pub(super) fn drop_large(&mut self) {
         const LARGE: usize = 1 << 14;
         if self.bytes.capacity() > LARGE {
@@ -199,7 +199,7 @@ impl UnsentRoom {
         }
     }
 
-    /// What waits for its way out of a stream: nothing yet.
+    /// The queue of a stream, still empty.
     pub(super) fn make_bytes(&mut self) -> Result<Box<Unsent>> {
         self.ensure(0)?;
         let room = self.unsent.take().ok_or(Error::ENOMEM)?;
@@ -207,7 +207,7 @@ impl UnsentRoom {
     }
 }
 
-/// Another attempt may well succeed.
+/// Whether another attempt may well succeed.
 fn is_passing(error: Error) -> bool {
     matches!(error, Error::ENOBUFS | Error::ENOMEM | Error::EINTR)
 }

@@ -18,7 +18,7 @@ pub(super) struct Visit<'a> {
 }
 
 impl Poller {
-    /// `None`: the socket has been closed meanwhile.
+    /// Visits a socket. `None`: it has been closed meanwhile.
     #[inline(always)]
     pub(super) fn visit<T>(
         &self,
@@ -32,12 +32,12 @@ impl Poller {
 }
 
 impl Visit<'_> {
-    /// `None`: it is a member no more, or never was one.
+    /// `None`: it is no longer a member, or never was one.
     pub(super) fn member(&mut self) -> Option<&mut Member> {
         self.locked.members.get_mut(self.handle)
     }
 
-    /// Does what its events ask for. Whether it has had its turn.
+    /// Does what the events ask for. Whether the member has had its turn.
     pub(super) fn serve(&mut self, events: u32, round: &mut Round<'_, impl Report>) -> bool {
         let Some(member) = self.member() else {
             // It has been removed meanwhile.
@@ -57,7 +57,7 @@ impl Visit<'_> {
         if !is_readable && !member.is_due_to_fail() {
             return true;
         }
-        // Telling that all is out may have taken the last room.
+        // The report that everything was sent may have taken the last room.
         if !round.has_room() {
             return false;
         }
@@ -75,7 +75,7 @@ impl Visit<'_> {
         }
     }
 
-    /// Whether it has had its turn, or will have it in the next round.
+    /// Serves the member, now or in the next round. `false`: neither, for want of memory.
     pub(super) fn serve_or_put_off(
         &mut self,
         events: u32,
@@ -90,7 +90,7 @@ impl Visit<'_> {
         served
     }
 
-    /// The program is told, and it leaves the poller.
+    /// Reports a failure; the member leaves the poller.
     pub(super) fn fail(&mut self, error: Error, round: &mut Round<'_, impl Report>) {
         let Some(member) = self.member() else {
             return;
@@ -100,19 +100,19 @@ impl Visit<'_> {
         self.leave();
     }
 
-    /// `None`: it was no member.
+    /// `None`: it was not a member.
     pub(super) fn leave(&mut self) -> Option<()> {
         self.poller.leave(self.locked, self.handle, self.socket)
     }
 
-    /// Asks the kernel for what interests it now.
+    /// Asks epoll for the events that the member needs now.
     pub(super) fn follow(&mut self) -> Result<()> {
         let Self { poller, locked, handle, socket } = self;
         let member = locked.members.get_mut(*handle);
         member.map_or(Ok(()), |member| poller.follow(member, socket.fd()))
     }
 
-    /// Leaves it alone for a while.
+    /// Leaves the member alone for a while.
     pub(super) fn pause(&mut self, time: Duration) {
         self.poller.pause(self.locked, self.handle, time);
     }

@@ -11,13 +11,14 @@ use crate::log::Refused;
 use crate::sys::{self, Missing, Shared, Spare};
 use crate::user_namespace::{known_group, known_user};
 
-/// What a server asks of its clients. Without rules everyone is let in.
+/// A server's rules for its clients. Without rules everyone is let in.
 #[derive(Default)]
 pub(crate) struct Access {
     users: Chain<u32>,
     groups: Chain<u32>,
     most_per_user: AtomicU32,
-    /// In lists by the last bits of the user's number, so that each is short.
+    /// The users' connections, in lists by the last bits of the user's number, so that each list is
+    /// short.
     connections: [Chain<Connections>; LISTS],
     refused: AtomicI64,
     /// Room for a client's groups, while nobody uses it.
@@ -26,7 +27,7 @@ pub(crate) struct Access {
 
 const LISTS: usize = 32;
 
-/// How many of one user are open.
+/// How many connections of one user are open.
 struct Connections {
     user: u32,
     open: AtomicU32,
@@ -38,17 +39,19 @@ pub(crate) enum Rule {
     Group(u32),
 }
 
-/// The memory that it takes to let somebody in, who is then not lost for want of it.
+/// The memory that it takes to let a client in. It is allocated before the client is accepted, so
+/// that none is lost for want of memory.
 pub(crate) struct Room<'a> {
     access: &'a Access,
-    /// `None`: it is used.
+    /// `None`: it has been used.
     connections: Option<chain::Room<Connections>>,
     admission: Option<sys::Room<Admission>>,
-    /// For the groups of a client, if any counts. It is the server's, for the next one.
+    /// For the groups of a client, if a rule names groups. It goes back to the server, for the next
+    /// client.
     groups: Option<Box<Groups>>,
 }
 
-/// With room for as many as a client can be in.
+/// The groups of a client, with room for as many as it can be in.
 struct Groups(Vec<u32>);
 
 impl Drop for Room<'_> {
@@ -59,14 +62,14 @@ impl Drop for Room<'_> {
     }
 }
 
-/// What a connection counts as among those of its user, until this is dropped.
+/// Counts a connection among those of its user, until this is dropped.
 pub(crate) struct Admission {
     access: Shared<Access>,
     user: u32,
 }
 
 impl Access {
-    /// From the first rule on only those are let in whom a rule names.
+    /// Adds a rule. From the first rule on, only clients that a rule names are let in.
     pub(crate) fn allow(&self, rule: Rule) -> Result<()> {
         let (list, id) = match rule {
             Rule::User(id) => (&self.users, id),
@@ -79,7 +82,7 @@ impl Access {
         Ok(())
     }
 
-    /// 0: as many as they like.
+    /// 0: no limit.
     pub(crate) fn set_most_per_user(&self, most: u32) {
         self.most_per_user.store(most, Ordering::Relaxed);
     }
@@ -108,12 +111,12 @@ impl Access {
 
     fn room_for_groups() -> Result<Box<Groups>> {
         let mut groups = Vec::new();
-        // (Memory that was never written takes up none.)
+        // (Memory that is never written takes no pages.)
         groups.try_reserve_exact(sys::MOST_GROUPS)?;
         sys::boxed(Groups(groups))
     }
 
-    /// Whether anything at all is asked.
+    /// Whether there are any rules.
     fn asks(&self) -> bool {
         self.has_list() || self.most_per_user() > 0
     }
@@ -122,7 +125,7 @@ impl Access {
         !self.users.is_empty() || !self.groups.is_empty()
     }
 
-    /// The user whose connection it is now.
+    /// Lets a client in, if the rules do. Returns the user whose connection it is now.
     fn let_in(&self, client: BorrowedFd<'_>, room: &mut Room<'_>) -> Result<u32, Refused> {
         let who = sys::peer_credentials(client).map_err(unknown)?;
         if who.uid == u32::MAX {
@@ -135,7 +138,7 @@ impl Access {
         if self.has_list() && !is_listed() && !self.names_group(client, who.gid, room) {
             return Err(refused(Error::EACCES));
         }
-        // Those whom this user namespace has no number for are as one.
+        // All users that have no number in this user namespace are counted as one.
         let user = known.unwrap_or(u32::MAX);
         let new = Connections { user, open: AtomicU32::new(0) };
         let is_theirs = |there: &Connections| there.user == user;
@@ -155,14 +158,14 @@ impl Access {
         if self.groups.is_empty() {
             return false;
         }
-        // There is room, unless the first rule of a group came just now.
+        // There is room, unless the first rule for a group was added just now.
         if room.groups.is_none() {
             room.groups = Self::room_for_groups().ok();
         }
         let Some(Groups(groups)) = room.groups.as_deref_mut() else {
             return false;
         };
-        // An old kernel does not tell them; the primary one counts all the same.
+        // An old kernel does not report them; the primary group counts all the same.
         if sys::peer_groups(client, groups).is_err() {
             sys::note_missing(Missing::PeerGroups);
             groups.clear();
@@ -177,7 +180,8 @@ impl Access {
 }
 
 impl Shared<Access> {
-    /// `None`: nothing at all is asked. Who is refused is counted, as who can't be known is.
+    /// `None`: there are no rules. A refused client is counted, and so is one of which nothing can
+    /// be found out.
     pub(crate) fn admit(
         &self,
         client: BorrowedFd<'_>,
@@ -186,7 +190,7 @@ impl Shared<Access> {
         if !self.asks() {
             return Ok(None);
         }
-        // There is room, unless this was the first rule, and came just now.
+        // There is room, unless the first rule was added just now.
         let room = room.map_or_else(|| self.reserve().map_err(unknown), Ok);
         let admission = room.and_then(|mut room| {
             let admission = room.admission.take().ok_or_else(|| unknown(Error::ENOMEM))?;

@@ -20,8 +20,9 @@ use crate::text::c_string;
 const BOUND_ALREADY: &str = "this socket is bound already";
 
 impl Socket {
-    /// Without a name, and by one thread at a time: a bind that is refused for another reason
-    /// than its address may leave a file (Linux 5.10), or have removed a dead server's.
+    /// Binds a socket that has no name; one thread at a time. (A bind that fails for another reason
+    /// than its address may leave a file (Linux 5.10), or a dead server's file may have been
+    /// removed for it.)
     pub(crate) fn bind(&self, text: &CStr, options: &FileOptions) -> Result<(), Failure> {
         let Some(alone) = self.seldom()?.binding.hold_within(Duration::ZERO) else {
             return Err(Failure::Invalid("another thread is binding this socket"));
@@ -36,7 +37,7 @@ impl Socket {
         bound
     }
 
-    /// The same, of a socket that has no name, and that nobody else knows.
+    /// The same, for a socket that has no name and that no other thread knows.
     pub(crate) fn bind_new(&self, text: &CStr, options: &FileOptions) -> Result<(), Failure> {
         let notes = RefCell::default();
         let bound = self.give_address(text, options, &notes);
@@ -57,7 +58,7 @@ impl Socket {
         let local = Shared::new(c_string(text.to_bytes())?)?;
         self.can_be_sent_to()?;
         match address {
-            // Its senders would answer the private name.
+            // Receivers of its datagrams would answer to the private name.
             Address::Path(_) if options.replace && self.kind == Kind::Datagram => {
                 return Err(Failure::Step {
                     step: "UDSOCK_REPLACE is for servers that accept connections",
@@ -79,14 +80,14 @@ impl Socket {
                 }
             }
             Address::Abstract(name) => self.give_name(&name)?,
-            // Which name it became, only the kernel knows.
+            // Only the kernel knows which name it chose.
             Address::Any => return self.give_name(&SocketName::UNNAMED),
         }
         let _ = self.local.set(local);
         Ok(())
     }
 
-    /// Without advice that this kind can't follow.
+    /// Leaves out advice that a socket of this kind can't follow.
     fn advise(&self, failure: Failure) -> Failure {
         match failure {
             Failure::Live(server) if self.kind == Kind::Datagram => {
@@ -103,7 +104,7 @@ impl Socket {
         })
     }
 
-    /// Whether this is bound to what this text says.
+    /// Whether it is bound to the address in this text.
     pub(crate) fn is_bound_to(&self, text: &CStr) -> Result<bool> {
         match self.local.get() {
             Some(local) => Ok(local.as_c_str() == text),
@@ -119,40 +120,41 @@ impl Socket {
         self.seldom.get()?.file.get()
     }
 
-    /// The path that it is to take over becomes its own.
+    /// Takes the path over, if it is to.
     pub(crate) fn publish_file(&self) -> Result<(), Failure> {
         self.file().map_or(Ok(()), |file| file.publish(self.handle))
     }
 
-    /// For an opening that fails after its bind.
+    /// Removes the file, for an opening that fails after its bind.
     pub(crate) fn undo_bind(&self) {
         if let Some(file) = self.file() {
             file.undo();
         }
     }
 
-    /// The file stays for ever.
+    /// Leaves the file where it is, for ever.
     pub(crate) fn disown(&self) {
         if let Some(file) = self.file() {
             file.disown();
         }
     }
 
-    /// Whether the path still leads to this socket's own file, or does again.
+    /// Whether the path leads to this socket's own file. If it does not and is claimed, it is
+    /// restored first.
     pub(crate) fn owns_file(&self) -> bool {
         self.file().is_some_and(|file| {
-            // If it can't be had back, that is the answer.
+            // If that fails, the path still leads elsewhere, which is the answer.
             let _ = file.restore(self.handle, Lock::PATIENCE);
             file.is_ours()
         })
     }
 
-    /// Its file, if the path is to be had back when it is lost.
+    /// Its file, if the path is to be restored when it is lost.
     pub(crate) fn claimed_file(&self) -> Option<InUse<'static, SocketFile>> {
         self.seldom.get()?.file.claimed()
     }
 
-    /// How often the path was had back.
+    /// How often the path was restored.
     pub(crate) fn restored(&self) -> u32 {
         let file = self.claimed_file();
         file.as_ref().and_then(|file| file.claim()).map_or(0, Claim::restored)
@@ -167,7 +169,7 @@ impl Socket {
     }
 }
 
-/// What needs a file to make sense.
+/// Refuses options that make sense only with a file.
 fn check_without_file(options: &FileOptions) -> Result<(), Failure> {
     let FileOptions { mode, user, group, replace, make_parents, restore, .. } = *options;
     if mode.is_some() || user.is_some() || group.is_some() {

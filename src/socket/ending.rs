@@ -22,7 +22,7 @@ impl Socket {
         if side != Side::Write {
             self.read_is_shut.store(true, Ordering::Release);
         }
-        // The kernel wakes readers, but not the sender to a full receiver.
+        // The kernel wakes readers, but not a sender that waits for a full receiver.
         self.interrupt.wake();
         Ok(())
     }
@@ -32,7 +32,7 @@ impl Socket {
     pub(crate) fn close(&self) -> Result<()> {
         let removed = self.file().map_or(Ok(Removal::Stays), |file| file.remove(Lock::PATIENCE));
         if removed.is_err() {
-            // Nor will it go when this is dropped, after another wait.
+            // Otherwise it would be tried again, with another wait, when this is dropped.
             self.file().inspect(|file| file.give_up());
         }
         self.end_waits();
@@ -46,14 +46,14 @@ impl Socket {
         self.interrupt.close();
     }
 
-    /// Takes the socket away from whoever still holds this. Its descriptor's number stays
-    /// taken until they have left, by something that no call can do anything with.
+    /// Takes the socket away from the threads that still hold this. Until they have left, its
+    /// descriptor's number stays taken, by something that is of no use to any call.
     pub(crate) fn take_away(&self) -> Result<()> {
         let nothing = sys::open_path(c"/", 0)?;
         sys::replace(self.fd(), nothing.as_fd())
     }
 
-    /// For a descriptor that others still hold: another number of the same socket.
+    /// The same socket under another descriptor, for when other threads still hold this one.
     pub(crate) fn take_copy(&self) -> Result<OwnedFd> {
         self.give_up();
         let copy = sys::duplicate(self.fd())?;
@@ -61,14 +61,14 @@ impl Socket {
         Ok(copy)
     }
 
-    /// Gives up everything but the descriptor, and hands that out as it was made.
+    /// Gives up everything but the descriptor, and returns that as it was made.
     pub(crate) fn into_fd(self) -> OwnedFd {
         self.give_up();
         let Self { fd, .. } = self;
         fd
     }
 
-    /// Its file stays, and its settings become what they were.
+    /// Its file stays, and its settings are restored.
     fn give_up(&self) {
         self.disown();
         // The settings are those of all processes that share the socket; a forked child must

@@ -1,10 +1,11 @@
 //! Looking at the next message before it is taken.
 //!
-//! By the mark of a seqpacket socket's messages ([`Settings::mark_messages`]) an empty message is
-//! told from the end. But the mark is a setting of the socket, and another holder of the socket can
-//! turn it off at any moment. A message that was taken without the mark is gone before anything can
-//! be asked. So if others may have the socket, each message is looked at first, together with the
-//! taking. Whether the socket is at its end can be asked any number of times.
+//! The mark of a seqpacket socket's messages ([`Settings::mark_messages`]) tells an empty message
+//! from the end. But the mark is a setting of the socket, and another holder of the socket can turn
+//! it off at any moment. A message that was taken without the mark is gone before anything can be
+//! asked. So if others may have the socket, each message is looked at before it is taken, and no
+//! other thread takes one in between. Whether the socket is at its end can be asked any number of
+//! times.
 //!
 //! [`Settings::mark_messages`]: super::settings::Settings::mark_messages
 
@@ -18,16 +19,17 @@ use crate::kind::Kind;
 use crate::sys::{self, SocketName};
 use crate::wait::{self, Wait};
 
-/// So many looks have to find nothing until that is the end. Before each of them the mark is on.
+/// How many looks in a row have to find nothing until that counts as the end. The mark is on before
+/// each of them.
 const LOOKS: u32 = 64;
-/// The same, if somebody turns the mark off again and again. At its fastest that leaves the mark on
-/// for a sixth of the time, or more.
+/// The same, if another holder turns the mark off again and again. Even the fastest one leaves it on
+/// for a part of the time.
 const LOOKS_IN_A_FIGHT: u32 = 512;
-/// At the latest after so many looks the next one is delayed.
+/// After so many looks the next one is delayed, also without a fight.
 const LOOKS_IN_STEP: u32 = 8;
 
-/// A look and what is done on its word are one thread's at a time. But whose turn it is may never
-/// come to its end: to go on is better than never to answer.
+/// How long a thread waits for its turn to look and take. The thread that has the turn may be held
+/// up for ever: to go on is better than never to return.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 impl Socket {
@@ -37,7 +39,7 @@ impl Socket {
         self.kind() == Kind::Seqpacket && self.is_shared()
     }
 
-    /// Takes what is next of a seqpacket socket, after a look. `None`: it is the end.
+    /// Takes the next message of a seqpacket socket, after a look. `None`: it is the end.
     #[cold]
     pub(crate) fn look_and_take<T>(
         &self,
@@ -53,7 +55,7 @@ impl Socket {
                 Err(error) => Err(error),
             };
             match result {
-                // The kernel tells it before what was sent before it.
+                // The kernel reports the reset before what was sent before it.
                 Err(Error::ECONNRESET) if !reset_seen => {
                     reset_seen = true;
                     self.reset_is_due().store(true, Ordering::Relaxed);
@@ -72,8 +74,8 @@ impl Socket {
             if found.size > 0 || found.has_ancillary {
                 return Ok(true);
             }
-            // While more can come there is no end, and this is an empty message. Once nothing
-            // can, what is there stays there until it is taken.
+            // While more can come there is no end, so this is an empty message. Once nothing can
+            // come, what is in the queue stays there until it is taken.
             if looks == 0 && !wait::is_shut(self.fd())? {
                 return Ok(true);
             }
@@ -89,8 +91,8 @@ impl Socket {
         }
     }
 
-    /// Of what looks like the end: whether it was an empty message without its mark. The last
-    /// message before the end alone can't be told from it any more.
+    /// Whether what looked like the end was an empty message without its mark. Only the last
+    /// message before the end can't be told from it any more.
     #[cold]
     pub(crate) fn was_unmarked(&self) -> Result<bool> {
         Ok(self.is_unmarked()? && self.has_more_to_come())
@@ -98,7 +100,7 @@ impl Socket {
 
     /// Whether messages come without their mark, though nobody else is known to have the socket.
     /// Then a stranger has it (by pidfd_getfd(2), or by a fork that the C library did not make),
-    /// and from now on there is a look at each message.
+    /// and from now on each message is looked at first.
     pub(crate) fn is_unmarked(&self) -> Result<bool> {
         if self.kind() != Kind::Seqpacket {
             return Ok(false);
@@ -117,8 +119,8 @@ impl Socket {
         !matches!(self.look_and_take(None, || Ok(())), Ok(None))
     }
 
-    /// One attempt: the size of the message that is next, which stays where it is, and the name
-    /// of who sent it, if that is wanted.
+    /// One attempt: the size of the next message, which stays in the queue, and its sender's name,
+    /// if that is wanted.
     pub(crate) fn peek_now(
         &self,
         mut from: Option<&mut SocketName>,
@@ -135,13 +137,13 @@ impl Socket {
         found.map(|found| found.size).ok_or_else(|| self.end())
     }
 
-    /// How many bytes of a stream one receive of so many would bring.
+    /// How many bytes of a stream one receive of at most so many would return.
     pub(crate) fn count_bytes(&self, most: usize) -> Result<usize> {
         let _turn = self.turn().hold_within(PATIENCE);
         sys::count_bytes(self.fd(), most)
     }
 
-    /// The name of who sent the message that is next, which stays where it is.
+    /// The name of the next message's sender. The message stays in the queue.
     pub(crate) fn next_sender(&self, from: &mut SocketName, wait: &mut Wait) -> Result<()> {
         self.wait_until(wait, self.readiness_to_receive(), |shut_down| match self.kind() {
             // Its bytes come without a name.
@@ -155,8 +157,8 @@ impl Socket {
     }
 }
 
-/// Two loops can fall into step, as each waits for the other's lock, and then every look comes at
-/// the moment when the mark is off. So a look is delayed, by something else each time.
+/// Delays the next look, each time for another while. Two loops that wait for each other's lock can
+/// fall into step, and then each look comes at a moment when the mark is off.
 fn get_out_of_step() {
     const LONGEST: u32 = 64;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());

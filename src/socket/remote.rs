@@ -1,5 +1,5 @@
-//! What a client knows of the address that it connects to: how that was given, and since when it has
-//! been refused there.
+//! What a client knows of the address that it connects to: its text, and since when it has been
+//! refused there.
 
 use std::ffi::{CStr, CString};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::sys::Replaced;
 
 pub(crate) struct Remote {
-    /// Where it was connected to last.
+    /// The address that it was connected to last.
     pub(crate) address: Replaced<CString>,
     began: Instant,
     /// Since when nothing but refusals has been seen, in milliseconds from `began`.
@@ -20,8 +20,8 @@ pub(crate) struct Remote {
     refused_at: AtomicU64,
 }
 
-/// Many servers make their file first and open it to others afterwards (bind, chmod). So long
-/// that may take; the gap itself is of microseconds, but a process may be held up in it.
+/// How long a server may take to open its file to others. Many make it first and open it afterwards
+/// (bind, chmod). That takes microseconds, but a process may be held up in between.
 const OPENING_TIME: Duration = Duration::from_secs(1);
 
 const NOT_REFUSED: u64 = u64::MAX;
@@ -42,8 +42,9 @@ impl Remote {
         self.refused_since.store(NOT_REFUSED, Ordering::Relaxed);
     }
 
-    /// Whether the same attempt at this address may succeed later; with `retry` also where nobody is, or does not
-    /// let anybody in yet. (What has an explanation does not pass: /proc, which is missing, say.)
+    /// Whether the same attempt at this address may succeed later: with `retry` also if there is no
+    /// server, or if it does not let anybody in yet. (A failure with an explanation, that /proc is
+    /// missing for example, does not pass.)
     pub(crate) fn may_pass(&self, address: &CStr, failure: &Failure, retry: bool) -> bool {
         match failure {
             // A full queue: it has let this one in as far as that.

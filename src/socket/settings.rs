@@ -4,10 +4,12 @@
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
+use super::Socket;
 use crate::error::{Error, Result};
+use crate::kind::Kind;
 use crate::sys;
 
-/// What may come beside messages, and is off or on.
+/// What may come beside messages. Each is off or on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pass {
     Descriptors,
@@ -54,25 +56,26 @@ pub(crate) struct Settings {
     passes: [Change; Pass::ALL.len()],
     /// Descriptors are to be refused as soon as anybody can send some.
     refusal_is_due: AtomicBool,
-    /// A server's were changed while it listened: who was in its queue has the former ones.
+    /// A server's settings were changed while it listened: connections that were in its queue have
+    /// the former ones.
     changed_late: AtomicBool,
 }
 
 impl Settings {
-    /// Of a new socket, which is non-blocking: socket(2) makes them blocking.
+    /// For a new socket. It was made non-blocking; socket(2) alone makes blocking ones.
     pub(crate) fn of_new() -> Self {
         Self { made_nonblocking: AtomicBool::new(true), ..Self::default() }
     }
 
-    /// Of a descriptor that was made elsewhere.
+    /// For a descriptor that was made elsewhere.
     pub(crate) fn of_adopted(fd: BorrowedFd<'_>) -> Result<Self> {
         let was_nonblocking = sys::is_nonblocking(fd)?;
         Ok(Self { is_adopted: true, was_nonblocking, ..Self::default() })
     }
 
-    /// For calls that have no flag against blocking, accept and connect. Copies of
-    /// an adopted descriptor in other processes are changed with it: there is no
-    /// other way to accept without being caught in the kernel.
+    /// Makes an adopted descriptor non-blocking, for calls that have no flag for that: accept and
+    /// connect. This changes the copies of the descriptor in other processes, too: there is no
+    /// other way to accept without blocking in the kernel.
     pub(crate) fn never_block(&self, fd: BorrowedFd<'_>) -> Result<()> {
         if self.is_adopted && !self.was_nonblocking {
             sys::set_nonblocking(fd, true)?;
@@ -81,16 +84,17 @@ impl Settings {
         Ok(())
     }
 
-    /// On a seqpacket socket the end and an empty message are the same to every call,
-    /// but for what comes beside a message. So something has to: a time stamp does no
-    /// harm. (Credentials would do too, but give a nameless socket a name.)
+    /// Turns on time stamps. On a seqpacket socket the end and an empty message look the same to
+    /// every call, but for what comes beside a message. So something has to come, and a time stamp
+    /// does no harm. (Credentials would do, too, but they give a name to a socket without one.)
     pub(crate) fn mark_messages(&self, fd: BorrowedFd<'_>) -> Result<()> {
         sys::set_option(fd, libc::SO_TIMESTAMP, 1)?;
         self.has_mark.store(true, Ordering::Relaxed);
         Ok(())
     }
 
-    /// The same, if no other holder sees to it, in whichever form. Whether nobody did.
+    /// The same, unless another holder has turned time stamps on, in whichever form. `true`: no
+    /// other holder had.
     pub(crate) fn keep_mark(&self, fd: BorrowedFd<'_>) -> Result<bool> {
         let is_off = !sys::has_time_stamps(fd)?;
         if is_off {
@@ -107,19 +111,19 @@ impl Settings {
         Ok(())
     }
 
-    /// A new socket is to refuse descriptors. Nobody can send it any before it has a name or a
-    /// peer: until then the kernel need not know, nor need it ever if the program wants them.
+    /// Notes that a new socket is to refuse descriptors. Nobody can send it any before it has a
+    /// name or a peer, so the kernel is told only then, and never if the program wants them.
     pub(crate) fn will_refuse_descriptors(&self) {
         self.change(Pass::Descriptors).note(true, false);
         self.refusal_is_due.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it has been like that since it was made.
+    /// Whether descriptors are to be refused, and the kernel does not know yet.
     pub(crate) fn is_refusal_due(&self) -> bool {
         self.refusal_is_due.load(Ordering::Relaxed)
     }
 
-    /// From now on somebody may be able to send it some.
+    /// Tells the kernel, if that is due: from now on somebody may be able to send some.
     pub(crate) fn refuse_descriptors(&self, fd: BorrowedFd<'_>) -> Result<()> {
         if self.is_refusal_due() && self.refusal_is_due.swap(false, Ordering::AcqRel) {
             sys::pass_descriptors(fd, false)?;
@@ -140,13 +144,14 @@ impl Settings {
         self.refusal_is_due.swap(false, Ordering::AcqRel)
     }
 
-    /// From now on connections that were waiting already are to get what the server has.
+    /// From now on accepted connections are given the server's settings: those that waited already
+    /// have the former ones.
     pub(crate) fn change_late(&self) {
         self.changed_late.store(true, Ordering::Relaxed);
     }
 
-    /// A connection has its server's settings: by the kernel, but for those that were changed
-    /// after its connect.
+    /// Gives a connection its server's settings. The kernel copies them at the connect; later
+    /// changes are made here.
     pub(crate) fn inherit(&self, fd: BorrowedFd<'_>, server: &Self) -> Result<()> {
         let is_late = server.changed_late.load(Ordering::Relaxed);
         for what in Pass::ALL {
@@ -185,7 +190,7 @@ impl Settings {
     }
 }
 
-/// What something was before it was first changed, and what it was changed to.
+/// What a setting was before the library changed it, and what it was changed to.
 #[derive(Default)]
 struct Change(AtomicU8);
 
@@ -200,7 +205,7 @@ impl Change {
         self.0.store(Self::MADE | was_on | is_on, Ordering::Relaxed);
     }
 
-    /// `None`: it was not changed.
+    /// `None`: the library has not changed it.
     fn was_on(&self) -> Option<bool> {
         let change = self.0.load(Ordering::Relaxed);
         (change & Self::MADE != 0).then_some(change & Self::WAS_ON != 0)
@@ -208,5 +213,30 @@ impl Change {
 
     fn is_on(&self) -> bool {
         self.0.load(Ordering::Relaxed) & Self::IS_ON != 0
+    }
+}
+
+impl Socket {
+    /// Whether the program wants the descriptors that come. Otherwise they are closed, or a newer
+    /// kernel does not let them be sent (SO_PASSRIGHTS).
+    pub(crate) fn receives_descriptors(&self) -> bool {
+        self.receives_descriptors.load(Ordering::Acquire)
+    }
+
+    /// Turns on or off what comes beside the messages of this socket, or of a server's connections.
+    pub(crate) fn pass(&self, what: Pass, on: bool) -> Result<()> {
+        let wants_descriptors = what == Pass::Descriptors && on;
+        if !wants_descriptors || !self.settings.never_refused_descriptors() {
+            // (With credentials the kernel gives a socket a name when it sends.)
+            self.can_be_sent_to()?;
+            if self.kind != Kind::Datagram && self.is_listening()? {
+                self.settings.change_late();
+            }
+            self.settings.pass(self.fd(), what, on)?;
+        }
+        if what == Pass::Descriptors {
+            self.receives_descriptors.store(on, Ordering::Release);
+        }
+        Ok(())
     }
 }

@@ -1,27 +1,28 @@
-//! The pollers that watch a socket, and have to be told before it is closed. No lock is taken;
-//! those of another process do not count: a forked child has its own copy of this.
+//! The pollers that watch a socket, and have to be told before it is closed. No lock is taken.
+//! Pollers of another process do not count: a forked child has its own copy of this.
 
 use std::sync::atomic::{AtomicI64, Ordering, fence};
 
+use super::Socket;
 use crate::chain::Chain;
 use crate::error::{Error, Result};
 use crate::sys;
 
 pub(crate) struct Watchers {
-    /// For the process that has opened it. As most have only one, and in one process, it takes no
-    /// memory.
+    /// A watcher in the process that opened the socket. Most sockets have only this one, which
+    /// takes no further memory.
     first: Watcher,
     others: Chain<Entry>,
 }
 
-/// By its handle; 0: nobody.
+/// A poller's handle; 0: none.
 struct Watcher(AtomicI64);
 
-/// In the first one: nobody can begin any more. No handle has this bit.
+/// Set in the first one: no poller can begin any more. No handle has this bit.
 const ENDED: i64 = 1 << 62;
 
 struct Entry {
-    /// For whose watcher it is (its fork generation).
+    /// The process that this is for (its fork generation).
     process: u32,
     watcher: Watcher,
 }
@@ -37,7 +38,7 @@ impl Watcher {
         self.0.load(Ordering::Relaxed) & !ENDED
     }
 
-    /// Whether it was the first one's until now. 0: nobody's.
+    /// Puts a handle in another's place; 0: none. Whether the other one was there.
     fn replace(&self, from: i64, to: i64) -> bool {
         self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
@@ -47,14 +48,14 @@ impl Watcher {
     }
 }
 
-/// Each call is told which process has opened the socket.
+/// `opener` is the process that opened the socket.
 impl Watchers {
     pub(crate) fn new() -> Self {
         Self { first: Watcher(AtomicI64::new(0)), others: Chain::default() }
     }
 
-    /// Only what all may do at once (accepting, that is) has more than one watcher. (The same
-    /// one does not begin twice at once.)
+    /// Begins to watch. With `shared` a socket may have more than one watcher: all of them may
+    /// accept at once. (No poller begins twice at once.)
     pub(crate) fn begin(&self, opener: u32, watcher: i64, shared: bool) -> Result<()> {
         let process = sys::fork_generation();
         if self.of(opener, process).any(|there| there.handle() == watcher) {
@@ -85,7 +86,7 @@ impl Watchers {
         if begins { Ok(()) } else { Err(Error::EBUSY) }
     }
 
-    /// Whether more than one is here.
+    /// Whether this process has more than one watcher.
     pub(crate) fn are_many(&self, opener: u32) -> bool {
         let all = self.of(opener, sys::fork_generation());
         all.filter(|there| there.handle() != 0).nth(1).is_some()
@@ -95,7 +96,7 @@ impl Watchers {
         self.of(opener, sys::fork_generation()).any(|there| there.replace(watcher, 0));
     }
 
-    /// For ever: who is to be told.
+    /// Ends all watching for ever. Returns the pollers that have to be told.
     pub(crate) fn end(&self, opener: u32) -> impl Iterator<Item = i64> {
         let process = sys::fork_generation();
         let first = self.first.take(ENDED);
@@ -106,10 +107,33 @@ impl Watchers {
         first.into_iter().chain(others).filter(|watcher| *watcher != 0)
     }
 
-    /// Those of this process.
+    /// The watchers of this process.
     fn of(&self, opener: u32, process: u32) -> impl Iterator<Item = &Watcher> {
         let first = (opener == process).then_some(&self.first);
         let others = self.others.iter().filter(move |there| there.process == process);
         first.into_iter().chain(others.map(|there| &there.watcher))
+    }
+}
+
+impl Socket {
+    /// A poller watches it from now on.
+    pub(crate) fn begin_watching(&self, watcher: i64, shared: bool) -> Result<()> {
+        self.watchers.begin(self.process, watcher, shared)
+    }
+
+    pub(crate) fn stop_watching(&self, watcher: i64) {
+        self.watchers.stop(self.process, watcher);
+    }
+
+    /// Whether several pollers may wait for its clients. If this process got it by a fork, those of
+    /// other processes may.
+    pub(crate) fn has_many_pollers(&self) -> bool {
+        !self.is_of_this_process() || self.watchers.are_many(self.process)
+    }
+
+    /// No poller can watch it from now on. Returns those that did, which have to be told. (A
+    /// parent's watchers are not its forked child's.)
+    pub(crate) fn end_watching(&self) -> impl Iterator<Item = i64> {
+        self.watchers.end(self.process)
     }
 }

@@ -3,12 +3,11 @@
 //! 1. *Bind.* To the path itself if it is free: bind(2) lets one of many through.
 //! 2. *Look*, if it is not. A live server and what is no socket stay.
 //! 3. *Reclaim.* Under the directory's lock, a dead server's file goes, and 1 again.
-//! 4. *Set owner and mode* (`permissions`). Until then nobody may connect whom they would not
-//!    let.
-//! 5. *Claim*, if the path is to be had back when it is lost.
+//! 4. *Set owner and mode* (`permissions`). Until then the file lets nobody in whom they keep out.
+//! 5. *Claim*, if the path is to be restored when it is lost.
 //!
-//! To replace a live server, 1 is to a private name beside the path, and so it is for a name
-//! that no address holds.
+//! To replace a live server, step 1 binds a private name beside the path. So it does for a name
+//! that is too long for an address.
 
 use std::cell::RefCell;
 use std::ffi::CStr;
@@ -26,7 +25,7 @@ use crate::log::{BindNotes, Event, Note};
 use crate::sys::{self, FileStatus, SocketName};
 use crate::text::ShortText;
 
-/// So often others may change what is at a path between two looks.
+/// How often others may change what is at a path between two looks.
 pub(crate) const ATTEMPTS: u32 = 100;
 
 /// How a socket file is to be made.
@@ -60,7 +59,7 @@ pub(crate) struct Binder<'a> {
     pub(crate) socket: BorrowedFd<'a>,
     pub(crate) directory: &'a Directory,
     pub(crate) name: &'a CStr,
-    /// What happens on the way, which is told later.
+    /// What happens on the way, which is reported later.
     pub(crate) notes: &'a RefCell<BindNotes>,
 }
 
@@ -73,16 +72,16 @@ pub(crate) struct Made {
 }
 
 impl Made {
-    /// What the file is called, once it is made.
+    /// The name of the file, once `make` has ended.
     fn name<'a>(&'a self, name: &'a CStr, options: &FileOptions) -> &'a CStr {
         self.private.as_deref().filter(|_| options.replace).unwrap_or(name)
     }
 }
 
-/// Why there is none.
+/// Why no file was made.
 pub(crate) enum Refusal {
     Failure(Failure),
-    /// A live server. To say who takes time: not under a lock.
+    /// A live server is in the way. Finding out which takes time: not under a lock.
     Live(PinnedFile),
 }
 
@@ -108,8 +107,8 @@ impl Refusal {
 }
 
 impl Binder<'_> {
-    /// A file as the options want it, under its name or, to replace another, under a private
-    /// one. If anything fails nothing is left.
+    /// Makes a file as the options want it, under its name or, to replace another, under a private
+    /// one. If anything fails, nothing is left.
     pub(crate) fn make(&self, options: &FileOptions) -> Result<Made, Refusal> {
         let narrow = self.narrow(options)?;
         let private = self.bind(options).inspect_err(|_| self.widen(narrow))?;
@@ -141,7 +140,7 @@ impl Binder<'_> {
         Ok(made)
     }
 
-    /// The private name, if it has one.
+    /// Binds the socket. Returns the private name, if it was bound to one.
     fn bind(&self, options: &FileOptions) -> Result<Option<ShortText>, Refusal> {
         let direct = self.directory.socket_name(self.name).filter(|_| !options.replace);
         if direct.is_none() {
@@ -163,8 +162,8 @@ impl Binder<'_> {
         self.reclaim(options.no_reclaim, lock, attempt).map(|()| None)
     }
 
-    /// For who binds a private name first: a name can't be taken back from a socket, so what is in
-    /// the way already is told before it has one. The socket can then be bound elsewhere.
+    /// Looks at the path before a private name is bound. A name can't be taken back from a socket,
+    /// so what is in the way is reported before the socket has one: then it can be bound elsewhere.
     fn look_before(&self, options: &FileOptions) -> Result<(), Refusal> {
         if options.replace {
             return Ok(check_replaceable(self.directory, self.name)?);
@@ -177,7 +176,7 @@ impl Binder<'_> {
         }
     }
 
-    /// Nobody is waited for.
+    /// Sweeps if the lock is free, without waiting for it.
     fn sweep_if_free(&self) -> Option<Lock> {
         let lock = self.directory.lock_within(Duration::ZERO).ok()?;
         self.sweep(lock)
@@ -225,8 +224,7 @@ impl Binder<'_> {
         })
     }
 
-    /// The name, which could not be bound directly, goes to the file that was made, if
-    /// nobody has it.
+    /// Gives the file that was made its name, which could not be bound directly, if nobody has it.
     fn publish_new(&self, private: &CStr, no_reclaim: bool) -> Result<(), Refusal> {
         let lock = self.directory.lock()?;
         let publish = |lock: &Lock| {
@@ -238,8 +236,8 @@ impl Binder<'_> {
         self.reclaim(no_reclaim, Some(lock), publish)
     }
 
-    /// A spare name for the file, which no other server has. Who is to replace one gets it with
-    /// the path, and a private name until then.
+    /// Gives the file the spare name, which no other server has. A server that is to replace
+    /// another gets the spare with the path, and has a private name for it until then.
     fn claim(&self, made: &Made, options: &FileOptions) -> Result<Claim, Refusal> {
         let Self { socket, directory, name, .. } = *self;
         let bound = made.name(self.name, options);
@@ -267,8 +265,8 @@ impl Binder<'_> {
         Ok(Claim::new(watch, spare, private))
     }
 
-    /// Somebody claims the path, and is about to get it back; or has died, and what is left could
-    /// not be swept. Not under the lock.
+    /// Finds out why the spare name is taken. A live server claims the path, and is about to get it
+    /// back; or a dead server's spare could not be swept. Not under the lock.
     fn look_at_spare(&self, spare: &CStr) -> Result<Refusal, Failure> {
         Ok(match look(self.directory, spare)? {
             Sight::Socket(seen) if seen.is_alive()? => Refusal::Live(seen.into_file()),
@@ -278,26 +276,28 @@ impl Binder<'_> {
             },
             Sight::NotASocket(_) => {
                 let step = "give the file its second name beside the path (.udsock-...-spare), \
-                            which something has that is no socket: remove that";
+                            which a file that is not a socket has: remove that one";
                 Failure::Step { step, error: Error::EEXIST }.into()
             }
             Sight::Nothing => Error::EBUSY.into(),
         })
     }
 
-    /// Takes a name that was found taken, by this attempt, from a dead server.
+    /// Takes a name, which was found taken, from a dead server, and makes the attempt.
     ///
-    /// Under the lock, and after an attempt that failed: the kernel makes a socket file first
-    /// and the socket behind it a moment later, so that the file of a bind that is under way
-    /// looks dead. But it lets nobody else make a name in the directory meanwhile, and so the
-    /// attempt returns when that bind is done; and under the lock no file of ours goes.
+    /// A file is removed only under the lock, and after an attempt that failed. The kernel makes a
+    /// socket file first and ties the socket to it a moment later, so the file of a bind that is
+    /// under way looks dead. But the kernel lets nobody else make a name in the directory
+    /// meanwhile, so an attempt returns only when that bind is done. And under the lock no other
+    /// process with this library removes a file.
     fn reclaim(
         &self,
         no_reclaim: bool,
         mut lock: Option<Lock>,
         attempt: impl Fn(&Lock) -> Result<(), Failure>,
     ) -> Result<(), Refusal> {
-        // Found out without the lock. It was there after an attempt, so it is not under way.
+        // A file that was found dead without the lock. It was there after an attempt, so its bind
+        // is not under way.
         let mut known_dead: Option<SeenSocket> = None;
         for _ in 0..ATTEMPTS {
             if let Some(lock) = &lock {
@@ -331,7 +331,8 @@ impl Binder<'_> {
                         return Err(Refusal::Live(seen.into_file()));
                     }
                 }
-                // It may be about to come alive; but who is alive is not in the way of a lock.
+                // A file that looks dead may be about to come alive, which only the lock tells. A
+                // live one needs no lock.
                 (Some(seen), None) if seen.is_alive()? => {
                     return Err(Refusal::Live(seen.into_file()));
                 }
@@ -344,7 +345,8 @@ impl Binder<'_> {
         Err(Error::EBUSY.into())
     }
 
-    /// A dead server's file goes, and what its takeovers have left.
+    /// Removes a dead server's file, and what its takeovers have left. Returns the lock, if it
+    /// could be kept.
     fn remove_dead(&self, lock: Lock) -> Result<Option<Lock>, Failure> {
         match self.directory.unlink(self.name) {
             Ok(()) => self.note(Note::of(Event::Reclaimed)),
@@ -359,7 +361,7 @@ impl Binder<'_> {
     }
 }
 
-/// A socket may be replaced, dead or alive, and what is not there need not be.
+/// Fails if something is there that is not a socket. A socket may be replaced, dead or alive.
 pub(crate) fn check_replaceable(directory: &Directory, name: &CStr) -> Result<(), Failure> {
     match directory.status(name) {
         Ok(file) if !file.is_socket() => Err(not_a_socket(&file)),

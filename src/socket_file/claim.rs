@@ -24,31 +24,32 @@ use crate::text::ShortText;
 pub(crate) struct Claim {
     /// The spare name.
     pub(crate) spare: ShortText,
-    /// Its name until it is published.
+    /// The name that it has until the file is published.
     pub(crate) private: Option<ShortText>,
-    /// The path is to be had back, if it is lost.
+    /// The path is to be restored if it is lost.
     is_held: AtomicBool,
-    /// It could not be had back when that was tried last.
+    /// The last attempt to restore it has failed.
     is_due: AtomicBool,
     restored: AtomicU32,
-    /// Changed under the directory's lock only: how often of late, and since which second of the
-    /// claim.
+    /// How often it was restored since the second `since`, counted from `began`. Changed under the
+    /// directory's lock only.
     of_late: AtomicU32,
     since: AtomicU64,
     began: Instant,
     watch: Watch,
 }
 
-/// What tells when a name of the file has come or gone.
+/// Reports when a name of the file has come or gone.
 pub(crate) struct Watch {
     names: OwnedFd,
-    /// What is in the way tells nobody when it goes, so it is looked at again after a while.
+    /// A timer. Nothing reports that what is in the way has gone, so it is looked at again after a
+    /// while.
     retry: OwnedFd,
     /// Readable when one of these is, or the server.
     any: OwnedFd,
 }
 
-/// Why to look whether the path is to be had back.
+/// Why to look whether the path has to be restored.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
     /// Something has happened to the file's names.
@@ -57,10 +58,11 @@ pub(crate) enum Reason {
     Due,
 }
 
-/// After so long.
+/// How long until then.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// So often in so many seconds it is taken back. Who takes it more often means it.
+/// How often the path is taken back in `PERIOD` seconds. A program that takes it more often means
+/// it.
 const MOST: u32 = 8;
 const PERIOD: u64 = 60;
 
@@ -83,17 +85,17 @@ impl Claim {
         self.is_held.load(Ordering::Acquire)
     }
 
-    /// Nothing is taken back from now on. Whether it was until now.
+    /// Gives the claim up. Whether it was held until now.
     pub(crate) fn let_go(&self) -> bool {
         self.is_held.swap(false, Ordering::AcqRel)
     }
 
-    /// It is held again: to give it up has failed.
+    /// Holds the claim again, as giving it up has failed.
     pub(crate) fn take_up(&self) {
         self.is_held.store(true, Ordering::Release);
     }
 
-    /// What there is since this was asked last, if anything.
+    /// The reason that has come since the last call, if any.
     pub(crate) fn reason(&self) -> Option<Reason> {
         let is_told = sys::take_events(self.watch.names.as_fd());
         let is_due =
@@ -105,15 +107,15 @@ impl Claim {
         }
     }
 
-    /// What is to be done could not be done now: the next who asks does it, and who waits is told
-    /// to ask.
+    /// The path could not be restored now. So the next call of [`Self::reason`] returns a reason,
+    /// and a thread that waits is woken to call it.
     pub(crate) fn put_off(&self) {
         self.is_due.store(true, Ordering::Relaxed);
-        // It can't fail: a timer, and a time.
+        // This can't fail: it is a timer, and the time is valid.
         let _ = sys::set_timer(self.watch.retry.as_fd(), Some(RETRY));
     }
 
-    /// Under the directory's lock: whether it may be taken back once more.
+    /// Whether the path may be taken back once more. Under the directory's lock.
     pub(crate) fn is_patient(&self) -> bool {
         let now = self.began.elapsed().as_secs();
         if now - self.since.load(Ordering::Relaxed) >= PERIOD {
@@ -129,7 +131,7 @@ impl Claim {
         self.restored.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often the path was had back.
+    /// How often the path was restored.
     pub(crate) fn restored(&self) -> u32 {
         self.restored.load(Ordering::Relaxed)
     }
@@ -146,7 +148,7 @@ impl Claim {
 }
 
 impl Watch {
-    /// Of this server, whose file this descriptor pins.
+    /// Watches this server, and the names of its file, which this descriptor pins.
     pub(crate) fn new(server: BorrowedFd<'_>, file: BorrowedFd<'_>) -> Result<Self, Failure> {
         const BEGIN: &str = "begin to watch the file's names (inotify: a user may have \
                              fs.inotify.max_user_instances)";

@@ -31,13 +31,13 @@ pub(crate) fn all() -> impl Iterator<Item = InUse<'static, SocketFile>> {
 #[derive(Default)]
 pub(crate) struct OwnFile(AtomicI64);
 
-/// With the handle: its path is claimed, which is asked before each wait for a client. No handle
-/// has this bit.
+/// Added to the handle if the path is claimed, which is looked at before each wait for a client. No
+/// handle has this bit.
 const CLAIMED: i64 = 1 << 62;
 
 impl OwnFile {
-    /// Makes it: the socket is bound to the path. If anything fails nothing is left. A name can't
-    /// be taken back from a socket, so all the memory comes first.
+    /// Makes the file: binds the socket to the path. If anything fails, nothing is left. A name
+    /// can't be taken back from a socket, so all memory is allocated first.
     pub(crate) fn make(
         &self,
         socket: BorrowedFd<'_>,
@@ -86,7 +86,7 @@ impl OwnFile {
         FILES.get(self.0.load(Ordering::Acquire) & !CLAIMED)
     }
 
-    /// The file, if its path is to be had back by this process.
+    /// The file, if this process is to restore its path.
     pub(crate) fn claimed(&self) -> Option<InUse<'static, SocketFile>> {
         if self.0.load(Ordering::Acquire) & CLAIMED == 0 {
             return None;
@@ -98,7 +98,7 @@ impl OwnFile {
 impl Drop for OwnFile {
     fn drop(&mut self) {
         if let Some(file) = self.get() {
-            // In the table until it is gone.
+            // It stays in the table until the file is removed.
             file.tell_removal(0, file.remove(Lock::PATIENCE));
             FILES.close(*self.0.get_mut() & !CLAIMED);
         }

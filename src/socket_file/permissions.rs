@@ -8,10 +8,11 @@ use crate::failure::{Failure, NotKept};
 use crate::sys;
 
 impl Binder<'_> {
-    /// For a file that is not wider than it will be, not even for a moment: the mode until then.
+    /// Sets the mode that the file is made with, so that it never lets in more than it is to let
+    /// in. Returns that mode, if one was set.
     pub(super) fn narrow(&self, options: &FileOptions) -> Result<Option<u32>> {
-        // What the kernel makes of it is this less the umask. Until it has its owner,
-        // nobody may connect.
+        // The kernel makes the file with this mode less the umask. Until it has its owner, nobody
+        // may connect.
         let narrow = if options.has_owner() { Some(0) } else { options.mode };
         if let Some(mode) = narrow {
             sys::set_mode_before_bind(self.socket, mode)?;
@@ -19,7 +20,7 @@ impl Binder<'_> {
         Ok(narrow)
     }
 
-    /// Undoes that, of a socket that could not be bound.
+    /// Undoes that, for a socket that could not be bound.
     pub(super) fn widen(&self, narrow: Option<u32>) {
         if narrow.is_some() {
             // The next attempt may ask for no mode: as a new socket has it.
@@ -27,9 +28,9 @@ impl Binder<'_> {
         }
     }
 
-    /// Sets owner and mode, through a descriptor of the inode, so that nothing which may
-    /// have taken the name meanwhile is changed. Some file systems say that all is well and
-    /// change nothing, so it is looked at again.
+    /// Sets owner and mode, through a descriptor of the inode, so that nothing which may have taken
+    /// the name meanwhile is changed. Some file systems report success and change nothing, so the
+    /// result is read back.
     pub(super) fn set_owner_and_mode(
         &self,
         made: &Made,

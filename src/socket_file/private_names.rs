@@ -10,29 +10,29 @@ use crate::log::{BindNotes, Event, Note};
 use crate::sys::FileStatus;
 use crate::text::ShortText;
 
-/// So many takeovers of one path can be under way at once.
+/// How many takeovers of one path can be under way at once.
 const PRIVATE_NAMES: u32 = 16;
 
-/// Those beside a path that ends in this name.
+/// The private names beside a path that ends in this name.
 pub(crate) fn of(name: &CStr) -> impl Iterator<Item = ShortText> {
     let hash = fnv_1a(name.to_bytes());
     (0..PRIVATE_NAMES)
         .map(move |number| ShortText::new(format_args!(".udsock-{hash:016x}-{number}")))
 }
 
-/// Of a live server that gets its path back when it was lost: the name that it keeps meanwhile.
+/// The second name of a live server's file, from which the path is restored when it was lost.
 pub(crate) fn spare(name: &CStr) -> ShortText {
     ShortText::new(format_args!(".udsock-{:016x}-spare", fnv_1a(name.to_bytes())))
 }
 
-/// The name may be too long to stand in another. All versions must agree on this.
+/// A hash, as the name may be too long to be a part of another. All versions must agree on this.
 fn fnv_1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
-/// Gives a file that has a name another one, which nobody has: one of those beside the path.
+/// Gives a file another name, one of the private ones that nobody has.
 pub(crate) fn link(
     directory: &Directory,
     name: &CStr,
@@ -49,8 +49,9 @@ pub(crate) fn link(
     Err(Error::EBUSY)
 }
 
-/// Whether there is reason to sweep. One look: the first one is taken first. (Where it has found
-/// its way and a later one was left, those who meet there again see that.)
+/// Whether there is reason to sweep. Only the first name is looked at, as it is taken first. (If
+/// the takeover with the first name ended well and a later name was left, that stays until
+/// takeovers of the path meet again.)
 pub(crate) fn first_is_taken(directory: &Directory, name: &CStr) -> bool {
     of(name).take(1).any(|private| directory.status(&private).is_ok())
 }
@@ -60,8 +61,8 @@ pub(crate) fn any_is_left(directory: &Directory, name: &CStr) -> bool {
     first_is_taken(directory, name) || directory.status(&spare(name)).is_ok()
 }
 
-/// Removes private names that nobody has any more. What can't go now stays for the next. The
-/// lock, if it could be kept.
+/// Removes private names that nobody has any more. What can't be removed now stays for the next
+/// sweep. Returns the lock, if it could be kept.
 pub(crate) fn sweep(
     directory: &Directory,
     name: &CStr,
@@ -88,8 +89,8 @@ pub(crate) fn sweep(
     }
     let mut lock = Some(lock);
     if hidden.iter().any(Option::is_some) {
-        // To find out about these may take time. They were bound under the lock, so none of them
-        // is only about to be.
+        // Finding out about these may take time, so the lock is given back. They were bound under
+        // the lock, so no bind of them is under way.
         drop(lock.take());
     }
     for (private, seen) in hidden.iter().flatten() {

@@ -1,4 +1,4 @@
-//! A path that was lost, and is had back by who claims it.
+//! How a server that claims its path gets it back when it was lost.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::log::{Event, Note};
 
-/// For a lock, of who has tried before.
+/// How long an attempt that is not the first waits for the lock.
 const SHORT_PATIENCE: Duration = Duration::from_millis(20);
 
 impl SocketFile {
-    /// Gets the path back, if it was lost and is claimed still; or the spare name, if that alone
-    /// was lost. What fails now can succeed later.
+    /// Gets the path back, if it was lost and is still claimed; or the spare name, if only that was
+    /// lost. What fails now can succeed later.
     pub(crate) fn restore(&self, handle: i64, patience: Duration) -> Result<(), Failure> {
         let Some(claim) = self.claim() else { return Ok(()) };
         if !claim.is_held() || !self.is_published() {
@@ -40,7 +40,7 @@ impl SocketFile {
         Ok(())
     }
 
-    /// The same: whether it was. Whose file had the path is to be told later.
+    /// Gets the path back. Whether it did. Whose file had the path is reported later.
     fn restore_over(
         &self,
         claim: &Claim,
@@ -53,7 +53,7 @@ impl SocketFile {
         if !claim.is_held() || self.directory.has(&self.made, &self.name)? {
             return Ok(false);
         }
-        // Who took it on purpose took the claim, too.
+        // A server that took the path on purpose has removed the claim, too.
         if !self.directory.has(&self.made, &claim.spare)? {
             claim.let_go();
             return Ok(false);
@@ -82,8 +82,8 @@ impl SocketFile {
         Ok(true)
     }
 
-    /// Who has the path under the lock was not replaced: the spare was removed by somebody else,
-    /// who cleans up, say.
+    /// Gets the spare name back. A server that has the path under the lock was not replaced: the
+    /// spare was removed by a program that cleans up, for example.
     fn restore_spare(&self, claim: &Claim, patience: Duration) -> Result<()> {
         let is_lost = || self.directory.status(&claim.spare).err() == Some(Error::ENOENT);
         if !is_lost() {
@@ -97,8 +97,8 @@ impl SocketFile {
         Ok(())
     }
 
-    /// What a wait for clients does in between: gets the path back, if it was just lost, or could
-    /// not be had back before.
+    /// What a wait for clients does in between: gets the path back, if it was just lost, or if the
+    /// last attempt failed.
     pub(crate) fn restore_if_told(&self, handle: i64, most: Duration) {
         let Some(claim) = &self.claim else { return };
         let patience = match claim.reason() {
@@ -107,14 +107,13 @@ impl SocketFile {
             // Clients are not to wait again and again for a lock that somebody keeps.
             Some(Reason::Due) => most.min(SHORT_PATIENCE),
         };
-        // What became of it UDSOCK_OPTION_OWNS_FILE tells, which tries again.
+        // A program reads the result as UDSOCK_OPTION_OWNS_FILE, which tries again.
         if self.restore(handle, patience).is_err() {
             claim.put_off();
         }
     }
 
-    /// Nothing is had back from now on, and the spare name goes; after an error it can be tried
-    /// again.
+    /// Gives the claim up, and removes the spare name. After an error it can be tried again.
     pub(super) fn drop_claim(&self, patience: Duration) -> Result<()> {
         let Some(claim) = self.claim().filter(|claim| claim.let_go()) else { return Ok(()) };
         let spare = || match &claim.private {

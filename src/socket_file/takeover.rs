@@ -1,5 +1,5 @@
-//! A path that is taken over: from the server that is to be replaced, or, to get it back, from
-//! who has taken it.
+//! How a path is taken over: from the server that is to be replaced, or, to get it back, from the
+//! program that has taken it.
 
 use std::ffi::CStr;
 use std::sync::atomic::Ordering;
@@ -17,8 +17,8 @@ use crate::unix_diag;
 use crate::user_namespace::known_user;
 
 impl SocketFile {
-    /// Takes the path over, from whichever socket has it. What has connected to that one
-    /// stays with it; who connects from now on comes here.
+    /// Takes the path over, from whichever socket has it. Clients that have connected to that one
+    /// stay with it; those that connect from now on come here.
     pub(crate) fn publish(&self, handle: i64) -> Result<(), Failure> {
         let mut displaced = Displaced::default();
         self.publish_over(&mut displaced)?;
@@ -31,7 +31,7 @@ impl SocketFile {
         Ok(())
     }
 
-    /// The same. Whose file it was is to be told later: that takes time.
+    /// The same. Whose file it was is reported later: finding out takes time.
     fn publish_over(&self, displaced: &mut Displaced) -> Result<(), Failure> {
         let Some(private) = &self.private else { return Ok(()) };
         if self.is_published() {
@@ -48,7 +48,7 @@ impl SocketFile {
         Ok(())
     }
 
-    /// The path leads to what has the private name, which is gone then.
+    /// Makes the path lead to the file that has the private name. That name is gone then.
     pub(super) fn take_path(
         &self,
         private: &CStr,
@@ -69,7 +69,7 @@ impl SocketFile {
             }
             match self.directory.exchange(private, &self.name) {
                 Err(Error::ENOENT) => continue,
-                // Here what is no socket and came after the look is lost.
+                // Here a file that is not a socket is lost, if it came after the look.
                 Ok(false) => {
                     let over = self.directory.rename_over(private, &self.name);
                     return over.map_err(at_publishing);
@@ -82,7 +82,8 @@ impl SocketFile {
         Err(Failure::Plain(Error::EBUSY))
     }
 
-    /// The path was taken over: who claimed it before does so no longer.
+    /// Takes the spare name along with the path: the server that claimed the path before does so no
+    /// longer.
     fn take_spare(&self) {
         let of_others = private_names::spare(&self.name);
         match self.claim.as_ref().and_then(|claim| Some((claim, claim.private.as_deref()?))) {
@@ -100,13 +101,14 @@ impl SocketFile {
         }
     }
 
-    /// What was at the path has the private name now, and goes; or, if somebody put it
-    /// there after the look and it is no socket, it goes back. Why it could not go, if so.
+    /// Removes what was at the path, and has the private name now. If it is not a socket, as
+    /// somebody put it there after the look, it goes back to the path. Returns why it could not be
+    /// removed, if so.
     fn drop_displaced(&self, private: &CStr) -> Result<Option<Error>, Failure> {
         check_replaceable(&self.directory, private).inspect_err(|_| {
             let _ = self.directory.exchange(private, &self.name);
         })?;
-        // The path is taken over: if the old name can't go now, the next start sees to it.
+        // The path is taken over: if the old file can't be removed now, the next start sees to it.
         Ok(self.directory.unlink(private).err())
     }
 }
@@ -114,13 +116,13 @@ impl SocketFile {
 /// What was at the path before.
 #[derive(Default)]
 pub(super) struct Displaced {
-    /// If anybody wants to know.
+    /// Looked at only if the log wants to know.
     pub(super) socket: Option<SeenSocket>,
     /// Why its file could not be removed.
     pub(super) not_removed: Option<Error>,
 }
 
-/// Whose path it was.
+/// The note of a takeover, with the server that had the path.
 pub(super) fn whose(seen: SeenSocket) -> Note {
     if seen.is_alive() == Ok(false) {
         return Note::of(Event::Reclaimed);

@@ -24,8 +24,8 @@ pub(crate) fn group_id(name: &CStr) -> Result<Option<u32>> {
     Ok(found.map(|entry| entry.gr_gid))
 }
 
-/// Calls with more and more room for the entry's strings. Of the entry only the numbers
-/// may be used: the strings are gone.
+/// Calls with more and more room for the entry's strings. Only the entry's numbers may be used: the
+/// strings are gone.
 fn look_up<T: Copy>(
     call: impl Fn(*mut T, *mut c_char, usize, *mut *mut T) -> c_int,
 ) -> Result<Option<T>> {
@@ -43,7 +43,7 @@ fn look_up<T: Copy>(
                 buffer.try_reserve_exact(buffer.capacity() * 4)?;
             }
             libc::EINTR => {}
-            // What the C library says when there is nobody of this name (see getpwnam(3)).
+            // What C libraries return when nobody has this name (see getpwnam(3)).
             libc::ENOENT | libc::ESRCH | libc::EBADF | libc::EPERM => return Ok(None),
             errno => return Err(Error::System(errno)),
         }

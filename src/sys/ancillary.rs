@@ -7,7 +7,7 @@ use std::ptr;
 use super::{Credentials, gone};
 use crate::error::{Error, Result};
 
-/// As many descriptors as the kernel passes with one message (SCM_MAX_FD).
+/// The most descriptors that the kernel passes with one message (SCM_MAX_FD).
 pub(crate) const MOST_DESCRIPTORS: usize = 253;
 
 /// What goes beside one message. Descriptors that came and were not handed out are closed when
@@ -33,7 +33,7 @@ pub(crate) struct Sender {
 struct Room(MaybeUninit<[u8; Room::SIZE]>);
 
 impl Room {
-    /// What a process gives itself (/proc/self/attr/current) is a page at most.
+    /// The longest label that a process can give itself (/proc/self/attr/current): a page.
     const LARGEST_LABEL: usize = 4096;
     /// struct scm_timestamping64: three times of two numbers each.
     const THREE_TIMES: usize = 48;
@@ -101,7 +101,7 @@ impl Ancillary {
         }
     }
 
-    /// Lends the kernel the room. What came before and was not handed out is closed.
+    /// Lends the kernel the room. Descriptors that came before and were not handed out are closed.
     pub(super) fn lend(&mut self, header: &mut libc::msghdr) {
         self.close_rest();
         header.msg_control = self.room.0.as_mut_ptr().cast();
@@ -121,7 +121,7 @@ impl Ancillary {
         }
     }
 
-    /// Hands out every descriptor that came, and says who sent the message, if that came.
+    /// Hands out every descriptor that came. Returns who sent the message, if that came.
     pub(crate) fn hand_out(&mut self, mut descriptor: impl FnMut(OwnedFd)) -> Sender {
         let mut sender = Sender { credentials: None, pidfd: Err(Error::ENODATA) };
         // SAFETY: a msghdr is numbers and pointers; all zero is an empty one.

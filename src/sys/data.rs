@@ -12,7 +12,7 @@ const SEND_FLAGS: c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
 
 const RECEIVE_FLAGS: c_int = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
 
-/// For receives: say a message's true size, even if it is larger than the buffer.
+/// A flag for receives: they return a message's true size, even if it is larger than the buffer.
 pub(crate) const TRUE_SIZE: i32 = libc::MSG_TRUNC;
 
 /// What a receive found.
@@ -26,7 +26,7 @@ pub(crate) struct Received {
 impl Received {
     pub(crate) const NOTHING: Self = Self { size: 0, has_ancillary: false };
 
-    /// Where no room was given for ancillary data the kernel says that there was some.
+    /// If no room was given for ancillary data, the kernel still says that there was some.
     fn of(size: usize, header: &libc::msghdr) -> Self {
         let is_cut = header.msg_flags & libc::MSG_CTRUNC != 0;
         let came = !header.msg_control.is_null() && header.msg_controllen > 0;
@@ -34,7 +34,7 @@ impl Received {
     }
 }
 
-/// To a name, or where the socket is connected to.
+/// Sends to a name, or to the peer that the socket is connected to.
 #[inline(always)]
 pub(crate) fn send(
     fd: BorrowedFd<'_>,
@@ -61,12 +61,12 @@ fn send_header(fd: RawFd, header: &libc::msghdr) -> Result<usize> {
 #[derive(Clone, Copy)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) buffer: Buffer<'a>,
-    /// `None`: where the socket is connected to.
+    /// `None`: the peer that the socket is connected to.
     pub(crate) to: Option<&'a SocketName>,
     pub(crate) descriptors: &'a [RawFd],
 }
 
-/// With descriptors beside it.
+/// Sends a message with its descriptors.
 pub(crate) fn send_message(fd: BorrowedFd<'_>, message: &Outgoing<'_>) -> Result<usize> {
     let mut ancillary = Ancillary::new();
     let mut header = header_of(std::slice::from_ref(&message.buffer), message.to);
@@ -76,8 +76,8 @@ pub(crate) fn send_message(fd: BorrowedFd<'_>, message: &Outgoing<'_>) -> Result
     check_size(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const header, SEND_FLAGS) })
 }
 
-/// With all that comes beside it, and the name of who sent it, if that is wanted. Never
-/// with MSG_PEEK: it would make descriptors each time.
+/// Receives a message with all that comes beside it, and its sender's name, if that is wanted.
+/// Never with MSG_PEEK, which would make new descriptors each time.
 pub(crate) fn receive_message(
     fd: BorrowedFd<'_>,
     buffer: Buffer<'_>,
@@ -92,7 +92,7 @@ pub(crate) fn receive_message(
     Ok(received)
 }
 
-/// Without a name, and without knowing of ancillary data: the quickest.
+/// Receives without a name, and without noticing ancillary data: the quickest way.
 #[inline(always)]
 pub(crate) fn receive(fd: BorrowedFd<'_>, buffers: &[Buffer<'_>], flags: i32) -> Result<usize> {
     if let [buffer] = buffers {
@@ -108,7 +108,7 @@ pub(crate) fn receive(fd: BorrowedFd<'_>, buffers: &[Buffer<'_>], flags: i32) ->
     receive_from(fd, buffers, None, flags).map(|got| got.size)
 }
 
-/// With the name of who sent it, if that is wanted.
+/// Receives with the sender's name, if that is wanted.
 pub(crate) fn receive_from(
     fd: BorrowedFd<'_>,
     buffers: &[Buffer<'_>],
@@ -118,11 +118,11 @@ pub(crate) fn receive_from(
     receive_header(fd, &mut header_of(buffers, None), from, flags)
 }
 
-/// A look at what is next, which stays where it is: the message's true size (of a stream, how
-/// much of it the buffers show), and who sent it, if that is wanted.
+/// Looks at the next message, which stays in the queue: its true size (on a stream, how much the
+/// buffers show), and its sender's name, if that is wanted.
 ///
-/// Whoever had the socket before, or has it too, may have set SO_PEEK_OFF: then MSG_PEEK counts
-/// from there, over several messages, and moves on. So it is turned off meanwhile.
+/// Another holder of the socket may have set SO_PEEK_OFF. Then MSG_PEEK begins there, counted over
+/// several messages, and moves on. So that is turned off meanwhile.
 pub(crate) fn peek(
     fd: BorrowedFd<'_>,
     buffers: &[Buffer<'_>],
@@ -142,7 +142,7 @@ pub(crate) fn peek(
     result
 }
 
-/// Older kernels take a lock for it, and a signal may come while they wait.
+/// Older kernels take a lock for this, and a signal may come while they wait for it.
 fn set_peek_offset(fd: BorrowedFd<'_>, offset: i32) -> Result<()> {
     loop {
         match set_option(fd, libc::SO_PEEK_OFF, offset) {
@@ -152,8 +152,8 @@ fn set_peek_offset(fd: BorrowedFd<'_>, offset: i32) -> Result<()> {
     }
 }
 
-/// How many bytes of a stream are there for one receive, of so many at most. Only a look that
-/// copies them tells: what it sees goes to one place, over and over.
+/// How many bytes of a stream one receive of at most so many would get. Only a look that copies
+/// them tells: the bytes go to one place, over and over.
 pub(crate) fn count_bytes(fd: BorrowedFd<'_>, most: usize) -> Result<usize> {
     const PLACE: usize = 1 << 14;
     const LOOKS: usize = 256;
@@ -199,12 +199,12 @@ fn header_of(buffers: &[Buffer<'_>], to: Option<&SocketName>) -> libc::msghdr {
     header
 }
 
-/// How many messages go through one system call. More would save little, and where a queue
-/// holds no more (ten datagrams, as Linux comes) be prepared in vain.
+/// How many messages go through one system call. More would save little, and would be prepared in
+/// vain where a queue has no room for them (it has for ten datagrams, by default).
 pub(crate) const BATCH: usize = 16;
 
-/// Sends messages in one call. How many went; `sent` says how much of each. An error only
-/// if the first did not go.
+/// Sends messages in one call. Returns how many were sent; `sent` is how much of each. An error is
+/// returned only if the first was not sent.
 pub(crate) fn send_batch(
     fd: BorrowedFd<'_>,
     messages: &[Outgoing<'_>],

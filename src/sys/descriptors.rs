@@ -22,7 +22,7 @@ pub(crate) fn duplicate(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
     own(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 0) })
 }
 
-/// Closes what has this number and puts the other in its place, in one step.
+/// Closes the descriptor of this number and puts the other one in its place, in one step.
 pub(crate) fn replace(fd: BorrowedFd<'_>, by: BorrowedFd<'_>) -> Result<()> {
     // SAFETY: no pointers; both are open, and the number keeps its owner.
     check(unsafe { libc::dup3(by.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC) }).map(drop)

@@ -10,9 +10,9 @@ use crate::error::{Error, Result};
 
 pub(crate) const READABLE: u32 = libc::EPOLLIN as u32;
 pub(crate) const WRITABLE: u32 = libc::EPOLLOUT as u32;
-/// Of the peer's sending side, or of one's own receiving side.
+/// The peer's sending side was shut down, or one's own receiving side.
 pub(crate) const SHUT: u32 = libc::EPOLLRDHUP as u32;
-/// Of many that wait for the same descriptor only some are woken. Can't be changed later.
+/// Of several epolls that watch a descriptor only some are woken. This can't be changed later.
 pub(crate) const EXCLUSIVE: u32 = libc::EPOLLEXCLUSIVE as u32;
 
 pub(crate) fn epoll() -> Result<OwnedFd> {
@@ -20,7 +20,7 @@ pub(crate) fn epoll() -> Result<OwnedFd> {
     own(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })
 }
 
-/// From now on these events are told, with this number. `EXISTS`: they are already.
+/// Begins to watch for these events, which come with this number. EEXIST: it is watched already.
 pub(crate) fn watch(
     epoll: BorrowedFd<'_>,
     fd: BorrowedFd<'_>,
@@ -30,7 +30,7 @@ pub(crate) fn watch(
     control(epoll, libc::EPOLL_CTL_ADD, fd, events, number)
 }
 
-/// Of what is watched already.
+/// Changes the events of what is watched already.
 pub(crate) fn watch_for(
     epoll: BorrowedFd<'_>,
     fd: BorrowedFd<'_>,
@@ -88,12 +88,12 @@ impl Ready {
         self.wait(epoll, most, Some(Duration::ZERO))
     }
 
-    /// Waits until something is ready. With none the time ran out, or the thread was stopped and
-    /// has gone on.
+    /// Waits until something is ready. If nothing is, the time ran out, or the thread was stopped
+    /// and has gone on.
     ///
-    /// Being stopped (SIGSTOP, a debugger) interrupts it like a handler that ran. The two can be
-    /// told apart only where the program handles no signal. poll(2) knows; but of those who wait
-    /// for an epoll by that EXCLUSIVE wakes all.
+    /// A stop (SIGSTOP, a debugger) interrupts it like a signal handler that ran. The two can be
+    /// told apart only if the program handles no signal. poll(2) is not interrupted by a stop; but
+    /// if threads wait for an epoll with poll(2), EXCLUSIVE wakes all of them.
     pub(crate) fn wait(
         &mut self,
         epoll: BorrowedFd<'_>,
@@ -123,7 +123,7 @@ pub(crate) fn timer() -> Result<OwnedFd> {
     own(unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) })
 }
 
-/// In so long from now it is readable, and not before. `None`: never.
+/// Makes it readable after this time, and not before. `None`: never.
 pub(crate) fn set_timer(timer: BorrowedFd<'_>, time: Option<Duration>) -> Result<()> {
     // SAFETY: numbers; all zero disarms.
     let mut setting: libc::itimerspec = unsafe { zeroed() };

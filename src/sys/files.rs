@@ -58,8 +58,8 @@ pub(crate) fn open_directory(directory: BorrowedFd<'_>) -> Result<OwnedFd> {
     own(unsafe { libc::openat(directory.as_raw_fd(), c".".as_ptr(), flags) })
 }
 
-/// Of what has this name in the directory, symbolic links not followed; with an
-/// empty name, of what the descriptor itself stands for.
+/// The status of what has this name in the directory; symbolic links are not followed. With an
+/// empty name it is that of the descriptor itself.
 pub(crate) fn status_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<FileStatus> {
     status_in(directory.as_raw_fd(), name)
 }
@@ -86,7 +86,7 @@ fn status_in(directory: c_int, name: &CStr) -> Result<FileStatus> {
     })
 }
 
-/// Of what a path without NUL leads to, or of a symbolic link at its end.
+/// The status of what a path without NUL leads to, or of a symbolic link at its end.
 pub(crate) fn status_of(path: &[u8]) -> Result<FileStatus> {
     let mut room = [0; SocketName::MAX + 1];
     room.get_mut(..path.len()).ok_or(Error::ENAMETOOLONG)?.copy_from_slice(path);
@@ -99,8 +99,8 @@ pub(crate) fn unlink_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<()> {
     check(unsafe { libc::unlinkat(directory.as_raw_fd(), name.as_ptr(), 0) }).map(drop)
 }
 
-/// Within one directory, and never over what is there already. By its number: older C
-/// libraries have no name for it, and newer ones say EINVAL for ENOSYS.
+/// Renames within one directory, never over what is there already. The call is made by its number:
+/// older C libraries have no name for it, and newer ones return EINVAL for ENOSYS.
 pub(crate) fn rename_new_at(directory: BorrowedFd<'_>, from: &CStr, to: &CStr) -> Result<()> {
     let (fd, flags) = (directory.as_raw_fd(), libc::RENAME_NOREPLACE);
     // SAFETY: both names are C strings.
@@ -110,7 +110,7 @@ pub(crate) fn rename_new_at(directory: BorrowedFd<'_>, from: &CStr, to: &CStr) -
     .map(drop)
 }
 
-/// Both names at once, so that neither is ever absent.
+/// Exchanges two names in one step, so that neither is ever absent.
 pub(crate) fn exchange_at(directory: BorrowedFd<'_>, one: &CStr, other: &CStr) -> Result<()> {
     let (fd, flags) = (directory.as_raw_fd(), libc::RENAME_EXCHANGE);
     // SAFETY: both names are C strings.
@@ -120,7 +120,7 @@ pub(crate) fn exchange_at(directory: BorrowedFd<'_>, one: &CStr, other: &CStr) -
     .map(drop)
 }
 
-/// A socket's file without a socket, as a dead server leaves one, with mode 0777 less the
+/// Makes a socket's file without a socket, as a dead server leaves one, with mode 0777 less the
 /// umask. Never over what is there.
 pub(crate) fn make_socket_file_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<()> {
     // SAFETY: the name is a C string.
@@ -128,29 +128,29 @@ pub(crate) fn make_socket_file_at(directory: BorrowedFd<'_>, name: &CStr) -> Res
         .map(drop)
 }
 
-/// A file of that directory's file system, with this mode less the umask, which never gets a
-/// name.
+/// Makes a file on that directory's file system that never gets a name, with this mode less the
+/// umask.
 pub(crate) fn make_nameless(directory: BorrowedFd<'_>, mode: u32) -> Result<OwnedFd> {
     let flags = libc::O_TMPFILE | libc::O_RDWR | libc::O_CLOEXEC;
     // SAFETY: the name is a C string.
     own(unsafe { libc::openat(directory.as_raw_fd(), c".".as_ptr(), flags, mode) })
 }
 
-/// Over whatever is there.
+/// Renames over whatever is there.
 pub(crate) fn rename_at(directory: BorrowedFd<'_>, from: &CStr, to: &CStr) -> Result<()> {
     let fd = directory.as_raw_fd();
     // SAFETY: both names are C strings.
     check(unsafe { libc::renameat(fd, from.as_ptr(), fd, to.as_ptr()) }).map(drop)
 }
 
-/// Another name for the same file, never over what is there. A symbolic link is not followed.
+/// Gives a file another name, never over what is there. A symbolic link is not followed.
 pub(crate) fn link_at(directory: BorrowedFd<'_>, from: &CStr, to: &CStr) -> Result<()> {
     let fd = directory.as_raw_fd();
     // SAFETY: both names are C strings.
     check(unsafe { libc::linkat(fd, from.as_ptr(), fd, to.as_ptr(), 0) }).map(drop)
 }
 
-/// With this mode less the umask.
+/// Makes a directory with this mode less the umask.
 pub(crate) fn make_directory(path: &CStr, mode: u32) -> Result<()> {
     // SAFETY: the path is a C string.
     check(unsafe { libc::mkdir(path.as_ptr(), mode) }).map(drop)
@@ -167,23 +167,23 @@ pub(crate) fn try_lock(file: BorrowedFd<'_>) -> Result<()> {
     check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }).map(drop)
 }
 
-/// For every copy of the descriptor, also in forked children.
+/// Unlocks for every copy of the descriptor, also in forked children.
 pub(crate) fn unlock(file: BorrowedFd<'_>) {
     // SAFETY: no pointers.
     unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_UN) };
 }
 
-/// The mode that a socket's file will get, less the umask. Before bind only:
-/// afterwards the call succeeds and changes nothing.
+/// Sets the mode that a socket's file will get, less the umask. Only before bind: afterwards the
+/// call succeeds and changes nothing.
 pub(crate) fn set_mode_before_bind(fd: BorrowedFd<'_>, mode: u32) -> Result<()> {
     // SAFETY: no pointers.
     check(unsafe { libc::fchmod(fd.as_raw_fd(), mode) }).map(drop)
 }
 
-/// Of the file that the descriptor pins: through /proc, or else by fchmodat2(2), which Linux 6.6
-/// has. [`Error::ENOENT`]: there is neither.
+/// Sets the mode of the file that the descriptor pins: through /proc, or else by fchmodat2(2) of
+/// Linux 6.6. [`Error::ENOENT`]: there is neither.
 pub(crate) fn set_mode(file: BorrowedFd<'_>, mode: u32) -> Result<()> {
-    /// Everywhere but on Alpha.
+    /// Its number everywhere but on Alpha.
     const SYS_FCHMODAT2: libc::c_long = 452;
     // SAFETY: the path is a C string.
     let set = check(unsafe { libc::chmod(descriptor_path(file).as_ptr(), mode) });
@@ -205,7 +205,7 @@ pub(crate) fn has_descriptor_paths() -> bool {
     check(unsafe { libc::access(c"/proc/self/fd".as_ptr(), libc::F_OK) }) != Err(Error::ENOENT)
 }
 
-/// Of the file that the descriptor pins. `None`: unchanged.
+/// Sets the owner of the file that the descriptor pins. `None`: unchanged.
 pub(crate) fn set_owner(file: BorrowedFd<'_>, user: Option<u32>, group: Option<u32>) -> Result<()> {
     let [user, group] = [user, group].map(|id| id.unwrap_or(u32::MAX));
     // SAFETY: the name is a C string.

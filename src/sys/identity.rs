@@ -17,8 +17,8 @@ impl Credentials {
     pub(crate) const UNKNOWN: Self = Self { pid: 0, uid: u32::MAX, gid: u32::MAX };
 }
 
-/// As they were when the connection was made. The kernel has an answer for every socket,
-/// also where there is none.
+/// The peer's credentials when the connection was made. The kernel has an answer for every socket,
+/// even without a peer.
 pub(crate) fn peer_credentials(fd: BorrowedFd<'_>) -> Result<Credentials> {
     let mut found = libc::ucred { pid: 0, uid: 0, gid: 0 };
     let mut size = size_of::<libc::ucred>() as libc::socklen_t;
@@ -35,10 +35,11 @@ pub(crate) fn peer_credentials(fd: BorrowedFd<'_>) -> Result<Credentials> {
     Ok(Credentials { pid: found.pid, uid: found.uid, gid: found.gid })
 }
 
-/// As many groups as a process can have (NGROUPS_MAX).
+/// The most groups that a process can have (NGROUPS_MAX).
 pub(crate) const MOST_GROUPS: usize = 65_536;
 
-/// The supplementary groups, instead of what is in the list, which grows if need be.
+/// Puts the peer's supplementary groups into the list, in place of what is there. It grows if need
+/// be.
 pub(crate) fn peer_groups(fd: BorrowedFd<'_>, groups: &mut Vec<u32>) -> Result<()> {
     variable(fd, libc::SO_PEERGROUPS, groups)
 }
@@ -55,7 +56,7 @@ trait Number {}
 impl Number for u8 {}
 impl Number for u32 {}
 
-/// An option whose size is known when it has been asked for.
+/// Reads an option whose size is known only afterwards.
 fn variable<T: Number>(fd: BorrowedFd<'_>, option: i32, room: &mut Vec<T>) -> Result<()> {
     room.clear();
     loop {
@@ -86,7 +87,7 @@ fn variable<T: Number>(fd: BorrowedFd<'_>, option: i32, room: &mut Vec<T>) -> Re
     }
 }
 
-/// Before Linux 6.16 a pidfd of a process that has gone is `INVALID`, in some versions.
+/// Before Linux 6.16 a pidfd of a process that has gone is EINVAL, in some versions.
 pub(super) fn gone(error: Error) -> Error {
     if error == Error::EINVAL { Error::ESRCH } else { error }
 }

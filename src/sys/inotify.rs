@@ -1,4 +1,4 @@
-//! Being told that something happened to a file: inotify(7).
+//! Watching what happens to a file: inotify(7).
 
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -12,17 +12,18 @@ pub(crate) fn inotify() -> Result<OwnedFd> {
     own(unsafe { libc::inotify_init1(libc::IN_CLOEXEC | libc::IN_NONBLOCK) })
 }
 
-/// From now on it tells when a name of this file comes, goes or changes. (So it does when the mode
-/// or the owner changes.)
+/// Begins to watch for names of this file that come, go or change. (A change of the mode or the
+/// owner is reported, too.)
 pub(crate) fn watch_names(inotify: BorrowedFd<'_>, path: &CStr) -> Result<()> {
     let events = libc::IN_ATTRIB | libc::IN_MOVE_SELF;
     // SAFETY: the path is a C string.
     check(unsafe { libc::inotify_add_watch(inotify.as_raw_fd(), path.as_ptr(), events) }).map(drop)
 }
 
-/// Whether anything happened, since it was asked last.
+/// Whether anything has happened since the last call.
 pub(crate) fn take_events(inotify: BorrowedFd<'_>) -> bool {
-    // What is told matters less than that it is: each event has 16 bytes, those of files no more.
+    // It only matters that there are events, not which. Each has 16 bytes, as events of files have
+    // no name.
     let mut room = [0_u8; 1024];
     let mut any = false;
     loop {

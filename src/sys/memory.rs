@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use super::Pointer;
 use crate::error::{Error, Result};
 
-/// A stretch of the caller's memory, an iovec. The kernel, which it is handed to, checks it; Rust
-/// never looks inside, and only copies.
+/// A stretch of the caller's memory, an iovec. The kernel checks it, as it is handed on; Rust never
+/// looks inside, and only copies.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
 pub struct Buffer<'a>(libc::iovec, PhantomData<&'a [u8]>);
@@ -22,12 +22,12 @@ impl Buffer<'_> {
     pub(crate) const EMPTY: Self =
         Self(libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }, PhantomData);
 
-    /// For the boundary: whatever the caller said.
+    /// What the caller of an export passed, whatever it is.
     pub(crate) fn from_raw(data: *const c_void, size: usize) -> Self {
         Self(libc::iovec { iov_base: data.cast_mut(), iov_len: size }, PhantomData)
     }
 
-    /// To send from. (The kernel only reads.)
+    /// A buffer to send from. (The kernel only reads it.)
     pub(crate) fn of(bytes: &[u8]) -> Buffer<'_> {
         Buffer::from_raw(bytes.as_ptr().cast(), bytes.len())
     }
@@ -44,18 +44,19 @@ impl Buffer<'_> {
         self.0.iov_base.is_null()
     }
 
-    /// At most so many bytes of it.
+    /// Its first bytes, at most so many.
     pub(crate) fn first(&self, count: usize) -> Self {
         Self::from_raw(self.0.iov_base, count.min(self.size()))
     }
 
-    /// The bytes from one place on.
+    /// Its bytes from one place on.
     pub(crate) fn part(&self, offset: usize, count: usize) -> Option<Self> {
         let end = offset.checked_add(count)?;
         (end <= self.size()).then(|| self.skip(offset).first(count))
     }
 
-    /// What has been received into another one, as much of it as fits. Both are for receiving.
+    /// Copies what has been received into another buffer, as much of it as fits. Both are for
+    /// receiving.
     pub(crate) fn copy_from(&self, other: Buffer<'_>, size: usize) {
         let (to, from) = (self.0.iov_base.cast::<u8>(), other.0.iov_base.cast::<u8>());
         let size = size.min(other.size()).min(self.size());
@@ -64,7 +65,7 @@ impl Buffer<'_> {
         unsafe { std::ptr::copy(from, to, size) };
     }
 
-    /// Copies the bytes.
+    /// Appends the bytes to `out`.
     pub(crate) fn copy_to(&self, out: &mut impl for<'b> Extend<&'b u8>) {
         if self.is_null() {
             return;
@@ -80,17 +81,17 @@ impl Buffer<'_> {
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.0.iov_base.cast(), count) };
     }
 
-    /// What is left behind the first `count` bytes.
+    /// What comes after the first `count` bytes.
     pub(crate) fn skip(&self, count: usize) -> Self {
         let count = count.min(self.size());
         Self::from_raw(self.0.iov_base.cast::<u8>().wrapping_add(count).cast(), self.size() - count)
     }
 }
 
-/// No message of a Unix socket is larger, whatever its buffer.
+/// The largest message of a Unix socket, whatever its buffer.
 pub(crate) const LARGEST_MESSAGE: usize = 4_263_616;
 
-/// Room for a value that is made later, when there must be some.
+/// Memory for a value that is made later, when it must not be lacking.
 pub(crate) struct Room<T>(Box<MaybeUninit<T>>);
 
 impl<T> Room<T> {
@@ -165,7 +166,7 @@ impl<T> Deref for Shared<T> {
 impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
         if self.counted().owners.fetch_sub(1, Ordering::Release) == 1 {
-            // What the other owners did with it came before.
+            // What the other owners did with it happened before this.
             fence(Ordering::Acquire);
             // SAFETY: it came from a Box, and this was the last owner.
             drop(unsafe { Box::from_raw(self.0.as_ptr()) });

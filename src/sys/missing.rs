@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// What is missing, and has something that takes its place.
+/// What can be missing. The library does something else in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Missing {
@@ -38,12 +38,12 @@ impl Missing {
 
 static MET: AtomicU32 = AtomicU32::new(0);
 
-/// A bit each.
+/// What is missing: a bit for each.
 pub(crate) fn missing() -> u32 {
     MET.load(Ordering::Relaxed)
 }
 
-/// Async-signal-safe.
+/// Notes that something is missing. Async-signal-safe.
 #[cold]
 pub(crate) fn note_missing(what: Missing) {
     MET.fetch_or(what.bit(), Ordering::Relaxed);

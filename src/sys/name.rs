@@ -26,14 +26,14 @@ impl SocketName {
         let room = name.address.sun_path.get_mut(..bytes.len())?;
         // SAFETY: a slice of as many bytes as are copied, whatever the sign of their type.
         unsafe { room.as_mut_ptr().cast::<u8>().copy_from(bytes.as_ptr(), bytes.len()) };
-        // A path is passed with its NUL where there is room, as everyone does.
+        // A path is passed with its NUL where there is room, as most programs do.
         let is_path = bytes.first().is_some_and(|&first| first != 0);
         let end = if is_path { Self::MAX.min(bytes.len() + 1) } else { bytes.len() };
         name.length = (PATH_OFFSET + end) as libc::socklen_t;
         Some(name)
     }
 
-    /// The same, in parts.
+    /// The same, from parts.
     pub(crate) fn of_parts(parts: &[&[u8]]) -> Option<Self> {
         let mut bytes = [0; Self::MAX];
         let mut length = 0;
@@ -47,7 +47,7 @@ impl SocketName {
     /// The request for a name that the kernel picks.
     pub(crate) const UNNAMED: Self = Self { length: PATH_OFFSET as libc::socklen_t, ..Self::EMPTY };
 
-    /// Nobody's, for the kernel to fill in.
+    /// An empty name, for the kernel to fill in.
     pub(crate) const EMPTY: Self = Self {
         address: libc::sockaddr_un {
             sun_family: libc::AF_UNIX as libc::sa_family_t,

@@ -1,4 +1,4 @@
-//! What the kernel says of its Unix sockets: sock_diag(7).
+//! The kernel's list of its Unix sockets: sock_diag(7).
 
 use std::mem::size_of;
 use std::os::fd::AsRawFd;
@@ -26,7 +26,7 @@ const SHOW_QUEUE: u32 = 0x10;
 const SHOW_UID: u32 = 0x40;
 const ALL_STATES: u32 = u32::MAX;
 
-/// The kernel's answer, a part at a time. The visitor says whether there is more to come.
+/// Visits the kernel's answer, a part at a time. The visitor says whether there is more to come.
 pub(crate) fn unix_diag(mut visit: impl FnMut(&[u8]) -> Result<bool>) -> Result<()> {
     // SAFETY: no pointers.
     let socket = own(unsafe {
@@ -53,7 +53,7 @@ pub(crate) fn unix_diag(mut visit: impl FnMut(&[u8]) -> Result<bool>) -> Result<
     check_size(unsafe {
         libc::send(socket.as_raw_fd(), (&raw const request).cast(), size, libc::MSG_NOSIGNAL)
     })?;
-    // The kernel makes parts of this size for who has no room for larger ones (netlink(7)).
+    // The kernel makes parts of this size for readers without room for larger ones (netlink(7)).
     let mut buffer = [0_u8; 8192];
     loop {
         // SAFETY: the buffer is of this size.

@@ -7,11 +7,11 @@ use std::ops::Deref;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// What owns a value, and is one word, which is never null.
+/// A type that owns a value, and is one word, which is never null.
 ///
 /// # Safety
 ///
-/// That has to be so.
+/// Its values have to be so.
 pub(crate) unsafe trait Pointer: Deref + Sized {}
 
 // SAFETY: a Box of a type whose size is known is a pointer to memory, or is dangling.
@@ -43,7 +43,7 @@ impl<P: Pointer> OncePointer<P> {
         (!word.is_null()).then(|| unsafe { &*ptr::from_ref(pointer_of::<P>(&word).deref()) })
     }
 
-    /// One more owner of what it points to.
+    /// Makes one more owner of what it points to.
     pub(crate) fn share(&self) -> Option<P>
     where
         P: Clone,
@@ -70,7 +70,8 @@ impl<P: Pointer> OncePointer<P> {
         }
     }
 
-    /// What is there, put there first if need be. All of many threads at once get the same.
+    /// The value, which is made if there is none. If many threads do this at once, all get the same
+    /// one.
     pub(crate) fn get_or_make<E>(
         &self,
         make: impl FnOnce() -> Result<P, E>,
@@ -97,8 +98,8 @@ unsafe fn pointer_of<P: Pointer>(word: &*mut ()) -> &P {
     unsafe { &*ptr::from_ref(word).cast::<P>() }
 }
 
-/// A place for something that is taken for a while and put back. Nobody waits: whoever finds the
-/// place empty makes another one, as does a child that was forked while it was taken.
+/// A place for something that is taken for a while and put back. No thread waits for it: one that
+/// finds the place empty makes another, and so does a child that was forked while it was taken.
 pub(crate) struct Spare<P: Pointer>(OncePointer<P>);
 
 impl<P: Pointer> Spare<P> {
@@ -109,7 +110,7 @@ impl<P: Pointer> Spare<P> {
         (!word.is_null()).then(|| unsafe { transmute_copy(&word) })
     }
 
-    /// Where another one is already, this one is dropped.
+    /// Puts it back; if another one is there already, it is dropped.
     pub(crate) fn put_back(&self, pointer: P) {
         drop(self.0.set(pointer));
     }

@@ -15,9 +15,10 @@ pub(crate) fn processors() -> i64 {
     unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) as _ }
 }
 
-/// Tells this process from those that it was forked from, whose memory it has a copy of: the
-/// first one that asks is 1, and a forked child is above all of them. (A process number would
-/// not do: two processes have the same if each is the first of a PID namespace.) Never 0.
+/// A number that tells this process from those that it was forked from, whose memory it has a copy
+/// of. The first process that asks is 1, and a forked child has a higher number than all of them.
+/// It is never 0. (A process number would not do: two processes have the same if each is the first
+/// of a PID namespace.)
 ///
 /// A child that shares the memory (vfork, CLONE_VM) can't be told from its parent. It may only
 /// execute another program, or end by _exit.
@@ -31,10 +32,10 @@ pub(crate) fn fork_generation() -> u32 {
     }
 }
 
-/// Of threads that come at once one decides.
+/// If several threads begin it at once, one decides.
 #[cold]
 fn begin_generation(note: &AtomicU32) -> u32 {
-    /// The highest that there has been.
+    /// The highest number that there has been.
     static LAST: AtomicU32 = AtomicU32::new(0);
     let next = LAST.load(Ordering::Relaxed) + 1;
     // This comes first: a child that is forked in between has to go beyond what is in use here.
@@ -52,7 +53,8 @@ fn note() -> Option<&'static AtomicU32> {
     let mut note = NOTE.load(Ordering::Acquire);
     if note.is_null() {
         note = make_note();
-        // No lock: a child could be forked with one that nobody in it will ever open.
+        // No lock: a child could be forked while it is held, and in the child nobody would ever
+        // release it.
         let first =
             NOTE.compare_exchange(ptr::null_mut(), note, Ordering::AcqRel, Ordering::Acquire);
         if let Err(other) = first {
@@ -64,7 +66,7 @@ fn note() -> Option<&'static AtomicU32> {
     (note != NO_NOTE).then(|| unsafe { &*note })
 }
 
-/// No page is there.
+/// Stands for "there is no such page".
 const NO_NOTE: *mut AtomicU32 = ptr::without_provenance_mut(align_of::<AtomicU32>());
 
 const NOTE_SIZE: usize = 4096;
@@ -78,8 +80,8 @@ fn make_note() -> *mut AtomicU32 {
     if page == libc::MAP_FAILED {
         return NO_NOTE;
     }
-    // Some emulators (qemu-user before 10) say 0 to every advice, and follow none.
-    // SAFETY: this very page, which an advice that does not exist leaves as it is.
+    // Some emulators (qemu-user before 10) return 0 for every advice, and follow none. SAFETY: this
+    // very page, which an advice that does not exist leaves as it is.
     let is_heeded = unsafe { libc::madvise(page, NOTE_SIZE, -1) } != 0;
     // SAFETY: as above; there is nothing on it yet.
     if !is_heeded || unsafe { libc::madvise(page, NOTE_SIZE, libc::MADV_WIPEONFORK) } != 0 {
@@ -107,8 +109,8 @@ pub(crate) fn maps_everyone(map: &CStr) -> bool {
     map.split_ascii_whitespace().eq(["0", "0", "4294967295"])
 }
 
-/// Of the environment. As everything that looks there, safe only while no other thread
-/// changes it.
+/// A variable of the environment. Like everything that looks there, this is safe only while no
+/// other thread changes it.
 pub(crate) fn variable(name: &CStr) -> Result<Option<CString>> {
     // SAFETY: the name is a C string.
     let value = unsafe { libc::getenv(name.as_ptr()) };
@@ -119,8 +121,8 @@ pub(crate) fn variable(name: &CStr) -> Result<Option<CString>> {
     c_string(unsafe { CStr::from_ptr(value) }.to_bytes()).map(Some)
 }
 
-/// The same, where this process does not act for another user than who has started it (set-user-ID
-/// programs do).
+/// The same, but only if this process acts for the user who started it (a set-user-ID program does
+/// not).
 pub(crate) fn variable_of_user<T>(name: &CStr, read: impl FnOnce(&CStr) -> T) -> Option<T> {
     // Not in the libc crate.
     unsafe extern "C" {
@@ -132,8 +134,8 @@ pub(crate) fn variable_of_user<T>(name: &CStr, read: impl FnOnce(&CStr) -> T) ->
     (!value.is_null()).then(|| read(unsafe { CStr::from_ptr(value) }))
 }
 
-/// Without the C library, whose lock another thread of the parent may have held when this
-/// process was forked.
+/// Removes a variable. This does without the C library: another thread of the parent may have held
+/// its lock when this process was forked.
 pub(crate) fn remove_variable(name: &CStr) {
     unsafe extern "C" {
         static mut environ: *mut *mut c_char;
@@ -167,9 +169,9 @@ pub(crate) fn user_of_process() -> u32 {
     unsafe { libc::geteuid() }
 }
 
-/// Without touching it, which umask(2) can't (other threads would see that): 4.7 and
-/// later say it in /proc. Without that, a file tells that never gets a name, where the
-/// directory's file system has such. `None`: unknown.
+/// Reads the umask without changing it, as umask(2) would for all threads. Linux 4.7 and later have
+/// it in /proc. Otherwise the mode of a nameless file shows it, if the directory's file system can
+/// make one. `None`: unknown.
 pub(crate) fn umask(directory: BorrowedFd<'_>) -> Option<u32> {
     let told = find_in_lines(c"/proc/self/status", |line| {
         u32::from_str_radix(line.strip_prefix("Umask:")?.trim(), 8).ok()
@@ -180,7 +182,7 @@ pub(crate) fn umask(directory: BorrowedFd<'_>) -> Option<u32> {
     })
 }
 
-/// Calls this when the process ends normally, or when the library is unloaded.
+/// Has this called when the process ends normally, or when the library is unloaded.
 pub(crate) fn at_exit(function: extern "C" fn()) -> Result<()> {
     // SAFETY: a function that is there as long as the library is.
     let result = unsafe { libc::atexit(function) };

@@ -1,5 +1,4 @@
-//! What /proc says: proc(5). It allocates no memory, since it is asked when something is wrong
-//! already.
+//! Reads /proc: proc(5). It allocates no memory, since it is used when something is wrong already.
 
 use std::array;
 use std::ffi::CStr;
@@ -23,7 +22,7 @@ pub(crate) fn read_start<'a>(path: &CStr, room: &'a mut [u8]) -> Result<&'a str>
     Ok(room[..size].utf8_chunks().next().map_or("", |text| text.valid()))
 }
 
-/// What is found in the first line of a file in which there is something to find.
+/// What `find` returns for the first line of a file in which it finds something.
 pub(crate) fn find_in_lines<T>(path: &CStr, find: impl Fn(&str) -> Option<T>) -> Option<T> {
     let file = open(path).ok()?;
     // Mounts have long lines: a path, and options of a page.
@@ -51,8 +50,8 @@ pub(crate) fn find_in_lines<T>(path: &CStr, find: impl Fn(&str) -> Option<T>) ->
     }
 }
 
-/// The device of the whole file system that a descriptor's file is on, which the kernel's
-/// lists of sockets and of locks speak of. `None`: not known. (Of the thread: it may have a mount
+/// The device of the whole file system that a descriptor's file is on, which the kernel's lists of
+/// sockets and of locks speak of. `None`: not known. (It is the thread's: a thread may have a mount
 /// namespace of its own.)
 pub(crate) fn mounted_device(file: BorrowedFd<'_>) -> Option<u64> {
     let info = ShortText::new(format_args!("/proc/thread-self/fdinfo/{}", file.as_raw_fd()));
@@ -67,8 +66,9 @@ pub(crate) fn mounted_device(file: BorrowedFd<'_>) -> Option<u64> {
     })
 }
 
-/// Whether the process that forked this one has ended, as far as that can be told: a child that
-/// has made no session of its own is in its parent's, and who takes it in is in another.
+/// Whether the process that forked this one has ended, as far as that can be told. A child that has
+/// made no session of its own is in its parent's session; the process that adopts an orphan is in
+/// another one.
 pub(crate) fn is_orphan(pid: u32) -> bool {
     let number = |pid: u32, name: &str| {
         let status = ShortText::new(format_args!("/proc/{pid}/status"));
@@ -91,7 +91,7 @@ pub(crate) fn read_link<'a>(path: &CStr, room: &'a mut [u8]) -> Result<&'a [u8]>
     Ok(&room[..size])
 }
 
-/// Those names in a directory that are numbers: processes, or descriptors.
+/// The names in a directory that are numbers: processes, or descriptors.
 pub(crate) fn numbers_in(path: &CStr) -> Result<Numbers> {
     Ok(Numbers { directory: open(path)?, entries: [0; Numbers::ROOM], next: 0, end: 0 })
 }

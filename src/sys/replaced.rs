@@ -9,8 +9,8 @@ use crate::error::Result;
 pub(crate) struct Replaced<T> {
     now: AtomicPtr<Node<T>>,
     readers: AtomicUsize,
-    /// Those that somebody was reading when they were replaced: they stay. (The readers that
-    /// are counted in a forked child may have been its parent's, and never leave.)
+    /// The values that were being read when they were replaced: they stay. (In a forked child the
+    /// counted readers may be threads of its parent, which never leave.)
     old: AtomicPtr<Node<T>>,
 }
 
@@ -19,7 +19,7 @@ struct Node<T> {
     older: *mut Node<T>,
 }
 
-/// A value with the memory that it takes to put it there.
+/// A value, with the memory that its place in a list takes.
 pub(crate) struct Replacement<T>(Box<Node<T>>);
 
 // SAFETY: it is some Ts.

@@ -9,22 +9,22 @@ use crate::error::{Error, Result};
 
 pub(crate) type Handler = extern "C" fn(i32);
 
-/// By these flags all copies and versions of this library know each other's handlers: a program
-/// may have several copies, each plugin its own. (The kernel keeps them with the handler. They
-/// say something about SIGCHLD alone, which none of ours is for.)
+/// The flags by which all copies and versions of this library recognise each other's handlers: a
+/// program may have several copies, one in each plugin. (The kernel keeps the flags with the
+/// handler. They only matter for SIGCHLD, which none of our handlers is for.)
 const MARK: i32 = libc::SA_NOCLDSTOP | libc::SA_NOCLDWAIT;
 
-/// For each signal the handler of another copy, which is to do its part, too.
+/// For each signal, the handler of another copy, which has to do its part, too.
 static NEXT: [AtomicUsize; MOST_SIGNALS] = [const { AtomicUsize::new(NONE) }; MOST_SIGNALS];
 const NONE: usize = 0;
 
-/// Linux has 64, and 127 on MIPS.
+/// Linux has 64 signals, and 127 on MIPS.
 const MOST_SIGNALS: usize = 128;
 
-/// Installs a handler for a signal that the default deals with, or another copy of this library.
-/// It runs with all signals blocked. Where it is installed already, where there is another one,
-/// and where the signal is ignored nothing is changed. Whether it is installed. `INVALID`: there
-/// is no such signal.
+/// Installs a handler for a signal that the default deals with, or another copy of this library. It
+/// runs with all signals blocked. Where it is installed already, where there is another one, and
+/// where the signal is ignored nothing is changed. Whether it is installed. EINVAL: there is no
+/// such signal.
 pub(crate) fn add_handler(signal: i32, handler: Handler) -> Result<bool> {
     let there = action_of(signal)?;
     let ours = handler as *const () as usize;
@@ -48,7 +48,7 @@ pub(crate) fn add_handler(signal: i32, handler: Handler) -> Result<bool> {
     .map(|_| true)
 }
 
-/// Whether a handler may have run. Not this library's: it ends the process.
+/// Whether a handler of the program may have run. (This library's handler ends the process.)
 pub(crate) fn handles_signals() -> bool {
     (1..MOST_SIGNALS as i32).filter_map(|signal| action_of(signal).ok()).any(|action| {
         ![libc::SIG_DFL, libc::SIG_IGN].contains(&action.sa_sigaction) && !is_of_ours(&action)
@@ -60,7 +60,7 @@ fn is_of_ours(action: &libc::sigaction) -> bool {
     action.sa_flags & (MARK | libc::SA_SIGINFO) == MARK
 }
 
-/// What the process does when the signal comes. `INVALID`: there is no such signal.
+/// What the process does when the signal comes. EINVAL: there is no such signal.
 fn action_of(signal: i32) -> Result<libc::sigaction> {
     let mut action = MaybeUninit::uninit();
     // SAFETY: NULL changes nothing, and there is room for the action.
@@ -69,7 +69,7 @@ fn action_of(signal: i32) -> Result<libc::sigaction> {
     Ok(unsafe { action.assume_init() })
 }
 
-/// From a handler: calls the one that it was installed over, if there was one.
+/// Called in a handler: calls the handler that it was installed over, if there was one.
 pub(crate) fn call_next_handler(signal: i32) {
     match NEXT.get(signal as usize).map_or(NONE, |next| next.load(Ordering::Acquire)) {
         NONE => {}
@@ -79,8 +79,8 @@ pub(crate) fn call_next_handler(signal: i32) {
     }
 }
 
-/// This library stays where it is, with the handlers that it has installed, also if what
-/// loaded it (or what it is a part of, a plugin) is unloaded.
+/// Keeps this library loaded, with the handlers that it has installed, even if the plugin that
+/// loaded it (or that contains it) is unloaded.
 fn stay_loaded(handler: Handler) -> Result<()> {
     let mut found = MaybeUninit::<libc::Dl_info>::uninit();
     // SAFETY: any address may be asked for, and there is room for the answer.
@@ -103,7 +103,7 @@ fn stay_loaded(handler: Handler) -> Result<()> {
     Err(Error::ENOMEM)
 }
 
-/// Whether the program itself is there, which is never unloaded.
+/// Whether the address is in the program itself, which is never unloaded.
 fn is_program(base: usize) -> bool {
     const PAGE: usize = 4096;
     // SAFETY: no pointers. It is the address of its headers, which are on its first page.
@@ -114,7 +114,8 @@ fn is_program(base: usize) -> bool {
 /// The signals that a thread blocks.
 pub(crate) struct SignalMask(libc::sigset_t);
 
-/// Of the calling thread, these too: a bit each, signal 1 the lowest. The mask as it was.
+/// Blocks these signals, too, in the calling thread: a bit each, signal 1 the lowest. Returns the
+/// former mask.
 pub(crate) fn block_signals(signals: u64) -> SignalMask {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     let mut before = MaybeUninit::<libc::sigset_t>::uninit();
@@ -130,13 +131,13 @@ pub(crate) fn block_signals(signals: u64) -> SignalMask {
     }
 }
 
-/// Of the calling thread.
+/// Restores the calling thread's mask.
 pub(crate) fn set_signal_mask(mask: &SignalMask) {
     // SAFETY: the set is whole, and the former one is not asked for.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask.0, ptr::null_mut()) };
 }
 
-/// From a handler: ends the process by this signal, as if there were no handler.
+/// Called in a handler: ends the process by this signal, as if there were no handler.
 pub(crate) fn die_of(signal: i32) -> ! {
     // SAFETY: all of these are async-signal-safe. All zero is the default action.
     unsafe {
@@ -147,7 +148,8 @@ pub(crate) fn die_of(signal: i32) -> ! {
         libc::sigemptyset(set.as_mut_ptr());
         libc::sigaddset(set.as_mut_ptr(), signal);
         libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), ptr::null_mut());
-        // Here the signal comes. If it can't, this is what a shell would show.
+        // Here the signal comes. If it can't, the process ends with the status that a shell would
+        // show.
         libc::_exit(128 + signal)
     }
 }

@@ -5,8 +5,8 @@ use std::ptr;
 
 use super::{block_signals, check_size, set_signal_mask};
 
-/// Writes the whole of it at once, so that lines of several threads are not mixed. What can't be
-/// written is lost, and nobody is sent SIGPIPE for it.
+/// Writes a line in one call, so that lines of several threads are not mixed. A line that can't be
+/// written is lost, and raises no SIGPIPE.
 pub(crate) fn write_line(line: &[u8]) {
     if !is_there() {
         return;
@@ -22,15 +22,16 @@ pub(crate) fn write_line(line: &[u8]) {
     set_signal_mask(&before);
 }
 
-/// Where a program has closed it, what was opened next has its number: a socket of ours, say, whose
-/// peer is not to read this. Such a thing is closed on exec as a rule, and standard error never is.
+/// Whether standard error is open. If a program has closed it, its number belongs to what was
+/// opened next: a socket of ours, say, whose peer must not read this. Most such descriptors are
+/// close-on-exec, and standard error never is.
 fn is_there() -> bool {
     // SAFETY: no pointers.
     let flags = unsafe { libc::fcntl(libc::STDERR_FILENO, libc::F_GETFD) };
     flags >= 0 && flags & libc::FD_CLOEXEC == 0
 }
 
-/// Whether SIGPIPE has been sent, and is blocked.
+/// Whether a SIGPIPE has been sent, and is blocked.
 fn is_pipe_signal_pending() -> bool {
     let mut pending = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: there is room for the set, which is then written.
@@ -40,7 +41,7 @@ fn is_pipe_signal_pending() -> bool {
     }
 }
 
-/// Only if it is pending: it would be waited for.
+/// Takes a pending SIGPIPE, without waiting for one.
 fn take_pipe_signal() {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     let no_time = libc::timespec { tv_sec: 0, tv_nsec: 0 };

@@ -3,29 +3,28 @@
 use std::ffi::c_int;
 use std::ptr;
 
-// Not in the libc crate. (It neither unwinds nor returns anything that has to be looked at, for
-// these states.)
+// Not in the libc crate. (With these states it neither unwinds nor fails.)
 unsafe extern "C" {
     fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
 }
 
 const CANCEL_DISABLE: c_int = 1;
 
-/// Tells the calling thread from most others.
+/// A number that tells the calling thread from most others.
 pub(crate) fn thread_number() -> usize {
     const PAGE: usize = 4096;
     // SAFETY: no pointers. It is an address on the thread's stack.
     unsafe { libc::pthread_self() as usize / PAGE }
 }
 
-/// Tells the calling thread from all others of the machine, as long as it lives.
+/// A number that tells the calling thread from all others of the machine, as long as it lives.
 pub(crate) fn thread_id() -> u32 {
     // SAFETY: no pointers. (By its number: older C libraries have no name for it.)
     unsafe { libc::syscall(libc::SYS_gettid) as u32 }
 }
 
-/// From now on pthread_cancel(3) does not end the calling thread. What is to be handed to
-/// [`let_cancel`].
+/// From now on pthread_cancel(3) does not end the calling thread. Returns what
+/// [`let_cancel`] takes.
 #[inline(always)]
 pub(crate) fn hold_off_cancel() -> c_int {
     let mut before = 0;
@@ -34,7 +33,7 @@ pub(crate) fn hold_off_cancel() -> c_int {
     before
 }
 
-/// As it was before. A thread that may be cancelled at any moment may end in here.
+/// Restores the former state. A thread that may be cancelled at any moment may end in here.
 #[inline(always)]
 pub(crate) fn let_cancel(before: c_int) {
     // SAFETY: a state that there was.

@@ -45,7 +45,7 @@ fn inspect_says_what_is_there_instead() {
         [
             format!("{dead}: dead: the file of a server that has gone"),
             format!("{none}: nothing"),
-            format!("{file}: no socket, but another file"),
+            format!("{file}: a file that is not a socket"),
         ]
     );
     let said = run(&["inspect", "@"]);

@@ -40,7 +40,7 @@ fn what_is_missing_is_named_with_what_takes_its_place() {
     let said = traced("inject=renameat2:error=ENOSYS", &dir.path(""));
     assert_eq!(said.code, Some(0), "{}", said.out);
     assert!(said.out.contains("\nok      a path is taken over\n"), "{}", said.out);
-    assert!(said.out.contains("\nlacks   renames know no flags here"), "{}", said.out);
+    assert!(said.out.contains("\nlacks   renames have no flags here"), "{}", said.out);
 }
 
 #[test]

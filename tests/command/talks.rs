@@ -131,7 +131,8 @@ fn datagrams_are_answered() {
     let said = run_with(&["connect", "-t", "300", &path], "ask\n\n");
     assert_eq!((said.code, said.out.as_str()), (Some(0), "ask\n\n"), "{}", said.err);
     assert_eq!([server.shows(), server.shows()], ["ask", ""]);
-    assert!(server.says().starts_with("* from "));
+    let said = server.says();
+    assert!(said.starts_with("* from @"), "{said}");
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn what_this_system_lacks_and_what_takes_its_place() {
     let said = String::from_utf8(output.stdout).expect("UTF-8");
     let lines: Vec<_> = said.lines().filter(|line| line.contains("renameat2")).collect();
     assert_eq!(lines.len(), 1, "once: {said}");
-    assert!(lines[0].starts_with("told 12 OK: renames know no flags here"), "{said}");
+    assert!(lines[0].starts_with("told 12 OK: renames have no flags here"), "{said}");
 }
 
 /// What is written to standard error, of this path and without the number of the process.

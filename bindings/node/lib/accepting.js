@@ -1,6 +1,6 @@
 'use strict';
-// A server's descriptor in Node's loop: what the library accepts, by its rules. When there is
-// nothing left to make connections of, clients wait in the queue until there is.
+// Accepts a server's clients in Node's loop, through the library and its rules. When descriptors or
+// memory run out, clients wait in the queue until there are some again.
 
 const { errno } = require('node:os').constants;
 const { calls } = require('./library.js');
@@ -19,8 +19,8 @@ class Acceptor {
   #onFailed;
 
   /**
-   * `onConnection` gets the handle of each, or with `releases` the descriptor; `onFailed(code)`: it
-   * is over.
+   * `onConnection` gets each client's handle, or with `releases` its descriptor. `onFailed(code)`:
+   * no more clients are accepted.
    */
   constructor(server, releases, onConnection, onFailed) {
     this.#server = server;
@@ -51,7 +51,7 @@ class Acceptor {
     else this.#pause?.unref();
   }
 
-  /** Those who wait in the queue now. What a listener throws ends nothing here. */
+  /** Accepts the clients that wait in the queue now. What a listener throws ends nothing here. */
   acceptWaiting() {
     for (let client; (client = calls.accept(this.#server)) >= 0; ) {
       try {
@@ -64,7 +64,7 @@ class Acceptor {
     }
   }
 
-  /** Before the server's descriptor is closed. */
+  /** To be called before the server's descriptor is closed. */
   stop() {
     clearTimeout(this.#pause);
     this.#watch.close();

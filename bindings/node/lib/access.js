@@ -13,7 +13,7 @@ function named(name) {
   return checkText(String(name), 'name');
 }
 
-/** For a server that does not listen yet: all hold before anyone can connect. */
+/** Sets the rules of a server that does not listen yet: all hold before anyone can connect. */
 function allow(handle, rules) {
   allowNumbers(handle, rules);
   const { users = [], groups = [] } = rules;
@@ -21,7 +21,7 @@ function allow(handle, rules) {
   for (const name of groups) check(calls.allow_group(handle, named(name)), 'allow', name);
 }
 
-/** For one that serves: names are looked up in the pool. */
+/** Adds rules to a server that listens: names are looked up in the pool. */
 async function allowLater(handle, rules) {
   allowNumbers(handle, rules);
   const { users = [], groups = [] } = rules;

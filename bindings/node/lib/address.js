@@ -1,18 +1,18 @@
 'use strict';
-// Addresses as programs give them, and what else stands in an argument list with them.
+// Addresses as programs pass them, and the argument lists that they stand in.
 
 const { checkAddress, missingArguments } = require('./errors.js');
 
 /**
- * What the address means from here, also when it is used later and the working directory is
- * another. (Not path.resolve: behind a symbolic link ".." is elsewhere.)
+ * The address as an absolute path, for a later use, when the working directory may be another.
+ * (Not by path.resolve: after a symbolic link ".." leads elsewhere.)
  */
 function absolute(address) {
   if (address.startsWith('/') || address.startsWith('@')) return address;
   try {
     return `${process.cwd()}/${address}`;
   } catch {
-    // The working directory has been removed: nothing is there, whatever the way.
+    // The working directory has been removed: the path leads nowhere in any case.
     return address;
   }
 }
@@ -40,7 +40,7 @@ function listenArguments(args) {
   const callback = args.findLast((argument) => typeof argument === 'function');
   let options;
   if (typeof first === 'object' && first !== null) options = first;
-  // Without an address: a name that the kernel picks.
+  // Without an address the kernel picks a name.
   else if (first === undefined || first === callback) options = { path: '@' };
   else options = { path: first, backlog: typeof second === 'number' ? second : undefined };
   if (options.fd === undefined) checkAddress(options.path, 'options.path');

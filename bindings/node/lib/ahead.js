@@ -1,13 +1,13 @@
 'use strict';
-// What a stream has read ahead when its descriptor is given away: it is left for whoever takes the
-// descriptor up.
+// What a stream has read ahead when its descriptor is given away: it is left for the socket that
+// takes the descriptor.
 
 const { calls } = require('./library.js');
 
 /** `join` makes one Buffer of the chunks. */
 function leaveAhead(stream, fd, join) {
   if (stream.readableLength === 0) return;
-  // Reading would tell these.
+  // Reading these chunks would emit them.
   stream.removeAllListeners('data');
   const chunks = [];
   for (let chunk; (chunk = stream.read()) !== null; ) chunks.push(chunk);

@@ -1,22 +1,22 @@
 'use strict';
-// Descriptors that come on a stream: each has its place among the bytes, and is handed out when
-// these are read, not before.
+// Descriptors that come on a stream. Each has its place among the bytes, and is handed out when
+// these bytes are read, not before.
 
 const { OPTION } = require('./constants.js');
 const { closeAll } = require('./message.js');
 const handles = require('./handle.js');
 
-/** So many wait to be taken; a peer must not fill the program's table of descriptors. */
+/** How many may wait to be taken: a peer must not fill the program's table of descriptors. */
 const MOST = 1024;
 
 class Arrivals {
   #socket;
   #options;
-  /** What came, with where its bytes begin. */
+  /** The descriptors that came, with the place where their bytes begin. */
   #queue = [];
   #received = 0;
   #read = 0;
-  /** Whose bytes have been read, and which nobody has taken. */
+  /** The descriptors whose bytes have been read, and that nobody has taken. */
   #due = [];
 
   constructor(socket, receiveDescriptors, receiveCredentials) {
@@ -24,7 +24,7 @@ class Arrivals {
     this.#options = [];
     if (receiveDescriptors) this.#options.push(OPTION.RECEIVE_FDS);
     if (receiveCredentials) this.#options.push(OPTION.RECEIVE_CREDENTIALS);
-    // Every chunk that is read is told as 'data', whichever way it is read.
+    // Every chunk that is read is emitted as 'data', in whichever way it is read.
     const { emit } = socket;
     socket.emit = (event, ...args) => {
       if (event === 'data') this.#onRead(args[0]);
@@ -58,7 +58,7 @@ class Arrivals {
     return this.#due.splice(0, count);
   }
 
-  /** Those that nobody took. */
+  /** Closes the descriptors that nobody took. */
   close() {
     closeAll(this.#due.splice(0));
     for (const { info } of this.#queue.splice(0)) closeAll(info.fds);

@@ -1,6 +1,6 @@
 'use strict';
-// Where a runtime has no handles for streams (Bun): its net.Socket over a descriptor, and what
-// net.Server does elsewhere with a handle.
+// For a runtime without handles for streams (Bun): its net.Socket over a descriptor, and what
+// net.Server does with a handle elsewhere.
 
 const net = require('node:net');
 const { calls } = require('./library.js');
@@ -10,8 +10,8 @@ const { coded } = require('./errors.js');
 const MARKS = ['closed', 'ended'];
 
 /**
- * The descriptor belongs to the socket from now on, which tells that it has connected: first of all
- * `onOpen`.
+ * Gives the descriptor to the socket, which then calls `onOpen`, and after that emits that it has
+ * connected.
  */
 function attach(socket, fd, isPaused, onOpen) {
   for (const mark of Object.getOwnPropertySymbols(socket)) {
@@ -27,7 +27,7 @@ function attach(socket, fd, isPaused, onOpen) {
   else delete socket.emit;
 }
 
-/** What a listener throws meanwhile Bun would take for its own failure. */
+/** Bun would take what a listener throws meanwhile for its own failure. */
 function guarded(callback) {
   try {
     return callback();
@@ -39,7 +39,7 @@ function guarded(callback) {
   }
 }
 
-/** A server of this class that listens, and is closed, by way of a handle as Node's has one. */
+/** A server of this class that listens through a handle, and is closed through it, as Node's is. */
 const ByHandle = (Base) =>
   class extends Base {
     _handle = null;
@@ -64,7 +64,7 @@ const ByHandle = (Base) =>
       return this;
     }
 
-    /** When there is a handle. */
+    /** To be called when there is a handle. */
     _listen2() {
       const handle = this._handle;
       handle.listen();
@@ -80,7 +80,7 @@ const ByHandle = (Base) =>
       if (typeof callback === 'function') this.once('close', () => callback(...args));
       this._handle?.close();
       this._handle = null;
-      // (An http.Server lets go of connections that do nothing.)
+      // (An http.Server closes idle connections.)
       if (!(this instanceof net.Server)) super.close();
       this._emitCloseIfDrained();
       return this;

@@ -1,14 +1,14 @@
 'use strict';
-// Node's net.Socket and its kin are functions: programs call them without `new`, and inherit from
-// them by util.inherits and `Server.call(this)`. Classes over them let both be done as well.
+// Node's net.Socket and its like are functions: programs call them without `new`, and inherit from
+// them by util.inherits and `Server.call(this)`. The classes made here allow both, too.
 
-/** The objects that stand behind a `new.target`: there already, and made into what is constructed. */
+/** The existing object behind each `new.target`, which becomes the one that is constructed. */
 const objects = new WeakMap();
 
 /**
- * A class to extend where `Base` is a function, which is called on an object that is there.
- * (A class as well: a function would make an object first, of another shape than what Base makes,
- * and while the two take turns each object has a shape of its own, which makes all of it slow.)
+ * A class to extend, over `Base`, which is a function that is called on an existing object.
+ * (It is a class, too: a function would first make an object of another shape than Base makes.
+ * With two shapes in turn each object gets a shape of its own, which makes everything slow.)
  */
 function over(Base) {
   class Over extends Base {
@@ -26,7 +26,7 @@ function over(Base) {
   return Over;
 }
 
-/** The class, which extends `over(...)`, as programs get it. */
+/** Makes a class that extends `over(...)` into what programs get. */
 function callable(Class) {
   const Callable = new Proxy(Class, {
     apply(_, object, args) {
@@ -35,7 +35,7 @@ function callable(Class) {
       objects.set(target, object);
       return Reflect.construct(Class, args, target);
     },
-    // (By way of a Proxy each object would have a shape of its own, which makes all of it slow.)
+    // (Through a Proxy each object would get a shape of its own, which makes everything slow.)
     construct(_, args, target) {
       return Reflect.construct(Class, args, target === Callable ? Class : target);
     },

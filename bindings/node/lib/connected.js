@@ -1,13 +1,13 @@
 'use strict';
-// What connections have besides Node's own, of bytes and of messages: their addresses, and who is at
-// the other end. How everything here is disposed of.
+// What connections of bytes and of messages have besides what Node's have: their addresses, and who
+// is at the other end. And how sockets and servers are disposed of.
 
 const handles = require('./handle.js');
 
-/** The method that puts a question about its handle: `connection[ask]((handle) => ...)`. */
+/** The method that calls a function with the handle: `connection[ask]((handle) => ...)`. */
 const ask = Symbol('ask');
 
-/** Ends it by `end`, one of its methods, and waits for that. */
+/** Ends an emitter by `end`, one of its methods, and waits until it is closed. */
 async function disposed(emitter, end) {
   const closed = new Promise((resolve) => emitter.once('close', resolve));
   end.call(emitter);
@@ -41,7 +41,7 @@ class Connected {
   }
 }
 
-/** Gives these methods to a class. (In a class between it and Node's each object would pay.) */
+/** Gives these methods to a class. (A class between it and Node's would cost each object time.) */
 function connected(Class) {
   const { constructor, ...methods } = Object.getOwnPropertyDescriptors(Connected.prototype);
   Object.defineProperties(Class.prototype, methods);

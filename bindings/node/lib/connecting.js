@@ -1,6 +1,6 @@
 'use strict';
-// Connecting without waiting. Nothing tells when a server's queue has room again, or when a
-// server appears: that is tried again, with pauses that grow.
+// Connecting without waiting. Nothing reports when a server's queue has room again, or when a
+// server appears: so attempts are made, with pauses that grow.
 
 const { calls } = require('./library.js');
 const { absolute } = require('./address.js');
@@ -12,9 +12,9 @@ const handles = require('./handle.js');
 const LONGEST_PAUSE = 20;
 
 /**
- * Tries until it is connected: then `done(error, handle)` is called, never in this turn: whoever
- * gets the socket from this call can listen to it first. What it returns stops it. `isRef` says
- * whether waiting keeps the process alive.
+ * Tries to connect, and calls `done(error, handle)`; never in this turn, so that the program can
+ * listen to the socket first. Returns a function that stops it. `isRef` says whether waiting keeps
+ * the process alive.
  */
 function connectHandle({ type, path, localAddress, retry }, isRef, done) {
   let to = path;
@@ -24,7 +24,7 @@ function connectHandle({ type, path, localAddress, retry }, isRef, done) {
   const attempt = () => {
     const details = errorBuffer();
     const result = calls.connect(handle, to, details, retry ? 1 : 0);
-    // What may pass: the library knows, as of UDSOCK_RETRY.
+    // The library knows which failures may pass, as with UDSOCK_RETRY.
     if (result === EAGAIN) return tryLater();
     if (result < 0) error = failure(result, 'connect', path, details);
     finish();
@@ -36,7 +36,7 @@ function connectHandle({ type, path, localAddress, retry }, isRef, done) {
     });
   };
   const tryLater = () => {
-    // From now on the working directory may be another.
+    // At the next attempt the working directory may be another.
     if (pause === 0) to = absolute(path);
     pause = Math.min(2 * pause + 1, LONGEST_PAUSE);
     const timer = setTimeout(attempt, pause);
@@ -51,7 +51,9 @@ function connectHandle({ type, path, localAddress, retry }, isRef, done) {
   };
 }
 
-/** What went wrong, and else the handle of a socket; bound in this call, if it has an address. */
+/**
+ * An error, or null and the handle of a socket, which this call binds if there is a local address.
+ */
 function opened(type, path, localAddress) {
   const handle = handles.own(calls.create(KIND[type]));
   if (handle < 0) return [failure(handle, 'connect', path)];

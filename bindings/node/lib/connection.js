@@ -1,6 +1,6 @@
 'use strict';
 // A seqpacket connection: a Duplex stream of messages, each a Buffer. What came along with a
-// message (`fds`, `credentials`) is a property of it. (net.Socket's are streams of bytes only.)
+// message (`fds`, `credentials`) is a property of it. (A net.Socket is a stream of bytes only.)
 
 const { AsyncResource } = require('node:async_hooks');
 const { Duplex, addAbortSignal } = require('node:stream');
@@ -19,7 +19,7 @@ const { Part, joined, separated } = require('./part.js');
 const { WRITABLE, Watch } = require('./watch.js');
 const handles = require('./handle.js');
 
-/** What ends a connection; every other error is that of one message. */
+/** The errors that end a connection; any other concerns one message. */
 const ENDS = [EPIPE, ECONNRESET, ENOTCONN];
 
 class Connection extends Duplex {
@@ -29,9 +29,9 @@ class Connection extends Duplex {
   #isReading = false;
   #isRef = true;
   #emitsMessages = false;
-  /** What is being sent, and whom to tell. */
+  /** What is being sent, and its callback. */
   #sending;
-  /** Tells when there is room. */
+  /** Watches for room to send. */
   #room;
   #timer;
   #bytesOut = 0;
@@ -43,8 +43,8 @@ class Connection extends Duplex {
   server = null;
 
   /**
-   * Of `options` also: `fd`, an open descriptor, which belongs to this connection from now on.
-   * (`handle` is the library's.)
+   * `options` also has `fd`, an open descriptor, which belongs to this connection from now on.
+   * (`handle` is one of the library.)
    */
   constructor(options = {}) {
     super({
@@ -80,7 +80,7 @@ class Connection extends Duplex {
     if (this.#handle !== undefined || this.connecting) {
       throw failure(EISCONN, 'connect', options.path);
     }
-    // It can be used again, as a net.Socket; but not after its signal.
+    // It can be used again, like a net.Socket; but not after its signal.
     if (this.destroyed && this.#options.signal?.aborted) return this;
     if (this.destroyed) this._undestroy();
     if (listener) this.once('connect', listener);
@@ -169,8 +169,9 @@ class Connection extends Duplex {
   // ---- sending
 
   /**
-   * Each write is a message, and may be empty. It is sent at once, if there is room. What can't be
-   * sent (too large, say) is told to the callback, or as an 'error'; the connection goes on.
+   * Each write is a message, which may be empty. It is sent at once, if there is room. If it can't
+   * be sent (it is too large, say), the callback gets the error; without one it is an 'error'
+   * event. The connection goes on.
    */
   write(message, encoding, callback) {
     if (typeof encoding === 'function') [encoding, callback] = [undefined, encoding];
@@ -251,7 +252,7 @@ class Connection extends Duplex {
     const handle = this.#detach();
     if (handle !== undefined) handles.close(handle);
     if (this.#sending !== undefined) this.#settle(error ?? failure(ECANCELED, 'write'));
-    // Descriptors that nobody will read.
+    // Closes descriptors that nobody will take.
     this.removeAllListeners('data');
     this.#emitsMessages = false;
     for (let message; (message = this.read()) !== null; ) closeAll(message.fds ?? []);
@@ -280,9 +281,9 @@ class Connection extends Duplex {
   }
 
   /**
-   * Gives its descriptor away, which is the caller's to close; this connection is destroyed. The
+   * Gives its descriptor away: the caller has to close it. This connection is destroyed. The
    * messages that it has read ahead go to the connection of this process that takes the descriptor
-   * up (their descriptors are closed).
+   * (the descriptors in them are closed).
    */
   release() {
     this.#checkOpen();

@@ -1,6 +1,6 @@
 'use strict';
-// A handle of the library's beside Node's, with a descriptor of its own, for what Node's can't do:
-// receiving and passing descriptors, removing a file, counting among the connections of a user.
+// A handle of the library beside Node's, with a descriptor of its own, for what Node's handle can't
+// do: receiving and passing descriptors, removing a file, counting among the connections of a user.
 
 const { calls } = require('./library.js');
 const { EAGAIN, EOF } = require('./constants.js');
@@ -22,7 +22,7 @@ class Kept {
   #arrivals;
   #watch;
   #interest = 0;
-  /** Sends what has found no room. */
+  /** Sends what found no room before. */
   #goOn;
 
   constructor(socket, handle, isRef) {
@@ -47,7 +47,7 @@ class Kept {
     }
   }
 
-  /** From now on what comes is read here, when Node's handle is asked to read. */
+  /** From now on the data is read here, when Node's handle is asked to read. */
   receive(arrivals) {
     this.#arrivals = arrivals;
     arrivals.prepare(this.handle);
@@ -77,7 +77,7 @@ class Kept {
     }
   }
 
-  /** `done(error, size)`: so many bytes went, and the descriptors with the first. */
+  /** `done(error, size)`: so many bytes were sent, and the descriptors with the first one. */
   pass(part, done) {
     const result = sendMessage(this.handle, part);
     if (result === EAGAIN) {
@@ -101,7 +101,7 @@ class Kept {
     this.#watch?.unref();
   }
 
-  /** Its file, if it has one, is removed. */
+  /** Closes it, and removes its file, if it has one. */
   close() {
     this.#watch?.close();
     handles.close(this.handle);

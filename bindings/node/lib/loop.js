@@ -1,7 +1,7 @@
 'use strict';
-// What brings the messages of all datagram and seqpacket sockets of a thread: one poller of the
+// Receives the messages of all datagram and seqpacket sockets of a thread: by one poller of the
 // library, whose descriptor Node's loop watches. A round of the loop takes one call, however many
-// sockets have something to tell.
+// sockets are ready.
 
 const { calls } = require('./library.js');
 const { EVENT, MEMBER } = require('./constants.js');
@@ -14,12 +14,12 @@ const EVENT_SIZE = 40;
 const EVENT_WORDS = EVENT_SIZE / 4;
 const HIGH = 2 ** 32;
 
-// The largest message that the kernel takes, and an address: none is ever cut.
+// The largest message that the kernel takes, and an address: so no message is ever cut.
 const ARENA_SIZE = 4352 * 1024;
 
 /**
- * Calls back for a member, in the asynchronous context that it was made in. What it throws is said
- * where Node looks for it, and the others go on.
+ * Calls back for a member, in the asynchronous context that it was made in. What that throws
+ * becomes an uncaught exception, and the other members go on.
  */
 function guarded(member, callback, ...args) {
   try {
@@ -37,7 +37,7 @@ class Loop {
   #watch;
   #events = new Uint32Array(EVENTS * EVENT_WORDS);
   #arena = Buffer.allocUnsafeSlow(ARENA_SIZE);
-  /** By token. */
+  /** The members by their tokens. */
   #members = [];
   #freeTokens = [];
   #holds = 0;
@@ -49,8 +49,8 @@ class Loop {
   }
 
   /**
-   * Receives for a member, which has a `handle`, a `context` and the methods that
-   * its events call. With `onlyReadiness` it is told `onReady`, and receives by itself.
+   * Receives for a member, which has a `handle`, a `context` and the methods that its events call.
+   * With `onlyReadiness` only `onReady` is called, and the member receives by itself.
    */
   add(member, onlyReadiness = false) {
     const token = this.#freeTokens.pop() ?? this.#members.length;
@@ -69,7 +69,7 @@ class Loop {
     this.forget(member);
   }
 
-  /** For a member that has left the poller by itself. */
+  /** To be called for a member that has left the poller by itself. */
   forget(member) {
     this.#members[member.token] = undefined;
     this.#freeTokens.push(member.token);
@@ -126,7 +126,7 @@ class Loop {
 
 let loop;
 
-/** This thread's. */
+/** The loop of this thread. */
 function currentLoop() {
   return (loop ??= new Loop());
 }

@@ -1,7 +1,7 @@
 'use strict';
 // What a datagram socket sends: at once, and in order to each receiver. A receiver whose queue is
-// full holds up only what is for it. The kernel tells nobody when such a queue has room: that is
-// tried again, in the loop's next rounds and then with pauses that grow.
+// full holds up only its own messages. The kernel does not report when such a queue has room: so
+// sending is tried again, in the loop's next rounds and then with pauses that grow.
 
 const { AsyncResource } = require('node:async_hooks');
 const { EAGAIN, ECANCELED, ENOBUFS } = require('./constants.js');
@@ -11,16 +11,16 @@ const { sendMessage } = require('./message.js');
 const ROUNDS = 8;
 const LONGEST_PAUSE = 20;
 
-/** What may wait, with what it takes to keep a message. */
+/** How many bytes may wait, with the memory that it takes to keep a message. */
 const LIMIT = 16 << 20;
 const OVERHEAD = 512;
 
 class Outbox {
   #handle;
-  /** Told of what has no callback. */
+  /** Called with errors of messages without a callback. */
   #onError;
   #isRef;
-  /** By receiver, each with its messages in order. */
+  /** The messages by receiver, in order. */
   #queues = new Map();
   /** Stops trying again, if that is to be done. */
   #retry;
@@ -35,7 +35,10 @@ class Outbox {
     this.#isRef = isRef;
   }
 
-  /** A part: data, perhaps `passing`; `to` whom, '' being where the socket is connected to. */
+  /**
+   * A part: data, perhaps `passing`; `to` is the receiver, '' the one that the socket is connected
+   * to.
+   */
   send(part, callback) {
     const queue = this.#queues.get(part.to);
     if (queue === undefined) {
@@ -94,7 +97,7 @@ class Outbox {
     }
   }
 
-  /** What has not gone is given up: whoever asked is told. */
+  /** Gives up what was not sent: its callbacks get an error. */
   stop() {
     this.#retry?.();
     this.#retry = undefined;
@@ -109,7 +112,7 @@ class Outbox {
   }
 }
 
-/** To be called later, as if it were now. */
+/** The callback in the asynchronous context of this moment, to be called later. */
 function inContext(callback) {
   const context = new AsyncResource('UdsockSend');
   return (...args) => context.runInAsyncScope(callback, undefined, ...args);

@@ -1,5 +1,5 @@
 'use strict';
-// Servers: Node's own, which listen on what the library has opened, and get what it accepts.
+// Servers: Node's own. They listen on sockets that the library has opened, and get what it accepts.
 
 const net = require('node:net');
 const { Acceptor } = require('./accepting.js');
@@ -14,7 +14,7 @@ const { loadParts, newSocket } = require('./socket.js');
 const handles = require('./handle.js');
 const pipes = require('./pipe.js');
 
-/** So often, in milliseconds, a server with `restoreFile` looks whether it has lost its path. */
+/** How often a server with `restoreFile` looks whether it has lost its path, in milliseconds. */
 const LOOK_UP = 200;
 
 /** Whether connections need the library's handle beside Node's, or instead of it. */
@@ -23,7 +23,7 @@ function keepsHandles(type, { receiveDescriptors, receiveCredentials, maxPerUid 
   return Boolean(receiveDescriptors || receiveCredentials);
 }
 
-/** A listening socket of the library's: `listen()` with these options, of the server and its. */
+/** Opens a listening socket of the library, with the options of the server and of `listen()`. */
 function openSocket({ type, settings, options }) {
   const { fd, path, backlog = 0 } = options;
   if (fd !== undefined) {
@@ -32,7 +32,7 @@ function openSocket({ type, settings, options }) {
   }
   const handle = handles.own(check(calls.create(KIND[type]), 'listen', path));
   return prepared(handle, settings, () => {
-    // Who gets a connection's descriptor gets it as accept(2) makes it: so each is made.
+    // A connection whose descriptor the program gets takes descriptors, as accept(2)'s do.
     if (!keepsHandles(type, settings)) handles.setOption(handle, OPTION.RECEIVE_FDS, 1);
     const details = errorBuffer();
     check(handles.bind(handle, path, options, details), 'listen', path, details);
@@ -40,7 +40,7 @@ function openSocket({ type, settings, options }) {
   });
 }
 
-/** With what its connections inherit, and what must hold before the first. */
+/** Sets what its connections inherit, and what must hold before the first one. */
 function prepared(handle, settings, open) {
   const { receiveDescriptors, receiveCredentials, maxPerUid } = settings;
   try {
@@ -66,7 +66,7 @@ const Listening = (Base) =>
     #keepsHandles;
     /** The class of its connections, if they are not streams. */
     #Connection;
-    /** What listen() was called with, as long as it runs. */
+    /** The arguments of listen(), as long as it runs. */
     #options;
     /** The listening socket, which accepts and has the file. */
     #socket;
@@ -84,14 +84,14 @@ const Listening = (Base) =>
       this.#type = type;
       this.#settings = options;
       this.#keepsHandles = keepsHandles(type, options);
-      // Now: at the first connection there may be no descriptor left to read them by.
+      // Loaded now: at the first connection there may be no descriptor left to read the files.
       if (type === 'seqpacket') this.#Connection = require('./connection.js').Connection;
       else if (this.#keepsHandles) loadParts();
     }
 
     // ---- opening
 
-    /** The socket is opened in this call: the umask and the working directory are those of now. */
+    /** Opens the socket in this call, with the umask and the working directory of this moment. */
     listen(...args) {
       const [options, callback] = listenArguments(args);
       this.#options = options;
@@ -101,7 +101,7 @@ const Listening = (Base) =>
       return super.listen(how, ...(callback ? [callback] : []));
     }
 
-    /** Node's listen() calls this when it has looked at its arguments. */
+    /** Node's listen() calls this after it has looked at its arguments. */
     _listen2(...args) {
       const options = this.#options;
       try {
@@ -113,7 +113,7 @@ const Listening = (Base) =>
       super._listen2(...args);
     }
 
-    /** A handle of Node's that does what net.Server wants by way of the library's socket. */
+    /** A handle for net.Server, which does what Node wants with the library's socket. */
     #open(how) {
       const handle = openSocket(how);
       let pipe = { close() {} };
@@ -143,13 +143,13 @@ const Listening = (Base) =>
       };
       pipe.ref = () => acceptor.setRef(true);
       pipe.unref = () => acceptor.setRef(false);
-      // Who had found the path before another server got it would be reset: nobody else comes now.
+      // Clients that connected before another server got the path would be reset. No more come now.
       const hasLostPath = () =>
         how.options.fd === undefined &&
         isPath(address ?? undefined) &&
         calls.get_option(handle, OPTION.OWNS_FILE) === 0;
       pipe.close = (callback) => {
-        // (By a listener of 'connection', from within.)
+        // (A listener of 'connection' may close it from within.)
         if (socket.isClosing) return;
         socket.isClosing = true;
         if (!socket.isReleased && hasLostPath()) acceptor?.acceptWaiting();
@@ -164,7 +164,7 @@ const Listening = (Base) =>
 
     // ---- connections
 
-    /** Of a handle, or of a descriptor. */
+    /** Makes a connection of a handle, or of a descriptor. */
     #onConnection(accepted) {
       const keepsHandle = this.#keepsHandles;
       if (keepsHandle) handles.own(accepted);
@@ -178,7 +178,7 @@ const Listening = (Base) =>
       try {
         connection = keepsHandle ? this.#connectionOf(accepted) : this.#streamOf(accepted);
       } catch {
-        // There was a descriptor for it, and none to keep it by.
+        // There was a descriptor for the connection, but none for the handle beside it.
         this.emit('drop', { localAddress: this.address() ?? undefined });
         return;
       }
@@ -225,7 +225,9 @@ const Listening = (Base) =>
 
     // ---- closing
 
-    /** Gives its descriptor away, to a successor say: the caller's to close. The file stays. */
+    /**
+     * Gives its descriptor away, to a successor say: the caller has to close it. The file stays.
+     */
     release() {
       this.#checkOpen();
       const socket = this.#socket;
@@ -256,7 +258,7 @@ const Listening = (Base) =>
       return this.listening ? this.#socket.address : null;
     }
 
-    /** Lets these clients in, too. The first rule closes the door to everyone else. */
+    /** Lets these clients in, too. After the first rule everyone else is refused. */
     async allow(rules) {
       await require('./access.js').allowLater(this.#checkOpen(), rules);
     }
@@ -271,7 +273,7 @@ const Listening = (Base) =>
       return calls.get_option(this.#checkOpen(), OPTION.OWNS_FILE) === 1;
     }
 
-    /** How often a server with `restoreFile` has had its path back. */
+    /** How often a server with `restoreFile` has got its path back. */
     get restored() {
       return check(calls.get_option(this.#checkOpen(), OPTION.RESTORED), 'getsockopt');
     }

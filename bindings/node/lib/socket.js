@@ -15,7 +15,7 @@ const { leaveAhead } = require('./ahead.js');
 const handles = require('./handle.js');
 const pipes = require('./pipe.js');
 
-/** For descriptors in the stream, and what else needs a handle: loaded when it is first needed. */
+/** What handles descriptors in the stream, and all else that needs a handle: loaded when needed. */
 const parts = {
   get Arrivals() {
     return require('./arrivals.js').Arrivals;
@@ -33,7 +33,7 @@ const BYTES_READ = Symbol('bytesRead');
 /** The socket whose connect() runs, and how it connects. */
 let starting;
 
-/** What a descriptor's flags were before it became a socket's: some other process may share it. */
+/** A descriptor's flags before it became a socket's: another process may share it. */
 function adopted(fd) {
   checkDescriptor(fd);
   const handle = handles.adopt(fd, 'stream');
@@ -44,7 +44,7 @@ function adopted(fd) {
 class Socket extends over(net.Socket) {
   /** The library's handle, where it is needed beside Node's. */
   #kept;
-  /** The one before, for what it has counted. */
+  /** The former one, for its counts. */
   #before;
   #arrivals;
   #stopConnecting;
@@ -57,8 +57,8 @@ class Socket extends over(net.Socket) {
   #passing;
 
   /**
-   * Of `options` also: `fd`, an open descriptor, which belongs to this socket from now on.
-   * (A number as `handle` is the library's.)
+   * `options` also has `fd`, an open descriptor, which belongs to this socket from now on.
+   * (A number as `handle` is a handle of the library.)
    */
   constructor(options = {}) {
     if (typeof options === 'number') options = { fd: options };
@@ -112,7 +112,7 @@ class Socket extends over(net.Socket) {
     return super._handle;
   }
 
-  /** A handle that Node makes in order to connect it connects by the library. */
+  /** Makes a handle that Node made for connecting connect through the library. */
   set _handle(pipe) {
     super._handle = pipe;
     if (pipe && starting?.socket === this) {
@@ -151,7 +151,7 @@ class Socket extends over(net.Socket) {
     }
   }
 
-  // ---- where there are no handles of Node's
+  // ---- for runtimes without Node's handles
 
   /** What went wrong. */
   #attach(handle, keeps, isPaused = false) {
@@ -201,17 +201,17 @@ class Socket extends over(net.Socket) {
   // ---- descriptors in the stream
 
   /**
-   * The descriptors that came with what has been read so far, the first `count` of them. They are
-   * the caller's to close. (Where 'descriptors' is listened to they are told there.)
+   * Takes the first `count` descriptors that came with what has been read so far. The caller has to
+   * close them. (If there is a listener for 'descriptors', they go there instead.)
    */
   takeFds(count) {
     return this.#arrivals?.take(count) ?? [];
   }
 
   /**
-   * Passes descriptors along with `data`, of which there must be some. They stay open here, and may
-   * be closed when this returns; with `consume` they are closed when they have gone. The peer has
-   * to ask for them (`receiveDescriptors`).
+   * Passes descriptors along with `data`, which must not be empty. They stay open here, and may be
+   * closed when this returns; with `consume` they are closed once they were sent. The peer has to
+   * ask for them (`receiveDescriptors`).
    */
   sendDescriptors(fds, data, options, callback) {
     if (typeof options === 'function') [options, callback] = [{}, options];
@@ -219,7 +219,7 @@ class Socket extends over(net.Socket) {
     if (!(chunk instanceof Uint8Array) || chunk.length === 0) {
       throw invalidArgument('data', 'a string or Uint8Array that is not empty', data);
     }
-    // A Buffer of its own, which streams hand on as it is: the same bytes may be sent again.
+    // A new Buffer, by which the stream's chunk is recognised: the same bytes may be sent again.
     const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
     const passing = new parts.Passing(fds, options?.consume);
     this.#passing ??= new WeakMap();
@@ -234,7 +234,7 @@ class Socket extends over(net.Socket) {
     return write;
   }
 
-  /** Programs may have their own; but Node puts back what is its own when it connects. */
+  /** Programs may set their own; but Node sets it back to its own when it connects. */
   set write(value) {
     if (value === net.Socket.prototype.write) return;
     Object.defineProperty(this, 'write', { value, writable: true, configurable: true });
@@ -258,7 +258,7 @@ class Socket extends over(net.Socket) {
     if (!chunks.some(({ chunk }) => this.#passing?.has(chunk))) {
       return super._writev(chunks, this.#told(callback));
     }
-    // One after the other, since descriptors have their place among the bytes.
+    // Chunk by chunk, since descriptors have their place among the bytes.
     const next = (i) => {
       if (i === chunks.length) return callback();
       const { chunk, encoding } = chunks[i];
@@ -302,12 +302,12 @@ class Socket extends over(net.Socket) {
   }
 
   /**
-   * Gives its descriptor away, which is the caller's to close; this socket is destroyed. What it
-   * has read ahead goes to the socket of this process that takes the descriptor up.
+   * Gives its descriptor away: the caller has to close it. This socket is destroyed. What it has
+   * read ahead goes to the socket of this process that takes the descriptor.
    */
   release() {
     const fd = check(calls.duplicate(this.#descriptor), 'dup');
-    // What was written has gone, as far as there was room; and the end behind it.
+    // What was written has been sent, as far as there was room, and the end after it.
     if (this.writableEnded && this.writableLength === 0 && !this.writableFinished) {
       calls.end_descriptor(fd);
     }
@@ -350,7 +350,7 @@ class Socket extends over(net.Socket) {
     return #kept in this ? super.bytesWritten + this.#counted('bytesPassed') : undefined;
   }
 
-  /** What went by way of the library's handle. */
+  /** What went through the library's handle. */
   #counted(what) {
     return (this.#kept ?? this.#before)?.[what] ?? 0;
   }
@@ -374,8 +374,9 @@ class Socket extends over(net.Socket) {
   // ---- who is at the other end
 
   /**
-   * What the library knows: it is asked through a handle, if need be one for this question. (Not
-   * with a descriptor of its own: there may be none left, when a server asks who has come.)
+   * Asks the library, through a handle; if there is none, through one that is made for this
+   * question. (That has no descriptor of its own: none may be left when a server asks who has
+   * connected.)
    */
   [ask](question) {
     if (this.#kept !== undefined) return question(this.#kept.handle);
@@ -400,7 +401,7 @@ function write(data, encoding, callback) {
   return this.sendDescriptors(encoding.fds, data, encoding, callback);
 }
 
-/** The handle's descriptor, or if that is kept another one. */
+/** The handle's descriptor, or a copy of it if the handle keeps it. */
 function descriptorOf(handle, isKept) {
   if (!isKept) return handles.release(handle);
   return check(calls.duplicate(calls.fd(handle)), 'dup');
@@ -415,7 +416,7 @@ function pipeOf(handle, isKept) {
   }
 }
 
-/** The same as `new Socket`, without the detour by which programs may call it. */
+/** The same as `new Socket`, without the detour that lets programs call it without `new`. */
 function newSocket(options) {
   return new Socket(options);
 }

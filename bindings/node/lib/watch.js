@@ -7,21 +7,21 @@ const { check } = require('./errors.js');
 
 const [READABLE, WRITABLE] = [1, 2];
 
-/** Calls back whenever its descriptor is ready for what it listens to. */
+/** Calls back whenever its descriptor is ready for the events that it watches. */
 class Watch {
   #watch;
 
   /**
-   * `callback` gets what the descriptor is ready for. With a `server` its connections are accepted:
-   * then it gets the handle of each, or with `releases` the descriptor, or an error code. Without a
-   * descriptor (-1): after the loop has waited, before immediates.
+   * `callback` gets what the descriptor is ready for. With a `server` its connections are accepted,
+   * and the callback gets the handle of each, or with `releases` the descriptor, or an error code.
+   * Without a descriptor (-1) it is called after the loop has waited, before immediates.
    */
   constructor(fd, callback, server = 0, releases = false) {
     this.#watch = calls.watch_open(fd, callback, server, Number(releases));
     if (this.#watch === undefined) throw new Error('udsock: a descriptor can\'t be watched');
   }
 
-  /** What for: READABLE, WRITABLE, both, or 0. */
+  /** The events to watch: READABLE, WRITABLE, both, or 0. */
   listen(events) {
     check(calls.watch_listen(this.#watch, events), 'watch');
     return this;
@@ -37,7 +37,7 @@ class Watch {
     return this;
   }
 
-  /** Before the descriptor is closed. */
+  /** To be called before the descriptor is closed. */
   close() {
     calls.watch_close(this.#watch);
   }
@@ -47,9 +47,9 @@ const due = [];
 let afterWaiting;
 
 /**
- * Calls back when the loop has looked for what has happened, which it does at once: where libuv
- * tells that a connection has been made. So a server of this process has accepted it by then. What
- * it returns stops it.
+ * Calls back after the loop has looked for events, which it does at once. At that point libuv
+ * reports that a connection was made; so a server of this process has accepted it by then. Returns
+ * a function that stops it.
  */
 function soon(callback) {
   const call = { run: callback, context: new AsyncResource('UdsockConnecting') };
@@ -64,8 +64,8 @@ function soon(callback) {
 }
 
 /**
- * While something is due the loop does not wait. (An immediate may run in the turn in which it is
- * made, behind what made it: so there is another one.)
+ * Keeps the loop from waiting while something is due. (An immediate may run in the turn in which it
+ * was made, so it makes another one.)
  */
 function goOn() {
   if (due.length > 0) setImmediate(goOn);

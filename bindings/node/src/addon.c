@@ -16,17 +16,17 @@
 #include "watch.h"
 #include "work.h"
 
-/** The handles of a worker thread, which are closed when it ends, in whichever way. */
+/** The handles of a worker thread. They are closed when it ends, in whichever way. */
 struct owned {
     int64_t *handles;
     size_t count;
     size_t capacity;
-    /** The sockets of its streams by their descriptors: their inodes, or 0. */
+    /** The inodes of its streams' sockets, by their descriptors; 0: there is none. */
     ino_t *streams;
     size_t streams_count;
 };
 
-/** Where the runtime has left them open: the peers learn that nobody is there any more. */
+/** Shuts down the streams that the runtime has left open, so that the peers see the end. */
 static void end_streams(struct owned *owned) {
     for (size_t fd = 0; fd < owned->streams_count; fd++) {
         struct stat socket;
@@ -58,7 +58,7 @@ static napi_value call_own(napi_env env, napi_callback_info info) {
     if (owned->count == owned->capacity) {
         size_t capacity = owned->capacity == 0 ? 16 : 2 * owned->capacity;
         int64_t *handles = realloc(owned->handles, capacity * sizeof *handles);
-        // Without memory it stays open until the process ends.
+        // Without memory for it the handle stays open until the process ends.
         if (handles == NULL) return NULL;
         owned->handles = handles;
         owned->capacity = capacity;
@@ -67,7 +67,7 @@ static napi_value call_own(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
-/** (descriptor): of a stream, which is ended if it outlives the thread. */
+/** (a stream's descriptor): the stream is shut down if it outlives the thread. */
 static napi_value call_own_stream(napi_env env, napi_callback_info info) {
     napi_value a[1];
     struct stat socket;
@@ -135,7 +135,7 @@ static napi_value load(napi_env env, napi_callback_info info) {
 
 NAPI_MODULE_INIT() {
     static const struct function functions[] = {{"load", load}};
-    // The first hook is the last to run: nothing watches what it closes any more.
+    // The first hook runs last: by then nothing watches what it closes.
     struct owned *owned = calloc(1, sizeof *owned);
     if (owned != NULL) {
         napi_set_instance_data(env, owned, NULL, NULL);

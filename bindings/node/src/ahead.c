@@ -8,7 +8,7 @@
 #include "calls.h"
 #include "values.h"
 
-/** By the socket itself: the number of a descriptor may be another's by now. */
+/** It is found by the socket itself: the descriptor's number may belong to another one by now. */
 struct ahead {
     dev_t device;
     ino_t inode;
@@ -17,7 +17,7 @@ struct ahead {
     char data[];
 };
 
-/** Who never takes what was left for it holds up the memory of so many at most. */
+/** The most that are kept, in case nobody ever takes them. */
 enum { MOST = 64 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -69,7 +69,7 @@ static napi_value call_leave_ahead(napi_env env, napi_callback_info info) {
     return number(env, 0);
 }
 
-/** (descriptor): what was left for it as a Buffer, or undefined. */
+/** (descriptor): what was left for it, as a Buffer; undefined: nothing. */
 static napi_value call_take_ahead(napi_env env, napi_callback_info info) {
     napi_value a[1], buffer = NULL;
     struct stat socket;

@@ -1,5 +1,5 @@
-// What a socket had read ahead when its descriptor was given away: it goes to the socket that takes
-// the descriptor up, in whichever thread of the process.
+// What a socket had read ahead when its descriptor was given away. It goes to the socket that takes
+// the descriptor, in whichever thread of the process.
 
 #ifndef UDSOCK_NODE_AHEAD_H
 #define UDSOCK_NODE_AHEAD_H

@@ -1,4 +1,4 @@
-// Nothing waits here: where a call takes a timeout it is 0.
+// No call waits here: every timeout is 0.
 
 #define _GNU_SOURCE
 #include "calls.h"
@@ -70,7 +70,7 @@ static int64_t is_nonblocking(int fd) {
 CALL(close_descriptor, 1, or_error(close((int)INTEGER(0))))
 CALL(duplicate, 1, or_error(fcntl((int)INTEGER(0), F_DUPFD_CLOEXEC, 0)))
 CALL(is_nonblocking, 1, is_nonblocking((int)INTEGER(0)))
-/** Nothing more is sent through any copy of it. */
+/** (descriptor): ends the sending side, for every copy of the descriptor. */
 CALL(end_descriptor, 1, or_error(shutdown((int)INTEGER(0), SHUT_WR)))
 CALL(set_nonblocking, 2, set_nonblocking((int)INTEGER(0), INTEGER(1) != 0))
 
@@ -134,7 +134,7 @@ static napi_value call_send(napi_env env, napi_callback_info info) {
     return number(env, library.send(HANDLE, data.data, data.size, 0));
 }
 
-/** What a received message has besides: the words of `info`. */
+/** What a received message has besides its data: the places in `info`. */
 enum { FLAGS, DESCRIPTORS, ADDRESS_SIZE, PID, UID, GID, INFO_WORDS };
 
 /** (handle, data, how much of it, descriptors, address, info) */
@@ -170,7 +170,7 @@ static napi_value call_receive(napi_env env, napi_callback_info info) {
 
 // ---- addresses
 
-/** What binding takes, from the arguments (flags, mode, backlog, user, group). */
+/** The options of binding, from the arguments (flags, mode, backlog, user, group). */
 struct binding {
     char user[TEXT_SIZE];
     char group[TEXT_SIZE];
@@ -207,7 +207,7 @@ static const udsock_bind_options *binding_of(napi_env env, const napi_value *a,
 
 BIND_CALL(bind, library.bind(HANDLE, address, options, ERROR))
 BIND_CALL(open_server, library.open_server(KIND, address, options, ERROR))
-/** (`what` is of no use here.) */
+/** (`what` is not used here.) */
 BIND_CALL(open_datagram, library.open_datagram(address, options, ERROR))
 
 /** (what, address, error, whether to try again[, local address]): without waiting. */
@@ -229,7 +229,7 @@ BIND_CALL(open_datagram, library.open_datagram(address, options, ERROR))
 CONNECT_CALL(connect, library.connect(HANDLE, address, &options, ERROR))
 CONNECT_CALL(open_client, library.open_client(KIND, address, &options, ERROR))
 
-/** (handle, name): it is looked up in this call. */
+/** (handle, name): the name is looked up in this call. */
 #define ALLOW_CALL(name)                                                                  \
     static napi_value call_##name(napi_env env, napi_callback_info info) {                \
         napi_value a[2];                                                                  \

@@ -26,7 +26,7 @@ static const char *load(const char *file, uint32_t needed) {
     static char too_old[80];
     void *loaded = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (loaded == NULL) return dlerror();
-    // First: an older one may lack others, and which is no help.
+    // First, since an older library may lack other calls, and their names would be no help.
     __typeof__(udsock_version) *version;
     *(void **)&version = dlsym(loaded, "udsock_version");
     if (version == NULL) return dlerror();

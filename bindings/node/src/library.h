@@ -1,4 +1,4 @@
-// The C library, loaded at run time: which file it is, JavaScript says.
+// The C library, loaded at run time. JavaScript says which file it is.
 
 #ifndef UDSOCK_NODE_LIBRARY_H
 #define UDSOCK_NODE_LIBRARY_H
@@ -20,7 +20,7 @@ struct library {
 #undef FUNCTION
 };
 
-/** The process's: it is never unloaded, since threads of its may run until the end. */
+/** The library of the process. It is never unloaded, since its threads may run until the end. */
 extern struct library library;
 
 /** Loads it, once a process, if it is of this version (as udsock_version has it) or a later one.

@@ -1,6 +1,6 @@
-// The library tells what it does on whichever thread it does it. Each of Node's threads has a list
-// of what it has not heard yet, and is woken to hear it. A thread leaves when it ends, and with the
-// last one the callback is taken off.
+// The library reports what it does on the thread that does it. Each of Node's threads has a list of
+// the records that it has not taken yet, and is woken to take them. A thread leaves when it ends;
+// with the last one the callback is removed.
 
 #include "log.h"
 
@@ -23,14 +23,14 @@ struct listener {
     napi_threadsafe_function wake;
     struct told *first, **end;
     uint32_t count;
-    /** For which there was no room. */
+    /** How many records had no room. */
     uint32_t missed;
 };
 
-/** A thread that does not come to hear them keeps so many. */
+/** The most records that are kept for a thread that does not take them. */
 enum { MOST = 1000 };
 
-/** It guards the two below, and what is in them. */
+/** It guards the list below, and what is in it. */
 static pthread_mutex_t listening = PTHREAD_MUTEX_INITIALIZER;
 static struct listener *listeners;
 
@@ -83,8 +83,8 @@ static void leave(void *data) {
     *place = leaving->next;
     bool was_last = listeners == NULL;
     pthread_mutex_unlock(&listening);
-    // Nobody calls this one any more. (A thread that begins meanwhile sets it anew, perhaps just
-    // before: then it is set again by the next one.)
+    // From here on no thread uses this listener. (A thread that begins meanwhile sets the callback
+    // again. If it did so just before this call, the next thread that begins sets it.)
     if (was_last) library.set_log(NULL, NULL, 0);
     napi_release_threadsafe_function(leaving->wake, napi_tsfn_abort);
     for (struct told *told = take_all(leaving, &missed), *next; told != NULL; told = next) {
@@ -94,8 +94,8 @@ static void leave(void *data) {
     free(leaving);
 }
 
-/** (function to be called when there is something to take): an object for log_take; undefined: it
- * can't be had. */
+/** (function that is called when there is something to take): an object for log_take; undefined: it
+ * could not be made. */
 static napi_value call_log_open(napi_env env, napi_callback_info info) {
     napi_value a[1], external;
     read_arguments(env, info, a, 1);
@@ -111,7 +111,7 @@ static napi_value call_log_open(napi_env env, napi_callback_info info) {
         free(listener);
         return NULL;
     }
-    // It keeps no process alive.
+    // It does not keep the process alive.
     napi_unref_threadsafe_function(env, listener->wake);
     napi_add_env_cleanup_hook(env, leave, listener);
     pthread_mutex_lock(&listening);

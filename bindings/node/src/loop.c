@@ -2,8 +2,8 @@
 
 #include <pthread.h>
 
-// Weak, since not every runtime that loads this has a libuv; and not its headers, which not every
-// Node.js brings along.
+// Weak, since not every runtime that loads this has a libuv. Declared here, since not every Node.js
+// comes with libuv's headers.
 __attribute__((weak)) size_t uv_handle_size(int type);
 __attribute__((weak)) int uv_poll_init(struct uv_loop_s *loop, uv_handle *handle, int fd);
 __attribute__((weak)) int uv_poll_start(uv_handle *handle, int events, uv_poll_callback callback);

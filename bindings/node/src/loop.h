@@ -1,5 +1,5 @@
-// The loop that watches descriptors: Node's own, which is libuv's, or where a runtime has none that
-// works a thread of ours that does the same.
+// The loop that watches descriptors: Node's own, which is libuv's. In a runtime without one that
+// works, a thread of ours does the same.
 
 #ifndef UDSOCK_NODE_LOOP_H
 #define UDSOCK_NODE_LOOP_H
@@ -11,7 +11,7 @@
 /** A loop, which only its own functions look into. */
 struct uv_loop_s;
 
-/** Any handle: its first field is the program's. */
+/** Any handle. Its first field belongs to the program. */
 typedef struct {
     void *data;
 } uv_handle;
@@ -24,7 +24,7 @@ typedef void (*uv_check_callback)(uv_handle *handle);
 
 /** libuv's functions (its binary interface is fixed within version 1), by these names. */
 struct loop {
-    /** The loop of this thread; NULL: it can't be had. */
+    /** The loop of this thread; NULL: there is none. */
     struct uv_loop_s *(*of)(napi_env env);
     size_t (*handle_size)(int type);
     int (*poll_init)(struct uv_loop_s *loop, uv_handle *handle, int fd);
@@ -36,19 +36,20 @@ struct loop {
     void (*close)(uv_handle *handle, void (*callback)(uv_handle *handle));
     void (*ref)(uv_handle *handle);
     void (*unref)(uv_handle *handle);
-    /** So many calls are made before others have their turn: one, if promises run only then. */
+    /** How many calls are made before others have their turn: one, if promises run only then. */
     int most_calls;
-    /** Whether it calls back once more, from the loop, when the environment ends. */
+    /** Whether the loop still calls back once when the environment ends. */
     bool runs_at_end;
 };
 
-/** The process's. */
+/** The loop that this process uses. */
 extern struct loop loop;
 
-/** Before it is used, the first call counts: libuv's, if that is there whole, else the thread. */
+/** Chooses it, before its first use: libuv's, if all of that is there, else the thread. Only the
+ * first call counts. */
 void choose_loop(bool may_be_libuv);
 
-/** A thread's. */
+/** The loop that a thread of ours makes. */
 extern const struct loop waiting_thread;
 
 #endif

@@ -1,10 +1,10 @@
-// A loop where the runtime has none for us. A thread waits until some descriptor is ready, and then
-// rings, by a thread-safe function. All the rest is done in JavaScript's thread: which descriptor
-// it is, what is called back, which are added and removed. The thread waits meanwhile. So it knows
-// nothing of what it waits for, and nothing has to be locked.
+// A loop for runtimes that have none for us. A thread waits until some descriptor is ready, and
+// then rings, by a thread-safe function. All the rest is done in JavaScript's thread, while the
+// other one waits: finding out which descriptor is ready, calling back, adding and removing. So the
+// thread knows nothing of what it waits for, and nothing has to be locked.
 //
-// Each call back is one of setImmediate's: behind those every runtime runs promises and ticks,
-// which Deno does not behind the calls of a thread-safe function.
+// Each callback is called by setImmediate: after such a call every runtime runs promises and ticks.
+// Deno does not after the calls of a thread-safe function.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,7 +22,7 @@
 #include "loop.h"
 #include "values.h"
 
-/** So many are asked for at once. */
+/** How many ready descriptors are asked for at once. */
 enum { MOST_READY = 64 };
 
 enum { STACK_SIZE = 256 * 1024 };
@@ -39,7 +39,7 @@ struct handle {
     uv_poll_callback on_ready;
     uv_check_callback on_check;
     void (*on_closed)(uv_handle *handle);
-    /** Of those that are being closed, or of those that come behind what is ready. */
+    /** The next one that is being closed, or that is called after what is ready. */
     struct handle *next;
 };
 
@@ -47,22 +47,22 @@ struct waiter {
     napi_env env;
     napi_threadsafe_function bell;
     pthread_t thread;
-    /** Those that are listened to; and `end`, which is ready when the thread is to end. */
+    /** What is watched; and `end`, which is ready when the thread is to end. */
     int epoll;
     int end;
     atomic_bool is_ending;
-    /** Posted when what the thread has rung for is done. */
+    /** Posted when JavaScript's thread has done what the other one has rung for. */
     sem_t done;
-    /** How many keep the process alive. */
+    /** How many handles keep the process alive. */
     size_t held;
     struct handle *closing;
     struct handle *checked;
-    /** Whether it has been looked for what is ready since one of these was called. */
+    /** Whether there was a look for what is ready since one of these was called. */
     bool has_looked;
-    /** setImmediate, and what it is to call. */
+    /** setImmediate, and the function that it is given. */
     napi_ref set_immediate;
     napi_ref turn;
-    /** It will call; the thread has rung, and waits. */
+    /** setImmediate was called; the thread has rung, and waits. */
     bool has_turn;
     bool has_rung;
     /** What is being called back: `ready[next]` and what follows. */
@@ -88,7 +88,7 @@ static void *wait_and_ring(void *argument) {
     }
 }
 
-/** None of the process's signals comes to it. */
+/** Makes the thread, which gets none of the process's signals. */
 static bool start_thread(struct waiter *waiter) {
     sigset_t all, before;
     pthread_attr_t attributes;
@@ -108,7 +108,7 @@ static void schedule_turn(struct waiter *waiter) {
     napi_env env = waiter->env;
     napi_value global, set_immediate, turn, result;
     if (waiter->has_turn) return;
-    // (Where this fails the environment is about to end.)
+    // (If this fails, the environment is about to end.)
     waiter->has_turn =
         napi_get_global(env, &global) == napi_ok &&
         napi_get_reference_value(env, waiter->set_immediate, &set_immediate) == napi_ok &&
@@ -130,7 +130,7 @@ static void close_all(struct waiter *waiter) {
     }
 }
 
-/** What libuv makes of it: after a hangup everything that is listened to is ready. */
+/** The events as libuv reports them: after a hangup everything that is watched is ready. */
 static int readiness(const struct handle *handle, uint32_t events) {
     if (events & (EPOLLERR | EPOLLHUP)) return handle->events;
     int ready = (events & EPOLLIN ? UV_READABLE : 0) | (events & EPOLLOUT ? UV_WRITABLE : 0);
@@ -154,13 +154,13 @@ static void call_back_next(struct waiter *waiter) {
     if (events != 0) handle->on_ready((uv_handle *)handle, 0, events);
 }
 
-/** Only when nothing is ready any more: to wake the thread takes more than a call. */
+/** Lets the thread wait again, once nothing is ready any more: waking it costs more than a call. */
 static void let_wait(struct waiter *waiter) {
     waiter->has_rung = false;
     sem_post(&waiter->done);
 }
 
-/** What is ready, one by one; then one of those that come behind it. */
+/** Calls back what is ready, one by one; then those that come after it. */
 static napi_value take_turn(napi_env env, napi_callback_info info) {
     (void)env;
     (void)info;
@@ -176,17 +176,17 @@ static napi_value take_turn(napi_env env, napi_callback_info info) {
     } else if (waiter->has_rung) {
         let_wait(waiter);
     }
-    // (What is due for setImmediate keeps the process alive.)
+    // (A call that setImmediate is to make keeps the process alive.)
     if (waiter->held == 0 && waiter->has_rung) let_wait(waiter);
     if (waiter->checked != NULL || waiter->has_rung) schedule_turn(waiter);
     return NULL;
 }
 
-/** `by`: the waiter, if its thread rang; else there is something to close. */
+/** `by`: the waiter, if its thread rang; NULL: there is something to close. */
 static void on_ring(napi_env env, napi_value callback, void *context, void *by) {
     (void)callback;
     struct waiter *waiter = context;
-    // Without an environment the thread is about to be ended.
+    // Without an environment the thread is about to end.
     if (env == NULL) return;
     if (by == NULL) return close_all(waiter);
     waiter->has_rung = true;
@@ -230,7 +230,7 @@ static bool hang_up_bell(struct waiter *waiter) {
     if (!has_turns) return false;
     napi_status status = napi_create_threadsafe_function(env, NULL, NULL, name, 0, 1, NULL, NULL,
                                                          waiter, on_ring, &waiter->bell);
-    // It keeps the process alive only as long as something is held.
+    // It keeps the process alive only while something is held.
     if (status == napi_ok) napi_unref_threadsafe_function(env, waiter->bell);
     return status == napi_ok;
 }
@@ -274,7 +274,7 @@ static int poll_init(struct uv_loop_s *waiter, uv_handle *to_be, int fd) {
     return 0;
 }
 
-/** Before and after a change: whether this one keeps the process alive. */
+/** Whether this handle keeps the process alive; asked before and after a change. */
 static bool holds(const struct handle *handle) {
     return handle->is_held && handle->events != 0;
 }
@@ -367,7 +367,7 @@ static void close_handle(uv_handle *closed, void (*callback)(uv_handle *handle))
     handle->on_closed = callback;
     handle->next = waiter->closing;
     waiter->closing = handle;
-    // Later, since others may be in the midst of its callback; and the garbage collector, too.
+    // Later, since its callback may be running, or the garbage collector.
     if (handle->next != NULL) return;
     napi_call_threadsafe_function(waiter->bell, NULL, napi_tsfn_nonblocking);
 }

@@ -1,5 +1,5 @@
-// JavaScript's values as C's, and back. What is of the wrong type counts as 0 or NULL: the
-// JavaScript around this has checked what programs may say.
+// Converts JavaScript's values to C's, and back. A value of the wrong type counts as 0 or NULL: the
+// JavaScript around this has checked what programs pass.
 
 #ifndef UDSOCK_NODE_VALUES_H
 #define UDSOCK_NODE_VALUES_H
@@ -25,7 +25,7 @@ struct memory {
 
 struct memory memory_of(napi_env env, napi_value value);
 
-/** A typed array's bytes, if there are as many. */
+/** A typed array's bytes, if there are at least so many. */
 void *room_of(napi_env env, napi_value value, size_t size);
 
 udsock_error *error_of(napi_env env, napi_value value);
@@ -33,10 +33,10 @@ udsock_error *error_of(napi_env env, napi_value value);
 /** More than the longest address: one that is cut to this is still too long. */
 #define TEXT_SIZE (UDSOCK_ADDRESS_SIZE + 4)
 
-/** A string's UTF-8, put into `buffer` of TEXT_SIZE bytes; NULL if it is none. */
+/** A string as UTF-8, in `buffer` of TEXT_SIZE bytes; NULL: the value is not a string. */
 char *text_of(napi_env env, napi_value value, char *buffer);
 
-/** A result: small numbers take no memory. */
+/** A number as a result. Small ones take no memory. */
 napi_value number(napi_env env, int64_t value);
 
 napi_value string(napi_env env, const char *text);

@@ -1,6 +1,6 @@
-// A watch calls back whenever its descriptor is ready; one without a descriptor, when the loop has
-// next waited, before immediates. It ends with its thread: before the loop does, a hook closes it.
-// So nothing is called in a thread that is no more.
+// A watch calls back whenever its descriptor is ready. A watch without a descriptor calls back
+// when the loop has next waited, before immediates. A watch ends with its thread: a hook closes it
+// before the loop ends. So nothing is called in a thread that has ended.
 
 #include "watch.h"
 
@@ -17,27 +17,27 @@ struct watch {
     /** A uv_poll_t, or without a descriptor a uv_check_t. */
     uv_handle *handle;
     bool has_descriptor;
-    /** For what it calls back. */
+    /** The events for which it calls back. */
     int events;
-    /** How often that was said. */
+    /** How often these were set. */
     unsigned starts;
     napi_ref callback;
     napi_async_context context;
     napi_async_cleanup_hook_handle hook;
-    /** From which connections are accepted; 0: it is only told what is ready. */
+    /** The server from which connections are accepted; 0: the watch only reports what is ready. */
     udsock_t server;
-    /** What is accepted is told as a descriptor, and not as a handle. */
+    /** Accepted connections are passed as descriptors, not as handles. */
     bool releases;
     /** Whether several were waiting at the last look. */
     bool has_many;
     unsigned rounds;
     bool is_open;
     bool has_env_ended;
-    /** Of JavaScript, and of the loop. */
+    /** How many hold it: JavaScript, and the loop. */
     int owners;
 };
 
-/** Every so many rounds one looks whether more than one client is waiting. */
+/** In one of so many rounds there is a look whether more than one client is waiting. */
 enum { LOOKS_EVERY = 16 };
 
 static void let_go(struct watch *watch) {
@@ -50,7 +50,7 @@ static void after_close(uv_handle *handle) {
     struct watch *watch = handle->data;
     napi_env env = watch->env;
     napi_handle_scope scope;
-    // (Deno lets nothing of this be done at the end.)
+    // (Deno allows none of this at the end.)
     if (watch->has_env_ended && !loop.runs_at_end) return let_go(watch);
     if (napi_open_handle_scope(env, &scope) == napi_ok) {
         napi_delete_reference(env, watch->callback);
@@ -74,12 +74,12 @@ static void on_thread_end(napi_async_cleanup_hook_handle hook, void *data) {
     close_watch(watch);
 }
 
-/** What JavaScript throws goes where Node looks for it. Whether it could be called. */
+/** Calls JavaScript. What that throws becomes an uncaught exception. Whether it could be called. */
 static bool call_back(struct watch *watch, int64_t argument) {
     napi_env env = watch->env;
     napi_handle_scope scope;
     if (napi_open_handle_scope(env, &scope) != napi_ok) return false;
-    // (Deno's napi_make_callback wants room for the result.)
+    // (Deno's napi_make_callback needs room for the result.)
     napi_value global, callback, result, value = number(env, argument);
     napi_status status = napi_get_global(env, &global);
     if (status == napi_ok) status = napi_get_reference_value(env, watch->callback, &callback);
@@ -107,8 +107,8 @@ static void close_connection(const struct watch *watch, int64_t connection) {
 }
 
 /**
- * Where clients come one by one a round accepts one: to look for another is a system call more for
- * each. Now and then it looks all the same, and if there are many it goes on so.
+ * If clients come one by one, a round accepts one: looking for another takes one more system call
+ * for each. Now and then a round looks all the same; if it finds more, the next rounds look, too.
  */
 static void accept_connections(struct watch *watch) {
     bool looks = watch->has_many || ++watch->rounds % LOOKS_EVERY == 0;
@@ -133,8 +133,8 @@ static void on_ready(uv_handle *handle, int status, int events) {
 }
 
 /**
- * Each call has a turn of its own, in which promises and ticks run, until nothing is due. Who stops
- * and starts meanwhile is called when the loop has waited again.
+ * Each call has a turn of its own, in which promises and ticks run, until nothing is due. A watch
+ * that is stopped and started meanwhile is called when the loop has waited again.
  */
 static void on_check(uv_handle *handle) {
     struct watch *watch = handle->data;
@@ -151,7 +151,7 @@ static void on_collected(napi_env env, void *watch, void *hint) {
     let_go(watch);
 }
 
-/** NULL, or the watch, which has told nobody yet. */
+/** A new watch, which nothing knows of yet; NULL: there is no memory. */
 static struct watch *allocate(bool has_descriptor) {
     struct watch *watch = calloc(1, sizeof *watch);
     if (watch == NULL) return NULL;
@@ -180,7 +180,7 @@ static bool add_to_loop(napi_env env, struct watch *watch, int fd) {
     int result = watch->has_descriptor ? loop.poll_init(of_thread, handle, fd)
                                        : loop.check_init(of_thread, handle);
     if (result != 0) return false;
-    // From here on it is closed by way of the loop.
+    // From here on the loop closes it.
     watch->owners += 1;
     watch->is_open = true;
     return napi_add_async_cleanup_hook(env, on_thread_end, watch, &watch->hook) == napi_ok;
@@ -224,7 +224,7 @@ static int listen_to(struct watch *watch, int events) {
     return events == 0 ? loop.check_stop(handle) : loop.check_start(handle, on_check);
 }
 
-/** (watch, what for: 1 to read, 2 to write, 0 not at all) */
+/** (watch, events: 1 to read, 2 to write, 0 none) */
 static napi_value call_watch_listen(napi_env env, napi_callback_info info) {
     napi_value a[2];
     read_arguments(env, info, a, 2);

@@ -6,7 +6,7 @@
 #include "calls.h"
 #include "values.h"
 
-/** A call, with copies of what it takes: JavaScript's memory is left alone meanwhile. */
+/** A call, with copies of its arguments: JavaScript's memory is left alone meanwhile. */
 struct work {
     int64_t (*run)(struct work *work);
     int64_t handle;
@@ -14,7 +14,7 @@ struct work {
     udsock_inspection inspection;
     udsock_error error;
     int64_t result;
-    /** Where the outcome goes: an array of typed arrays, or undefined. */
+    /** Where the outputs go: an array of typed arrays, or undefined. */
     napi_ref out;
     napi_deferred deferred;
     napi_async_work task;
@@ -71,7 +71,7 @@ static napi_value start(napi_env env, napi_callback_info info, int64_t (*run)(st
         status = napi_create_async_work(env, NULL, name, in_pool, afterwards, work, &work->task);
     }
     if (status == napi_ok) status = napi_queue_async_work(env, work->task);
-    // Else the environment ends, and nobody will ask.
+    // Otherwise the environment ends, and nothing waits for the promise.
     return status == napi_ok ? promise : NULL;
 }
 

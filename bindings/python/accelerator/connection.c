@@ -1,4 +1,4 @@
-// Connections: how they come to be, and their end.
+// Connections: making, accepting, connecting and closing them.
 
 #include "endpoint.h"
 
@@ -52,7 +52,7 @@ METHOD(accept_next)
     return again < 0 ? NULL : PyLong_FromLongLong(client);
 }
 
-/** Whether it came to a code; else a handler of a signal has raised an exception. */
+/** Connects. Whether there is a code; if not, a signal handler has raised an exception. */
 static bool connects(Endpoint *self, const char *address, bool retry, int64_t *code,
                      udsock_error *error)
 {
@@ -73,7 +73,7 @@ static bool connects(Endpoint *self, const char *address, bool retry, int64_t *c
     return again == 0;
 }
 
-/** `_connect(address, retry)`: a code, and the words for it. */
+/** `_connect(address, retry)`: a code, and the text of the error. */
 METHOD(connect_to)
 {
     char *address;
@@ -89,7 +89,7 @@ METHOD(connect_to)
                     : Py_BuildValue("(iO)", 0, Py_None);
 }
 
-/** An address that is the same to Python and to the library; NULL: it may be another one. */
+/** An address whose text is the same for Python and for the library; NULL: it may differ. */
 static const char *plain_address(PyObject *object)
 {
     Py_ssize_t size;
@@ -133,7 +133,7 @@ int32_t close_now(Endpoint *self)
     return code;
 }
 
-/** `_close()`: the socket has no handle any more; a code. */
+/** `_close()`: closes the handle, which the socket then has no more; a code. */
 METHOD(close_handle)
 {
     (void)arguments;
@@ -142,7 +142,7 @@ METHOD(close_handle)
     return PyLong_FromLong(close_now((Endpoint *)object));
 }
 
-/** `_address(of_the_peer)`: an address as the library writes it. */
+/** `_address(of_the_peer)`: an address in the form of the library. */
 METHOD(address_of)
 {
     Endpoint *self = (Endpoint *)object;

@@ -19,7 +19,7 @@ static double now(void)
     return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
-/** Never shorter. */
+/** Rounded up. */
 static int32_t milliseconds_of(double seconds)
 {
     double given = seconds * 1000;
@@ -94,7 +94,7 @@ PyObject *fail(Endpoint *self, int64_t code)
     return raise_error(PyObject_CallMethod((PyObject *)self, "_failure", "L", (long long)code));
 }
 
-// ---- What is left to Python
+// ---- Calls that are left to Python
 
 PyObject *by_python(PyObject *object, const char *method, PyObject *const *arguments,
                     Py_ssize_t count, PyObject *names)
@@ -190,7 +190,7 @@ static METHOD(take)
     Py_RETURN_NONE;
 }
 
-/** `_from_handle(handle, kind, timeout=None)`: of the class, without its __init__. */
+/** `_from_handle(handle, kind, timeout=None)`: a class method; it does not call __init__. */
 static METHOD(from_handle)
 {
     if (!has_arguments("_from_handle", count, 2, 3))
@@ -203,7 +203,7 @@ static METHOD(from_handle)
 
 // ---- Fields
 
-/** For ctypes: an object that is made once, and only if it is asked for. */
+/** The handle as an object of ctypes, which is made at the first use. */
 static PyObject *get_handle(PyObject *object, void *unused)
 {
     (void)unused;
@@ -300,7 +300,7 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-// What a class's signature is taken from.
+// From this Python takes the signature of the class.
 static const char manual[] = "Accelerated(family=1, type=1, proto=0, fileno=None)\n--\n\n";
 
 static PyType_Slot slots[] = {

@@ -13,35 +13,35 @@ typedef struct {
     udsock_t handle;
     /** The handle as ctypes passes it on; NULL until somebody asks for it. */
     PyObject *passed_on;
-    /** In seconds, a float; or None. */
+    /** The timeout in seconds, a float; or None. */
     PyObject *timeout;
-    /** The same for the library, which takes no longer one. */
+    /** The same in milliseconds, at most the longest that the library takes. */
     int32_t milliseconds;
     int kind;
     int files;
     char is_closed;
 } Endpoint;
 
-/** What the arguments' count is to be. Sets an exception. */
+/** Whether the number of arguments is right; if not, sets an exception. */
 bool has_arguments(const char *call, Py_ssize_t count, Py_ssize_t least, Py_ssize_t most);
 
 /** Sets the exception that Python's part makes of a code below 0. */
 PyObject *fail(Endpoint *self, int64_t code);
 
-/** Raises what was made; NULL: that has failed, which is raised already. */
+/** Raises an exception that was made. NULL: making it has failed, and that is raised already. */
 PyObject *raise_error(PyObject *error);
 
-/** The call as Python's part makes it, by the method of this name. */
+/** Leaves the call to the method of this name, which is written in Python. */
 PyObject *by_python(PyObject *object, const char *method, PyObject *const *arguments,
                     Py_ssize_t count, PyObject *names);
 
-/** It is this handle's from now on. `timeout`: a float, or None. */
+/** Gives the object this handle. `timeout`: a float, or None. */
 bool take_over(Endpoint *self, udsock_t handle, int kind, PyObject *timeout);
 
-/** A new socket's handle, or a code. */
+/** Makes a socket: its handle, or a code. */
 udsock_t create_one(long kind, bool receives_descriptors);
 
-/** The socket has no handle any more; a code. */
+/** Closes the handle, which the socket then has no more. Returns a code. */
 int32_t close_now(Endpoint *self);
 
 /** When a call that is about to begin has to be over. */
@@ -50,16 +50,16 @@ typedef struct {
     double end;
 } Deadline;
 
-/** The socket's own. */
+/** The deadline by the socket's timeout. */
 void deadline_of(Endpoint *self, Deadline *deadline);
 
 /** Whether to make the call again after this result, with what is left of the time: 1 or 0.
- * -1: a handler of a signal has raised an exception. Else *result is what the call came to. */
+ * -1: a signal handler has raised an exception. After 0, *result is the call's result. */
 int goes_on(Deadline *deadline, int64_t *result);
 
 extern PyType_Spec endpoint_spec;
 
-// Its methods. What they are, Plain says in Python.
+// Its methods. Plain, in Python, says what each does.
 
 #define METHOD(name) PyObject *name(PyObject *object, PyObject *const *arguments, Py_ssize_t count)
 

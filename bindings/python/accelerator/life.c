@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-/** A number that a program gave; its own kinds of numbers are Python's to understand. */
+/** Reads a number that a program gave. Other types that stand for numbers are left to Python. */
 static bool has_number(PyObject *object, long *number)
 {
     if (!PyLong_Check(object))
@@ -15,8 +15,8 @@ static bool has_number(PyObject *object, long *number)
     return *number != -1 || !PyErr_Occurred();
 }
 
-/** Whether the arguments ask for a new socket and nothing else: of which kind, and whether it is
- * not to wait. */
+/** Whether the arguments ask for a new socket and nothing else: of which kind, and whether its calls
+ * wait. */
 static bool asks_for_a_new_one(PyObject *arguments, PyObject *names, long *kind, bool *waits)
 {
     Py_ssize_t count = PyTuple_Size(arguments);

@@ -1,11 +1,11 @@
-// The poller of an event loop: what has happened, with its data, in one call. In Python it is at
-// the end of _poller.py.
+// An event loop's poller: one call returns what has happened, with the data. The same in Python is
+// at the end of _poller.py.
 
 #include "endpoint.h"
 
 #include <errno.h>
 
-/** `poller_add(poller, socket)`: its number is its token. A code. */
+/** `poller_add(poller, socket)`: adds a socket, whose token is its number. Returns a code. */
 METHOD(poller_add)
 {
     (void)object;

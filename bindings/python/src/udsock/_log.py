@@ -106,7 +106,8 @@ def _hear(_: None, told: Any) -> None:
             text = record.text.decode("utf-8", "replace")
             logger.log(level, "%s", text, extra={"udsock": _read(record)})
     except (KeyboardInterrupt, SystemExit) as error:
-        # What is raised here is lost: what a handler of a signal's has raised, mostly.
+        # An exception that leaves this function is lost. Mostly a signal handler raised it. So it is
+        # raised again, in the same thread.
         _thread.start_new_thread(_raise_in, (_thread.get_ident(), type(error), error.args))
 
 
@@ -137,13 +138,13 @@ def _again(kind: "type[BaseException]", arguments: "tuple[Any, ...]") -> "type[B
 
 
 def _interrupt(main: int) -> None:
-    """It gets the signal once more, which also ends a wait that it may have begun meanwhile."""
-    # A call of the library's ends at a signal once it sleeps. One that comes between its beginning
-    # and that is seen only when the call has ended: so until it has been seen to end.
+    """Sends the signal again, which also ends a wait that the thread may have begun meanwhile."""
+    # A signal ends a call of the library only while the call sleeps. If it comes before the sleep,
+    # Python sees it only after the call. So it is sent until the thread has moved on.
     for pause in (0.01, 0.02, 0.04, 0.08):
         before = _where(main)
         while _hears(before[0]):
-            # What comes before the callback has ended is lost in it again.
+            # A signal that comes before the callback has ended is lost in it again.
             time.sleep(0.001)
             before = _where(main)
         signal.pthread_kill(main, signal.SIGINT)
@@ -153,7 +154,8 @@ def _interrupt(main: int) -> None:
 
 
 def _where(thread: int) -> "tuple[Optional[FrameType], int, int]":
-    """Another place, or another call: who was interrupted may be back in the same place."""
+    """Where a thread is, and how many calls were interrupted: an interrupted thread may be back in
+    the same place."""
     frame = sys._current_frames().get(thread)
     interrupted = 0 if fast is None else fast.interrupted()
     return frame, -1 if frame is None else frame.f_lasti, interrupted

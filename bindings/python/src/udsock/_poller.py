@@ -326,7 +326,7 @@ def _next_event(room: Any, fields: tuple[int, ...]) -> NextEvent:
 
 
 def adds_to(poller: Poller) -> Callable[[int], int]:
-    """Adds a socket, by its number, which is its token; a code."""
+    """A function that adds a socket by its number, which is also its token, and returns a code."""
     if fast is not None:
         return partial(fast.poller_add, poller._handle.value)
     add, handle = library.udsock_poller_add, poller._handle
@@ -334,7 +334,7 @@ def adds_to(poller: Poller) -> Callable[[int], int]:
 
 
 def waits_for(poller: Poller) -> Callable[[], Any]:
-    """What has happened, as an iterator of NextEvent; or a code."""
+    """A function that returns what has happened, as an iterator of NextEvent, or a code."""
     if fast is not None:
         return partial(fast.poller_wait_now, poller._handle.value, poller._events, poller._room)
     return lambda: map(partial(_next_event, poller._room), poller.wait_raw(0))
