@@ -120,7 +120,7 @@ impl Visit<'_> {
                 Kind::Stream => self.receive_bytes(round).map(|()| true),
                 _ => {
                     next_fits(self.socket, received > 0, shut, round).and_then(|fits| match fits {
-                        true => self.receive_message(shut, round),
+                        true => self.receive_message(shut, round).map(|()| true),
                         false => Ok(false),
                     })
                 }
@@ -161,7 +161,7 @@ impl Visit<'_> {
     }
 
     /// Receives a message, or as much of it as fits.
-    fn receive_message(&mut self, shut: bool, round: &mut Round<'_, impl Report>) -> Result<bool> {
+    fn receive_message(&mut self, shut: bool, round: &mut Round<'_, impl Report>) -> Result<()> {
         let mut from = SocketName::EMPTY;
         let wanted = (self.socket.kind() == Kind::Datagram).then_some(&mut from);
         let size = self.socket.receive_now(&[round.rest()], wanted, shut)?;
@@ -180,7 +180,7 @@ impl Visit<'_> {
             event.error = Some(Error::EMSGSIZE);
         }
         round.report(event);
-        Ok(true)
+        Ok(())
     }
 
     /// Reports that answers were lost, once everything that the peer had sent has been received.

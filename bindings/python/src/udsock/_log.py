@@ -116,7 +116,7 @@ def _raise_in(thread: int, kind: "type[BaseException]", arguments: "tuple[Any, .
     if is_main and kind is KeyboardInterrupt and callable(signal.getsignal(signal.SIGINT)):
         _interrupt(thread)
         return
-    # (That it is raised in the callback once more, and lost again, takes such a handler.)
+    # Raised within the callback it would be lost again.
     while _hears(_where(thread)[0]):
         time.sleep(0.001)
     # In others it is ignored, if it is exactly a SystemExit.
