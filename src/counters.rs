@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::process_lock::ProcessLock;
-use crate::sys::{self, OncePointer};
+use crate::sys::OnceUsed;
 
 /// How long a thread that is held up while it carries over can hold up others.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -107,26 +107,6 @@ pub(crate) struct Rare {
     carried: [[AtomicU64; 2]; 2],
     /// Held while traffic is carried over, and while all of it is read.
     carrying: ProcessLock,
-}
-
-/// Something that most sockets never need. Its memory is allocated at the first use; `None`: there
-/// was none.
-pub(crate) struct OnceUsed<T>(OncePointer<Box<T>>);
-
-impl<T> Default for OnceUsed<T> {
-    fn default() -> Self {
-        Self(OncePointer::new())
-    }
-}
-
-impl<T: Default> OnceUsed<T> {
-    pub(crate) fn get(&self) -> Option<&T> {
-        self.0.get()
-    }
-
-    pub(crate) fn get_or_make(&self) -> Option<&T> {
-        self.0.get_or_make(|| sys::boxed(T::default())).ok()
-    }
 }
 
 impl Rare {

@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::counters::{Counters, Counts, OnceUsed, Rare};
+use crate::counters::{Counters, Counts, Rare};
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -15,7 +15,7 @@ use crate::name_text;
 use crate::process_lock::ProcessLock;
 use crate::socket_file::OwnFile;
 use crate::spin::Spin;
-use crate::sys::{self, OncePointer, Shared};
+use crate::sys::{self, OncePointer, OnceUsed, Shared};
 use crate::wait::{Attempt, Readiness, Wait};
 
 mod access;

@@ -21,9 +21,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::counters::{OnceUsed, Rare};
+use crate::counters::Rare;
 use crate::habit::Habit;
-use crate::sys;
+use crate::sys::{self, OnceUsed};
 
 /// The longest spin, unless a program sets another limit. It is longer than it takes to wake the
 /// peer: otherwise two threads that sleep in turn would never be awake at the same time.

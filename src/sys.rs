@@ -48,7 +48,7 @@ pub(crate) use missing::*;
 pub use name::SocketName;
 use name::name_from;
 pub(crate) use netlink::unix_diag;
-pub(crate) use once::{OncePointer, Pointer, Spare};
+pub(crate) use once::{OncePointer, OnceUsed, Pointer, Spare};
 pub(crate) use process::*;
 pub(crate) use procfs::*;
 pub(crate) use replaced::{Replaced, Replacement};

@@ -98,6 +98,25 @@ unsafe fn pointer_of<P: Pointer>(word: &*mut ()) -> &P {
     unsafe { &*ptr::from_ref(word).cast::<P>() }
 }
 
+/// A value that few need. Its memory is allocated at the first use; `None`: there was none.
+pub(crate) struct OnceUsed<T>(OncePointer<Box<T>>);
+
+impl<T> Default for OnceUsed<T> {
+    fn default() -> Self {
+        Self(OncePointer::new())
+    }
+}
+
+impl<T: Default> OnceUsed<T> {
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.0.get()
+    }
+
+    pub(crate) fn get_or_make(&self) -> Option<&T> {
+        self.0.get_or_make(|| super::boxed(T::default())).ok()
+    }
+}
+
 /// A place for something that is taken for a while and put back. No thread waits for it: one that
 /// finds the place empty makes another, and so does a child that was forked while it was taken.
 pub(crate) struct Spare<P: Pointer>(OncePointer<P>);
