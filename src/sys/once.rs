@@ -7,6 +7,8 @@ use std::ops::Deref;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
+use crate::sys;
+
 /// A type that owns a value, and is one word, which is never null.
 ///
 /// # Safety
@@ -113,7 +115,7 @@ impl<T: Default> OnceUsed<T> {
     }
 
     pub(crate) fn get_or_make(&self) -> Option<&T> {
-        self.0.get_or_make(|| super::boxed(T::default())).ok()
+        self.0.get_or_make(|| sys::boxed(T::default())).ok()
     }
 }
 
