@@ -212,6 +212,33 @@ def test_a_new_server_takes_the_path_over(path: str) -> None:
 
 
 @every_loop
+def test_a_replaced_server_resets_nobody_when_it_is_closed(path: str, loop_kind: str) -> None:
+    async def main() -> None:
+        def close_in_between() -> asyncio.Protocol:
+            first.close()
+            return asyncio.Protocol()
+
+        first = await aio.start_server(echo, path)
+        waiting = [udsock.open_client(path) for _ in range(3)]
+        async with await aio.start_server(echo, path, replace=True):
+            first.close()
+            for client in waiting:
+                assert await ask(await aio.open_connection(sock=client), b"hello") == b"hello"
+            await first.wait_closed()
+            assert await ask(await aio.open_connection(path), b"hello") == b"hello"
+
+        first = await aio.create_server(close_in_between, path)
+        with udsock.open_client(path), udsock.open_client(path):
+            async with await aio.start_server(echo, path, replace=True):
+                first.close()
+                assert first.sockets == ()
+                first.abort_clients()
+                await first.wait_closed()
+
+    run_clean(main, loop_kind)
+
+
+@every_loop
 def test_wait_closed_waits_for_the_connections(path: str, loop_kind: str) -> None:
     async def main() -> None:
         server = await aio.start_server(echo, path)

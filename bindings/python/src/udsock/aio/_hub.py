@@ -78,6 +78,13 @@ class Hub(Turn):
             del self._members[handle]
             raise failure(code)
 
+    def watch(self, handle: int) -> None:
+        """Takes a connection that the poller has not accepted; it joins next."""
+        code = self._add(handle)
+        if code < 0:
+            self._poller.drop(handle)
+            raise failure(code)
+
     def join(self, sock: Socket, member: Member) -> None:
         """Makes a connection that the poller has accepted a member."""
         self._members[sock.handle] = member

@@ -57,6 +57,7 @@ class Server(asyncio.AbstractServer):
         self._hub: Optional[Hub] = None
         self._connections: Set[Connection] = set()
         self._is_open = True
+        self._had_path = False
         self._serving: Optional[asyncio.Future[None]] = None
         self._waiters: list[asyncio.Future[None]] = []
 
@@ -91,6 +92,7 @@ class Server(asyncio.AbstractServer):
             hub = hub_of(self._loop)
             if not self._sock._get(_library.OPTION_LISTENING):
                 self._sock.listen(self._backlog or None)
+            self._had_path = self._sock.owns_file
             hub.add(self._sock, self)
             self._hub = hub
 
@@ -132,6 +134,17 @@ class Server(asyncio.AbstractServer):
         except BaseException as error:
             connection.broke(error)
 
+    def _accept_waiting(self) -> None:
+        """Accepts the clients that wait in the queue. They would be reset, and no more come."""
+        while self._hub is not None and (handle := self._sock._accept()) >= 0:
+            try:
+                self._hub.watch(handle)
+                self.accepted(handle)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self.broke(error)
+
     def failed(self, error: Exception) -> None:
         self._report("socket.accept() failed", error)
 
@@ -156,7 +169,14 @@ class Server(asyncio.AbstractServer):
     # ---- The end
 
     def close(self) -> None:
-        """Accepts no more clients, and removes the socket's file. Connections stay open."""
+        """Accepts no more clients, and removes the socket's file. Connections stay open.
+
+        If another server took the path, the clients that had connected before are accepted first.
+        """
+        if self._is_open and self._had_path and not self._sock.owns_file:
+            self._had_path = False
+            self._accept_waiting()
+        # (A protocol's factory may close the server from within.)
         if not self._is_open:
             return
         self._is_open = False
