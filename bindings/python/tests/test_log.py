@@ -34,6 +34,18 @@ def told(caplog: Any, path: str) -> List[Any]:
     return [record for record in records if record.udsock.path == path]
 
 
+def handler_that(statement: str) -> str:
+    """A program's handler of the logger, which does this for each record from INFO on."""
+    return f"""
+import logging, sys
+class Handler(logging.Handler):
+    def emit(self, record):
+        {statement}
+logging.getLogger("udsock").addHandler(Handler())
+logging.getLogger("udsock").setLevel(logging.INFO)
+"""
+
+
 def test_what_happened_and_to_what(path: str, caplog: Any) -> None:
     caplog.set_level(logging.INFO, "udsock")
     leave_dead(path)
@@ -186,13 +198,9 @@ begun.wait()
 def test_ctrl_c_in_a_handler_is_not_lost(path: str) -> None:
     said = run(
         RECLAIM
+        + handler_that("raise KeyboardInterrupt")
         + """
-import logging, time
-class Handler(logging.Handler):
-    def emit(self, record):
-        raise KeyboardInterrupt
-logging.getLogger("udsock").addHandler(Handler())
-logging.getLogger("udsock").setLevel(logging.INFO)
+import time
 try:
     reclaim()
     for _ in range(400):
@@ -239,13 +247,9 @@ def test_who_goes_on_after_an_interruption_is_not_interrupted_again(path: str) -
     """In the same place of the same function, where only the call is another one."""
     said = run(
         RECLAIM
+        + handler_that("raise KeyboardInterrupt")
         + """
-import logging, udsock
-class Handler(logging.Handler):
-    def emit(self, record):
-        raise KeyboardInterrupt
-logging.getLogger("udsock").addHandler(Handler())
-logging.getLogger("udsock").setLevel(logging.INFO)
+import udsock
 one, other = udsock.pair()
 seen = 0
 try:
@@ -276,14 +280,10 @@ def test_an_exit_is_not_lost_and_no_signal_kills(path: str, error: str) -> None:
     """Nobody has a handler for SIGINT; a program's own for another signal raises this."""
     said = run(
         RECLAIM
-        + f"""
-import logging, signal, time, udsock
-class Handler(logging.Handler):
-    def emit(self, record):
-        raise {error}
+        + handler_that(f"raise {error}")
+        + """
+import signal, time, udsock
 signal.signal(signal.SIGINT, signal.SIG_DFL)
-logging.getLogger("udsock").addHandler(Handler())
-logging.getLogger("udsock").setLevel(logging.INFO)
 try:
     reclaim()
     for _ in range(400):
@@ -300,13 +300,9 @@ except (SystemExit, KeyboardInterrupt):
 def test_an_exit_is_the_threads_where_it_came_and_keeps_its_status(path: str) -> None:
     said = run(
         RECLAIM
+        + handler_that("sys.exit(7)")
         + """
-import logging, sys, threading, time, udsock
-class Handler(logging.Handler):
-    def emit(self, record):
-        sys.exit(7)
-logging.getLogger("udsock").addHandler(Handler())
-logging.getLogger("udsock").setLevel(logging.INFO)
+import threading, time, udsock
 def work():
     reclaim()
     for _ in range(400):
