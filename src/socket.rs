@@ -85,16 +85,13 @@ struct Seldom {
 
 impl Socket {
     pub(crate) fn create(kind: Kind) -> Result<Self> {
-        let socket = Self::of_new_fd(sys::socket(kind.number() as i32)?, kind)?;
-        socket.settings.will_refuse_descriptors();
-        Ok(socket)
+        Self::made(sys::socket(kind.number() as i32)?, kind)
     }
 
     pub(crate) fn pair(kind: Kind) -> Result<[Self; 2]> {
         let [one, other] = sys::socketpair(kind.number() as i32)?;
         let end = |fd| {
-            let socket = Self::of_new_fd(fd, kind)?;
-            socket.settings.will_refuse_descriptors();
+            let socket = Self::made(fd, kind)?;
             socket.can_be_sent_to()?;
             Ok::<_, Error>(socket)
         };
@@ -135,6 +132,13 @@ impl Socket {
         sys::set_close_on_exec(fd).inspect_err(|_| settings.restore(fd))?;
         let mut socket = Self::new(sys::take_over(fd), kind, settings);
         *socket.receives_descriptors.get_mut() = receives_descriptors;
+        Ok(socket)
+    }
+
+    /// A socket that is no connection of a server, whose settings it would have.
+    fn made(fd: OwnedFd, kind: Kind) -> Result<Self> {
+        let socket = Self::of_new_fd(fd, kind)?;
+        socket.settings.will_refuse_descriptors();
         Ok(socket)
     }
 
