@@ -248,7 +248,7 @@ try:
 except ImportError:
     print("no ctypes there")
 else:
-    import udsock
+    import udsock, udsock.aio
     one, other = udsock.pair()
     one.sendall(b"hello")
     print(other.recv(9))
