@@ -160,8 +160,14 @@ static METHOD(join)
 
 bool forget_member(Dispatch *self, PyObject *number)
 {
-    if (PyDict_DelItem(self->members, number) == 0)
+    if (PyDict_DelItem(self->members, number) == 0) {
+        long long handle = PyLong_AsLongLong(number);
+        if (handle == -1 && PyErr_Occurred())
+            return false;
+        // (It may be closed already, and so be out.)
+        library.poller_remove(self->handle, handle);
         return true;
+    }
     if (!PyErr_ExceptionMatches(PyExc_KeyError))
         return false;
     PyErr_Clear();
@@ -178,8 +184,7 @@ static METHOD(forget)
 
 static PyMethodDef methods[] = {
     CALL("join", join, "Makes this a member: the poller has its socket already."),
-    CALL("forget", forget,
-         "To be called before the socket is closed, which takes it out of the poller."),
+    CALL("forget", forget, "Takes it out of the poller: nothing more that happens is told."),
     CALL("_turn", turn, "Does what the events ask for."),
     {NULL, NULL, 0, NULL},
 };

@@ -10,8 +10,8 @@
 #include <udsock.h>
 
 #define LIBRARY_FUNCTIONS(X)                                                                      \
-    X(accept) X(close) X(connect) X(create) X(fd) X(local_address) X(poller_add) X(poller_wait)    \
-    X(recv) X(remote_address) X(send) X(send_all) X(set_option)
+    X(accept) X(close) X(connect) X(create) X(fd) X(local_address) X(poller_add)                   \
+    X(poller_remove) X(poller_wait) X(recv) X(remote_address) X(send) X(send_all) X(set_option)
 
 struct library {
 #define FUNCTION(name) __typeof__(udsock_##name) *name;

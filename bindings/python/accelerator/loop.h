@@ -98,7 +98,7 @@ typedef struct {
 
 extern PyType_Spec dispatch_spec;
 
-/** Has this number no member any more. Whether that has raised nothing. */
+/** Takes the socket with this number out. Whether that has raised nothing. */
 bool forget_member(Dispatch *self, PyObject *number);
 
 // ---- Stream, in _stream.py

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Protocol, Union
 
 from .._errors import failure
+from .._library import library
 from .._poller import Poller
 from ._accelerated import types
 from ._turn import Turn
@@ -15,6 +16,8 @@ RECEIVED = Poller.RECEIVED
 FAILED = Poller.FAILED
 _ACCEPTED = Poller.ACCEPTED
 _ENDED = Poller.ENDED
+
+_remove = library.udsock_poller_remove
 
 Event = tuple[int, int, int, int, bytes, bytes]
 """Socket, token, kind, code, data, and the sender's address."""
@@ -75,8 +78,10 @@ class PlainDispatch(Turn):
         self._members[handle] = member
 
     def forget(self, handle: int) -> None:
-        """To be called before the socket is closed, which takes it out of the poller."""
-        self._members.pop(handle, None)
+        """Takes it out of the poller: nothing more that happens is told."""
+        if self._members.pop(handle, None) is not None:
+            # (It may be closed already, and so be out.)
+            _remove(self._poller._handle, handle)
 
     def will_move(self, member: Any) -> None:
         """The member is busy: the loop will watch its socket by itself."""

@@ -63,7 +63,6 @@ class Hub(Dispatch):
             # (Its end may have come with its last data.)
             sock = member._sock
             if self._readers is not None and sock.handle >= 0 and member.can_move():
-                self._poller.remove(sock.handle)
                 self.forget(sock.handle)
                 member._hub = self._readers
                 self._readers.join(sock.handle, member)
