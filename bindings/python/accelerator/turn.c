@@ -10,14 +10,15 @@
 
 bool call_soon(Turn *self, PyObject *method)
 {
-    PyObject *loop = PyWeakref_GetObject(self->loop);
-    if (loop == NULL || loop == Py_None)
-        return loop != NULL;
-    Py_INCREF(loop);
-    PyObject *callback = PyObject_GetAttr((PyObject *)self, method);
-    bool done = callback != NULL && tell(loop, self->loops->name.call_soon, callback);
-    Py_XDECREF(callback);
-    Py_DECREF(loop);
+    // (PyWeakref_GetObject is deprecated from 3.13 on, and what takes its place is new there.)
+    PyObject *loop = PyObject_CallFunctionObjArgs(self->loop, NULL);
+    bool done = loop == Py_None;
+    if (loop != NULL && !done) {
+        PyObject *callback = PyObject_GetAttr((PyObject *)self, method);
+        done = callback != NULL && tell(loop, self->loops->name.call_soon, callback);
+        Py_XDECREF(callback);
+    }
+    Py_XDECREF(loop);
     return done;
 }
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import shutil
+import subprocess
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, List
 
 import pytest
+import udsock
 from udsock import _accelerator
 from udsock._plain import Plain
 
@@ -171,6 +175,61 @@ MISTAKES = '''
     file.close()
     print(held.fileno())
 '''
+
+
+HERE = Path(__file__).resolve().parent
+
+ECHO = """
+import asyncio, sys, udsock._accelerator
+from udsock import aio
+
+async def echo(reader, writer):
+    writer.write(await reader.readexactly(5))
+    writer.close()
+
+async def main():
+    async with await aio.start_server(echo, sys.argv[1]):
+        reader, writer = await aio.open_connection(sys.argv[1])
+        writer.write(b"hello")
+        print(await reader.read(), udsock._accelerator.fast is not None)
+        writer.close()
+
+asyncio.run(main())
+"""
+
+
+def every_python() -> List[str]:
+    """This one, and the others that are here."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    pythons = [sys.executable]
+    for minor in range(11, 16):
+        found = [shutil.which(f"python3.{minor}"), *root.glob(f"versions/3.{minor}.*/bin/python")]
+        if minor != sys.version_info[1]:
+            pythons += [str(python) for python in found if python is not None][-1:]
+    return pythons
+
+
+@needs_it
+@pytest.mark.parametrize("python", every_python())
+def test_every_python_builds_it_and_loads_it(python: str, path: str, tmp_path: Path) -> None:
+    def said_by(*arguments: Any, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [python, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=50,
+            env={**os.environ, **environment},
+        )
+
+    built = str(tmp_path / "_fast.abi3.so")
+    done = said_by(HERE.parent / "accelerator" / "build.py", built)
+    if done.returncode == 77:
+        pytest.skip(done.stdout)
+    assert done.returncode == 0, done.stderr
+    package = str(Path(udsock.__file__).parents[1])
+    for accelerator in (os.environ["UDSOCK_ACCELERATOR"], built):
+        done = said_by("-c", ECHO, path, PYTHONPATH=package, UDSOCK_ACCELERATOR=accelerator)
+        assert done.stdout == "b'hello' True\n", done.stderr
 
 
 def said(accelerator: str, path: str, program: str = MISTAKES) -> str:
