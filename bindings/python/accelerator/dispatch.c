@@ -131,8 +131,6 @@ static METHOD(turn)
     (void)arguments;
     if (!has_arguments("_turn", count, 0, 0))
         return NULL;
-    if (self->members == NULL)
-        Py_RETURN_NONE;
     self->turn.is_turning = 1;
     bool done = dispatch_all(self);
     Raised raised = put_aside();
@@ -192,7 +190,7 @@ static PyMethodDef methods[] = {
 static PyMemberDef members[] = {
     {"_poller", T_OBJECT, offsetof(Dispatch, poller), READONLY, NULL},
     {"_members", T_OBJECT, offsetof(Dispatch, members), READONLY, NULL},
-    {"_moving", T_OBJECT, offsetof(Dispatch, moving), 0, NULL},
+    {"_moving", T_OBJECT, offsetof(Dispatch, moving), READONLY, NULL},
     {"is_final", T_BOOL, offsetof(Dispatch, is_final), 0,
      "Whether members stay here, however busy they are."},
     {NULL, 0, 0, 0, NULL},
@@ -200,7 +198,19 @@ static PyMemberDef members[] = {
 
 // ---- Life
 
-static void end(PyObject *object);
+static PyObject *make_empty(PyTypeObject *type, PyObject *arguments, PyObject *names)
+{
+    PyObject *object = new_turn(type, arguments, names);
+    if (object == NULL)
+        return NULL;
+    Dispatch *self = (Dispatch *)object;
+    self->handle = -1;
+    self->members = PyDict_New();
+    self->moving = PyList_New(0);
+    if (self->members == NULL || self->moving == NULL)
+        Py_CLEAR(object);
+    return object;
+}
 
 static bool has_buffer(PyObject *poller, const char *name, Py_buffer *buffer)
 {
@@ -215,8 +225,9 @@ static int make(PyObject *object, PyObject *arguments, PyObject *names)
 {
     Dispatch *self = (Dispatch *)object;
     PyObject *loop, *poller;
-    if (names != NULL || !PyArg_ParseTuple(arguments, "OO", &loop, &poller) ||
-        !open_turn(&self->turn, loop, end))
+    if (!PyArg_ParseTupleAndKeywords(arguments, names, "OO", (char *[]){"loop", "poller", NULL}, &loop,
+                                     &poller) ||
+        !open_turn(&self->turn, loop))
         return -1;
     PyObject *handle = PyObject_GetAttrString(poller, "_handle");
     PyObject *number = handle != NULL ? PyObject_GetAttrString(handle, "value") : NULL;
@@ -228,9 +239,7 @@ static int make(PyObject *object, PyObject *arguments, PyObject *names)
         return -1;
     Py_INCREF(poller);
     self->poller = poller;
-    self->members = PyDict_New();
-    self->moving = PyList_New(0);
-    return self->members != NULL && self->moving != NULL ? 0 : -1;
+    return 0;
 }
 
 static int visit(PyObject *object, visitproc visit, void *arg)
@@ -265,6 +274,7 @@ static void end(PyObject *object)
 }
 
 static PyType_Slot slots[] = {
+    {Py_tp_new, make_empty},
     {Py_tp_init, make},
     {Py_tp_traverse, visit},
     {Py_tp_clear, clear},

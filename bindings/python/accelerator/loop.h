@@ -67,7 +67,10 @@ typedef struct {
 
 extern PyType_Spec turn_spec;
 
-bool open_turn(Turn *self, PyObject *loop, destructor end);
+/** What the methods need is there before __init__, and also if that is never called. */
+PyObject *new_turn(PyTypeObject *type, PyObject *arguments, PyObject *names);
+
+bool open_turn(Turn *self, PyObject *loop);
 int visit_turn(Turn *self, visitproc visit, void *arg);
 int clear_turn(PyObject *object);
 

@@ -108,7 +108,7 @@ METHOD(close_stream)
 static bool close_own(PyObject *object)
 {
     Stream *self = stream_of(object);
-    if (Py_TYPE(self->sock) != self->loops->socket)
+    if (self->sock == NULL || Py_TYPE(self->sock) != self->loops->socket)
         return tell(object, self->loops->name._close_shared, self->sock);
     PyObject *done = close_socket(self->sock, NULL, 0);
     Py_XDECREF(done);

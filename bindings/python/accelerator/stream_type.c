@@ -35,7 +35,7 @@ static int set_hub(PyObject *object, PyObject *hub, void *unused)
 {
     (void)unused;
     Stream *self = stream_of(object);
-    if (hub == NULL || self->loops == NULL || !PyObject_TypeCheck(hub, self->loops->turn)) {
+    if (hub == NULL || !PyObject_TypeCheck(hub, self->loops->turn)) {
         PyErr_SetString(PyExc_TypeError, "a hub is a Turn");
         return -1;
     }
@@ -55,7 +55,7 @@ static PyGetSetDef properties[] = {
 
 /** Their offsets count from stream_offset. */
 static PyMemberDef members[] = {
-    FIELD("_loop", T_OBJECT, loop),
+    {"_loop", T_OBJECT, offsetof(Stream, loop), READONLY, NULL},
     {"_sock", T_OBJECT, offsetof(Stream, sock), READONLY, NULL},
     FIELD("_owner", T_OBJECT, owner),
     FIELD("_protocol", T_OBJECT, protocol),
@@ -63,7 +63,7 @@ static PyMemberDef members[] = {
     FIELD("_rest", T_OBJECT, rest),
     FIELD("_held", T_OBJECT, held),
     FIELD("_end", T_OBJECT, end),
-    FIELD("_number", T_OBJECT, number),
+    {"_number", T_OBJECT, offsetof(Stream, number), READONLY, NULL},
     FIELD("_size", T_PYSSIZET, size),
     FIELD("_high", T_PYSSIZET, high),
     FIELD("_left", T_INT, left),
@@ -109,12 +109,25 @@ static bool chooses_delivery(PyObject *object)
     return tell(object, self->loops->name._choose_delivery, NULL);
 }
 
+/** One that __init__ has not made is closed. */
+static PyObject *make_empty(PyTypeObject *type, PyObject *arguments, PyObject *names)
+{
+    (void)arguments, (void)names;
+    PyObject *object = ((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+    if (object != NULL) {
+        stream_of(object)->loops = loops_of(object, end);
+        stream_of(object)->is_closing = stream_of(object)->is_lost = 1;
+    }
+    return object;
+}
+
 /** `Stream(loop, hub, sock, protocol, owner=None)` */
 static int make(PyObject *object, PyObject *arguments, PyObject *names)
 {
     Stream *self = stream_of(object);
     Py_ssize_t count = PyTuple_Size(arguments);
-    if (names != NULL || self->loops != NULL || !has_arguments("Stream", count, 4, 5)) {
+    bool has_names = names != NULL && PyDict_Size(names) > 0;
+    if (has_names || self->sock != NULL || !has_arguments("Stream", count, 4, 5)) {
         if (!PyErr_Occurred())
             PyErr_SetString(PyExc_TypeError, "a stream is made once, without names");
         return -1;
@@ -122,7 +135,7 @@ static int make(PyObject *object, PyObject *arguments, PyObject *names)
     PyObject *loop = PyTuple_GetItem(arguments, 0), *hub = PyTuple_GetItem(arguments, 1);
     PyObject *sock = PyTuple_GetItem(arguments, 2), *protocol = PyTuple_GetItem(arguments, 3);
     PyObject *owner = count > 4 ? PyTuple_GetItem(arguments, 4) : Py_None;
-    Loops *loops = loops_of(object, end);
+    Loops *loops = self->loops;
     if (!PyObject_TypeCheck(hub, loops->dispatch) || !PyObject_TypeCheck(sock, loops->socket)) {
         PyErr_SetString(PyExc_TypeError, "a stream is of a hub and a socket");
         return -1;
@@ -138,7 +151,6 @@ static int make(PyObject *object, PyObject *arguments, PyObject *names)
         return -1;
     if (loops->usual == NULL)
         loops->usual = (PyTypeObject *)new_reference((PyObject *)Py_TYPE(object));
-    self->loops = loops;
     self->loop = new_reference(loop);
     self->hub = new_reference(hub);
     self->sock = new_reference(sock);
@@ -146,6 +158,7 @@ static int make(PyObject *object, PyObject *arguments, PyObject *names)
     self->owner = new_reference(owner);
     self->high = HIGH;
     self->left = BUSY;
+    self->is_closing = self->is_lost = 0;
     return chooses_delivery(object) ? 0 : -1;
 }
 
@@ -199,6 +212,7 @@ static void end(PyObject *object)
 }
 
 static PyType_Slot slots[] = {
+    {Py_tp_new, make_empty},
     {Py_tp_init, make},
     {Py_tp_traverse, visit},
     {Py_tp_clear, clear},

@@ -105,24 +105,36 @@ static PyMemberDef members[] = {
 
 static void end_turn(PyObject *object);
 
-bool open_turn(Turn *self, PyObject *loop, destructor end)
+PyObject *new_turn(PyTypeObject *type, PyObject *arguments, PyObject *names)
 {
-    if (self->loops != NULL) {
+    (void)arguments, (void)names;
+    PyObject *object = ((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+    if (object == NULL)
+        return NULL;
+    Turn *self = (Turn *)object;
+    self->loops = loops_of(object, end_turn);
+    self->senders = PyList_New(0);
+    if (self->senders == NULL)
+        Py_CLEAR(object);
+    return object;
+}
+
+bool open_turn(Turn *self, PyObject *loop)
+{
+    if (self->loop != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "it is made once");
         return false;
     }
-    self->loops = loops_of((PyObject *)self, end);
     self->loop = PyWeakref_NewRef(loop, NULL);
-    self->senders = PyList_New(0);
-    return self->loop != NULL && self->senders != NULL;
+    return self->loop != NULL;
 }
 
 static int make(PyObject *object, PyObject *arguments, PyObject *names)
 {
     PyObject *loop;
-    if (names != NULL || !PyArg_ParseTuple(arguments, "O", &loop))
+    if (!PyArg_ParseTupleAndKeywords(arguments, names, "O", (char *[]){"loop", NULL}, &loop))
         return -1;
-    return open_turn((Turn *)object, loop, end_turn) ? 0 : -1;
+    return open_turn((Turn *)object, loop) ? 0 : -1;
 }
 
 int visit_turn(Turn *self, visitproc visit, void *arg)
@@ -155,6 +167,7 @@ static void end_turn(PyObject *object)
 }
 
 static PyType_Slot slots[] = {
+    {Py_tp_new, new_turn},
     {Py_tp_init, make},
     {Py_tp_traverse, visit_it},
     {Py_tp_clear, clear_turn},

@@ -9,12 +9,14 @@ import weakref
 from typing import Any, List
 
 import pytest
+import udsock
 from udsock import _accelerator, aio
 from udsock.aio import _accelerated
 from udsock.aio._dispatch import PlainDispatch
 from udsock.aio._stream import PlainStream, StreamConnection
 from udsock.aio._turn import PlainTurn
 
+from conftest import run
 from aio_support import every_loop, run_clean
 
 needs_it = pytest.mark.skipif(
@@ -77,8 +79,11 @@ def test_its_fields_take_only_what_it_can_use(path: str) -> None:
         for name, value in (("_hub", 5), ("_hub", None), ("_size", "much")):
             with pytest.raises(TypeError):
                 setattr(one, name, value)
-        with pytest.raises(AttributeError):
-            one._sock = None
+        for name in ("_sock", "_number", "_loop"):
+            with pytest.raises(AttributeError):
+                setattr(one, name, None)
+            with pytest.raises(AttributeError):
+                delattr(one, name)
         made: Any = StreamConnection
         for arguments in (
             (),
@@ -94,3 +99,47 @@ def test_its_fields_take_only_what_it_can_use(path: str) -> None:
         await server.wait_closed()
 
     run_clean(main)
+
+
+HALVES = """
+    import inspect
+    from udsock.aio import _accelerated, _stream
+
+    types = _accelerated.types
+    called = 0
+    for made in (types.Turn, types.Dispatch, _stream.StreamConnection):
+        for name, method in inspect.getmembers(made, inspect.ismethoddescriptor):
+            if method.__objclass__.__module__ != "udsock._fast" or name.startswith("__"):
+                continue
+            for arguments in ((), (None,), (5, None)):
+                try:
+                    method(made.__new__(made), *arguments)
+                except Exception:
+                    pass
+                called += 1
+    print(called)
+"""
+
+
+@needs_it
+def test_an_object_that_was_not_made_does_no_harm() -> None:
+    done = run(HALVES)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 40, done.stdout
+
+
+@needs_it
+@pytest.mark.parametrize("name, fields", [("Turn", ["loop"]), ("Dispatch", ["loop", "poller"])])
+def test_they_are_made_with_names_as_the_plain_classes(name: str, fields: List[str]) -> None:
+    loop, made = asyncio.new_event_loop(), getattr(_accelerated.types, name)
+    poller = udsock.Poller()
+    given = {"loop": loop, "poller": poller}
+    made(*[given[field] for field in fields], **{})
+    one = made(**{field: given[field] for field in fields})
+    with pytest.raises(RuntimeError):
+        one.__init__(*[given[field] for field in fields])
+    with pytest.raises(TypeError):
+        made(wrong=1)
+    del one
+    poller.close()
+    loop.close()

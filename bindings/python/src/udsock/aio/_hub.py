@@ -58,7 +58,8 @@ class Hub(Dispatch):
         self._poller.add(handle, handle)
 
     def _move(self) -> None:
-        moving, self._moving = self._moving, []
+        moving = self._moving[:]
+        self._moving.clear()
         for member in moving:
             # (Its end may have come with its last data.)
             sock = member._sock
