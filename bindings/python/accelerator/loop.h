@@ -121,7 +121,8 @@ typedef struct {
     PyObject *rest, *held, *end;
     /** The socket's number, as an object. */
     PyObject *number;
-    Py_ssize_t size, high;
+    /** `limit`: of the size, from which on the protocol is paused. */
+    Py_ssize_t size, limit;
     int left;
     char will_flush, is_blocked, is_closing, is_lost, has_eof, is_protocol_paused;
 } Stream;
@@ -168,7 +169,8 @@ bool finish_stream(PyObject *object, PyObject *error);
 
 // Its methods. _stream.py says what each does.
 
-METHOD(write_data);
+PyObject *write_data(PyObject *object, PyObject *const *arguments, Py_ssize_t count,
+                     PyObject *names);
 METHOD(flush_now);
 METHOD(readable);
 METHOD(deliver_next);

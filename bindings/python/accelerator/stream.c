@@ -105,9 +105,11 @@ PyObject *collected_of(Stream *self)
     return self->collected;
 }
 
-METHOD(write_data)
+PyObject *write_data(PyObject *object, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
 {
     Stream *self = stream_of(object);
+    if (names != NULL)
+        return by_python(object, "_write_with", arguments, count, names);
     if (!has_arguments("write", count, 1, 1))
         return NULL;
     PyObject *data = arguments[0];
@@ -116,12 +118,12 @@ METHOD(write_data)
     Py_ssize_t size = PyBytes_Size(data);
     if (size == 0)
         Py_RETURN_NONE;
-    if (self->size > 0 || self->first != NULL || has_more(self) || size > self->high ||
+    if (self->size > 0 || self->first != NULL || has_more(self) || size > self->limit ||
         size > COLLECTED) {
         PyObject *collected = collected_of(self);
         if (collected == NULL || PyList_Append(collected, data) < 0)
             return NULL;
-        if (self->will_flush && !self->is_blocked && self->size + size <= self->high &&
+        if (self->will_flush && !self->is_blocked && self->size + size <= self->limit &&
             self->size + size <= COLLECTED) {
             self->size += size;
             Py_RETURN_NONE;

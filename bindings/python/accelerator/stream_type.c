@@ -65,7 +65,7 @@ static PyMemberDef members[] = {
     FIELD("_end", T_OBJECT, end),
     {"_number", T_OBJECT, offsetof(Stream, number), READONLY, NULL},
     FIELD("_size", T_PYSSIZET, size),
-    FIELD("_high", T_PYSSIZET, high),
+    FIELD("_limit", T_PYSSIZET, limit),
     FIELD("_left", T_INT, left),
     FIELD("_will_flush", T_BOOL, will_flush),
     FIELD("_is_blocked", T_BOOL, is_blocked),
@@ -77,7 +77,7 @@ static PyMemberDef members[] = {
 };
 
 static PyMethodDef methods[] = {
-    CALL("write", write_data, NULL),
+    {"write", (PyCFunction)(void (*)(void))write_data, METH_FASTCALL | METH_KEYWORDS, NULL},
     CALL("flush", flush_now, "Sends what the kernel takes."),
     CALL("readable", readable,
          "For a loop that watches the socket: receives, and sends what was written meanwhile."),
@@ -156,7 +156,7 @@ static int make(PyObject *object, PyObject *arguments, PyObject *names)
     self->sock = new_reference(sock);
     self->protocol = new_reference(protocol);
     self->owner = new_reference(owner);
-    self->high = HIGH;
+    self->limit = HIGH;
     self->left = BUSY;
     self->is_closing = self->is_lost = 0;
     return chooses_delivery(object) ? 0 : -1;

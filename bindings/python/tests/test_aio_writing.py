@@ -75,6 +75,24 @@ def test_writing_is_paused_and_resumed_at_its_limits(loop_kind: str) -> None:
     run_clean(main, loop_kind)
 
 
+@pytest.mark.parametrize("high", [2**70, float("inf"), 70_000.5])
+def test_a_limit_may_be_any_number(high: Any) -> None:
+    async def main() -> None:
+        transport, protocol, peer = await connected()
+        transport.set_write_buffer_limits(high, low=0)
+        assert transport.get_write_buffer_limits() == (0, high)
+        transport.write(data=b"x")
+        for _ in range(400):
+            transport.write(b"x" * 1000)
+        waits = transport.get_write_buffer_size() > high
+        assert (protocol.calls[-1] == "pause") is waits is (high < 100_000)
+        transport.abort()
+        await protocol.lost
+        peer.close()
+
+    run_clean(main)
+
+
 def test_a_single_byte_that_waits_is_not_forgotten() -> None:
     async def main() -> None:
         transport, protocol, peer = await connected()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import warnings
 from operator import attrgetter
 from typing import Any, Callable, Optional, Protocol
@@ -62,6 +63,8 @@ class SocketTransport(asyncio.WriteTransport):
 
     # What most connections never change: in the class, where it takes no time and no memory.
     _low, _high = 16384, 65536
+    # (The same as an integer, which the accelerator has.)
+    _limit = 65536
     _size = 0
     _will_flush = False
     _is_blocked = False
@@ -169,6 +172,8 @@ class SocketTransport(asyncio.WriteTransport):
         if not high >= low >= 0:
             raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
         self._low, self._high = low, high
+        # (Any number is taken, as by asyncio: infinity, say.)
+        self._limit = int(min(high, sys.maxsize))
         self._regard_limits()
 
     def _regard_limits(self) -> None:
