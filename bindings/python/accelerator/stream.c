@@ -138,9 +138,9 @@ PyObject *write_data(PyObject *object, PyObject *const *arguments, Py_ssize_t co
     Py_INCREF(data);
     self->first = data;
     self->size = size;
-    self->will_flush = 1;
     if (!flush_later((Turn *)self->hub, object))
         return NULL;
+    self->will_flush = 1;
     Py_RETURN_NONE;
 }
 

@@ -24,15 +24,16 @@ bool call_soon(Turn *self, PyObject *method)
 
 static bool report_end(Turn *self)
 {
-    if (self->will_flush)
-        return true;
+    // (A loop that is debugged refuses other threads; then nothing was reported.)
+    if (!self->will_flush && !call_soon(self, self->loops->name._flush))
+        return false;
     self->will_flush = 1;
-    return call_soon(self, self->loops->name._flush);
+    return true;
 }
 
 bool flush_later(Turn *self, PyObject *sender)
 {
-    return PyList_Append(self->senders, sender) == 0 && (self->is_turning || report_end(self));
+    return (self->is_turning || report_end(self)) && PyList_Append(self->senders, sender) == 0;
 }
 
 static bool flush_one(Turn *self, PyObject *sender)

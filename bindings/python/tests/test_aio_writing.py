@@ -93,6 +93,24 @@ def test_a_limit_may_be_any_number(high: Any) -> None:
     run_clean(main)
 
 
+@pytest.mark.parametrize("kind", CONNECTED)
+def test_a_write_that_the_loop_refuses_stops_no_other(kind: int) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        transport, protocol, peer = await connected(kind)
+        loop.set_debug(True)
+        for _ in range(2):
+            with pytest.raises(RuntimeError):
+                await loop.run_in_executor(None, transport.write, b"a")
+        loop.set_debug(False)
+        transport.write(b"b")
+        assert await receive(peer, 3) == b"aab"
+        assert await closed(transport, protocol) is None
+        peer.close()
+
+    run_clean(main)
+
+
 def test_a_single_byte_that_waits_is_not_forgotten() -> None:
     async def main() -> None:
         transport, protocol, peer = await connected()

@@ -198,8 +198,8 @@ class Connection(SocketTransport, _FlowControlMixin):
             # What drain waits for is known at once.
             self.flush()
         elif not self._will_flush:
-            self._will_flush = True
             self._hub.will_flush(self)
+            self._will_flush = True
 
     def flush(self) -> None:
         """Sends what the kernel takes."""

@@ -104,8 +104,8 @@ class PlainStream(StreamSending):
             return
         # The first of this turn.
         self._size = size
-        self._will_flush = True
         self._hub.will_flush(self)
+        self._will_flush = True
 
     def flush(self) -> None:
         if self._is_lost:

@@ -28,15 +28,16 @@ class PlainTurn:
 
     def will_flush(self, sender: Sender) -> None:
         """Has this flushed at the end of this turn of the loop."""
-        self._senders.append(sender)
         if not self._is_turning:
             self.will_turn()
+        self._senders.append(sender)
 
     def will_turn(self) -> None:
         """For a turn that is not the hub's own: has the end of the turn reported."""
         if not self._will_flush:
-            self._will_flush = True
+            # (A loop that is debugged refuses other threads; then nothing was reported.)
             self._call_soon(self._flush)
+            self._will_flush = True
 
     def _flush(self) -> None:
         self._will_flush = False
