@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from typing import Any, Callable, List
@@ -109,6 +110,31 @@ def test_a_write_that_the_loop_refuses_stops_no_other(kind: int) -> None:
         peer.close()
 
     run_clean(main)
+
+
+@every_loop
+@pytest.mark.parametrize("kind", CONNECTED)
+@pytest.mark.parametrize("end", ["detach", "close"])
+def test_a_socket_that_is_taken_while_something_waits(loop_kind: str, kind: int, end: str) -> None:
+    async def main() -> None:
+        transport, protocol, peer = await connected(kind)
+        while not transport.get_write_buffer_size():
+            transport.write(b"x" * 10_000)
+            await asyncio.sleep(0)
+        sock = transport.get_extra_info("socket")
+        if end == "detach":
+            os.close(sock.detach())
+        else:
+            sock.close()
+        # Another has its number.
+        left, right = udsock.pair()
+        with left, right:
+            await asyncio.sleep(0.01)
+        error = await protocol.lost
+        assert error.errno == errno.EBADF
+        peer.close()
+
+    run_clean(main, loop_kind)
 
 
 def test_a_single_byte_that_waits_is_not_forgotten() -> None:

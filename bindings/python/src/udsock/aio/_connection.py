@@ -74,6 +74,10 @@ class Connection(SocketTransport, _FlowControlMixin):
         """Lets the socket go: it is about to belong to somebody else, or to be closed."""
         if not self._is_lost:
             self._hub.forget(self._number)
+            if self._is_blocked:
+                # (Nobody may watch a descriptor that is closed. What waits is lost, as a flush says.)
+                self._set_blocked(False)
+                self._loop.call_soon(self.flush)
 
     def can_move(self) -> bool:
         return not (self._is_paused or self._is_closing or self._has_ended or self._is_end_held)
