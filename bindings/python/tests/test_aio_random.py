@@ -1,6 +1,6 @@
 """udsock.aio with random orders of writes, pauses and ends.
 
-UDSOCK_AIO_ORDERS: how many (60).
+UDSOCK_AIO_ORDERS: how many (60); of those that are compared, ten times as many.
 """
 
 from __future__ import annotations
@@ -8,12 +8,16 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import subprocess
+import sys
 from hashlib import md5
+from pathlib import Path
 from typing import Any, Callable, List, Set, Tuple
 
-from aio_support import Recorder, run_clean, until
+import pytest
+from aio_support import Recorder, every_loop, run_clean, until
 
-from udsock import aio
+from udsock import _accelerator, aio
 
 ORDERS = int(os.environ.get("UDSOCK_AIO_ORDERS", "60"))
 
@@ -135,3 +139,26 @@ def test_whatever_is_called_a_connection_is_lost_once(path: str) -> None:
                 shut.clear()
 
     run_clean(main)
+
+
+@pytest.mark.skipif(_accelerator.fast is None, reason="no accelerator: there is one way")
+@every_loop
+def test_with_the_accelerator_all_happens_as_without(loop_kind: str) -> None:
+    def seen(accelerator: str) -> List[str]:
+        environment = {**os.environ, "UDSOCK_ACCELERATOR": accelerator, "PYTHONHASHSEED": "0"}
+        program = Path(__file__).with_name("run_aio_orders.py")
+        done = subprocess.run(
+            [sys.executable, program, loop_kind, "0", str(10 * ORDERS)],
+            capture_output=True,
+            text=True,
+            timeout=50,
+            env={**environment, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    with_it, without = seen(os.environ["UDSOCK_ACCELERATOR"]), seen("")
+    assert len(with_it) > 100 * ORDERS
+    for number, (one, other) in enumerate(zip(with_it, without)):
+        assert one == other, with_it[max(0, number - 30) : number + 2]
+    assert len(with_it) == len(without)
