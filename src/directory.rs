@@ -7,10 +7,10 @@
 //! the lock, because the kernel can't take away "this name if it still is that file": without the
 //! lock two servers that start at once each remove the other's new file.
 
+use std::array;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
-use std::{array, thread};
 
 use crate::error::{Error, Result};
 use crate::failure::Failure;
@@ -191,7 +191,7 @@ impl Directory {
                 Err(Error::EAGAIN) => {}
                 result => return result.map(|()| Lock(file)),
             }
-            thread::sleep(pause);
+            sys::sleep(pause);
             waited += pause;
             pause = LONGEST_PAUSE.min(pause * 2);
         }

@@ -120,7 +120,6 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("sigismember", "memory"),
     ("sigpending", "into memory of ours; without an answer SIGPIPE is not taken: tests/log"),
     ("sigtimedwait", "of a signal that is pending, which it takes: tests/log"),
-    ("raise", "of a process that dies: tests/ends. Whatever fails, _exit ends it"),
     ("pthread_sigmask", "memory, to the caller: its arguments are good"),
     ("_exit", "of a process that dies"),
 ];
