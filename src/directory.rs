@@ -104,7 +104,7 @@ impl Directory {
     /// leads through the descriptor, as long as this is held. `None`: neither fits.
     pub(crate) fn socket_name(&self, name: &CStr) -> Option<SocketName> {
         self.written_name(name).or_else(|| {
-            let directory = sys::descriptor_path(self.fd());
+            let directory = sys::shown_directory_path(self.fd());
             SocketName::of_parts(&[directory.to_bytes(), b"/", name.to_bytes()])
         })
     }

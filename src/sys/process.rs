@@ -184,11 +184,11 @@ pub(crate) fn user_of_process() -> u32 {
     unsafe { libc::geteuid() }
 }
 
-/// Reads the umask without changing it, as umask(2) would for all threads. Linux 4.7 and later have
-/// it in /proc. Otherwise the mode of a nameless file shows it, if the directory's file system can
-/// make one. `None`: unknown.
+/// Reads the umask of this thread, which may have its own (unshare(2)), without changing it, as
+/// umask(2) would. Linux 4.7 and later have it in /proc. Otherwise the mode of a nameless file shows
+/// it, if the directory's file system can make one. `None`: unknown.
 pub(crate) fn umask(directory: BorrowedFd<'_>) -> Option<u32> {
-    let told = find_in_lines(c"/proc/self/status", |line| {
+    let told = find_in_lines(c"/proc/thread-self/status", |line| {
         u32::from_str_radix(line.strip_prefix("Umask:")?.trim(), 8).ok()
     });
     told.or_else(|| {
