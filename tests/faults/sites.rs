@@ -94,7 +94,7 @@ const SITES: &[Site] = &[
     ("unmake_note", "munmap", &[("munmap", ", 4096)")]),
     ("open", "open", &[("openat", "\"/proc/")]),
     ("read_start", "read", &[("read", "")]),
-    ("find_in_lines", "read", &[("read", ", 16384)")]),
+    ("find_in_lines", "read", &[("read", ", 2048)")]),
     ("read_link", "readlink", &[("readlink", "/proc/"), ("readlinkat", "/proc/")]),
     ("fill", "syscall", &[("getdents64", "")]),
     ("user_of_process", "geteuid", &[("geteuid", "")]),
