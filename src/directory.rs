@@ -7,10 +7,10 @@
 //! the lock, because the kernel can't take away "this name if it still is that file": without the
 //! lock two servers that start at once each remove the other's new file.
 
+use std::array;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
-use std::{array, thread};
 
 use crate::error::{Error, Result};
 use crate::failure::Failure;
@@ -104,7 +104,7 @@ impl Directory {
     /// leads through the descriptor, as long as this is held. `None`: neither fits.
     pub(crate) fn socket_name(&self, name: &CStr) -> Option<SocketName> {
         self.written_name(name).or_else(|| {
-            let directory = sys::descriptor_path(self.fd());
+            let directory = sys::shown_directory_path(self.fd());
             SocketName::of_parts(&[directory.to_bytes(), b"/", name.to_bytes()])
         })
     }
@@ -191,7 +191,7 @@ impl Directory {
                 Err(Error::EAGAIN) => {}
                 result => return result.map(|()| Lock(file)),
             }
-            thread::sleep(pause);
+            sys::sleep(pause);
             waited += pause;
             pause = LONGEST_PAUSE.min(pause * 2);
         }

@@ -18,7 +18,6 @@
 
 use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use crate::critical_section::CriticalSection;
@@ -161,7 +160,7 @@ impl SocketFile {
         const PAUSE: Duration = Duration::from_micros(50);
         let mut waited = Duration::ZERO;
         while self.fate() == Fate::IsGoing && waited < 2 * Lock::PATIENCE {
-            thread::sleep(PAUSE);
+            sys::sleep(PAUSE);
             waited += PAUSE;
         }
     }

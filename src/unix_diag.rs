@@ -194,24 +194,32 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 /// A process that has the socket open, the oldest by its number. `None`: none that this
 /// process may look into.
 pub(crate) fn holder(socket: &OpenSocket) -> Option<u32> {
-    holders(socket).min()
+    holders(socket).map(|(oldest, _)| oldest)
 }
 
-/// Every process that has the socket open, and that this process may look into.
-pub(crate) fn holders(socket: &OpenSocket) -> impl Iterator<Item = u32> {
+/// The same, and how many such processes there are.
+// A loop, as adapters of the iterator would copy it, with its room, on the stack.
+#[inline(never)]
+pub(crate) fn holders(socket: &OpenSocket) -> Option<(u32, u32)> {
     let wanted = ShortText::new(format_args!("socket:[{}]", socket.inode));
-    let processes = sys::numbers_in(c"/proc").ok();
-    processes.into_iter().flatten().filter(move |pid| has_open(*pid, &wanted))
+    let mut found = None;
+    for pid in sys::numbers_in(c"/proc").ok()? {
+        if has_open(pid, &wanted) {
+            let (oldest, count) = found.unwrap_or((pid, 0));
+            found = Some((pid.min(oldest), count + 1));
+        }
+    }
+    found
 }
 
+#[inline(never)]
 fn has_open(pid: u32, wanted: &CStr) -> bool {
-    let descriptors = sys::numbers_in(&ShortText::new(format_args!("/proc/{pid}/fd")));
-    descriptors.is_ok_and(|mut descriptors| {
-        descriptors.any(|descriptor| {
-            let link = ShortText::new(format_args!("/proc/{pid}/fd/{descriptor}"));
-            let mut room = [0; 64];
-            sys::read_link(&link, &mut room).is_ok_and(|target| target == wanted.to_bytes())
-        })
+    let directory = ShortText::new(format_args!("/proc/{pid}/fd"));
+    let Ok(mut descriptors) = sys::numbers_in(&directory) else { return false };
+    descriptors.any(|descriptor| {
+        let link = ShortText::new(format_args!("/proc/{pid}/fd/{descriptor}"));
+        let mut room = [0; 64];
+        sys::read_link(&link, &mut room).is_ok_and(|target| target == wanted.to_bytes())
     })
 }
 

@@ -30,9 +30,10 @@ pub const UDSOCK_OPTION_SPIN_US: u32 = 4;
 
 /// Option: 1 if udsock_recv_message and udsock_recv_batch shall receive descriptors that come
 /// with messages. 0, the default: a peer that sends some gets EPERM (Linux 6.16); with an older
-/// kernel they are closed, and UDSOCK_FDS_LOST is set. Accepted connections have the value of
-/// their server. A socket that was adopted has the value of its descriptor (SO_PASSRIGHTS): 1,
-/// unless somebody turned it off. All other calls that receive lose the descriptors that come.
+/// kernel, or a filter of system calls that does not let SO_PASSRIGHTS through, they are closed,
+/// and UDSOCK_FDS_LOST is set. Accepted connections have the value of their server. A socket
+/// that was adopted has the value of its descriptor (SO_PASSRIGHTS): 1, unless somebody turned
+/// it off. All other calls that receive lose the descriptors that come.
 pub const UDSOCK_OPTION_RECEIVE_FDS: u32 = 5;
 
 /// Option: 1 if udsock_recv_message and udsock_recv_batch shall say who sent each message

@@ -206,7 +206,7 @@ impl Binder<'_> {
     }
 
     fn is_written(&self, name: &SocketName) -> bool {
-        !name.bytes().starts_with(b"/proc/self/fd/")
+        !sys::is_descriptor_path(name.bytes())
     }
 
     /// Binds a private name that nobody alive has.

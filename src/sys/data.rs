@@ -157,10 +157,15 @@ fn set_peek_offset(fd: BorrowedFd<'_>, offset: i32) -> Result<()> {
 pub(crate) fn count_bytes(fd: BorrowedFd<'_>, most: usize) -> Result<usize> {
     const PLACE: usize = 1 << 14;
     const LOOKS: usize = 256;
-    let mut place = [0_u8; PLACE];
-    let looks = [Buffer::from_raw(place.as_mut_ptr().cast(), PLACE); LOOKS];
-    let looks = &looks[..most.div_ceil(PLACE).clamp(1, LOOKS)];
-    peek(fd, looks, None).map(|got| got.size.min(most))
+    // Not on the stack: not all threads have so much.
+    let mut place = Vec::<u8>::new();
+    place.try_reserve_exact(PLACE.min(most.max(1)))?;
+    let place = Buffer::from_raw(place.as_mut_ptr().cast(), place.capacity());
+    let mut looks = Vec::new();
+    let count = most.div_ceil(place.size()).clamp(1, LOOKS);
+    looks.try_reserve_exact(count)?;
+    looks.resize(count, place);
+    peek(fd, &looks, None).map(|got| got.size.min(most))
 }
 
 #[inline(always)]

@@ -46,9 +46,30 @@ pub(crate) fn open_path_at(directory: BorrowedFd<'_>, name: &CStr, flags: i32) -
     own(unsafe { libc::openat(directory.as_raw_fd(), name.as_ptr(), flags) })
 }
 
-/// What a descriptor holds, as a path that every call takes.
+/// What a descriptor holds, as a path that every call of this thread takes. (Not "self": that is the
+/// process's first thread, and this one may have descriptors of its own, by unshare(2). There the
+/// number may be another file's, or nobody's.)
 pub(crate) fn descriptor_path(file: BorrowedFd<'_>) -> ShortText {
-    ShortText::new(format_args!("/proc/self/fd/{}", file.as_raw_fd()))
+    ShortText::new(format_args!("/proc/thread-self/fd/{}", file.as_raw_fd()))
+}
+
+/// The same of a directory, in the form that others know if a socket is bound through it, unless
+/// this thread has descriptors of its own.
+pub(crate) fn shown_directory_path(directory: BorrowedFd<'_>) -> ShortText {
+    let number = directory.as_raw_fd();
+    // (The slash has it followed.)
+    let here = ShortText::new(format_args!("/proc/self/fd/{number}/"));
+    match (status_of(here.to_bytes()), status_at(directory, c"")) {
+        (Ok(one), Ok(other)) if one.is_same_file(&other) => {
+            ShortText::new(format_args!("/proc/self/fd/{number}"))
+        }
+        _ => descriptor_path(directory),
+    }
+}
+
+/// Whether such a path is meant.
+pub(crate) fn is_descriptor_path(path: &[u8]) -> bool {
+    path.starts_with(b"/proc/self/fd/") || path.starts_with(b"/proc/thread-self/fd/")
 }
 
 /// The directory itself, opened for reading.
@@ -202,7 +223,8 @@ pub(crate) fn set_mode(file: BorrowedFd<'_>, mode: u32) -> Result<()> {
 /// Whether /proc is there, through which a descriptor is a path.
 pub(crate) fn has_descriptor_paths() -> bool {
     // SAFETY: the path is a C string.
-    check(unsafe { libc::access(c"/proc/self/fd".as_ptr(), libc::F_OK) }) != Err(Error::ENOENT)
+    check(unsafe { libc::access(c"/proc/thread-self/fd".as_ptr(), libc::F_OK) })
+        != Err(Error::ENOENT)
 }
 
 /// Sets the owner of the file that the descriptor pins. `None`: unchanged.

@@ -54,7 +54,11 @@ pub(crate) fn unix_diag(mut visit: impl FnMut(&[u8]) -> Result<bool>) -> Result<
         libc::send(socket.as_raw_fd(), (&raw const request).cast(), size, libc::MSG_NOSIGNAL)
     })?;
     // The kernel makes parts of this size for readers without room for larger ones (netlink(7)).
-    let mut buffer = [0_u8; 8192];
+    // (Not on the stack: not all threads have so much.)
+    const PART: usize = 8192;
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(PART)?;
+    buffer.resize(PART, 0);
     loop {
         // SAFETY: the buffer is of this size.
         let received = check_size(unsafe {

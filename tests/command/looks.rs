@@ -48,6 +48,10 @@ fn inspect_says_what_is_there_instead() {
             format!("{file}: a file that is not a socket"),
         ]
     );
+    // After "--" an address may look like an option.
+    let said = run(&["inspect", "--", "--help"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(1), "--help: nothing\n"), "{}", said.err);
+    assert_eq!(run(&["inspect", "--"]).code, Some(2));
     let said = run(&["inspect", "@"]);
     assert_eq!((said.code, said.out.as_str()), (Some(3), ""));
     assert!(said.err.starts_with("udsock: inspect @: "), "{said:?}");

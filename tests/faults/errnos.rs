@@ -11,7 +11,6 @@ const ERRNOS: &[(&str, &str, &[&str])] = &[
     ("access", "", &["EACCES", "ENOMEM"]),
     ("bind", "", &["ENOSPC", "EACCES", "ENOMEM", "EROFS", "EDQUOT", "EPERM"]),
     ("chmod", "", &["EPERM", "EROFS", "EIO"]),
-    ("clock_nanosleep", "", &["EINTR"]),
     ("close", "", &["EINTR", "EIO"]),
     ("connect", "", &["EAGAIN", "ENOMEM", "EACCES", "EINTR"]),
     ("dup3", "", &["EMFILE", "EBUSY", "EINTR"]),

@@ -94,7 +94,7 @@ const SITES: &[Site] = &[
     ("unmake_note", "munmap", &[("munmap", ", 4096)")]),
     ("open", "open", &[("openat", "\"/proc/")]),
     ("read_start", "read", &[("read", "")]),
-    ("find_in_lines", "read", &[("read", ", 16384)")]),
+    ("find_in_lines", "read", &[("read", ", 2048)")]),
     ("read_link", "readlink", &[("readlink", "/proc/"), ("readlinkat", "/proc/")]),
     ("fill", "syscall", &[("getdents64", "")]),
     ("user_of_process", "geteuid", &[("geteuid", "")]),
@@ -120,7 +120,6 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("sigismember", "memory"),
     ("sigpending", "into memory of ours; without an answer SIGPIPE is not taken: tests/log"),
     ("sigtimedwait", "of a signal that is pending, which it takes: tests/log"),
-    ("raise", "of a process that dies: tests/ends. Whatever fails, _exit ends it"),
     ("pthread_sigmask", "memory, to the caller: its arguments are good"),
     ("_exit", "of a process that dies"),
 ];

@@ -17,6 +17,7 @@ mod lock;
 mod not_sockets;
 mod options;
 mod others;
+mod own_table;
 mod owner;
 mod parents;
 mod paths;

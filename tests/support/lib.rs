@@ -12,6 +12,7 @@ use std::{env, fs, ptr};
 
 pub mod bindings;
 pub mod c_library;
+pub mod filter;
 pub mod forked;
 pub mod measure;
 pub mod message_calls;
