@@ -498,7 +498,8 @@ UDSOCK_MUST_USE udsock_t udsock_create(uint32_t kind);
  * -EINVAL: the socket is bound already, another thread is binding it, the path ends in a
  * slash, or an argument has no meaning.
  * -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as of bind(2). Also -ENOENT: the path
- * is longer than 107 bytes, and /proc is not there.
+ * is longer than 107 bytes, and /proc is not there; or a directory of the path was renamed or
+ * replaced, or the working directory changed, during the call.
  * -EPERM: a dead server's file in a sticky directory is another user's; the file system has no
  * sockets (sshfs, mqueue, cgroup2); or see udsock_bind_options and UDSOCK_MAKE_PARENTS.
  * -EIO: the file system has no sockets (exfat-fuse), or it fails.
@@ -1197,10 +1198,11 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
 #define UDSOCK_OPTION_READABLE_BYTES 10
 
 /**
- * Option, to read: 1 if the path that this socket was bound to still leads to its own file. A
- * server with UDSOCK_RESTORE_FILE that has lost its path gets it back before this returns; 0
- * means that it could not, or that it was replaced. The call waits for the lock of the
- * directory, for a second at most.
+ * Option, to read: 1 if the name that this socket was bound to, in the directory that it was
+ * bound in, still leads to its own file. (If that directory was renamed, the path does not lead
+ * there any more, and this is 1 all the same.) A server with UDSOCK_RESTORE_FILE that has lost
+ * its path gets it back before this returns; 0 means that it could not, or that it was
+ * replaced. The call waits for the lock of the directory, for a second at most.
  */
 #define UDSOCK_OPTION_OWNS_FILE 11
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::sys::{self, FileStatus, Missing, SocketName};
-use crate::text::ShortText;
+use crate::text::{ShortText, c_string};
 
 pub(crate) struct Directory {
     fd: OwnedFd,
@@ -27,6 +27,11 @@ impl Directory {
     /// The path: as [`split`](crate::address::split) makes it.
     pub(crate) fn open(path: CString) -> Result<Self> {
         Ok(Self { fd: sys::open_path(&path, libc::O_DIRECTORY)?, path })
+    }
+
+    /// What its path leads to now.
+    pub(crate) fn opened_anew(&self) -> Result<Self> {
+        Self::open(c_string(self.path.to_bytes())?)
     }
 
     fn fd(&self) -> BorrowedFd<'_> {

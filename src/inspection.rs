@@ -201,14 +201,17 @@ impl SeenSocket {
 }
 
 impl PinnedFile {
-    fn pin(directory: &Directory, name: &CStr) -> Result<Self> {
+    pub(crate) fn pin(directory: &Directory, name: &CStr) -> Result<Self> {
         let descriptor = directory.pin(name)?;
         let status = sys::status_at(descriptor.as_fd(), c"")?;
         Ok(Self { descriptor, status })
     }
 
-    /// What the kernel's list says of its socket, if anything. It is only for messages. Not under a
-    /// lock.
+    pub(crate) fn status(&self) -> FileStatus {
+        self.status
+    }
+
+    /// What the kernel's list says of its socket, if anything. Not under a lock.
     pub(crate) fn socket(&self) -> Option<OpenSocket> {
         self.find_socket().unwrap_or_default()
     }

@@ -7,7 +7,8 @@
 //! is open, so the file with this number is the one that was made.
 //!
 //! 1. *Resolve* (`own_file`). The directory is opened, or made; the last name is split off.
-//! 2. *Bind* (`bound_path`), to the path or, to replace another, to a private name.
+//! 2. *Bind* (`bound_path`), to the path or, to replace another, to a private name; and see that the
+//!    file is in that directory (`place`).
 //! 3. *Publish* (`takeover`). A file with a private name takes the path over when the socket
 //!    listens, in one step.
 //! 4. *Restore*, if that was asked for and the path was lost (`restoration`, `claim`).
@@ -32,6 +33,7 @@ mod bound_path;
 mod claim;
 mod own_file;
 mod permissions;
+mod place;
 mod private_names;
 mod restoration;
 mod takeover;

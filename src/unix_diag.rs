@@ -51,6 +51,11 @@ impl OpenSocket {
         Kind::from_number(self.kind.into()).ok()
     }
 
+    /// Whether it is the socket with this inode of its own (not its file's).
+    pub(crate) fn is_this(&self, inode: u64) -> bool {
+        u64::from(self.inode) == inode & u64::from(u32::MAX)
+    }
+
     /// For a socket that listens: how many connections wait, and how many may.
     pub(crate) fn backlog(&self) -> Option<[u32; 2]> {
         let [waiting, most] = self.queue.filter(|_| self.listens())?;

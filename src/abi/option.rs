@@ -60,10 +60,11 @@ pub const UDSOCK_OPTION_LISTENING: u32 = 9;
 /// Unlike FIONREAD it does not count urgent bytes, so it is never more than a receive returns.
 pub const UDSOCK_OPTION_READABLE_BYTES: u32 = 10;
 
-/// Option, to read: 1 if the path that this socket was bound to still leads to its own file. A
-/// server with UDSOCK_RESTORE_FILE that has lost its path gets it back before this returns; 0
-/// means that it could not, or that it was replaced. The call waits for the lock of the
-/// directory, for a second at most.
+/// Option, to read: 1 if the name that this socket was bound to, in the directory that it was
+/// bound in, still leads to its own file. (If that directory was renamed, the path does not lead
+/// there any more, and this is 1 all the same.) A server with UDSOCK_RESTORE_FILE that has lost
+/// its path gets it back before this returns; 0 means that it could not, or that it was
+/// replaced. The call waits for the lock of the directory, for a second at most.
 pub const UDSOCK_OPTION_OWNS_FILE: u32 = 11;
 
 /// Option: 1 if udsock_recv_message and udsock_recv_batch shall receive, in the field pidfd, a

@@ -75,7 +75,8 @@ pub extern "C" fn udsock_create(kind: u32) -> udsock_t {
 /// -EINVAL: the socket is bound already, another thread is binding it, the path ends in a
 /// slash, or an argument has no meaning.
 /// -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as of bind(2). Also -ENOENT: the path
-/// is longer than 107 bytes, and /proc is not there.
+/// is longer than 107 bytes, and /proc is not there; or a directory of the path was renamed or
+/// replaced, or the working directory changed, during the call.
 /// -EPERM: a dead server's file in a sticky directory is another user's; the file system has no
 /// sockets (sshfs, mqueue, cgroup2); or see udsock_bind_options and UDSOCK_MAKE_PARENTS.
 /// -EIO: the file system has no sockets (exfat-fuse), or it fails.

@@ -90,6 +90,8 @@ const SITES: &[Site] = &[
         "mmap",
         &[("mmap", "(NULL, 4096, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS")],
     ),
+    ("new", "mmap", &[("mmap", "(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS")]),
+    ("drop", "munmap", &[("munmap", ", 8192)")]),
     ("make_note", "madvise", &[("madvise", "MADV_WIPEONFORK")]),
     ("unmake_note", "munmap", &[("munmap", ", 4096)")]),
     ("open", "open", &[("openat", "\"/proc/")]),

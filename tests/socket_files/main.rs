@@ -9,6 +9,7 @@ mod fuse;
 
 mod cost;
 mod directories;
+mod elsewhere;
 mod file_systems;
 mod fork;
 mod inspect;
