@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Type
 
 import machine
 from machine import Bound, Running, behind, inode, until
-from programs import At, Program, tool
+from program import At, Program, tool
 
 try:
     import udsock
