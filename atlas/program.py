@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 
 class NotHere(Exception):
@@ -52,6 +52,8 @@ class Program:
     """It answers /slow after 0.4 seconds, and everything else at once."""
     seconds: float = 10
     """So long it may take to listen."""
+    others: List[Tuple[str, "Callable[[Any], str]"]] = field(default_factory=list)
+    """What only this program has: what is asked, and what finds the answer on a Stage."""
 
 
 def output(*command: str) -> str:
@@ -72,7 +74,8 @@ def of_debian(package: str) -> Callable[[], str]:
         run = subprocess.run(query, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         if run.returncode != 0 or not run.stdout:
             raise NotHere(package)
-        return "Debian " + run.stdout.decode()
+        source = "Debian sid" if "sid" in Path("/etc/debian_version").read_text() else "Debian"
+        return f"{source} {run.stdout.decode()}"
 
     return version
 
@@ -111,6 +114,18 @@ def command(name: str, *arguments: str) -> Start:
         tool(name),
         *(it.format(at.address, directory=at.directory) for it in arguments),
     ]
+
+
+def in_place(place: str, program: str, *arguments: str, first: str = "true") -> Start:
+    """A program whose paths are fixed: the address's directory is mounted there, for it alone. What
+    is to be done first is a line for the shell."""
+
+    def start(at: At) -> List[str]:
+        script = (f"mount --make-rprivate / && {first} && mkdir -p {place} && "
+                  f"mount --bind {at.address} {place} && exec {tool(program)} {' '.join(arguments)}")
+        return [tool("unshare"), "-m", "sh", "-c", script]
+
+    return start
 
 
 NUL_NAME = ("a leading NUL", "\0{}")
