@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import machine  # noqa: E402
 import page  # noqa: E402
-from programs import PROGRAMS, NotHere, Program  # noqa: E402
+from program import NotHere, Program  # noqa: E402
+from programs import PROGRAMS  # noqa: E402
 from questions import QUESTIONS, Record  # noqa: E402
 
 HERE = Path(__file__).parent

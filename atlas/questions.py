@@ -4,17 +4,15 @@ import contextlib
 import os
 import re
 import select
-import shutil
 import socket
-import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Callable, Dict, Iterator, List, Optional, Type
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import machine
 from machine import Bound, Running, behind, inode, until
-from programs import At, Program, tool
+from program import Program, tool
+from stage import OWN_FILE, Stage
 
 try:
     import udsock
@@ -24,58 +22,6 @@ except ImportError:
 Record = Dict[str, Any]
 
 SUN_PATH = 108
-OWN_FILE = Program.file
-
-
-class Stage:
-    """A directory of its own, in which programs are started; all of them end with it."""
-
-    def __init__(self, program: Program, path: Optional[str] = None) -> None:
-        self.program = program
-        self.directory = Path(tempfile.mkdtemp(prefix="udsock-atlas-", dir="/tmp"))
-        self.path = self.directory / (path or program.file)
-        self._instances = 0
-
-    def __enter__(self) -> "Stage":
-        self._give(self.directory)
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        machine.end_all()
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def _give(self, directory: Path) -> None:
-        os.chmod(directory, 0o700 if self.program.name == "gpg-agent" else 0o755)
-        shutil.chown(directory, self.program.user)
-
-    def start(
-        self, address: Optional[str] = None, before: "tuple[str, ...]" = (), again: bool = False
-    ) -> Running:
-        """One more of them, or the last one again; at the path or at another address."""
-        program = self.program
-        self._instances += not again
-        own = self.directory / f"own{self._instances}"
-        if not again:
-            own.mkdir()
-            self._give(own)
-        if address is None:
-            given = self.path if program.file == OWN_FILE else self.path.parent
-            address = program.path.format(given)
-        command = program.start(At(own, address))
-        environment = {key: it.format(address) for key, it in program.environment.items()}
-        return Running([*before, *command], own, environment)
-
-    def listens(self, running: Running) -> Optional[Bound]:
-        """Who is behind the path once the program listens, or has ended, or does neither."""
-        if until(lambda: behind(self.path) or running.has_ended(), self.program.seconds):
-            # Until it has made its other files, and knows what to do at a signal.
-            time.sleep(1)
-        return behind(self.path)
 
 
 # ---- abstract names
@@ -355,6 +301,14 @@ def unheard(program: Program) -> Iterator[Record]:
             yield {"program": program.name, "ms": int(1000 * (time.monotonic() - begin))}
 
 
+# ---- what only one program has
+
+def other(program: Program) -> Iterator[Record]:
+    for asked, seen in program.others:
+        with Stage(program) as stage:
+            yield {"asked": asked, "said": seen(stage)}
+
+
 QUESTIONS: Dict[str, Callable[[Program], Iterator[Record]]] = {
     "name": names,
     "client": clients,
@@ -363,4 +317,5 @@ QUESTIONS: Dict[str, Callable[[Program], Iterator[Record]]] = {
     "half": half,
     "opening": opening,
     "unheard": unheard,
+    "other": other,
 }

@@ -300,11 +300,21 @@ fn life(attempt: Result<()>) -> Result<Life> {
 
 /// The failure that says what is there instead of a socket.
 pub(crate) fn not_a_socket(file: &FileStatus) -> Failure {
-    Failure::NotASocket(match file.mode & libc::S_IFMT {
+    Failure::NotASocket(what_it_is(file))
+}
+
+/// What a path leads to, if that is known and is not a socket.
+pub(crate) fn other_than_a_socket(path: &CStr) -> Option<&'static str> {
+    let file = sys::open_path(path, 0).and_then(|file| sys::status_at(file.as_fd(), c"")).ok()?;
+    (!file.is_socket()).then(|| what_it_is(&file))
+}
+
+fn what_it_is(file: &FileStatus) -> &'static str {
+    match file.mode & libc::S_IFMT {
         libc::S_IFDIR => "a directory",
         libc::S_IFREG => "a regular file",
         libc::S_IFLNK => "a symbolic link",
         libc::S_IFIFO => "a fifo",
         _ => "a device",
-    })
+    }
 }

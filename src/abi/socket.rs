@@ -163,9 +163,9 @@ pub unsafe extern "C" fn udsock_accept(
 /// -ENOENT: nothing is at the path. Also: the path is longer than 107 bytes, and /proc is not
 /// there.
 /// -ECONNREFUSED: no server has the address: it is gone or does not listen, the file is not a
-/// socket, or nobody has the abstract name. (If a socket that can be connected to has a name
-/// that differs only in NULs at its end, or that goes on with a slash, the message says how to
-/// write that name.) Also: the file belongs to a live server, but through another layer (see
+/// socket (the message says what it is), or nobody has the abstract name. (If a socket that can
+/// be connected to has a name that differs only in NULs at its end, or that goes on with a
+/// slash, the message says how to write that name.) Also: the file belongs to a live server, but through another layer (see
 /// udsock_bind).
 /// -EACCES: no write permission on the file, or no search permission on a directory of the
 /// path. With UDSOCK_RETRY the call returns this after a second.
