@@ -259,3 +259,27 @@ def test_errors_in_words() -> None:
     assert udsock.error_text(-98) == "Address already in use"
     assert udsock.error_name(-4097) == "UDSOCK_EOF"
     assert udsock.library_version() == udsock.__version__
+
+
+def test_what_could_not_be_sent_can_grow_while_the_exception_is_there() -> None:
+    one, other = udsock.pair(udsock.DGRAM)
+    with one, other, udsock.Poller() as closed:
+        closed.close()
+        other.settimeout(0.01)
+        one.settimeout(0.01)
+        with pytest.raises(TimeoutError):
+            while True:
+                one.send(b"fills the queue")
+        buffer = bytearray(4)
+        attempts: list[Callable[[], Any]] = [
+            lambda: one.send_message(buffer),
+            lambda: one.send_batch([buffer]),
+            lambda: closed.send(one, buffer),
+            lambda: closed.send_raw(0, buffer),
+        ]
+        for attempt in attempts:
+            try:
+                attempt()
+            except OSError:
+                buffer += b"more"
+        assert len(buffer) == 4 + 4 * len(attempts)

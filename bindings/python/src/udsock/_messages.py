@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
+from contextlib import ExitStack
 from ctypes import (
     POINTER,
     addressof,
@@ -148,14 +149,15 @@ class Messages(Transfer):
     def recvfrom_into(
         self, buffer: Any, nbytes: int = 0, flags: int = 0
     ) -> tuple[int, Optional[ReturnedAddress]]:
-        room, size = writable(buffer, nbytes, "recvfrom_into")
-        if not size or flags & UNKNOWN_FLAGS:
-            came: tuple[int, Optional[ReturnedAddress]] = self._raw_receive(
-                flags, lambda raw, flags: raw.recvfrom_into(buffer, nbytes, flags)
-            )
-            return came
-        inbox = Inbox(_library.Message(), room, size, 0)
-        count = self._receive_message(inbox, flags)
+        room, size, view = writable(buffer, nbytes, "recvfrom_into")
+        with view:
+            if not size or flags & UNKNOWN_FLAGS:
+                came: tuple[int, Optional[ReturnedAddress]] = self._raw_receive(
+                    flags, lambda raw, flags: raw.recvfrom_into(buffer, nbytes, flags)
+                )
+                return came
+            inbox = Inbox(_library.Message(), room, size, 0)
+            count = self._receive_message(inbox, flags)
         return counted(count, 0), inbox.sender() if count >= 0 else None
 
     # ---- The library's own
@@ -189,9 +191,9 @@ class Messages(Transfer):
         """
         limit = self._limit(flags)
         name = None if address is None else to_text(address)
-        message, keep = _outgoing(data, descriptors, name)
-        result = self._wait(limit, _send_message, byref(message))
-        del keep
+        message, view, _keep = _outgoing(data, descriptors, name)
+        with view:
+            result = self._wait(limit, _send_message, byref(message))
         if result < 0:
             raise failure(result, filename=from_text(name) if name else None)
         return result
@@ -215,7 +217,15 @@ class Messages(Transfer):
     ) -> list[Union[int, Exception]]:
         """Sends many messages, to one address. Returns the length of each, or its error."""
         name = None if address is None else to_text(address)
-        given = [_outgoing(data, (), name) for data in messages]
+        with ExitStack() as views:
+            given = []
+            for data in messages:
+                message, view, keep = _outgoing(data, (), name)
+                views.enter_context(view)
+                given.append((message, keep))
+            return self._send_each(given)
+
+    def _send_each(self, given: list[tuple[Any, Any]]) -> list[Union[int, Exception]]:
         array = (_library.Message * len(given))(*(message for message, _ in given))
         first = 0
 
@@ -243,10 +253,12 @@ def _inbox(size: int, descriptors: int = 0) -> Inbox:
     return Inbox(_library.Message(), create_string_buffer(size), size, descriptors)
 
 
-def _outgoing(data: Any, descriptors: Sequence[int], address: Optional[bytes]) -> tuple[Any, Any]:
-    """A message to send, and the objects that have to stay in memory until it was sent."""
-    buffer, size = readable(data)
+def _outgoing(
+    data: Any, descriptors: Sequence[int], address: Optional[bytes]
+) -> tuple[Any, memoryview, Any]:
+    """A message to send, the view of its data, to be released, and what has to stay until then."""
     numbers = (c_int32 * len(descriptors))(*map(int32, descriptors))
+    buffer, size, view = readable(data)
     message = _library.Message(
         data=address_of(buffer),
         data_size=size,
@@ -254,7 +266,7 @@ def _outgoing(data: Any, descriptors: Sequence[int], address: Optional[bytes]) -
         descriptors_count=len(numbers),
         address=cast(c_char_p(address), c_void_p),
     )
-    return message, (buffer, numbers, address)
+    return message, view, (buffer, numbers, address)
 
 
 def _fate(result: int) -> Union[int, Exception]:

@@ -251,14 +251,13 @@ class Poller:
         return self._sent([(sock, data, None, 0) for sock, data in items])
 
     def _sent(self, items: list[tuple[AnySocket, Any, Optional[Address], int]]) -> list[int]:
-        parts: list[Any] = []
+        parts: list[bytes] = []
         packed = bytearray(len(items) * self.ITEM.size)
         end = 0
         for place, (sock, data, address, then) in enumerate(items):
             start = end
-            view = memoryview(data)
-            parts.append(view)
-            end = name_start = start + view.nbytes
+            parts.append(data if isinstance(data, bytes) else bytes(memoryview(data)))
+            end = name_start = start + len(parts[-1])
             if address is not None:
                 parts.append(to_text(address))
                 end += len(parts[-1])
@@ -278,12 +277,16 @@ class Poller:
         if not 0 <= count <= len(self.items) // self.ITEM.size:
             raise ValueError("there is no room for so many items")
         if base is None:
-            base, size = self._room_at, self._room_size
+            taken = self._send_items(count, self._room_at, self._room_size)
         else:
-            base, length = readable(base)
-            size = c_size_t(length)
-        taken: int = _send(self._handle, self._items_at, c_size_t(count), base, size)
+            at, size, view = readable(base)
+            with view:
+                taken = self._send_items(count, at, c_size_t(size))
         _check(taken)
+        return taken
+
+    def _send_items(self, count: int, base: Any, size: Any) -> int:
+        taken: int = _send(self._handle, self._items_at, c_size_t(count), base, size)
         return taken
 
     # ---- The end

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import select
 import socket
-from ctypes import byref, c_char, c_size_t, c_void_p, cast, create_string_buffer
+from ctypes import addressof, byref, c_char, c_size_t, c_void_p, cast, create_string_buffer
 from operator import index
 from typing import Any, Callable, Optional
 
@@ -44,19 +44,24 @@ _send_to = library.udsock_send_to
 _length = _library.length
 
 
-def readable(data: Any) -> tuple[Any, int]:
-    """Data in the form that ctypes passes on, and its size."""
-    if isinstance(data, bytes):
-        return data, len(data)
+# Who catches an exception has the frames that it went through, and all that is in them. A bytearray
+# can't grow as long as one of them still has a view of it. So each view is released by `with`, and
+# what ctypes passes on is only the address.
+
+
+def readable(data: Any) -> tuple[Any, int, memoryview]:
+    """Data in the form that ctypes passes on, its size, and the view that keeps it, to be released."""
     view = memoryview(data)
+    if isinstance(data, bytes):
+        return data, len(data), view
     if view.readonly or not view.nbytes or not view.c_contiguous:
         copy = bytes(view) if view.c_contiguous else _refuse()
-        return copy, len(copy)
-    return byref(c_char.from_buffer(view)), view.nbytes
+        return copy, len(copy), memoryview(copy)
+    return _address_in(view), view.nbytes, view
 
 
-def writable(buffer: Any, nbytes: int, call: str) -> tuple[Any, int]:
-    """A buffer to receive into, in the form that ctypes passes on, and how much of it to fill."""
+def writable(buffer: Any, nbytes: int, call: str) -> tuple[Any, int, memoryview]:
+    """A buffer to receive into, how much of it to fill, and the view, as `readable` has them."""
     view = memoryview(buffer)
     if view.readonly:
         raise TypeError(f"{call}() argument must be read-write bytes-like object")
@@ -67,11 +72,15 @@ def writable(buffer: Any, nbytes: int, call: str) -> tuple[Any, int]:
     if nbytes > view.nbytes:
         raise ValueError("nbytes is greater than the length of the buffer")
     size = nbytes or view.nbytes
-    return (byref(c_char.from_buffer(view)) if size else None), size
+    return (_address_in(view) if size else None), size, view
+
+
+def _address_in(view: memoryview) -> c_void_p:
+    return c_void_p(addressof(c_char.from_buffer(view)))
 
 
 def address_of(buffer: Any) -> int:
-    """The address of the data of bytes, of a ctypes array, or of a result of byref."""
+    """The address of the data of bytes or of a ctypes array; or it is one."""
     return cast(buffer, c_void_p).value or 0
 
 
@@ -87,23 +96,32 @@ class Transfer(Endpoint):
     # ---- Sending
 
     def _send_with(self, data: Any, flags: int = 0, /) -> int:
-        buffer, size = readable(data)
         limit = self._send_limit(flags)
-        if limit is None:
-            return self._raw_send(flags, lambda raw, flags: raw.send(data, flags))
-        result = self._wait(limit, _send, buffer, _length(size))
+        buffer, size, view = readable(data)
+        with view:
+            if limit is None:
+                return self._raw_send(flags, lambda raw, flags: raw.send(data, flags))
+            result = self._wait(limit, _send, buffer, _length(size))
         if result < 0:
             raise failure(result)
         return result
 
     def _sendall_with(self, data: Any, flags: int = 0, /) -> None:
         limit = self._send_limit(flags)
-        if limit is None:
-            rest = memoryview(data).cast("B")
-            while rest:
-                rest = rest[self.send(rest, flags) :]
-            return
-        buffer, size = readable(data)
+        buffer, size, view = readable(data)
+        with view:
+            if limit is None:
+                self._send_parts(view, size, flags)
+            else:
+                self._send_all(buffer, size, limit)
+
+    def _send_parts(self, view: memoryview, size: int, flags: int) -> None:
+        done = self.send(view, flags)
+        while done < size:
+            with view.cast("B") as whole, whole[done:] as rest:
+                done += self.send(rest, flags)
+
+    def _send_all(self, buffer: Any, size: int, limit: int) -> None:
         done = 0
         # Mostly all goes at once.
         if limit <= 0 and size:
@@ -132,12 +150,13 @@ class Transfer(Endpoint):
             raise TypeError(f"sendto() takes 2 or 3 arguments ({len(arguments) + 1} given)")
         address = to_text(arguments[-1])
         flags: int = arguments[0] if len(arguments) == 2 else 0
-        buffer, size = readable(data)
         limit = self._send_limit(flags)
-        if limit is None:
-            name = from_text(address)
-            return self._raw_send(flags, lambda raw, flags: raw.sendto(data, flags, name))
-        result = self._wait(limit, _send_to, buffer, _length(size), address)
+        buffer, size, view = readable(data)
+        with view:
+            if limit is None:
+                name = from_text(address)
+                return self._raw_send(flags, lambda raw, flags: raw.sendto(data, flags, name))
+            result = self._wait(limit, _send_to, buffer, _length(size), address)
         if result < 0:
             raise failure(result, filename=from_text(address))
         return result
@@ -177,12 +196,13 @@ class Transfer(Endpoint):
         return data
 
     def _recv_into_with(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        room, size = writable(buffer, nbytes, "recv_into")
-        if not size:
-            return 0
-        if flags & UNKNOWN_FLAGS:
-            return self._raw_into(buffer, size, flags)
-        return self._receive(room, size, flags)
+        room, size, view = writable(buffer, nbytes, "recv_into")
+        with view:
+            if not size:
+                return 0
+            if flags & UNKNOWN_FLAGS:
+                return self._raw_into(buffer, size, flags)
+            return self._receive(room, size, flags)
 
     def recv_exact(self, size: int) -> bytes:
         """Receives exactly so many bytes of a stream.
