@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import math
 import select
 import socket
 from operator import index
@@ -13,7 +12,7 @@ from typing import Any, Callable, Optional, TypeVar
 from ._accelerator import Base
 from ._errors import SocketClosed, failure
 from ._library import Handle, library
-from ._plain import milliseconds
+from ._plain import milliseconds, seconds
 
 Result = TypeVar("Result")
 
@@ -43,10 +42,7 @@ class Endpoint(Base):
 
     def settimeout(self, value: Optional[float]) -> None:
         """None: wait as long as it takes. 0: do not wait."""
-        if value is not None:
-            value = float(value if isinstance(value, (int, float)) else index(value))
-            if math.isnan(value):
-                raise ValueError("Invalid value NaN (not a number)")
+        value = seconds(value)
         self._milliseconds = milliseconds(value)
         self._timeout = value
 
@@ -56,7 +52,7 @@ class Endpoint(Base):
     timeout = property(gettimeout, doc="The timeout in seconds; None: none.")
 
     def setblocking(self, flag: bool) -> None:
-        self.settimeout(None if flag else 0.0)
+        self.settimeout(None if index(flag) else 0.0)
 
     def getblocking(self) -> bool:
         return self._timeout != 0.0

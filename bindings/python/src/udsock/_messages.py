@@ -17,6 +17,7 @@ from ctypes import (
     create_string_buffer,
     sizeof,
 )
+from operator import index
 from typing import Any, Iterable, NamedTuple, Optional, Sequence, Union
 
 from . import _library
@@ -129,7 +130,7 @@ class Messages(Transfer):
 
     def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Optional[ReturnedAddress]]:
         """Receives what is there, and its sender's address (None: the sender has no name)."""
-        size = checked_size(bufsize, "recvfrom")
+        size, flags = checked_size(bufsize, "recvfrom"), index(flags)
         if not size or flags & UNKNOWN_FLAGS:
             return self._raw_receive(flags, lambda raw, flags: raw.recvfrom(size, flags))
         try:
@@ -149,6 +150,7 @@ class Messages(Transfer):
     def recvfrom_into(
         self, buffer: Any, nbytes: int = 0, flags: int = 0
     ) -> tuple[int, Optional[ReturnedAddress]]:
+        flags = index(flags)
         room, size, view = writable(buffer, nbytes, "recvfrom_into")
         with view:
             if not size or flags & UNKNOWN_FLAGS:
@@ -171,7 +173,7 @@ class Messages(Transfer):
         by default as many as can come. Your program has to close them. At the end it raises
         EndOfStream, since b"" is an empty message.
         """
-        inbox = _inbox(bufsize, descriptors)
+        inbox = _inbox(checked_size(bufsize, "recv_message"), descriptors)
         count = self._receive_message(inbox, 0)
         if count < 0:
             raise failure(count)
@@ -189,7 +191,7 @@ class Messages(Transfer):
 
         On a stream a part may be sent: send the rest without the descriptors.
         """
-        limit = self._limit(flags)
+        limit = self._limit(index(flags))
         name = None if address is None else to_text(address)
         message, view, _keep = _outgoing(data, descriptors, name)
         with view:
@@ -202,6 +204,7 @@ class Messages(Transfer):
         self, count: int, bufsize: int, descriptors: int = _library.MAX_DESCRIPTORS
     ) -> list[Received]:
         """Waits for a message, and receives it together with those that are there already."""
+        count, bufsize = index(count), checked_size(bufsize, "recv_batch")
         messages = (_library.Message * count)()
         inboxes = []
         for message in messages:
@@ -223,7 +226,7 @@ class Messages(Transfer):
                 message, view, keep = _outgoing(data, (), name)
                 views.enter_context(view)
                 given.append((message, keep))
-            return self._send_each(given)
+            return self._send_each(given) if given else []
 
     def _send_each(self, given: list[tuple[Any, Any]]) -> list[Union[int, Exception]]:
         array = (_library.Message * len(given))(*(message for message, _ in given))

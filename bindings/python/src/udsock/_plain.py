@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import math
 from ctypes import byref, c_char, create_string_buffer
+from operator import index
 from socket import AF_UNIX, SOCK_STREAM
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
@@ -25,6 +26,16 @@ _fd = library.udsock_fd
 _recv = library.udsock_recv
 _send = library.udsock_send
 _length = _library.length
+
+
+def seconds(timeout: Any) -> Optional[float]:
+    """A timeout as a program may give it."""
+    if timeout is None:
+        return None
+    value = float(timeout if isinstance(timeout, (int, float)) else index(timeout))
+    if math.isnan(value):
+        raise ValueError("Invalid value NaN (not a number)")
+    return value
 
 
 def milliseconds(timeout: Optional[float]) -> int:
@@ -95,7 +106,7 @@ class Plain:
 
     def send(self, data: Any, flags: int = 0, /) -> int:
         # Most calls, in a short way.
-        if not flags and self._milliseconds <= 0 and type(data) is bytes:
+        if flags == 0 and self._milliseconds <= 0 and type(data) is bytes:
             result: int = _send(self._handle, data, _length(len(data)), self._milliseconds)
             if result >= 0:
                 return result
@@ -179,7 +190,7 @@ class Plain:
         error = _library.Error()
 
         def connect(handle: Handle, limit: int) -> int:
-            flags = _library.RETRY * retry | _library.DONT_WAIT * (limit == 0)
+            flags = _library.RETRY * bool(retry) | _library.DONT_WAIT * (limit == 0)
             options = _library.ConnectOptions(flags=flags, timeout_ms=limit)
             code: int = _connect(handle, address, byref(options), byref(error))
             return code

@@ -16,7 +16,7 @@ from ._accelerator import fast
 from ._address import Address, to_text
 from ._counters import Counters, counters_of
 from ._errors import failure
-from ._library import NO_HANDLE, Handle, library
+from ._library import NO_HANDLE, Handle, int64, library, uint32, uint64
 from ._plain import milliseconds
 from ._socket import Socket
 from ._transfer import readable
@@ -116,7 +116,9 @@ class Poller:
         self._handle = NO_HANDLE
         if capacity < 1 or arena_size < 1:
             raise ValueError("a poller needs room for an event and its data")
-        options = _library.PollerOptions(send_limit=send_limit, receive_size=receive_size)
+        options = _library.PollerOptions(
+            send_limit=uint64(send_limit), receive_size=uint64(receive_size)
+        )
         # Made once: ctypes would make them anew for each call.
         arena = bytearray(arena_size)
         self.arena = memoryview(arena).toreadonly()
@@ -152,9 +154,9 @@ class Poller:
         connections have the server's setting. `paused`: nothing is received (or accepted) for now;
         what is kept is still sent.
         """
-        flags = _library.POLLER_READINESS * readiness | _library.POLLER_DUPLEX * duplex
-        flags |= _library.POLLER_PAUSED * paused
-        _check(library.udsock_poller_add(self._handle, _number(sock), token, flags))
+        flags = _library.POLLER_READINESS * bool(readiness) | _library.POLLER_DUPLEX * bool(duplex)
+        flags |= _library.POLLER_PAUSED * bool(paused)
+        _check(library.udsock_poller_add(self._handle, _number(sock), uint64(token), flags))
 
     def remove(self, sock: AnySocket) -> None:
         """Takes a socket out. What was kept for it is dropped."""
@@ -162,13 +164,14 @@ class Poller:
 
     def drop(self, sock: int) -> None:
         """Closes a connection that this poller has accepted."""
-        _check(library.udsock_close(Handle(sock)))
+        _check(library.udsock_close(Handle(int64(sock))))
 
     def take(self, sock: int) -> Socket:
         """Makes a Socket of a connection that this poller has accepted; it stays a member."""
-        kind = library.udsock_get_option(Handle(sock), _library.OPTION_KIND)
+        handle = int64(sock)
+        kind = library.udsock_get_option(Handle(handle), _library.OPTION_KIND)
         _check(kind)
-        return Socket._from_handle(sock, kind)
+        return Socket._from_handle(handle, kind)
 
     # ---- Waiting
 
@@ -262,7 +265,7 @@ class Poller:
                 parts.append(to_text(address))
                 end += len(parts[-1])
             numbers = (_number(sock), start, name_start - start, name_start, end - name_start)
-            self.ITEM.pack_into(packed, place * self.ITEM.size, *numbers, then, 0, 0)
+            self.ITEM.pack_into(packed, place * self.ITEM.size, *numbers, uint32(then), 0, 0)
         base = b"".join(parts)
         packed_at = byref(c_char.from_buffer(packed)) if packed else None
         code = _send(self._handle, packed_at, c_size_t(len(items)), base, c_size_t(len(base)))
@@ -310,7 +313,7 @@ class Poller:
 
 
 def _number(sock: AnySocket) -> int:
-    return sock if isinstance(sock, int) else sock.handle
+    return sock.handle if isinstance(sock, Socket) else int64(sock)
 
 
 def _check(code: int) -> None:

@@ -50,7 +50,7 @@ _length = _library.length
 
 
 def readable(data: Any) -> tuple[Any, int, memoryview]:
-    """Data in the form that ctypes passes on, its size, and the view that keeps it, to be released."""
+    """Data in the form that ctypes passes on, its size, and a view of it, to be released."""
     view = memoryview(data)
     if isinstance(data, bytes):
         return data, len(data), view
@@ -67,6 +67,7 @@ def writable(buffer: Any, nbytes: int, call: str) -> tuple[Any, int, memoryview]
         raise TypeError(f"{call}() argument must be read-write bytes-like object")
     if not view.c_contiguous:
         _refuse()
+    nbytes = index(nbytes)
     if nbytes < 0:
         raise ValueError(f"negative buffersize in {call}")
     if nbytes > view.nbytes:
@@ -96,6 +97,7 @@ class Transfer(Endpoint):
     # ---- Sending
 
     def _send_with(self, data: Any, flags: int = 0, /) -> int:
+        flags = index(flags)
         limit = self._send_limit(flags)
         buffer, size, view = readable(data)
         with view:
@@ -107,6 +109,7 @@ class Transfer(Endpoint):
         return result
 
     def _sendall_with(self, data: Any, flags: int = 0, /) -> None:
+        flags = index(flags)
         limit = self._send_limit(flags)
         buffer, size, view = readable(data)
         with view:
@@ -149,7 +152,7 @@ class Transfer(Endpoint):
         if not 1 <= len(arguments) <= 2:
             raise TypeError(f"sendto() takes 2 or 3 arguments ({len(arguments) + 1} given)")
         address = to_text(arguments[-1])
-        flags: int = arguments[0] if len(arguments) == 2 else 0
+        flags = index(arguments[0]) if len(arguments) == 2 else 0
         limit = self._send_limit(flags)
         buffer, size, view = readable(data)
         with view:
@@ -183,7 +186,7 @@ class Transfer(Endpoint):
     # ---- Receiving
 
     def _recv_with(self, bufsize: int, flags: int = 0, /) -> bytes:
-        size = checked_size(bufsize, "recv")
+        size, flags = checked_size(bufsize, "recv"), index(flags)
         if not size:
             return b""
         room = room_for(size)
@@ -196,6 +199,7 @@ class Transfer(Endpoint):
         return data
 
     def _recv_into_with(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        flags = index(flags)
         room, size, view = writable(buffer, nbytes, "recv_into")
         with view:
             if not size:
@@ -209,6 +213,9 @@ class Transfer(Endpoint):
 
         After an error, `partial` of the exception has what came before.
         """
+        size = length_of(size, "recv_exact")
+        if not size:
+            return b""
         room: Any = create_string_buffer(size)
         done, result = self._receive_exact(room, size, self._milliseconds)
         if result < 0:
@@ -251,11 +258,15 @@ class Transfer(Endpoint):
         return self._raw_wait(select.POLLIN, limit, lambda raw: act(raw, flags))
 
 
-def checked_size(bufsize: int, call: str) -> int:
-    size = index(bufsize)
+def length_of(size: int, call: str) -> int:
+    size = index(size)
     if size < 0:
         raise ValueError(f"negative buffersize in {call}")
-    return min(size, LARGEST)
+    return size
+
+
+def checked_size(bufsize: int, call: str) -> int:
+    return min(length_of(bufsize, call), LARGEST)
 
 
 def counted(result: int, size: int) -> int:
