@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from ctypes import create_string_buffer
+from contextlib import ExitStack
+from ctypes import byref, create_string_buffer, memmove
 from operator import index
 from typing import Any, Iterable, Optional
 
@@ -45,15 +46,21 @@ class AncillaryData(Messages):
 
     def recvmsg_into(self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /) -> Parts:
         """The same, into buffers that are filled in turn."""
-        views = [memoryview(buffer) for buffer in buffers]
-        sizes = [writable(view, 0, "recvmsg_into")[1] for view in views]
-        total = sum(sizes)
-        room = create_string_buffer(max(total, 1))
-        parts = self._receive_parts(room, total, ancbufsize, flags)
-        rest = memoryview(room).cast("B")[: parts[0]]
-        for view, size in zip(views, sizes):
-            part, rest = rest[:size], rest[size:]
-            view.cast("B")[: len(part)] = part
+        with ExitStack() as views:
+            rooms = []
+            for buffer in buffers:
+                at, size, view = writable(buffer, 0, "recvmsg_into")
+                views.enter_context(view)
+                rooms.append((at, size))
+            total = sum(size for _, size in rooms)
+            room = create_string_buffer(max(total, 1))
+            parts = self._receive_parts(room, total, ancbufsize, flags)
+            done = 0
+            for at, size in rooms:
+                came = min(size, parts[0] - done)
+                if came:
+                    memmove(at, byref(room, done), came)
+                done += came
         return parts
 
     def sendmsg(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import errno
-import select
 import socket
-from ctypes import byref, c_char, c_size_t, c_void_p, cast, create_string_buffer
+from ctypes import addressof, byref, c_char, c_size_t, c_void_p, cast, create_string_buffer
 from operator import index
+from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, Callable, Optional
 
 from . import _library
 from ._address import from_text, to_text
-from ._endpoint import Endpoint, Result
+from ._endpoint import Endpoint, Raw, Result
 from ._errors import failure
 from ._library import library
 from ._rooms import done_with, room_for
@@ -44,34 +44,44 @@ _send_to = library.udsock_send_to
 _length = _library.length
 
 
-def readable(data: Any) -> tuple[Any, int]:
-    """Data in the form that ctypes passes on, and its size."""
-    if isinstance(data, bytes):
-        return data, len(data)
+# Who catches an exception has the frames that it went through, and all that is in them. A bytearray
+# can't grow as long as one of them still has a view of it. So each view is released by `with`, and
+# what ctypes passes on is only the address.
+
+
+def readable(data: Any) -> tuple[Any, int, memoryview]:
+    """Data in the form that ctypes passes on, its size, and a view of it, to be released."""
     view = memoryview(data)
+    if isinstance(data, bytes):
+        return data, len(data), view
     if view.readonly or not view.nbytes or not view.c_contiguous:
         copy = bytes(view) if view.c_contiguous else _refuse()
-        return copy, len(copy)
-    return byref(c_char.from_buffer(view)), view.nbytes
+        return copy, len(copy), memoryview(copy)
+    return _address_in(view), view.nbytes, view
 
 
-def writable(buffer: Any, nbytes: int, call: str) -> tuple[Any, int]:
-    """A buffer to receive into, in the form that ctypes passes on, and how much of it to fill."""
+def writable(buffer: Any, nbytes: int, call: str) -> tuple[Any, int, memoryview]:
+    """A buffer to receive into, how much of it to fill, and the view, as `readable` has them."""
     view = memoryview(buffer)
     if view.readonly:
         raise TypeError(f"{call}() argument must be read-write bytes-like object")
     if not view.c_contiguous:
         _refuse()
+    nbytes = index(nbytes)
     if nbytes < 0:
         raise ValueError(f"negative buffersize in {call}")
     if nbytes > view.nbytes:
         raise ValueError("nbytes is greater than the length of the buffer")
     size = nbytes or view.nbytes
-    return (byref(c_char.from_buffer(view)) if size else None), size
+    return (_address_in(view) if size else None), size, view
+
+
+def _address_in(view: memoryview) -> c_void_p:
+    return c_void_p(addressof(c_char.from_buffer(view)))
 
 
 def address_of(buffer: Any) -> int:
-    """The address of the data of bytes, of a ctypes array, or of a result of byref."""
+    """The address of the data of bytes or of a ctypes array; or it is one."""
     return cast(buffer, c_void_p).value or 0
 
 
@@ -87,23 +97,34 @@ class Transfer(Endpoint):
     # ---- Sending
 
     def _send_with(self, data: Any, flags: int = 0, /) -> int:
-        buffer, size = readable(data)
+        flags = index(flags)
         limit = self._send_limit(flags)
-        if limit is None:
-            return self._raw_send(flags, lambda raw, flags: raw.send(data, flags))
-        result = self._wait(limit, _send, buffer, _length(size))
+        buffer, size, view = readable(data)
+        with view:
+            if limit is None:
+                return self._raw_send(flags, lambda raw, flags: raw.send(data, flags))
+            result = self._wait(limit, _send, buffer, _length(size))
         if result < 0:
             raise failure(result)
         return result
 
     def _sendall_with(self, data: Any, flags: int = 0, /) -> None:
+        flags = index(flags)
         limit = self._send_limit(flags)
-        if limit is None:
-            rest = memoryview(data).cast("B")
-            while rest:
-                rest = rest[self.send(rest, flags) :]
-            return
-        buffer, size = readable(data)
+        buffer, size, view = readable(data)
+        with view:
+            if limit is None:
+                self._send_parts(view, size, flags)
+            else:
+                self._send_all(buffer, size, limit)
+
+    def _send_parts(self, view: memoryview, size: int, flags: int) -> None:
+        done = self.send(view, flags)
+        while done < size:
+            with view.cast("B") as whole, whole[done:] as rest:
+                done += self.send(rest, flags)
+
+    def _send_all(self, buffer: Any, size: int, limit: int) -> None:
         done = 0
         # Mostly all goes at once.
         if limit <= 0 and size:
@@ -131,13 +152,14 @@ class Transfer(Endpoint):
         if not 1 <= len(arguments) <= 2:
             raise TypeError(f"sendto() takes 2 or 3 arguments ({len(arguments) + 1} given)")
         address = to_text(arguments[-1])
-        flags: int = arguments[0] if len(arguments) == 2 else 0
-        buffer, size = readable(data)
+        flags = index(arguments[0]) if len(arguments) == 2 else 0
         limit = self._send_limit(flags)
-        if limit is None:
-            name = from_text(address)
-            return self._raw_send(flags, lambda raw, flags: raw.sendto(data, flags, name))
-        result = self._wait(limit, _send_to, buffer, _length(size), address)
+        buffer, size, view = readable(data)
+        with view:
+            if limit is None:
+                name = from_text(address)
+                return self._raw_send(flags, lambda raw, flags: raw.sendto(data, flags, name))
+            result = self._wait(limit, _send_to, buffer, _length(size), address)
         if result < 0:
             raise failure(result, filename=from_text(address))
         return result
@@ -156,15 +178,15 @@ class Transfer(Endpoint):
             return 0
         return self._milliseconds
 
-    def _raw_send(self, flags: int, act: Callable[[socket.socket, int], int]) -> int:
+    def _raw_send(self, flags: int, act: Callable[[Raw, int], int]) -> int:
         limit = self._limit(flags)
         flags |= DONTWAIT | NOSIGNAL
-        return self._raw_wait(select.POLLOUT, limit, lambda raw: act(raw, flags))
+        return self._raw_wait(EVENT_WRITE, limit, lambda raw: act(raw, flags))
 
     # ---- Receiving
 
     def _recv_with(self, bufsize: int, flags: int = 0, /) -> bytes:
-        size = checked_size(bufsize, "recv")
+        size, flags = checked_size(bufsize, "recv"), index(flags)
         if not size:
             return b""
         room = room_for(size)
@@ -177,18 +199,23 @@ class Transfer(Endpoint):
         return data
 
     def _recv_into_with(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        room, size = writable(buffer, nbytes, "recv_into")
-        if not size:
-            return 0
-        if flags & UNKNOWN_FLAGS:
-            return self._raw_into(buffer, size, flags)
-        return self._receive(room, size, flags)
+        flags = index(flags)
+        room, size, view = writable(buffer, nbytes, "recv_into")
+        with view:
+            if not size:
+                return 0
+            if flags & UNKNOWN_FLAGS:
+                return self._raw_into(buffer, size, flags)
+            return self._receive(room, size, flags)
 
     def recv_exact(self, size: int) -> bytes:
         """Receives exactly so many bytes of a stream.
 
         After an error, `partial` of the exception has what came before.
         """
+        size = length_of(size, "recv_exact")
+        if not size:
+            return b""
         room: Any = create_string_buffer(size)
         done, result = self._receive_exact(room, size, self._milliseconds)
         if result < 0:
@@ -225,17 +252,21 @@ class Transfer(Endpoint):
     def _raw_into(self, buffer: Any, size: int, flags: int) -> int:
         return self._raw_receive(flags, lambda raw, flags: raw.recv_into(buffer, size, flags))
 
-    def _raw_receive(self, flags: int, act: Callable[[socket.socket, int], Result]) -> Result:
+    def _raw_receive(self, flags: int, act: Callable[[Raw, int], Result]) -> Result:
         limit = self._limit(flags)
         flags |= DONTWAIT
-        return self._raw_wait(select.POLLIN, limit, lambda raw: act(raw, flags))
+        return self._raw_wait(EVENT_READ, limit, lambda raw: act(raw, flags))
+
+
+def length_of(size: int, call: str) -> int:
+    size = index(size)
+    if size < 0:
+        raise ValueError(f"negative buffersize in {call}")
+    return size
 
 
 def checked_size(bufsize: int, call: str) -> int:
-    size = index(bufsize)
-    if size < 0:
-        raise ValueError(f"negative buffersize in {call}")
-    return min(size, LARGEST)
+    return min(length_of(bufsize, call), LARGEST)
 
 
 def counted(result: int, size: int) -> int:
