@@ -10,7 +10,8 @@ const {
   EAGAIN, ECANCELED, ECONNRESET, EISCONN, ENOTCONN, EOF, EPIPE, OPTION, WRITE,
 } = require('./constants.js');
 const { leaveAhead } = require('./ahead.js');
-const { checkDescriptor, checkFunction, coded, failure } = require('./errors.js');
+const { checkDescriptor, checkFunction, checkOptions, checkTimeout } = require('./arguments.js');
+const { coded, failure } = require('./errors.js');
 const { ask, connected } = require('./connected.js');
 const { connectHandle } = require('./connecting.js');
 const { currentLoop } = require('./loop.js');
@@ -46,7 +47,8 @@ class Connection extends Duplex {
    * `options` also has `fd`, an open descriptor, which belongs to this connection from now on.
    * (`handle` is one of the library.)
    */
-  constructor(options = {}) {
+  constructor(options) {
+    options = checkOptions(options);
     super({
       allowHalfOpen: options.allowHalfOpen ?? false,
       highWaterMark: options.highWaterMark,
@@ -175,6 +177,7 @@ class Connection extends Duplex {
    */
   write(message, encoding, callback) {
     if (typeof encoding === 'function') [encoding, callback] = [undefined, encoding];
+    if (typeof callback !== 'function') callback = undefined;
     const part = new Part(message, encoding);
     return super.write(part, (error) => {
       part.passing?.close();
@@ -192,8 +195,9 @@ class Connection extends Duplex {
   }
 
   /** Settles when the message has been sent; `fds` are passed along, and stay open here. */
-  send(message, { fds, consume } = {}) {
+  send(message, options) {
     return new Promise((resolve, reject) => {
+      const { fds, consume } = checkOptions(options);
       const settle = (error) => (error ? reject(error) : resolve());
       this.write({ data: message, fds, consume }, settle);
     });
@@ -299,6 +303,7 @@ class Connection extends Duplex {
 
   setTimeout(msecs, callback) {
     if (this.destroyed) return this;
+    const delay = checkTimeout(msecs);
     if (callback !== undefined) checkFunction(callback, 'callback');
     this.timeout = msecs;
     clearTimeout(this.#timer);
@@ -306,7 +311,7 @@ class Connection extends Duplex {
       this.#timer = undefined;
       if (callback) this.removeListener('timeout', callback);
     } else {
-      this.#timer = setTimeout(() => this.emit('timeout'), msecs).unref();
+      this.#timer = setTimeout(() => this.emit('timeout'), delay).unref();
       if (callback) this.once('timeout', callback);
     }
     return this;

@@ -8,7 +8,9 @@ const { connectArguments, isPath } = require('./address.js');
 const { attach } = require('./attached.js');
 const { callable, over } = require('./callable.js');
 const { EALREADY, ECANCELED, EISCONN, ENOTCONN } = require('./constants.js');
-const { check, checkDescriptor, coded, failure, invalidArgument } = require('./errors.js');
+const { checkDescriptor, checkInteger, isBytes } = require('./arguments.js');
+const { publishClient } = require('./channels.js');
+const { check, coded, failure, invalidArgument } = require('./errors.js');
 const { ask, connected } = require('./connected.js');
 const { connectHandle } = require('./connecting.js');
 const { leaveAhead } = require('./ahead.js');
@@ -60,8 +62,8 @@ class Socket extends over(net.Socket) {
    * `options` also has `fd`, an open descriptor, which belongs to this socket from now on.
    * (A number as `handle` is a handle of the library.)
    */
-  constructor(options = {}) {
-    if (typeof options === 'number') options = { fd: options };
+  constructor(options) {
+    options = typeof options === 'number' ? { fd: options } : (options ?? {});
     const { fd, receiveDescriptors, receiveCredentials } = options;
     if (options.onread && !pipes.HAS_HANDLES) {
       const code = 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM';
@@ -98,6 +100,10 @@ class Socket extends over(net.Socket) {
     // (After any other end it can be used again.)
     if (this.destroyed && this.#signal?.aborted) return this;
     if (options.timeout) this.setTimeout(options.timeout);
+    return publishClient(this, () => this.#connect(options, listener));
+  }
+
+  #connect(options, listener) {
     if (!pipes.HAS_HANDLES) return this.#connectAttached(options, listener);
     const before = starting;
     starting = { socket: this, options };
@@ -130,8 +136,9 @@ class Socket extends over(net.Socket) {
     const done = (error, handle) => {
       this.#stopConnecting = undefined;
       if (!error) error = this.#open(pipe, handle, isPath(localAddress));
-      if (error) this.destroy(error);
-      else request?.oncomplete(0, pipe, request, true, true);
+      if (!error) return request?.oncomplete(0, pipe, request, true, true);
+      this.emit('connectionAttemptFailed', path, undefined, undefined, error);
+      this.destroy(error);
     };
     this.#stopConnecting = connectHandle({ ...options, type: 'stream' }, isRef, done);
     return 0;
@@ -177,6 +184,7 @@ class Socket extends over(net.Socket) {
     if (listener) this.once('connect', listener);
     if (this.destroyed) this._undestroy();
     this.connecting = true;
+    this.emit('connectionAttempt', options.path, undefined, undefined);
     this.#start(undefined, undefined, options);
     return this;
   }
@@ -205,6 +213,7 @@ class Socket extends over(net.Socket) {
    * close them. (If there is a listener for 'descriptors', they go there instead.)
    */
   takeFds(count) {
+    if (count !== undefined) checkInteger(count, 'count', 0, Number.MAX_SAFE_INTEGER);
     return this.#arrivals?.take(count) ?? [];
   }
 
@@ -216,7 +225,7 @@ class Socket extends over(net.Socket) {
   sendDescriptors(fds, data, options, callback) {
     if (typeof options === 'function') [options, callback] = [{}, options];
     const chunk = typeof data === 'string' ? Buffer.from(data) : data;
-    if (!(chunk instanceof Uint8Array) || chunk.length === 0) {
+    if (!isBytes(chunk) || chunk.length === 0) {
       throw invalidArgument('data', 'a string or Uint8Array that is not empty', data);
     }
     // A new Buffer, by which the stream's chunk is recognised: the same bytes may be sent again.
@@ -226,7 +235,7 @@ class Socket extends over(net.Socket) {
     this.#passing.set(buffer, passing);
     return super.write(buffer, (error) => {
       passing.close();
-      callback?.(error);
+      if (typeof callback === 'function') callback(error);
     });
   }
 

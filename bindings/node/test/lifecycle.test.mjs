@@ -378,6 +378,8 @@ for (const [how, code, expected] of [
     const source = `
       const { cleanupOnSignal, createServer } = require('udsock');
       cleanupOnSignal('SIGTERM');
+      // (Another part of the program may do the same.)
+      cleanupOnSignal('SIGTERM');
       createServer().listen(process.argv[1], () => {
         console.log('ready');
         process.stdin.once('data', () => { ${code} });

@@ -274,6 +274,43 @@ test('who learns that it has connected has been accepted, in the same process', 
   else assert.deepEqual(order.sort(), ['connect', 'immediate']);
 });
 
+/** Ways to be called by the loop, at each point of its round. */
+const CALLS = {
+  'the pool': (callback) => fs.stat('/', callback),
+  'a socket': (callback) => {
+    const [one, other] = pair();
+    one.once('data', callback).once('data', () => one.destroy());
+    other.on('error', () => {}).end('x');
+  },
+  'a timer': (callback) => setTimeout(callback, 1),
+  'an immediate': (callback) => setImmediate(callback),
+};
+
+for (const [name, call] of Object.entries(CALLS)) {
+  test(`accepted before it learns that it has connected, called by ${name}`, GUARD, async () => {
+    const order = [];
+    const server = createServer((socket) => {
+      order.push('connection');
+      socket.on('error', () => {});
+    });
+    const address = at(`called by ${name}`);
+    await once(server.listen(address), 'listening');
+    for (let i = 0; i < 3; i++) {
+      await new Promise((resolve) => {
+        call(() => {
+          const client = connect(address, () => {
+            order.push('connect');
+            client.on('close', resolve).destroy();
+          });
+        });
+      });
+    }
+    assert.equal(order.join(), 'connection,connect,connection,connect,connection,connect');
+    server.close();
+    await closed(server);
+  });
+}
+
 test('addresses and who is at the other end', GUARD, async (t) => {
   const server = using(t, createServer().listen(at('who')));
   const client = connect({ path: at('who'), localAddress: at('me') });
