@@ -165,8 +165,8 @@ pub unsafe extern "C" fn udsock_accept(
 /// -ECONNREFUSED: no server has the address: it is gone or does not listen, the file is not a
 /// socket (the message says what it is), or nobody has the abstract name. (If a socket that can
 /// be connected to has a name that differs only in NULs at its end, or that goes on with a
-/// slash, the message says how to write that name.) Also: the file belongs to a live server, but through another layer (see
-/// udsock_bind).
+/// slash, the message says how to write that name.) Also: the file belongs to a live server, but
+/// through another layer (see udsock_bind).
 /// -EACCES: no write permission on the file, or no search permission on a directory of the
 /// path. With UDSOCK_RETRY the call returns this after a second.
 /// -EPERM: a sandbox forbids it (Landlock: abstract names beyond its scope), or the datagram
