@@ -217,15 +217,35 @@ pub(crate) fn holders(socket: &OpenSocket) -> Option<(u32, u32)> {
     found
 }
 
-#[inline(never)]
 fn has_open(pid: u32, wanted: &CStr) -> bool {
-    let directory = ShortText::new(format_args!("/proc/{pid}/fd"));
-    let Ok(mut descriptors) = sys::numbers_in(&directory) else { return false };
-    descriptors.any(|descriptor| {
-        let link = ShortText::new(format_args!("/proc/{pid}/fd/{descriptor}"));
-        let mut room = [0; 64];
-        sys::read_link(&link, &mut room).is_ok_and(|target| target == wanted.to_bytes())
+    let first = ShortText::new(format_args!("/proc/{pid}/fd"));
+    shows(&first, wanted).unwrap_or_else(|| {
+        // The process's first thread has ended, and shows none any more.
+        let tasks = ShortText::new(format_args!("/proc/{pid}/task"));
+        let Ok(mut others) = sys::numbers_in(&tasks) else { return false };
+        let shown = others.find_map(|task| {
+            shows(&ShortText::new(format_args!("/proc/{pid}/task/{task}/fd")), wanted)
+        });
+        shown.unwrap_or(false)
     })
+}
+
+/// Whether the socket is among the descriptors of a thread that this process may look into. `None`:
+/// the thread has none.
+#[inline(never)]
+fn shows(descriptors: &CStr, wanted: &CStr) -> Option<bool> {
+    let Ok(descriptors_in) = sys::numbers_in(descriptors) else { return Some(false) };
+    let directory = descriptors.to_str().unwrap_or_default();
+    let mut shown = None;
+    for descriptor in descriptors_in {
+        let link = ShortText::new(format_args!("{directory}/{descriptor}"));
+        let mut room = [0; 64];
+        if sys::read_link(&link, &mut room).is_ok_and(|target| target == wanted.to_bytes()) {
+            return Some(true);
+        }
+        shown = Some(false);
+    }
+    shown
 }
 
 #[cfg(test)]
