@@ -42,7 +42,7 @@ fn switched(dir: &Dir, options: &udsock_bind_options) -> Result<Sock, Refusal> {
 }
 
 fn is_told(opened: Result<Sock, Refusal>) {
-    let refusal = opened.err().expect("the file is elsewhere");
+    let refusal = opened.expect_err("the file is elsewhere");
     assert_eq!(refusal.code, no(libc::ENOENT), "{}", refusal.message);
     assert!(refusal.message.contains("renamed or replaced"), "{}", refusal.message);
 }
