@@ -540,6 +540,7 @@ int32_t udsock_listen(udsock_t s, int32_t backlog);
  * Returns the client's handle.
  *
  * -EINVAL: the socket does not listen, or was shut down.
+ * -EOPNOTSUPP: a datagram socket.
  * -EMFILE, -ENFILE: no descriptors are left. The client stays in the queue. The call returns
  * this at once, even if no client waits.
  */
@@ -755,6 +756,7 @@ int64_t udsock_send(udsock_t s, const void *data, size_t size, int32_t timeout_m
  * is gone.
  * -ECONNRESET: the peer left without reading everything. One call returns this, after all that
  * the peer had sent; the next one returns the end.
+ * -EINVAL, -ENOTCONN: a stream, a seqpacket socket without a peer.
  */
 int64_t udsock_recv(udsock_t s, void *buffer, size_t size, int32_t timeout_ms);
 
@@ -1224,6 +1226,7 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
  * Returns its value, 0 or above.
  *
  * -ENOPROTOOPT: there is no such option.
+ * -EINVAL: UDSOCK_OPTION_READABLE_BYTES of a server that listens.
  */
 int64_t udsock_get_option(udsock_t s, uint32_t option);
 

@@ -32,6 +32,10 @@ pub(crate) struct Entry<'a> {
 }
 
 impl Entry<'_> {
+    pub(crate) fn is_of(&self, inode: u64) -> bool {
+        self.socket.is_this(inode)
+    }
+
     /// An abstract name: a NUL, and the rest.
     pub(crate) fn has_name(&self, name: &[u8]) -> bool {
         self.name == name
@@ -54,6 +58,11 @@ impl OpenSocket {
     /// Whether it is the socket with this inode of its own (not its file's).
     pub(crate) fn is_this(&self, inode: u64) -> bool {
         u64::from(self.inode) == inode & u64::from(u32::MAX)
+    }
+
+    /// Whether it has a file, and surely not the one with this inode.
+    pub(crate) fn has_other_file(&self, inode: u64) -> bool {
+        self.file.is_some_and(|[own, _]| own != inode as u32)
     }
 
     /// For a socket that listens: how many connections wait, and how many may.
@@ -217,15 +226,35 @@ pub(crate) fn holders(socket: &OpenSocket) -> Option<(u32, u32)> {
     found
 }
 
-#[inline(never)]
 fn has_open(pid: u32, wanted: &CStr) -> bool {
-    let directory = ShortText::new(format_args!("/proc/{pid}/fd"));
-    let Ok(mut descriptors) = sys::numbers_in(&directory) else { return false };
-    descriptors.any(|descriptor| {
-        let link = ShortText::new(format_args!("/proc/{pid}/fd/{descriptor}"));
-        let mut room = [0; 64];
-        sys::read_link(&link, &mut room).is_ok_and(|target| target == wanted.to_bytes())
+    let first = ShortText::new(format_args!("/proc/{pid}/fd"));
+    shows(&first, wanted).unwrap_or_else(|| {
+        // The process's first thread has ended, and shows none any more.
+        let tasks = ShortText::new(format_args!("/proc/{pid}/task"));
+        let Ok(mut others) = sys::numbers_in(&tasks) else { return false };
+        let shown = others.find_map(|task| {
+            shows(&ShortText::new(format_args!("/proc/{pid}/task/{task}/fd")), wanted)
+        });
+        shown.unwrap_or(false)
     })
+}
+
+/// Whether the socket is among the descriptors of a thread that this process may look into. `None`:
+/// the thread has none.
+#[inline(never)]
+fn shows(descriptors: &CStr, wanted: &CStr) -> Option<bool> {
+    let Ok(descriptors_in) = sys::numbers_in(descriptors) else { return Some(false) };
+    let directory = descriptors.to_str().unwrap_or_default();
+    let mut shown = None;
+    for descriptor in descriptors_in {
+        let link = ShortText::new(format_args!("{directory}/{descriptor}"));
+        let mut room = [0; 64];
+        if sys::read_link(&link, &mut room).is_ok_and(|target| target == wanted.to_bytes()) {
+            return Some(true);
+        }
+        shown = Some(false);
+    }
+    shown
 }
 
 #[cfg(test)]

@@ -82,6 +82,7 @@ pub const UDSOCK_OPTION_RESTORED: u32 = 13;
 /// Returns its value, 0 or above.
 ///
 /// -ENOPROTOOPT: there is no such option.
+/// -EINVAL: UDSOCK_OPTION_READABLE_BYTES of a server that listens.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_get_option(s: udsock_t, option: u32) -> i64 {
     guard(|| {

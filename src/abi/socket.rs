@@ -131,6 +131,7 @@ pub extern "C" fn udsock_listen(s: udsock_t, backlog: i32) -> i32 {
 /// Returns the client's handle.
 ///
 /// -EINVAL: the socket does not listen, or was shut down.
+/// -EOPNOTSUPP: a datagram socket.
 /// -EMFILE, -ENFILE: no descriptors are left. The client stays in the queue. The call returns
 /// this at once, even if no client waits.
 #[must_use]

@@ -42,7 +42,7 @@ fn switched(dir: &Dir, options: &udsock_bind_options) -> Result<Sock, Refusal> {
 }
 
 fn is_told(opened: Result<Sock, Refusal>) {
-    let refusal = opened.err().expect("the file is elsewhere");
+    let refusal = opened.expect_err("the file is elsewhere");
     assert_eq!(refusal.code, no(libc::ENOENT), "{}", refusal.message);
     assert!(refusal.message.contains("renamed or replaced"), "{}", refusal.message);
 }
@@ -102,5 +102,52 @@ fn a_directory_that_was_renamed_after_the_bind_is_the_right_one() {
         serves(&server, UDSOCK_STREAM, &dir.path("two/s"));
         assert_eq!(server.close(), 0);
         assert!(!exists(&dir.path("two/s")));
+    });
+}
+
+const RETURNS_LATE: [&str; 4] = ["-e", "trace=bind", "-e", "inject=bind:delay_exit=600000:when=1"];
+
+/// Whoever takes the path over has to wait until the server knows its file.
+#[test]
+fn a_server_that_is_replaced_right_after_its_bind_does_not_take_the_other_s_file() {
+    let test =
+        "elsewhere::a_server_that_is_replaced_right_after_its_bind_does_not_take_the_other_s_file";
+    log_with(test, &RETURNS_LATE, || {
+        let dir = Dir::new();
+        let path = dir.path("s");
+        let mut second = None;
+        let first = meanwhile(
+            || open_server(UDSOCK_STREAM, &path),
+            || second = Some(replace(UDSOCK_STREAM, &path).unwrap()),
+        );
+        let second = second.expect("it was opened");
+        assert_eq!(first.option(UDSOCK_OPTION_OWNS_FILE), 0);
+        assert_eq!(first.close(), 0);
+        serves(&second, UDSOCK_STREAM, &path);
+    });
+}
+
+/// Where the lock could not be had, the kernel's list tells.
+#[test]
+fn nor_does_one_that_could_not_have_the_lock() {
+    let test = "elsewhere::nor_does_one_that_could_not_have_the_lock";
+    log_with(test, &RETURNS_LATE, || {
+        let dir = Dir::new();
+        let path = dir.path("s");
+        let lock = fs::File::open(dir.path("")).unwrap();
+        flock(&lock, libc::LOCK_EX);
+        let second = thread::scope(|scope| {
+            let second = scope.spawn(|| {
+                // The first bind of each thread returns late.
+                drop(open_datagram(Some("@")));
+                flock(&lock, libc::LOCK_UN);
+                replace(UDSOCK_STREAM, &path).unwrap()
+            });
+            thread::sleep(Duration::from_millis(300));
+            let refusal = try_open_server(UDSOCK_STREAM, &path, None).unwrap_err();
+            assert_eq!(refusal.code, no(libc::EADDRINUSE), "{}", refusal.message);
+            second.join().unwrap()
+        });
+        serves(&second, UDSOCK_STREAM, &path);
     });
 }

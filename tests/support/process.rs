@@ -75,6 +75,24 @@ pub fn in_fork(body: impl FnOnce() -> bool) -> i32 {
     status
 }
 
+/// Runs in a thread of a fork, after the fork's first thread has ended. Returns its status.
+pub fn in_fork_without_first_thread(body: impl FnOnce() + Send + 'static) -> i32 {
+    in_fork(move || {
+        thread::spawn(move || {
+            let stat = || fs::read_to_string(format!("/proc/{}/stat", std::process::id()));
+            while !stat().unwrap().contains(") Z ") {
+                thread::yield_now();
+            }
+            let good = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).is_ok();
+            // SAFETY: without unwinding into the runner.
+            unsafe { libc::_exit(i32::from(!good)) };
+        });
+        // SAFETY: only this thread ends, and the others need nothing of its stack.
+        unsafe { libc::syscall(libc::SYS_exit, 0) };
+        false
+    })
+}
+
 const NOBODY: u32 = 65_534;
 
 pub fn is_root() -> bool {

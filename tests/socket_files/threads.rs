@@ -1,12 +1,12 @@
-//! A thread that has descriptors and a umask of its own: unshare(2). What /proc/self shows are those
-//! of the process's first thread.
+//! What /proc/self shows is the process's first thread: another may have descriptors and a umask of its
+//! own (unshare(2)), or the first may have ended, as a program's main thread does by pthread_exit(3).
 
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::thread;
 
 use crate::calls::*;
-use crate::process::in_child;
+use crate::process::{in_child, in_fork_without_first_thread};
 use support::*;
 
 const UMASK: u32 = 0o077;
@@ -76,4 +76,32 @@ fn a_file_is_made_as_asked_for() {
             }
         });
     });
+}
+
+#[test]
+fn a_program_whose_first_thread_has_ended_can_do_everything() {
+    in_child(|| {
+        let dir = Dir::new();
+        let (path, long) = (dir.path("s"), dir.path(&"l".repeat(100)));
+        let status = in_fork_without_first_thread(move || without_a_first_thread(&path, &long));
+        assert_eq!(status, 0);
+    });
+}
+
+fn without_a_first_thread(path: &str, long: &str) {
+    for path in [path, long] {
+        if path.len() < 100 {
+            make_stale(UDSOCK_STREAM, path);
+        }
+        for flags in [0, UDSOCK_REPLACE, UDSOCK_RESTORE_FILE] {
+            let options = udsock_bind_options { mode: 0o666, ..with_flags(flags) };
+            let server = try_open_server(UDSOCK_STREAM, path, Some(&options)).unwrap();
+            serves(&server, UDSOCK_STREAM, path);
+            let found = inspect(path);
+            assert_eq!((found.mode, found.pid), (0o666, std::process::id() as i32));
+            let refusal = try_open_server(UDSOCK_STREAM, path, None).unwrap_err();
+            assert_eq!(refusal.code, no(libc::EADDRINUSE), "{}", refusal.message);
+            assert_eq!(server.close(), 0);
+        }
+    }
 }
