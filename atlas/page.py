@@ -169,15 +169,14 @@ live libudsock server when they are started. With `UDSOCK_RESTORE_FILE` the libu
 back in {count(kept, lambda it: it["kept"] == "yes")} of the {len(kept)} cases that were tried: see
 [restart without losing a client](restart-without-losing-a-client.md#when-the-others-are-not-ours).
 
-These do not start over a dead file: {names_of(those("over_dead", "fails") + those("over_dead", "runs without"))}
+These do not start over a dead file: {names_of(it for it in files if it.get("over_dead", "").startswith(("fails", "runs without")))}
 
 These remove our path when they are stopped: {names_of(removers)}
 
 These take our path when they are started: {names_of(taken)}
 
-A path that was mistyped may be that of a file with something in it. {len(removed)} of {len(regular)} programs
-that were asked **remove a regular file** at their path, most of them without a word: {names_of(removed)}
-libudsock never removes what is not a socket (`EEXIST`).
+A path that was mistyped may be that of a file with something in it. In {len(removed)} of {len(regular)} rows the
+program **removes a regular file** at its path: {names_of(removed)} libudsock refuses to start there (`EEXIST`).
 
 The modes are those with umask 022. "Replaced by ours": a libudsock server with `UDSOCK_REPLACE` took the
 path, then the program got SIGTERM. "Beside ours": the program was started at the path of a live libudsock
@@ -253,7 +252,7 @@ took 0.4 s.)
 {table(["server", "version", "a client that has shut its side"], rows)}
 
 A server whose main process is killed by SIGKILL is not dead: its workers may go on listening, for ever.
-That was seen with {names_of(left)[:-1]} ([the file](#the-file) has their versions). A libudsock server that is to start there says `a live stream server
+That was seen with {names_of(left)[:-1]} ([the table](#the-file) has their versions). A libudsock server that is to start there says `a live stream server
 is there (pid 4243, uid 0; its parent is gone, so it may be a worker that was left behind)`.
 """
 

@@ -30,7 +30,7 @@ def table(head: List[str], rows: Iterable[List[str]]) -> str:
 
 def names_of(records: Iterable[Record], key: str = "program") -> str:
     """Names, each once; their versions are in a table."""
-    return ", ".join(dict.fromkeys(record[key] for record in records)) + "."
+    return "; ".join(dict.fromkeys(record[key] for record in records)) + "."
 
 
 def seen(records: Iterable[Record]) -> str:
