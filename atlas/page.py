@@ -297,8 +297,7 @@ def _containers(records: List[Record]) -> str:
     return f"""
 ## Containers
 
-dockerd makes its socket with the group `docker`, from the first moment on, and takes the path from whoever
-has it. Where clients are in other containers, see [containers that share a socket](containers.md).
+dockerd gives its socket the group `docker` and the mode 0660, and takes the path from whoever has it. Where clients are in other containers, see [containers that share a socket](containers.md).
 containerd's shims serve ttrpc at a path that is made of the daemon's address, the namespace and the
 container's name; a second shim for the same container finds the first one there, and leaves. Their
 directories have no x bit (mode 0600), so only root gets there. The shim of containerd 2.1, if it is
