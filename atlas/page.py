@@ -306,8 +306,9 @@ started by hand with `-socket` at a path that is in use, removes the file there 
 Kubernetes' device plug-ins are servers in /var/lib/kubelet/device-plugins; the row is a plug-in that was
 built from Kubernetes' API. The kubelet was read, not run: when it starts it removes every file in that
 directory but its checkpoint, those of live servers too, and a plug-in takes that for the sign to listen and
-register again. A plug-in on libudsock gets its file back with `UDSOCK_RESTORE_FILE`, and has to register
-again each time that `UDSOCK_OPTION_RESTORED` has grown.
+register again. `UDSOCK_RESTORE_FILE` does not help there, since
+the second name goes with the first. A plug-in on libudsock reads `UDSOCK_OPTION_OWNS_FILE` now and then; when
+it is 0, it opens a new server and registers.
 
 {seen(records)}
 """

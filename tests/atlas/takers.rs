@@ -214,7 +214,7 @@ fn who_did_not_ask_for_it_does_not() {
     drop(taker);
 }
 
-/// 41 of 96 programs remove the path when they are stopped, whoever has it by then.
+/// Four in ten programs remove the path when they are stopped, whoever has it by then.
 #[test]
 fn a_replaced_program_that_removes_the_path_at_its_end() {
     let dir = Dir::new();
