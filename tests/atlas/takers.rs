@@ -340,6 +340,28 @@ fn from_who_takes_it_again_and_again_it_is_not_had_back() {
     assert_eq!(dir.list(), ["s"], "the taker's");
 }
 
+/// Kubernetes' kubelet: when it starts it removes every file of the directory that device plug-ins
+/// have their sockets in. Those look whether theirs is there, and begin anew.
+#[test]
+fn where_every_name_was_removed_a_new_server_has_the_path() {
+    let dir = Dir::new();
+    let path = dir.path("plugin.sock");
+    let server = restoring(&path);
+    for name in dir.list() {
+        remove(&dir.path(&name));
+    }
+    assert_eq!((owns(&server), restored(&server)), (0, 0));
+    assert_eq!(server.accept(1).err(), Some(no(libc::ETIMEDOUT)));
+    let next = restoring(&path);
+    assert_eq!((owns(&server), owns(&next)), (0, 1));
+    assert_eq!(server.close(), 0);
+    assert_eq!(owns(&next), 1);
+    let _client = open_client(UDSOCK_STREAM, &path);
+    assert!(next.accept(LONG).is_ok());
+    assert_eq!(next.close(), 0);
+    assert_eq!(dir.list(), [""; 0]);
+}
+
 #[test]
 fn what_is_no_socket_is_left_alone() {
     let dir = Dir::new();
