@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use crate::forked::Forked;
 use crate::poller::Poller;
-use crate::process::{Mounted, asleep, in_child, in_fork, is_root, sleeps, without_rights};
+use crate::process::{
+    Mounted, as_own_user, asleep, in_child, in_fork, is_root, sleeps, without_rights,
+};
 use crate::raw;
 use support::*;
 
@@ -428,7 +430,7 @@ fn one_server_too_many_is_told_at_its_bind() {
         let dir = Dir::new();
         fs::set_permissions(dir.path(""), std::os::unix::fs::PermissionsExt::from_mode(0o777))
             .unwrap();
-        without_rights(|| {
+        as_own_user(|| {
             let claim = with(UDSOCK_RESTORE_FILE);
             let open = |number| {
                 try_open_server(UDSOCK_STREAM, &dir.path(&format!("{number}")), Some(&claim))
