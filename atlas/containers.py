@@ -38,7 +38,8 @@ _dockerd = command(
 
 def _files_of_dockerd(stage: "Stage") -> str:
     stage.listens(stage.start())
-    return " · ".join(line.replace("own1/", "") for line in socket_files(stage.directory))
+    said = " · ".join(line.replace("own1/", "") for line in socket_files(stage.directory))
+    return re.sub(r"\b[0-9a-f]{12}\b", "ID", said)
 
 
 def _shim(at: At) -> List[str]:

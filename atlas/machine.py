@@ -4,6 +4,7 @@ import ctypes
 import grp
 import os
 import pwd
+import re
 import signal
 import socket
 import stat
@@ -211,5 +212,5 @@ class Running:
         lines = [line for line in lines if line and not line.endswith(":")]
         found = [line for line in lines if any(word in line.lower() for word in telling)]
         line = (found or lines or [""])[-1]
-        line = line.replace(self._stage, "")
+        line = re.sub(r"^\[[\d:.]+\] ", "", line.replace(self._stage, ""))
         return "".join(char for char in line if char.isprintable())[:120]

@@ -40,6 +40,31 @@ def application(environ, start_response):
 """
 
 
+_SANIC = """
+import asyncio, sanic
+app = sanic.Sanic("atlas")
+
+@app.get("/<what:path>")
+async def answer(request, what):
+    await asyncio.sleep(0.4 if what == "slow" else 0)
+    return sanic.text("ok")
+
+app.run(unix=ADDRESS, single_process=True, motd=False)
+"""
+_AIOHTTP = """
+import asyncio
+from aiohttp import web
+
+async def answer(request):
+    await asyncio.sleep(0.4 if request.path == "/slow" else 0)
+    return web.Response(text="ok")
+
+app = web.Application()
+app.router.add_get("/{what:.*}", answer)
+web.run_app(app, path=ADDRESS)
+"""
+
+
 def _python_program(module: str, *arguments: str) -> Start:
     """A program of PyPI's, with an application."""
 
@@ -254,6 +279,12 @@ SERVERS = [
     Program("cheroot", of_pypi("cheroot"),
             _python("import app\nfrom cheroot.wsgi import Server\nServer(ADDRESS, app.application).start()\n"),
             names=[NUL_NAME], http=True),
+    Program("Werkzeug run_simple", of_pypi("werkzeug"),
+            _python("import app\nfrom werkzeug.serving import run_simple\n"
+                    "run_simple('unix://' + ADDRESS, 0, app.application)\n"),
+            names=[AT_NAME], http=True),
+    Program("Sanic", of_pypi("sanic"), _python(_SANIC), names=[NUL_NAME, AT_NAME], http=True),
+    Program("aiohttp run_app", of_pypi("aiohttp"), _python(_AIOHTTP), names=[AT_NAME], http=True),
     Program("Tornado bind_unix_socket", of_pypi("tornado"),
             _python("import time, tornado.netutil\nit = tornado.netutil.bind_unix_socket(ADDRESS)\ntime.sleep(99)\n"),
             names=[NUL_NAME, AT_NAME]),

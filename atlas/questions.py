@@ -200,6 +200,23 @@ def _beside_ours(program: Program) -> Record:
             return {"beside_ours": "takes ours" if inode(stage.path) else "ours is gone"}
 
 
+def regular(program: Program) -> Iterator[Record]:
+    """What becomes of a file at its path that is not a socket."""
+    if not program.path:
+        return
+    with Stage(program) as stage:
+        stage.path.write_text("not a socket\n")
+        os.chmod(stage.path, 0o666)
+        running = stage.start()
+        until(lambda: running.has_ended() or not stage.path.is_file(), program.seconds / 2)
+        time.sleep(0.5)
+        if stage.path.is_file():
+            what = "leaves it" if running.has_ended() else "leaves it, and runs on"
+        else:
+            what = "removes it"
+        yield {"program": program.name, "regular": what}
+
+
 # ---- its limits, and its end
 
 def lengths(program: Program) -> Iterator[Record]:
@@ -208,7 +225,7 @@ def lengths(program: Program) -> Iterator[Record]:
     said = [f"{length}: {_length(program, length)}" for length in (107, 108, 109)]
     record = {"program": program.name, "said": " · ".join(said)}
     if "107: works" not in said:
-        works = (length for length in range(106, 89, -1) if _length(program, length) == "works")
+        works = (length for length in range(106, 49, -1) if _length(program, length) == "works")
         record["longest"] = next(works, 0)
     yield record
 
@@ -313,6 +330,7 @@ QUESTIONS: Dict[str, Callable[[Program], Iterator[Record]]] = {
     "name": names,
     "client": clients,
     "file": file,
+    "regular": regular,
     "length": lengths,
     "half": half,
     "opening": opening,

@@ -1287,8 +1287,8 @@ int64_t udsock_remote_address(udsock_t s, char *buffer, size_t size);
 #define UDSOCK_NOT_A_SOCKET 3
 
 /**
- * Reach: every program that supports Unix sockets. The address is an abstract name, or a path
- * of up to 97 bytes as it was given.
+ * Reach: every program that supports Unix sockets (but Sanic can serve only at paths of up to
+ * 63 bytes). The address is an abstract name, or a path of up to 97 bytes as it was given.
  */
 #define UDSOCK_REACH_ALL 0
 

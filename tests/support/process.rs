@@ -102,6 +102,15 @@ pub fn is_root() -> bool {
 
 /// Runs as a user without rights, as root does not notice permissions. Only in a child.
 pub fn without_rights<T>(body: impl FnOnce() -> T) -> T {
+    as_user(NOBODY, body)
+}
+
+/// Runs as a user that nobody else is, for what is counted for each user. Only in a child.
+pub fn as_own_user<T>(body: impl FnOnce() -> T) -> T {
+    as_user(1_000_000 + std::process::id(), body)
+}
+
+fn as_user<T>(user: u32, body: impl FnOnce() -> T) -> T {
     struct Restore;
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -118,8 +127,8 @@ pub fn without_rights<T>(body: impl FnOnce() -> T) -> T {
     // SAFETY: no pointers but a list of length 0.
     unsafe {
         assert_eq!(libc::setgroups(0, ptr::null()), 0);
-        assert_eq!(libc::setresgid(NOBODY, NOBODY, 0), 0);
-        assert_eq!(libc::setresuid(NOBODY, NOBODY, 0), 0);
+        assert_eq!(libc::setresgid(user, user, 0), 0);
+        assert_eq!(libc::setresuid(user, user, 0), 0);
     }
     let _restore = Restore;
     body()
