@@ -23,7 +23,7 @@ from typing import Any, Iterable, NamedTuple, Optional, Sequence, Union
 from . import _library
 from ._address import Address, ReturnedAddress, from_text, to_text
 from ._errors import failure
-from ._library import int32, library
+from ._library import Buffer, int32, library
 from ._rooms import ROOM
 from ._transfer import (
     UNKNOWN_FLAGS,
@@ -137,7 +137,12 @@ class Messages(Transfer):
         """Receives what is there, and its sender's address (None: the sender has no name)."""
         size, flags = checked_size(bufsize, "recvfrom"), index(flags)
         if not size or flags & UNKNOWN_FLAGS:
-            return self._raw_receive(flags, lambda raw, flags: raw.recvfrom(size, flags))
+            # (CPython's recvfrom with MSG_TRUNC returns what is in memory behind a cut message.)
+            data = bytearray(size)
+            whole, address = self._raw_receive(
+                flags, lambda raw, flags: raw.recvfrom_into(data, size, flags)
+            )
+            return bytes(data[:whole]), address
         try:
             inbox = _inboxes.pop() if size <= ROOM else _inbox(size)
         except IndexError:
@@ -154,7 +159,7 @@ class Messages(Transfer):
         return result
 
     def recvfrom_into(
-        self, buffer: Any, nbytes: int = 0, flags: int = 0
+        self, buffer: Buffer, nbytes: int = 0, flags: int = 0
     ) -> tuple[int, Optional[ReturnedAddress]]:
         """The same, into a buffer, at most `nbytes` (0: its size); returns how many bytes."""
         flags = index(flags)
@@ -191,7 +196,7 @@ class Messages(Transfer):
 
     def send_message(
         self,
-        data: Any,
+        data: Buffer,
         descriptors: Sequence[int] = (),
         address: Optional[Address] = None,
         *,
@@ -226,7 +231,7 @@ class Messages(Transfer):
         return [inbox.received(inbox.message.result) for inbox in inboxes[:came]]
 
     def send_batch(
-        self, messages: Iterable[Any], address: Optional[Address] = None
+        self, messages: Iterable[Buffer], address: Optional[Address] = None
     ) -> list[Union[int, Exception]]:
         """Sends many messages, to one address. Returns the length of each, or its error."""
         name = None if address is None else to_text(address)

@@ -16,7 +16,7 @@ from ._accelerator import fast
 from ._address import Address, to_text
 from ._counters import Counters, counters_of
 from ._errors import failure
-from ._library import NO_HANDLE, Handle, int64, library, uint32, uint64
+from ._library import NO_HANDLE, Buffer, Handle, int64, library, uint32, uint64
 from ._plain import milliseconds
 from ._socket import Socket
 from ._transfer import readable
@@ -237,7 +237,7 @@ class Poller:
     # ---- Sending
 
     def send(
-        self, sock: AnySocket, data: Any, address: Optional[Address] = None, *, then: int = 0
+        self, sock: AnySocket, data: Buffer, address: Optional[Address] = None, *, then: int = 0
     ) -> None:
         """Sends without waiting. What can't be sent at once is kept, and sent later.
 
@@ -249,7 +249,7 @@ class Poller:
         if result < 0:
             raise failure(result)
 
-    def send_many(self, items: Iterable[tuple[AnySocket, Any]]) -> list[int]:
+    def send_many(self, items: Iterable[tuple[AnySocket, Buffer]]) -> list[int]:
         """Sends to many sockets in one call. Returns each item's length, or a negative errno."""
         return self._sent([(sock, data, None, 0) for sock, data in items])
 
@@ -272,7 +272,7 @@ class Poller:
         _check(code)
         return [result for *_, result in self.ITEM.iter_unpack(packed)]
 
-    def send_raw(self, count: int, base: Any = None) -> int:
+    def send_raw(self, count: int, base: Optional[Buffer] = None) -> int:
         """Sends the first `count` items packed (ITEM) in `items`. Returns how many were taken.
 
         `base`: what the items' offsets count from; None: the arena.

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from socket import SOCK_SEQPACKET
 from typing import TYPE_CHECKING, Any, AsyncIterator, Awaitable, Callable, Deque, Optional, Set
+from typing import Union
 
 from .._address import Address
 from .._socket import Socket
@@ -32,7 +33,7 @@ class SeqpacketConnection:
         self._protocol = protocol
         self._transport = protocol.transport
 
-    async def send(self, message: Any) -> None:
+    async def send(self, message: Union[bytes, bytearray, memoryview]) -> None:
         """Sends a message; waits while too many wait to be sent."""
         if self._transport.is_closing():
             # If it has failed just now, connection_lost says why.
@@ -215,6 +216,11 @@ class _MessageProtocol(asyncio.Protocol):
                 waiter.set_result(None)
 
 
+def _check_limit(limit: int) -> None:
+    if limit <= 0:
+        raise ValueError("Limit cannot be <= 0")
+
+
 async def open_seqpacket_connection(
     path: Optional[Address] = None,
     *,
@@ -224,6 +230,7 @@ async def open_seqpacket_connection(
 ) -> SeqpacketConnection:
     """Connects to a seqpacket server. `limit`: about how many bytes are received ahead."""
     check_kind(sock, SOCK_SEQPACKET)
+    _check_limit(limit)
     _, protocol = await create_connection(
         lambda: _MessageProtocol(limit), path, kind=SOCK_SEQPACKET, sock=sock, **options
     )
@@ -242,6 +249,7 @@ async def start_seqpacket_server(
 ) -> Server:
     """Calls back with each connection, in its own task, and closes the connection afterwards."""
     check_kind(sock, SOCK_SEQPACKET)
+    _check_limit(limit)
     tasks: Set[asyncio.Task[None]] = set()
     return await create_server(
         lambda: _MessageProtocol(limit, client_connected_cb, tasks),
