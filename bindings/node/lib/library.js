@@ -88,4 +88,4 @@ function runNext() {
   waiting.shift()();
 }
 
-module.exports = { calls, findLibrary, inPool };
+module.exports = { HAS_LIBUV, calls, findLibrary, inPool };
