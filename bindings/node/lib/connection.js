@@ -9,7 +9,7 @@ const { connectArguments, isPath } = require('./address.js');
 const {
   EAGAIN, ECANCELED, ECONNRESET, EISCONN, ENOTCONN, EOF, EPIPE, OPTION, WRITE,
 } = require('./constants.js');
-const { leaveAhead } = require('./ahead.js');
+const { leaveAhead, takenOut } = require('./ahead.js');
 const { checkDescriptor, checkFunction, checkOptions, checkTimeout } = require('./arguments.js');
 const { coded, failure } = require('./errors.js');
 const { ask, connected } = require('./connected.js');
@@ -88,6 +88,7 @@ class Connection extends Duplex {
     if (listener) this.once('connect', listener);
     if (options.timeout) this.setTimeout(options.timeout);
     this.connecting = true;
+    this.bytesRead = this.#bytesOut = 0;
     const done = (error, handle) => {
       this.#stopConnecting = undefined;
       this.connecting = false;
@@ -191,6 +192,12 @@ class Connection extends Duplex {
     if (typeof message === 'function') [message, callback] = [undefined, message];
     if (typeof encoding === 'function') [encoding, callback] = [undefined, encoding];
     if (message !== undefined && message !== null) this.write(message, encoding);
+    // (A stream that was destroyed before its end forgets this callback.)
+    if (this.destroyed && typeof callback === 'function') {
+      const words = 'Cannot call end after a stream was destroyed';
+      process.nextTick(callback, coded(Error, 'ERR_STREAM_DESTROYED', words));
+      return super.end();
+    }
     return super.end(callback);
   }
 
@@ -257,9 +264,7 @@ class Connection extends Duplex {
     if (handle !== undefined) handles.close(handle);
     if (this.#sending !== undefined) this.#settle(error ?? failure(ECANCELED, 'write'));
     // Closes descriptors that nobody will take.
-    this.removeAllListeners('data');
-    this.#emitsMessages = false;
-    for (let message; (message = this.read()) !== null; ) closeAll(message.fds ?? []);
+    for (const message of takenOut(this)) closeAll(message.fds ?? []);
     callback(error);
     process.nextTick(() => this.emit('close', Boolean(error)));
     if (this._server) {

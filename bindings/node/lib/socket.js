@@ -31,6 +31,8 @@ const parts = {
 };
 
 const BYTES_READ = Symbol('bytesRead');
+/** The names of the functions by which Node and Bun, and Deno, replace write(). */
+const NODES_WRITES = ['writeAfterFIN', '_writeAfterFIN'];
 
 /** The socket whose connect() runs, and how it connects. */
 let starting;
@@ -57,6 +59,7 @@ class Socket extends over(net.Socket) {
   #isRef = true;
   /** The descriptors that go with a chunk; made when there are any. */
   #passing;
+  #nodesWrite;
 
   /**
    * `options` also has `fd`, an open descriptor, which belongs to this socket from now on.
@@ -239,14 +242,27 @@ class Socket extends over(net.Socket) {
     });
   }
 
-  get write() {
-    return write;
+  /** `(data[, encoding][, callback])`, or `{ fds }` in the encoding's place: sendDescriptors. */
+  static #write(data, encoding, callback) {
+    if (typeof encoding === 'object' && encoding?.fds !== undefined) {
+      return this.sendDescriptors(encoding.fds, data, encoding, callback);
+    }
+    const nodes = (#nodesWrite in this && this.#nodesWrite) || net.Socket.prototype.write;
+    return nodes.call(this, data, encoding, callback);
   }
 
-  /** Programs may set their own; but Node sets it back to its own when it connects. */
+  get write() {
+    return Socket.#write;
+  }
+
+  /**
+   * Programs may set their own. Node sets it, too: to another of its own functions when the peer has
+   * ended, and back when the socket connects again. Neither knows of descriptors.
+   */
   set write(value) {
-    if (value === net.Socket.prototype.write) return;
-    Object.defineProperty(this, 'write', { value, writable: true, configurable: true });
+    const isNodes = value === net.Socket.prototype.write || NODES_WRITES.includes(value?.name);
+    if (isNodes) this.#nodesWrite = value;
+    else Object.defineProperty(this, 'write', { value, writable: true, configurable: true });
   }
 
   _write(data, encoding, callback) {
@@ -400,14 +416,6 @@ class Socket extends over(net.Socket) {
 
 function isBunsWord({ code }) {
   return !pipes.HAS_HANDLES && code === 'ERR_SOCKET_CLOSED';
-}
-
-/** `(data[, encoding][, callback])`, or `{ fds }` in the encoding's place: sendDescriptors. */
-function write(data, encoding, callback) {
-  if (typeof encoding !== 'object' || encoding === null || encoding.fds === undefined) {
-    return net.Socket.prototype.write.call(this, data, encoding, callback);
-  }
-  return this.sendDescriptors(encoding.fds, data, encoding, callback);
 }
 
 /** The handle's descriptor, or a copy of it if the handle keeps it. */

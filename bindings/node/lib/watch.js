@@ -2,7 +2,7 @@
 // Descriptors that Node's loop watches.
 
 const { AsyncResource } = require('node:async_hooks');
-const { calls } = require('./library.js');
+const { HAS_LIBUV, calls } = require('./library.js');
 const { check } = require('./errors.js');
 
 const [READABLE, WRITABLE] = [1, 2];
@@ -18,7 +18,9 @@ class Watch {
    * what is ready, before immediates.
    */
   constructor(fd, callback, server = 0, releases = false) {
-    this.#watch = calls.watch_open(fd, callback, server, Number(releases));
+    // A thread of ours would call it in the asynchronous context of whoever was called last.
+    const call = HAS_LIBUV ? callback : AsyncResource.bind(callback);
+    this.#watch = calls.watch_open(fd, call, server, Number(releases));
     if (this.#watch === undefined) throw new Error('udsock: a descriptor can\'t be watched');
   }
 

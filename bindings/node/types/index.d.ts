@@ -198,6 +198,10 @@ export interface Connection extends Connected {}
 /** A seqpacket connection: a stream of messages, with net.Socket's methods. */
 export class Connection extends Duplex {
   constructor(options?: ConnectedOptions);
+  /**
+   * After its 'close' a connection can connect again. If it is connected, or is about to be, this
+   * throws EISCONN.
+   */
   connect(options: SeqpacketConnectOptions, listener?: () => void): this;
   connect(path: Address, listener?: () => void): this;
   readonly connecting: boolean;
