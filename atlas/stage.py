@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -36,6 +37,10 @@ class Stage:
         trace: Optional[TracebackType],
     ) -> None:
         machine.end_all()
+        # dockerd, killed, leaves its directory mounted.
+        below = [it for it in Path("/proc/mounts").read_text().split() if it.startswith(f"{self.directory}/")]
+        for place in sorted(below, reverse=True):
+            subprocess.run(["umount", "-l", place])
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _give(self, directory: Path) -> None:
