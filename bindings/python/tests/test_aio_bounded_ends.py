@@ -216,6 +216,34 @@ def test_a_second_interrupt_does_not_wait(path: str) -> None:
 
 
 @every_loop
+def test_who_waits_no_more_sets_no_limit(path: str, loop_kind: str) -> None:
+    async def main() -> None:
+        for may_run in (True, False):
+            accepted: List[Any] = []
+
+            async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                accepted.append(writer)
+                await reader.read()
+                writer.close()
+
+            server = await aio.start_server(serve, path, close_timeout=SHORT)
+            _, writer = await aio.open_connection(path)
+            await until(lambda: bool(accepted))
+            waiting = asyncio.create_task(server.wait_closed())
+            await asyncio.sleep(0)
+            waiting.cancel()
+            if may_run:
+                await asyncio.wait([waiting])
+            server.close()
+            await asyncio.sleep(3 * SHORT)
+            assert not accepted[0].is_closing()
+            writer.close()
+            await server.wait_closed()
+
+    run_clean(main, loop_kind)
+
+
+@every_loop
 def test_connections_of_an_open_server_have_no_limit(path: str, loop_kind: str) -> None:
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"x" * 2_000_000)

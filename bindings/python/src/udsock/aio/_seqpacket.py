@@ -77,9 +77,16 @@ class SeqpacketConnection:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         self.close()
-        await self.wait_closed()
+        if any(exception):
+            # A timeout, say, or Ctrl-C, does not wait until a peer is pleased to read.
+            self._transport.end_within(CLOSE_TIMEOUT)
+        try:
+            await self.wait_closed()
+        except BaseException:
+            self.abort()
+            raise
 
 
 Connected = Callable[[SeqpacketConnection], Awaitable[Any]]
@@ -176,6 +183,9 @@ class _MessageProtocol(asyncio.Protocol):
             await connected(connection)
         except asyncio.CancelledError:
             connection.abort()
+            raise
+        except (SystemExit, KeyboardInterrupt):
+            # The loop passes it on, to end the program.
             raise
         except BaseException as error:
             context = {"message": "Unhandled exception in client_connected_cb", "exception": error}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from socket import SOCK_STREAM
-from typing import Any, Callable, Iterable, Optional, Set
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Optional, Set
 
 from .. import _library
 from .._socket import Socket
@@ -13,6 +13,9 @@ from ._connection import Connection, MessageConnection, StreamConnection
 from ._hub import Hub, hub_of
 from ._tls import program_s_end
 from ._transport import CLOSE_TIMEOUT, Owner
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 
@@ -188,7 +191,8 @@ class Server(asyncio.AbstractServer):
         finally:
             if self._serving is not None and not self._serving.done():
                 self._serving.cancel()
-            is_waited_for = bool(self._waiters)
+            # (Who was cancelled waits no more, even if its task does not know yet.)
+            is_waited_for = not all(waiter.done() for waiter in self._waiters)
             self._limit([c for c in self._connections if is_waited_for or c.is_closing()])
             self._wake_waiters()
 
@@ -214,7 +218,11 @@ class Server(asyncio.AbstractServer):
             self._waiters.append(waiter)
             if not self._is_open:
                 self._limit(self._connections)
-            await waiter
+            try:
+                await waiter
+            finally:
+                if waiter in self._waiters:
+                    self._waiters.remove(waiter)
 
     def _limit(self, connections: Iterable[Connection]) -> None:
         if self._close_timeout is not None:
@@ -229,7 +237,7 @@ class Server(asyncio.AbstractServer):
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def __aenter__(self) -> Any:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
