@@ -190,6 +190,12 @@ def test_every_call_says_the_same_over_both(path: str) -> None:
     assert len(ours.splitlines()) > 150
 
 
+def parameters(method: Any) -> list[Any]:
+    """What it takes beside itself; without types, which C has not."""
+    found = list(inspect.signature(method).parameters.values())[1:]
+    return [(one.name, one.kind, one.default) for one in found]
+
+
 @needs_it
 def test_it_has_what_plain_has() -> None:
     accelerated = _accelerator.fast.Accelerated
@@ -197,7 +203,9 @@ def test_it_has_what_plain_has() -> None:
     plain = {name for name in vars(Plain) if not name.startswith("__")}
     assert own == plain
     for name in ("send", "sendall", "recv", "recv_into", "fileno", "connect", "close"):
-        assert inspect.getdoc(getattr(accelerated, name)) == inspect.getdoc(getattr(Plain, name))
+        ours, theirs = getattr(accelerated, name), getattr(Plain, name)
+        assert inspect.getdoc(ours) == inspect.getdoc(theirs)
+        assert parameters(ours) == parameters(theirs), name
     signature = inspect.signature(Plain.__init__)
     assert list(inspect.signature(accelerated).parameters) == list(signature.parameters)[1:]
 

@@ -47,14 +47,20 @@ class Endpoint(Base):
         self._timeout = value
 
     def gettimeout(self) -> Optional[float]:
+        """The timeout in seconds; None: none; 0: calls do not wait."""
         return self._timeout
 
-    timeout = property(gettimeout, doc="The timeout in seconds; None: none.")
+    @property
+    def timeout(self) -> Optional[float]:
+        """The timeout in seconds; None: none."""
+        return self._timeout
 
     def setblocking(self, flag: bool) -> None:
+        """True: wait as long as it takes. False: do not wait."""
         self.settimeout(None if index(flag) else 0.0)
 
     def getblocking(self) -> bool:
+        """Whether calls wait."""
         return self._timeout != 0.0
 
     # ---- Waiting

@@ -150,6 +150,7 @@ class Messages(Transfer):
     def recvfrom_into(
         self, buffer: Any, nbytes: int = 0, flags: int = 0
     ) -> tuple[int, Optional[ReturnedAddress]]:
+        """The same, into a buffer, at most `nbytes` (0: its size); returns how many bytes."""
         flags = index(flags)
         room, size, view = writable(buffer, nbytes, "recvfrom_into")
         with view:

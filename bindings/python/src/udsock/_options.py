@@ -129,12 +129,14 @@ class Options(AncillaryData):
     # ---- As socket.socket
 
     def getsockopt(self, level: int, optname: int, buflen: int = 0, /) -> Any:
+        """An option of the system's: a number; bytes, at most `buflen` of them, if that is given."""
         more = (buflen,) if index(buflen) else ()
         return self._raw(lambda raw: raw.getsockopt(level, optname, *more))
 
     def setsockopt(
         self, level: int, optname: int, value: Any, optlen: Optional[int] = None, /
     ) -> None:
+        """Sets an option of the system's, to a number or to bytes."""
         known = _LIBRARY_OPTIONS.get(optname) if level == socket.SOL_SOCKET else None
         if known is not None and isinstance(value, int):
             self._set(known, bool(value))

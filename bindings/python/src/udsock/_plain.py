@@ -17,6 +17,8 @@ from ._rooms import ROOM, done_with, room_for
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+_STREAM = int(SOCK_STREAM)
+
 _EBADF = -errno.EBADF
 _EINTR = -errno.EINTR
 
@@ -66,9 +68,14 @@ class Plain:
     _abandoned: Callable[[], None]
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
+        # Until it is opened, and if a class that is derived never does so, it is a closed one.
         made = super().__new__(cls)
         made._handle = NO_HANDLE
         made._closed = True
+        made._kind = _STREAM
+        made._timeout = None
+        made._milliseconds = _library.FOREVER
+        made._io_refs = 0
         return made
 
     def __init__(
@@ -105,6 +112,7 @@ class Plain:
     # ---- Data
 
     def send(self, data: Any, flags: int = 0, /) -> int:
+        """Sends what there is room for, or one message, and returns how many bytes went."""
         # Most calls, in a short way.
         if flags == 0 and self._milliseconds <= 0 and type(data) is bytes:
             result: int = _send(self._handle, data, _length(len(data)), self._milliseconds)
@@ -123,6 +131,10 @@ class Plain:
         return self._recv_with(bufsize, flags)
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """Receives what is there into a buffer, at most `nbytes` (0: its size); returns how many.
+
+        0 is also the end.
+        """
         return self._recv_into_with(buffer, nbytes, flags)
 
     # ---- The same for a transport, which does not wait

@@ -300,6 +300,10 @@ class Poller:
         if handle.value >= 0:
             _check(library.udsock_close(handle))
 
+    def __reduce__(self) -> Any:
+        # A copy would close this one's poller.
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
+
     def __enter__(self) -> Self:
         return self
 

@@ -76,14 +76,17 @@ class Socket(Peer):
 
     @property
     def family(self) -> socket.AddressFamily:
+        """Always AF_UNIX."""
         return socket.AF_UNIX
 
     @property
     def type(self) -> socket.SocketKind:
+        """SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET."""
         return socket.SocketKind(self._kind)
 
     @property
     def proto(self) -> int:
+        """Always 0."""
         return 0
 
     def __repr__(self) -> str:
@@ -224,7 +227,7 @@ class Socket(Peer):
         warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self)
         self._close()
 
-    def __getstate__(self) -> Any:
+    def __reduce__(self) -> Any:
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
     # ---- Descriptors and files
@@ -239,9 +242,11 @@ class Socket(Peer):
         return copy
 
     def get_inheritable(self) -> bool:
+        """Whether programs that this one starts get the descriptor; at first they don't."""
         return os.get_inheritable(self.fileno())
 
     def set_inheritable(self, inheritable: bool) -> None:
+        """Sets whether they do. What they get does not block (see `detach`)."""
         os.set_inheritable(self.fileno(), inheritable)
 
     def makefile(

@@ -59,15 +59,19 @@ class SeqpacketConnection:
         self._transport.write_eof()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Knows 'socket', 'sockname', 'peername', and 'peercred': who the peer is."""
         return self._transport.get_extra_info(name, default)
 
     def is_closing(self) -> bool:
+        """Whether it was closed, or is lost."""
         return self._transport.is_closing()
 
     def close(self) -> None:
+        """Closes it after everything was sent. What comes meanwhile is lost."""
         self._transport.close()
 
     def abort(self) -> None:
+        """Closes it at once; what the kernel does not take now is lost."""
         self._transport.abort()
 
     async def wait_closed(self) -> None:

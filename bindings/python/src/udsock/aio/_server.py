@@ -74,17 +74,21 @@ class Server(asyncio.AbstractServer):
 
     @property
     def sockets(self) -> tuple[Socket, ...]:
+        """The socket at which it accepts; none, once it was closed."""
         return (self._sock,) if self._is_open else ()
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
+        """The loop in which it serves."""
         return self._loop
 
     # ---- Serving
 
     def is_serving(self) -> bool:
+        """Whether it accepts clients."""
         return self._hub is not None
 
     async def start_serving(self) -> None:
+        """Accepts clients from now on. It may serve already."""
         self._start_serving()
         await asyncio.sleep(0)
 
@@ -100,6 +104,7 @@ class Server(asyncio.AbstractServer):
             self._hub = hub
 
     async def serve_forever(self) -> None:
+        """Accepts clients until it is cancelled, which closes the server."""
         if self._serving is not None:
             raise RuntimeError(f"server {self!r} is already being awaited on serve_forever()")
         self._start_serving()
@@ -115,6 +120,7 @@ class Server(asyncio.AbstractServer):
     # ---- As a member of the poller
 
     def accepted(self, handle: int) -> None:
+        """The poller has accepted a client."""
         sock = Socket._from_handle(handle, self._kind, 0.0)
         # (The factory may close the server.)
         hub = self._hub
@@ -149,9 +155,11 @@ class Server(asyncio.AbstractServer):
                 self.broke(error)
 
     def failed(self, error: Exception) -> None:
+        """The poller could not accept one."""
         self._report("socket.accept() failed", error)
 
     def broke(self, error: BaseException) -> None:
+        """No connection could be made of one."""
         self._report("Error on transport creation for incoming connection", error)
 
     def _report(self, message: str, error: BaseException) -> None:
@@ -159,13 +167,16 @@ class Server(asyncio.AbstractServer):
         self._loop.call_exception_handler(context)
 
     def attach(self, connection: Connection) -> None:
+        """A connection belongs to the server from now on."""
         self._connections.add(connection)
 
     def closing(self, connection: Connection) -> None:
+        """A connection was closed, and still has something to send."""
         if not self._is_open:
             self._limit([connection])
 
     def detach(self, connection: Connection) -> None:
+        """A connection has ended."""
         self._connections.discard(connection)
         self._wake_waiters()
 
