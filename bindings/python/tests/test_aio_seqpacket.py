@@ -291,3 +291,30 @@ def test_protocols_get_messages_one_by_one(path: str, loop_kind: str) -> None:
         right.close()
 
     run_clean(main, loop_kind)
+
+
+@pytest.mark.parametrize("kind", [udsock.STREAM, udsock.DGRAM, udsock.SEQPACKET])
+def test_a_socket_of_another_kind_is_refused(kind: int, path: str) -> None:
+    async def serve(*_: Any) -> None: ...
+
+    wants: dict[Any, int] = {
+        aio.open_connection: udsock.STREAM,
+        aio.open_seqpacket_connection: udsock.SEQPACKET,
+        lambda **given: aio.start_server(serve, **given): udsock.STREAM,
+        lambda **given: aio.start_seqpacket_server(serve, **given): udsock.SEQPACKET,
+    }
+
+    async def main() -> None:
+        for begin, wanted in wants.items():
+            if kind == wanted:
+                continue
+            one, other = udsock.pair(kind)
+            with one, other:
+                with pytest.raises(ValueError, match="Socket was expected, got <udsock.Socket fd="):
+                    await begin(sock=one)
+                # Who gave it still has it.
+                assert one.fileno() >= 0
+            with pytest.raises(TypeError, match="multiple values"):
+                await begin(path=path, kind=kind)
+
+    run_clean(main)

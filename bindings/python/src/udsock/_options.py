@@ -129,7 +129,7 @@ class Options(AncillaryData):
     # ---- As socket.socket
 
     def getsockopt(self, level: int, optname: int, buflen: int = 0, /) -> Any:
-        """An option of the system's: a number; bytes, at most `buflen` of them, if that is given."""
+        """An option of the system's: a number, or at most `buflen` bytes, if that is given."""
         more = (buflen,) if index(buflen) else ()
         return self._raw(lambda raw: raw.getsockopt(level, optname, *more))
 

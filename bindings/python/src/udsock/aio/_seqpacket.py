@@ -12,6 +12,7 @@ from .._socket import Socket
 from ._connect import ClientOptions, ServerOptions, create_connection, create_server
 from ._connection import Connection
 from ._server import Server
+from ._shared import check_kind
 from ._transport import CLOSE_TIMEOUT
 
 if TYPE_CHECKING:
@@ -222,6 +223,7 @@ async def open_seqpacket_connection(
     **options: Unpack[ClientOptions],
 ) -> SeqpacketConnection:
     """Connects to a seqpacket server. `limit`: about how many bytes are received ahead."""
+    check_kind(sock, SOCK_SEQPACKET)
     _, protocol = await create_connection(
         lambda: _MessageProtocol(limit), path, kind=SOCK_SEQPACKET, sock=sock, **options
     )
@@ -239,6 +241,7 @@ async def start_seqpacket_server(
     **options: Unpack[ServerOptions],
 ) -> Server:
     """Calls back with each connection, in its own task, and closes the connection afterwards."""
+    check_kind(sock, SOCK_SEQPACKET)
     tasks: Set[asyncio.Task[None]] = set()
     return await create_server(
         lambda: _MessageProtocol(limit, client_connected_cb, tasks),
