@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import errno
-import select
 import socket
 from ctypes import addressof, byref, c_char, c_size_t, c_void_p, cast, create_string_buffer
 from operator import index
+from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, Callable, Optional
 
 from . import _library
 from ._address import from_text, to_text
-from ._endpoint import Endpoint, Result
+from ._endpoint import Endpoint, Raw, Result
 from ._errors import failure
 from ._library import library
 from ._rooms import done_with, room_for
@@ -178,10 +178,10 @@ class Transfer(Endpoint):
             return 0
         return self._milliseconds
 
-    def _raw_send(self, flags: int, act: Callable[[socket.socket, int], int]) -> int:
+    def _raw_send(self, flags: int, act: Callable[[Raw, int], int]) -> int:
         limit = self._limit(flags)
         flags |= DONTWAIT | NOSIGNAL
-        return self._raw_wait(select.POLLOUT, limit, lambda raw: act(raw, flags))
+        return self._raw_wait(EVENT_WRITE, limit, lambda raw: act(raw, flags))
 
     # ---- Receiving
 
@@ -252,10 +252,10 @@ class Transfer(Endpoint):
     def _raw_into(self, buffer: Any, size: int, flags: int) -> int:
         return self._raw_receive(flags, lambda raw, flags: raw.recv_into(buffer, size, flags))
 
-    def _raw_receive(self, flags: int, act: Callable[[socket.socket, int], Result]) -> Result:
+    def _raw_receive(self, flags: int, act: Callable[[Raw, int], Result]) -> Result:
         limit = self._limit(flags)
         flags |= DONTWAIT
-        return self._raw_wait(select.POLLIN, limit, lambda raw: act(raw, flags))
+        return self._raw_wait(EVENT_READ, limit, lambda raw: act(raw, flags))
 
 
 def length_of(size: int, call: str) -> int:
