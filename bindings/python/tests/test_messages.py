@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from contextlib import suppress
 from typing import Any, Callable
 
 import pytest
 import udsock
 from udsock import _library
 
-from conftest import CONNECTED, KINDS
+from conftest import CONNECTED, KINDS, descriptors
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -168,6 +169,40 @@ def test_recv_exact() -> None:
             other.recv_exact(10)
         assert ended.value.partial == b"ab"
 
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_calls_that_do_not_return_descriptors_keep_none(kind: int) -> None:
+    calls: list[Callable[[udsock.Socket], Any]] = [
+        lambda end: end.recv(9),
+        lambda end: end.recv_into(bytearray(9)),
+        lambda end: end.recvfrom(9),
+        lambda end: end.recvfrom(1),
+        lambda end: end.recvfrom_into(bytearray(9)),
+        lambda end: end.recvmsg(9),
+        lambda end: end.recv(9, socket.MSG_PEEK),
+    ]
+    one, other = udsock.pair(kind)
+    with one, other:
+        other.receive_descriptors = other.receive_credentials = True
+        with suppress(OSError):  # Linux has it since 6.5.
+            other.receive_pidfd = True
+        before = descriptors()
+        for call in calls:
+            reading, writing = os.pipe()
+            one.send_message(b"x", [reading])
+            os.close(reading)
+            os.close(writing)
+            assert call(other)
+        # (Its descriptors are closed, too.)
+        other.recv(9)
+        assert descriptors() == before
+        if other.receive_pidfd:
+            other.receive_pidfd = False
+            one.send(b"x")
+            # What is in the room from the last message is not closed once more.
+            assert other.recvfrom(9)[0] == b"x"
+            assert descriptors() == before
 
 @pytest.mark.parametrize("kind", CONNECTED)
 def test_who_is_there(kind: int, connect: Any) -> None:

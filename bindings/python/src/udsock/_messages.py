@@ -102,6 +102,11 @@ class Inbox:
     def taken(self) -> list[int]:
         return self.descriptors[: self.message.descriptors_count]
 
+    def drop_pidfd(self) -> None:
+        """Closes what a call does not return."""
+        if self.message.pidfd >= 0:
+            os.close(self.message.pidfd)
+
     def sender(self) -> Optional[ReturnedAddress]:
         return from_text(self.address.value) or None
 
@@ -142,6 +147,7 @@ class Messages(Transfer):
         if count < 0:
             counted(count, 0)
             return b"", None
+        inbox.drop_pidfd()
         result = inbox.room[:count], inbox.sender()
         if len(inbox.room) == ROOM:
             _inboxes.append(inbox)
@@ -161,7 +167,10 @@ class Messages(Transfer):
                 return came
             inbox = Inbox(_library.Message(), room, size, 0)
             count = self._receive_message(inbox, flags)
-        return counted(count, 0), inbox.sender() if count >= 0 else None
+        if count < 0:
+            return counted(count, 0), None
+        inbox.drop_pidfd()
+        return count, inbox.sender()
 
     # ---- The library's own
 
