@@ -239,6 +239,26 @@ def test_what_makes_no_sense_is_refused(path: str) -> None:
 
 
 @every_loop
+def test_a_closed_connection_is_not_upgraded(loop_kind: str) -> None:
+    async def main() -> None:
+        for end in ("close", "abort"):
+            transport, protocol, peer = await connected()
+            with peer:
+                getattr(transport, end)()
+                for _ in range(2):
+                    with pytest.raises(ConnectionAbortedError, match="is closed"):
+                        await asyncio.wait_for(
+                            aio.start_tls(
+                                transport, protocol, client_context(), server_hostname="localhost"
+                            ),
+                            5,
+                        )
+                    await protocol.lost
+
+    run_clean(main, loop_kind)
+
+
+@every_loop
 def test_a_connection_is_upgraded(path: str, loop_kind: str) -> None:
     """As with STARTTLS: by aio.start_tls everywhere, by the loop's where it is asyncio's."""
 

@@ -83,6 +83,9 @@ async def start_tls(
         raise TypeError(f"transport {transport!r} is not a stream of udsock.aio")
     if not isinstance(sslcontext, ssl.SSLContext):
         raise TypeError(f"sslcontext is an SSLContext, not {sslcontext!r}")
+    if transport.is_closing():
+        # Nobody would tell the handshake, which would wait until its time is over.
+        raise ConnectionAbortedError("the connection is closed")
     timeouts = TlsOptions(
         ssl_handshake_timeout=ssl_handshake_timeout, ssl_shutdown_timeout=ssl_shutdown_timeout
     )
