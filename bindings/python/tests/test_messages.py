@@ -136,7 +136,7 @@ def test_who_sent_it(kind: int) -> None:
 def test_batches(kind: int) -> None:
     one, other = udsock.pair(kind)
     with one, other:
-        messages = [b"first", bytearray(b"second"), memoryview(b"third")]
+        messages: list[Any] = [b"first", bytearray(b"second"), memoryview(b"third")]
         assert one.send_batch(messages) == [5, 6, 5]
         came = [got.data for got in other.recv_batch(8, 100)]
         assert b"".join(came) == b"firstsecondthird"

@@ -8,13 +8,16 @@ import struct
 from contextlib import ExitStack
 from ctypes import byref, create_string_buffer, memmove
 from operator import index
-from typing import Any, Iterable, Optional
+from typing import TYPE_CHECKING, Any, Iterable, Optional
 
 from . import _library
 from ._address import Address, ReturnedAddress, from_text, to_text
 from ._library import library
 from ._messages import Inbox, Messages
 from ._transfer import CMSG_CLOEXEC, UNKNOWN_FLAGS, checked_size, counted, writable
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 Ancillary = list[tuple[int, int, bytes]]
 Parts = tuple[int, Ancillary, int, Optional[ReturnedAddress]]
@@ -44,7 +47,9 @@ class AncillaryData(Messages):
         count, ancillary, flags, address = self._receive_parts(room, size, ancbufsize, flags)
         return room[:count], ancillary, flags, address
 
-    def recvmsg_into(self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /) -> Parts:
+    def recvmsg_into(
+        self, buffers: Iterable[Buffer], ancbufsize: int = 0, flags: int = 0, /
+    ) -> Parts:
         """The same, into buffers that are filled in turn."""
         with ExitStack() as views:
             rooms = []
@@ -65,8 +70,8 @@ class AncillaryData(Messages):
 
     def sendmsg(
         self,
-        buffers: Iterable[Any],
-        ancdata: Iterable[tuple[int, int, Any]] = (),
+        buffers: Iterable[Buffer],
+        ancdata: Iterable[tuple[int, int, Buffer]] = (),
         flags: int = 0,
         address: Optional[Address] = None,
         /,

@@ -119,8 +119,8 @@ class Endpoint(Base):
         fd = _fd(self._handle)
         if fd < 0:
             raise failure(fd)
-        # (With this flag it has the timeout 0, and no default timeout makes it wait by itself. Nor is
-        # the descriptor's mode changed, which others may share.)
+        # (With this flag it has the timeout 0: no default timeout makes it wait by itself, and the
+        # mode of the descriptor, which others may share, stays.)
         copy = Raw(socket.AF_UNIX, self._kind | socket.SOCK_NONBLOCK, 0, socket.dup(fd))
         # Only a handle that is still open lent its own descriptor.
         if _fd(self._handle) != fd:

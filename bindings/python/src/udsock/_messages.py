@@ -18,7 +18,7 @@ from ctypes import (
     sizeof,
 )
 from operator import index
-from typing import Any, Iterable, NamedTuple, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Iterable, NamedTuple, Optional, Sequence, Union
 
 from . import _library
 from ._address import Address, ReturnedAddress, from_text, to_text
@@ -34,6 +34,9 @@ from ._transfer import (
     readable,
     writable,
 )
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 _EINTR = -errno.EINTR
 
@@ -154,7 +157,7 @@ class Messages(Transfer):
         return result
 
     def recvfrom_into(
-        self, buffer: Any, nbytes: int = 0, flags: int = 0
+        self, buffer: Buffer, nbytes: int = 0, flags: int = 0
     ) -> tuple[int, Optional[ReturnedAddress]]:
         """The same, into a buffer, at most `nbytes` (0: its size); returns how many bytes."""
         flags = index(flags)
@@ -191,7 +194,7 @@ class Messages(Transfer):
 
     def send_message(
         self,
-        data: Any,
+        data: Buffer,
         descriptors: Sequence[int] = (),
         address: Optional[Address] = None,
         *,
@@ -226,7 +229,7 @@ class Messages(Transfer):
         return [inbox.received(inbox.message.result) for inbox in inboxes[:came]]
 
     def send_batch(
-        self, messages: Iterable[Any], address: Optional[Address] = None
+        self, messages: Iterable[Buffer], address: Optional[Address] = None
     ) -> list[Union[int, Exception]]:
         """Sends many messages, to one address. Returns the length of each, or its error."""
         name = None if address is None else to_text(address)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from operator import index
-from typing import Any, Optional
+from typing import Any, Optional, overload
 
 from . import _library
 from ._ancillary import AncillaryData
@@ -127,6 +127,12 @@ class Options(AncillaryData):
         return counters_of(self._handle)
 
     # ---- As socket.socket
+
+    @overload
+    def getsockopt(self, level: int, optname: int, /) -> int: ...
+
+    @overload
+    def getsockopt(self, level: int, optname: int, buflen: int, /) -> bytes: ...
 
     def getsockopt(self, level: int, optname: int, buflen: int = 0, /) -> Any:
         """An option of the system's: a number, or at most `buflen` bytes, if that is given."""

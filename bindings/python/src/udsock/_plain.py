@@ -15,7 +15,7 @@ from ._library import LONGEST_TIMEOUT, NO_HANDLE, Handle, library
 from ._rooms import ROOM, done_with, room_for
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Buffer, Self
 
 _STREAM = int(SOCK_STREAM)
 
@@ -111,7 +111,7 @@ class Plain:
 
     # ---- Data
 
-    def send(self, data: Any, flags: int = 0, /) -> int:
+    def send(self, data: Buffer, flags: int = 0, /) -> int:
         """Sends what there is room for, or one message, and returns how many bytes went."""
         # Most calls, in a short way.
         if flags == 0 and self._milliseconds <= 0 and type(data) is bytes:
@@ -122,7 +122,7 @@ class Plain:
                 raise self._failure(result)
         return self._send_with(data, flags)
 
-    def sendall(self, data: Any, flags: int = 0, /) -> None:
+    def sendall(self, data: Buffer, flags: int = 0, /) -> None:
         """Sends everything, within one timeout."""
         self._sendall_with(data, flags)
 
@@ -130,7 +130,7 @@ class Plain:
         """Receives what is there, at most `bufsize` bytes; b"" at the end."""
         return self._recv_with(bufsize, flags)
 
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+    def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
         """Receives what is there into a buffer, at most `nbytes` (0: its size); returns how many.
 
         0 is also the end.

@@ -22,7 +22,7 @@ from ._socket import Socket
 from ._transfer import readable
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Buffer, Self
 
 AnySocket = Union[Socket, int]
 """A socket, or the number of one that a poller has accepted."""
@@ -237,7 +237,7 @@ class Poller:
     # ---- Sending
 
     def send(
-        self, sock: AnySocket, data: Any, address: Optional[Address] = None, *, then: int = 0
+        self, sock: AnySocket, data: Buffer, address: Optional[Address] = None, *, then: int = 0
     ) -> None:
         """Sends without waiting. What can't be sent at once is kept, and sent later.
 
@@ -249,7 +249,7 @@ class Poller:
         if result < 0:
             raise failure(result)
 
-    def send_many(self, items: Iterable[tuple[AnySocket, Any]]) -> list[int]:
+    def send_many(self, items: Iterable[tuple[AnySocket, Buffer]]) -> list[int]:
         """Sends to many sockets in one call. Returns each item's length, or a negative errno."""
         return self._sent([(sock, data, None, 0) for sock, data in items])
 
@@ -272,7 +272,7 @@ class Poller:
         _check(code)
         return [result for *_, result in self.ITEM.iter_unpack(packed)]
 
-    def send_raw(self, count: int, base: Any = None) -> int:
+    def send_raw(self, count: int, base: Optional[Buffer] = None) -> int:
         """Sends the first `count` items packed (ITEM) in `items`. Returns how many were taken.
 
         `base`: what the items' offsets count from; None: the arena.

@@ -9,7 +9,7 @@ import warnings
 from ctypes import byref
 from operator import index
 from socket import getdefaulttimeout
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Literal, Optional, Union, overload
 
 from . import _library
 from ._address import Address, ReturnedAddress, from_text, to_text
@@ -21,6 +21,8 @@ from ._peer import Peer
 from ._standard import StandardSocket
 
 if TYPE_CHECKING:
+    import io
+
     from typing_extensions import Self
 
 # As plain numbers, which are compared in no time.
@@ -248,6 +250,50 @@ class Socket(Peer):
     def set_inheritable(self, inheritable: bool) -> None:
         """Sets whether they do. What they get does not block (see `detach`)."""
         os.set_inheritable(self.fileno(), inheritable)
+
+    @overload
+    def makefile(
+        self,
+        mode: Literal["r", "w", "rw", "wr", ""] = "r",
+        buffering: Optional[int] = None,
+        *,
+        encoding: Optional[str] = None,
+        errors: Optional[str] = None,
+        newline: Optional[str] = None,
+    ) -> io.TextIOWrapper: ...
+
+    @overload
+    def makefile(
+        self,
+        mode: Literal["b", "rb", "br"],
+        buffering: None = None,
+        *,
+        encoding: Optional[str] = None,
+        errors: Optional[str] = None,
+        newline: Optional[str] = None,
+    ) -> io.BufferedReader: ...
+
+    @overload
+    def makefile(
+        self,
+        mode: Literal["wb", "bw"],
+        buffering: None = None,
+        *,
+        encoding: Optional[str] = None,
+        errors: Optional[str] = None,
+        newline: Optional[str] = None,
+    ) -> io.BufferedWriter: ...
+
+    @overload
+    def makefile(
+        self,
+        mode: str,
+        buffering: Optional[int] = None,
+        *,
+        encoding: Optional[str] = None,
+        errors: Optional[str] = None,
+        newline: Optional[str] = None,
+    ) -> Any: ...
 
     def makefile(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from socket import SOCK_SEQPACKET
-from typing import TYPE_CHECKING, Any, AsyncIterator, Awaitable, Callable, Deque, Optional, Set
+from typing import TYPE_CHECKING, Any, AsyncIterator, Awaitable, Callable, Deque, Optional, Set, Union
 
 from .._address import Address
 from .._socket import Socket
@@ -32,7 +32,7 @@ class SeqpacketConnection:
         self._protocol = protocol
         self._transport = protocol.transport
 
-    async def send(self, message: Any) -> None:
+    async def send(self, message: Union[bytes, bytearray, memoryview]) -> None:
         """Sends a message; waits while too many wait to be sent."""
         if self._transport.is_closing():
             # If it has failed just now, connection_lost says why.
