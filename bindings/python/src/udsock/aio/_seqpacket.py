@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from socket import SOCK_SEQPACKET
-from typing import TYPE_CHECKING, Any, AsyncIterator, Awaitable, Callable, Deque, Optional, Set, Union
+from typing import TYPE_CHECKING, Any, AsyncIterator, Awaitable, Callable, Deque, Optional, Set
+from typing import Union
 
 from .._address import Address
 from .._socket import Socket
