@@ -194,6 +194,34 @@ def test_tiny_timeouts_are_not_none(kind: int) -> None:
         assert one.recv(1) == b"x"
 
 
+@pytest.mark.parametrize("timeout", [None, 30.0])
+def test_what_came_before_a_handler_s_exception_is_had(timeout: Any, alarm: Any) -> None:
+    class Stop(Exception):
+        pass
+
+    signals = 0
+
+    def stop() -> None:
+        nonlocal signals
+        signals += 1
+        if signals == 3:
+            raise Stop
+
+    one, other = udsock.pair()
+    with one, other:
+        other.settimeout(timeout)
+        for sent in (b"", b"some"):
+            signals = 0
+            one.sendall(sent)
+            alarm(stop)
+            with pytest.raises(Stop) as stopped:
+                other.recv_exact(8)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            assert stopped.value.partial == sent  # type: ignore[attr-defined]
+        one.sendall(b"rest")
+        assert other.recv_exact(4) == b"rest"
+
+
 def test_sendall_and_recv_exact_lose_nothing_to_signals(alarm: Any) -> None:
     one, other = udsock.pair()
     data = os.urandom(8 << 20)

@@ -92,6 +92,23 @@ def _refuse() -> bytes:
     raise BufferError("memoryview: underlying buffer is not C-contiguous")
 
 
+class _Progress:
+    """How many bytes have come in several calls. A signal handler may raise behind each of them."""
+
+    __slots__ = ("_before", "_now")
+
+    def __init__(self) -> None:
+        self._before, self._now = 0, c_size_t()
+
+    def total(self) -> int:
+        return self._before + self._now.value
+
+    def go_on(self) -> tuple[int, c_size_t]:
+        """What has come so far, and where the next call says what came in it."""
+        self._before, self._now = self.total(), c_size_t()
+        return self._before, self._now
+
+
 class Transfer(Endpoint):
     """A socket's data. Calls with flags, or with other data than bytes, go to ..._with."""
 
@@ -220,43 +237,44 @@ class Transfer(Endpoint):
     def recv_exact(self, size: int) -> bytes:
         """Receives exactly so many bytes of a stream.
 
-        After an error, `partial` of the exception has what came before.
+        After an error, `partial` of the exception has what came before; a signal handler's exception
+        has it, too.
         """
         size = length_of(size, "recv_exact")
         if not size:
             return b""
         room: Any = create_string_buffer(size)
-        done, result = self._receive_exact(room, size, self._milliseconds)
-        if result < 0:
-            error = failure(result)
-            error.partial = room[:done]  # type: ignore[attr-defined]
-            raise error
+        progress = _Progress()
+        try:
+            result = self._receive_exact(room, size, self._milliseconds, progress)
+            if result < 0:
+                raise failure(result)
+        except BaseException as error:
+            error.partial = room[: progress.total()]  # type: ignore[attr-defined]
+            raise
         data: bytes = room[:size]
         return data
 
     def _receive(self, room: Any, size: int, flags: int) -> int:
         limit = self._limit(flags) if flags else self._milliseconds
         if flags & WAITALL and limit and self._kind == socket.SOCK_STREAM:
-            done, result = self._receive_exact(room, size, limit)
-            result = done or result
+            progress = _Progress()
+            result = self._receive_exact(room, size, limit, progress)
+            result = progress.total() or result
         else:
             result = self._wait(limit, _recv, room, _length(size))
         return counted(result, size)
 
-    def _receive_exact(self, room: Any, size: int, limit: int) -> tuple[int, int]:
-        """How many bytes have come, and the last result."""
-        received = c_size_t()
-        done = 0
+    def _receive_exact(self, room: Any, size: int, limit: int, progress: _Progress) -> int:
+        """The last call's result."""
 
         def receive_rest(handle: Any, limit: int) -> int:
-            nonlocal done
+            done, came = progress.go_on()
             rest = c_void_p(address_of(room) + done)
-            code: int = _recv_exact(handle, rest, _length(size - done), limit, byref(received))
-            done += received.value
+            code: int = _recv_exact(handle, rest, _length(size - done), limit, byref(came))
             return code
 
-        result = self._wait(limit, receive_rest)
-        return done, result
+        return self._wait(limit, receive_rest)
 
     def _raw_into(self, buffer: Any, size: int, flags: int) -> int:
         return self._raw_receive(flags, lambda raw, flags: raw.recv_into(buffer, size, flags))
