@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import math
 import os
 import signal
 import subprocess
@@ -213,6 +215,17 @@ def test_a_second_interrupt_does_not_wait(path: str) -> None:
             await server.wait_closed()
 
     run(main)
+
+
+@pytest.mark.parametrize("close_timeout", ["3", math.nan, b"3"])
+def test_a_limit_that_is_none_is_refused_at_the_start(path: str, close_timeout: Any) -> None:
+    async def main() -> None:
+        with pytest.raises((TypeError, ValueError)):
+            await aio.create_server(asyncio.Protocol, path, close_timeout=close_timeout)
+        assert not os.path.exists(path)
+        gc.collect()
+
+    run_clean(main)
 
 
 @every_loop

@@ -293,6 +293,20 @@ def test_protocols_get_messages_one_by_one(path: str, loop_kind: str) -> None:
     run_clean(main, loop_kind)
 
 
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_that_lets_nothing_come_is_refused(limit: int, path: str) -> None:
+    async def serve(_: Any) -> None: ...
+
+    async def main() -> None:
+        with pytest.raises(ValueError, match="Limit"):
+            await aio.start_seqpacket_server(serve, path, limit=limit)
+        with pytest.raises(ValueError, match="Limit"):
+            await aio.open_seqpacket_connection(path, limit=limit)
+        assert not os.path.exists(path)
+
+    run_clean(main)
+
+
 @pytest.mark.parametrize("kind", [udsock.STREAM, udsock.DGRAM, udsock.SEQPACKET])
 def test_a_socket_of_another_kind_is_refused(kind: int, path: str) -> None:
     async def serve(*_: Any) -> None: ...

@@ -216,6 +216,11 @@ class _MessageProtocol(asyncio.Protocol):
                 waiter.set_result(None)
 
 
+def _check_limit(limit: int) -> None:
+    if limit <= 0:
+        raise ValueError("Limit cannot be <= 0")
+
+
 async def open_seqpacket_connection(
     path: Optional[Address] = None,
     *,
@@ -225,6 +230,7 @@ async def open_seqpacket_connection(
 ) -> SeqpacketConnection:
     """Connects to a seqpacket server. `limit`: about how many bytes are received ahead."""
     check_kind(sock, SOCK_SEQPACKET)
+    _check_limit(limit)
     _, protocol = await create_connection(
         lambda: _MessageProtocol(limit), path, kind=SOCK_SEQPACKET, sock=sock, **options
     )
@@ -243,6 +249,7 @@ async def start_seqpacket_server(
 ) -> Server:
     """Calls back with each connection, in its own task, and closes the connection afterwards."""
     check_kind(sock, SOCK_SEQPACKET)
+    _check_limit(limit)
     tasks: Set[asyncio.Task[None]] = set()
     return await create_server(
         lambda: _MessageProtocol(limit, client_connected_cb, tasks),

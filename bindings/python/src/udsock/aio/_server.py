@@ -8,6 +8,7 @@ from socket import SOCK_STREAM
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Optional, Set
 
 from .. import _library
+from .._plain import seconds
 from .._socket import Socket
 from ._connection import Connection, MessageConnection, StreamConnection
 from ._hub import Hub, hub_of
@@ -48,13 +49,15 @@ class Server(asyncio.AbstractServer):
         tls: Optional[Callable[..., Any]] = None,
         backlog: int = 0,
     ) -> None:
+        # (First: a server that was not made has nothing to close.)
+        self._is_open = False
+        self._close_timeout = seconds(close_timeout)
         self._loop = loop
         sock.settimeout(0.0)
         self._sock = sock
         self._handle = sock.handle
         self._kind = sock._kind
         self._protocol_factory = protocol_factory
-        self._close_timeout = close_timeout
         self._tls = tls
         self._backlog = backlog
         self._hub: Optional[Hub] = None
