@@ -207,6 +207,10 @@ STEPS: dict[str, Step] = {
     "peek in vain": both(lambda end: end.recv(10), lambda end: end.recv(10, socket.MSG_PEEK)),
     "peek at the end": ended(lambda end: end.recv(10, socket.MSG_PEEK)),
     "true length": both(into(lambda end, buffer: end.recv_into(buffer, 3, socket.MSG_TRUNC))),
+    "true length from": both(
+        into(lambda end, buffer: end.recvfrom_into(buffer, 3, socket.MSG_TRUNC)),
+        lambda end: end.recvfrom(9),
+    ),
     "do not wait": both(
         lambda end: end.recv(10, socket.MSG_DONTWAIT), lambda end: end.recv(10, socket.MSG_DONTWAIT)
     ),

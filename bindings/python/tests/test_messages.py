@@ -316,3 +316,12 @@ def test_what_could_not_be_sent_can_grow_while_the_exception_is_there() -> None:
             except OSError:
                 buffer += b"more"
         assert len(buffer) == 4 + 4 * len(attempts)
+
+
+@pytest.mark.parametrize("kind", [udsock.DGRAM, udsock.SEQPACKET])
+def test_nothing_comes_from_behind_a_cut_message(kind: int) -> None:
+    one, other = udsock.pair(kind)
+    with one, other:
+        for receive in (other.recv, lambda *given: other.recvfrom(*given)[0]):
+            one.send(bytes(range(50)))
+            assert receive(2, socket.MSG_TRUNC) == b"\0\1"

@@ -140,7 +140,12 @@ class Messages(Transfer):
         """Receives what is there, and its sender's address (None: the sender has no name)."""
         size, flags = checked_size(bufsize, "recvfrom"), index(flags)
         if not size or flags & UNKNOWN_FLAGS:
-            return self._raw_receive(flags, lambda raw, flags: raw.recvfrom(size, flags))
+            # (CPython's recvfrom with MSG_TRUNC returns what is in memory behind a cut message.)
+            data = bytearray(size)
+            whole, address = self._raw_receive(
+                flags, lambda raw, flags: raw.recvfrom_into(data, size, flags)
+            )
+            return bytes(data[:whole]), address
         try:
             inbox = _inboxes.pop() if size <= ROOM else _inbox(size)
         except IndexError:
