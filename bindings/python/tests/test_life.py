@@ -14,7 +14,7 @@ import socket
 import stat
 import warnings
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, get_type_hints
 
 import pytest
 import udsock
@@ -366,6 +366,8 @@ def test_everything_says_what_it_does() -> None:
                 assert inspect.getdoc(getattr(kind, name)), name
                 if callable(what):
                     inspect.signature(getattr(kind, name))
+                if inspect.isfunction(what):
+                    get_type_hints(what)
 
 
 def test_select_and_poll_take_it() -> None:

@@ -8,16 +8,13 @@ import struct
 from contextlib import ExitStack
 from ctypes import byref, create_string_buffer, memmove
 from operator import index
-from typing import TYPE_CHECKING, Any, Iterable, Optional
+from typing import Any, Iterable, Optional
 
 from . import _library
 from ._address import Address, ReturnedAddress, from_text, to_text
-from ._library import library
+from ._library import Buffer, library
 from ._messages import Inbox, Messages
 from ._transfer import CMSG_CLOEXEC, UNKNOWN_FLAGS, checked_size, counted, writable
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 Ancillary = list[tuple[int, int, bytes]]
 Parts = tuple[int, Ancillary, int, Optional[ReturnedAddress]]

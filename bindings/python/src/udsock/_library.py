@@ -21,7 +21,13 @@ from ctypes import (
     c_void_p,
 )
 from operator import index
-from typing import Any, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Optional, Sequence, Union
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer as Buffer
+else:
+    # (typing.get_type_hints needs something.)
+    Buffer = Any
 
 FILE_NAME = "libudsock.so"
 SONAME = "libudsock.so.0"

@@ -18,12 +18,12 @@ from ctypes import (
     sizeof,
 )
 from operator import index
-from typing import TYPE_CHECKING, Any, Iterable, NamedTuple, Optional, Sequence, Union
+from typing import Any, Iterable, NamedTuple, Optional, Sequence, Union
 
 from . import _library
 from ._address import Address, ReturnedAddress, from_text, to_text
 from ._errors import failure
-from ._library import int32, library
+from ._library import Buffer, int32, library
 from ._rooms import ROOM
 from ._transfer import (
     UNKNOWN_FLAGS,
@@ -34,9 +34,6 @@ from ._transfer import (
     readable,
     writable,
 )
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 _EINTR = -errno.EINTR
 

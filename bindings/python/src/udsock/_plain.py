@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from . import _library
 from ._address import Address
-from ._library import LONGEST_TIMEOUT, NO_HANDLE, Handle, library
+from ._library import LONGEST_TIMEOUT, NO_HANDLE, Buffer, Handle, library
 from ._rooms import ROOM, done_with, room_for
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer, Self
+    from typing_extensions import Self
 
 _STREAM = int(SOCK_STREAM)
 

@@ -16,13 +16,13 @@ from ._accelerator import fast
 from ._address import Address, to_text
 from ._counters import Counters, counters_of
 from ._errors import failure
-from ._library import NO_HANDLE, Handle, int64, library, uint32, uint64
+from ._library import NO_HANDLE, Buffer, Handle, int64, library, uint32, uint64
 from ._plain import milliseconds
 from ._socket import Socket
 from ._transfer import readable
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer, Self
+    from typing_extensions import Self
 
 AnySocket = Union[Socket, int]
 """A socket, or the number of one that a poller has accepted."""

@@ -7,17 +7,14 @@ import socket
 from ctypes import addressof, byref, c_char, c_size_t, c_void_p, cast, create_string_buffer
 from operator import index
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import TYPE_CHECKING, Any, Callable, Optional, overload
+from typing import Any, Callable, Optional, overload
 
 from . import _library
 from ._address import Address, from_text, to_text
 from ._endpoint import Endpoint, Raw, Result
 from ._errors import failure
-from ._library import library
+from ._library import Buffer, library
 from ._rooms import done_with, room_for
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 _EOF = _library.EOF
 _EINTR = -errno.EINTR
