@@ -170,9 +170,11 @@ impl Binder<'_> {
             let private = self.attempt_private(&lock)?;
             return Ok(Bound { private: Some(private), lock: Ok(lock) });
         };
-        match self.attempt(&direct) {
-            Err(Failure::Plain(Error::EADDRINUSE | Error::EEXIST)) => {}
-            result => return Ok(result.map(|()| Bound { private: None, lock })?),
+        if lock.is_err() {
+            match self.attempt(&direct) {
+                Err(Failure::Plain(Error::EADDRINUSE | Error::EEXIST)) => {}
+                result => return Ok(result.map(|()| Bound { private: None, lock })?),
+            }
         }
         let attempt = |_: &Lock| self.attempt(&direct);
         let lock = self.reclaim(options.no_reclaim, lock.ok(), attempt)?;
