@@ -10,10 +10,13 @@
 
 bool call_soon(Turn *self, PyObject *method)
 {
-    PyObject *loop = PyWeakref_GetObject(self->loop);
-    if (loop == NULL || loop == Py_None)
-        return loop != NULL;
-    Py_INCREF(loop);
+    PyObject *loop = PyObject_CallNoArgs(self->loop);
+    if (loop == NULL)
+        return false;
+    if (loop == Py_None) {
+        Py_DECREF(loop);
+        return true;
+    }
     PyObject *callback = PyObject_GetAttr((PyObject *)self, method);
     bool done = callback != NULL && tell(loop, self->loops->name.call_soon, callback);
     Py_XDECREF(callback);
