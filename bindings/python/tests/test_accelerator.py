@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 import pytest
+import udsock
 from udsock import _accelerator
 from udsock._plain import Plain
 
@@ -264,3 +265,15 @@ def test_interpreters_within_it() -> None:
     *within, last = done.stdout.splitlines()
     assert last == "b'here'" and len(within) == 3, done.stdout
     assert set(within) <= {"b'hello'", "no ctypes there"}
+
+
+@needs_it
+def test_none_keeps_its_references() -> None:
+    """Of a file that a newer Python has built, too: from 3.12 on None needs none."""
+    one, other = udsock.pair()
+    with one, other:
+        before = sys.getrefcount(None)
+        for _ in range(1000):
+            one.sendall(b"x")
+            other.recv(1)
+        assert abs(sys.getrefcount(None) - before) < 100
