@@ -306,7 +306,7 @@ static PyMethodDef methods[] = {
          "Closes the socket after all files of makefile were closed, and removes its file."),
     CALL("__enter__", enter, NULL),
     CALL("__exit__", leave, NULL),
-    CALL("_create", create, NULL),
+    {"_create", (PyCFunction)(void (*)(void))create, METH_FASTCALL | METH_STATIC, NULL},
     CALL("_accept", accept_next, NULL),
     CALL("_connect", connect_to, NULL),
     CALL("_close", close_handle, NULL),

@@ -41,6 +41,12 @@ bool take_over(Endpoint *self, udsock_t handle, int kind, PyObject *timeout);
 /** Makes a socket: its handle, or a code. */
 udsock_t create_one(long kind, bool receives_descriptors);
 
+/** Sends without waiting: the library's result. */
+int64_t send_at_once(Endpoint *self, const void *data, size_t size);
+
+/** Receives what is there, without waiting. NULL: *code is the library's, or an exception is set. */
+PyObject *receive_at_once(Endpoint *self, int64_t *code);
+
 /** Closes the handle, which the socket then has no more. Returns a code. */
 int32_t close_now(Endpoint *self);
 
@@ -90,7 +96,5 @@ METHOD(address_of);
 // Functions of the module.
 
 METHOD(interrupted);
-METHOD(poller_add);
-METHOD(poller_wait_now);
 
 #endif

@@ -91,17 +91,25 @@ METHOD(send_everything)
     Py_RETURN_NONE;
 }
 
+int64_t send_at_once(Endpoint *self, const void *data, size_t size)
+{
+    // Other threads wait for no longer than it takes to copy this. To let them run takes longer.
+    if (size <= AT_ONCE)
+        return library.send(self->handle, data, size, 0);
+    int64_t sent;
+    Py_BEGIN_ALLOW_THREADS
+    sent = library.send(self->handle, data, size, 0);
+    Py_END_ALLOW_THREADS
+    return sent;
+}
+
 /** `_send_now(data)`: without waiting, the library's result. */
 METHOD(send_now)
 {
-    Endpoint *self = (Endpoint *)object;
     Py_buffer data;
     if (!has_arguments("_send_now", count, 1, 1) || !has_data(arguments[0], &data, PyBUF_SIMPLE))
         return NULL;
-    int64_t sent;
-    Py_BEGIN_ALLOW_THREADS
-    sent = library.send(self->handle, data.buf, (size_t)data.len, 0);
-    Py_END_ALLOW_THREADS
+    int64_t sent = send_at_once((Endpoint *)object, data.buf, (size_t)data.len);
     PyBuffer_Release(&data);
     return PyLong_FromLongLong(sent);
 }
@@ -171,22 +179,31 @@ PyObject *recv_into(PyObject *object, PyObject *const *arguments, Py_ssize_t cou
 /** Room for AT_ONCE bytes that nobody uses. */
 static char *_Atomic spare_room;
 
+PyObject *receive_at_once(Endpoint *self, int64_t *code)
+{
+    *code = 0;
+    // (malloc and free of so much take longer than the rest of this.)
+    char *room = atomic_exchange(&spare_room, NULL);
+    if (room == NULL && (room = malloc(AT_ONCE)) == NULL)
+        return PyErr_NoMemory();
+    // (Other threads wait meanwhile, as when something is sent.)
+    int64_t received = library.recv(self->handle, room, AT_ONCE, 0);
+    PyObject *data = NULL;
+    if (received < 0)
+        *code = received;
+    else
+        data = PyBytes_FromStringAndSize(room, (Py_ssize_t)received);
+    free(atomic_exchange(&spare_room, room));
+    return data;
+}
+
 /** `_recv_now()`: without waiting, what is there, or the library's code. */
 METHOD(recv_now)
 {
     (void)arguments;
     if (!has_arguments("_recv_now", count, 0, 0))
         return NULL;
-    // (malloc and free of so much take longer than the rest of this.)
-    char *room = atomic_exchange(&spare_room, NULL);
-    if (room == NULL && (room = malloc(AT_ONCE)) == NULL)
-        return PyErr_NoMemory();
-    int64_t received;
-    Py_BEGIN_ALLOW_THREADS
-    received = library.recv(((Endpoint *)object)->handle, room, AT_ONCE, 0);
-    Py_END_ALLOW_THREADS
-    PyObject *result = received < 0 ? PyLong_FromLongLong(received)
-                                    : PyBytes_FromStringAndSize(room, (Py_ssize_t)received);
-    free(atomic_exchange(&spare_room, room));
-    return result;
+    int64_t code;
+    PyObject *data = receive_at_once((Endpoint *)object, &code);
+    return code < 0 ? PyLong_FromLongLong(code) : data;
 }

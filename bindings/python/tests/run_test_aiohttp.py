@@ -121,10 +121,21 @@ async def create_server(
     return server
 
 
+async def connected(number: int) -> udsock.Socket:
+    sock = udsock.Socket()
+    sock.setblocking(False)
+    try:
+        await _connect.connect(sock, name_of(number))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
 async def start_connection(addr_infos: Any, **options: Any) -> Any:
     for *_, address in addr_infos:
         if address[1] in _servers:
-            return await _connect.connected(name_of(address[1]), socket.SOCK_STREAM)
+            return await connected(address[1])
     return await _start_connection(addr_infos, **options)
 
 
@@ -135,7 +146,7 @@ async def create_connection(
     loop: Any, factory: Any, *place: Any, sock: Any = None, **options: Any
 ) -> Any:
     if place and place[1] in _servers:
-        sock = await _connect.connected(name_of(place[1]), socket.SOCK_STREAM)
+        sock = await connected(place[1])
     if not isinstance(sock, udsock.Socket):
         return await _create_connection(loop, factory, *place, sock=sock, **options)
     taken = ("ssl", "server_hostname", "ssl_handshake_timeout", "ssl_shutdown_timeout")

@@ -182,7 +182,8 @@ class Plain:
         if self.handle >= 0:
             self._abandoned()
 
-    def _create(self, kind: int, receives_descriptors: bool) -> int:
+    @staticmethod
+    def _create(kind: int, receives_descriptors: bool) -> int:
         """A new socket's handle, or a code."""
         handle: int = library.udsock_create(kind)
         if handle < 0 or not receives_descriptors:

@@ -6,13 +6,11 @@ import errno
 import os
 import warnings
 from ctypes import byref, c_char, c_size_t
-from functools import partial
 from struct import Struct
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, NamedTuple, Optional, Union
 
 from . import _library
-from ._accelerator import fast
 from ._address import Address, to_text
 from ._counters import Counters, counters_of
 from ._errors import failure
@@ -323,28 +321,3 @@ def _number(sock: AnySocket) -> int:
 def _check(code: int) -> None:
     if code < 0:
         raise failure(code)
-
-
-NextEvent = tuple[int, int, int, int, bytes, bytes]
-"""Socket, token, kind, code, data, and the sender's address."""
-
-
-def _next_event(room: Any, fields: tuple[int, ...]) -> NextEvent:
-    handle, token, kind, code, offset, length, name, name_length = fields
-    data = room[offset : offset + length]
-    return handle, token, kind, code, data, room[name : name + name_length]
-
-
-def adds_to(poller: Poller) -> Callable[[int], int]:
-    """A function that adds a socket by its number, which is also its token, and returns a code."""
-    if fast is not None:
-        return partial(fast.poller_add, poller._handle.value)
-    add, handle = library.udsock_poller_add, poller._handle
-    return lambda number: add(handle, number, number, 0)
-
-
-def waits_for(poller: Poller) -> Callable[[], Any]:
-    """A function that returns what has happened, as an iterator of NextEvent, or a code."""
-    if fast is not None:
-        return partial(fast.poller_wait_now, poller._handle.value, poller._events, poller._room)
-    return lambda: map(partial(_next_event, poller._room), poller.wait_raw(0))

@@ -12,7 +12,8 @@ from .._errors import failure
 from .._open import open_server
 from .._socket import Socket
 from ._hub import hub_of
-from ._server import ProtocolFactory, Server, connection_of
+from ._server import ProtocolFactory, Server, connections_of
+from ._shared import share
 from ._tls import TlsContext, TlsOptions, check_for_tls, tls_of
 from ._transport import CLOSE_TIMEOUT, check_socket
 
@@ -72,30 +73,21 @@ def check_place(path: Optional[Address], sock: Optional[Socket]) -> None:
         raise ValueError(f"A UNIX Domain Stream or Seqpacket Socket was expected, got {sock!r}")
 
 
-async def connected(
-    address: Address, kind: int, retry: bool = False, local_address: Optional[Address] = None
-) -> Socket:
-    """Returns a connected socket. The loop goes on while the server's queue is full."""
-    sock = Socket.__new__(Socket)
-    handle = sock._create(kind, False)
-    if handle < 0:
-        raise failure(handle)
-    sock._take(handle, kind, 0.0)
-    try:
-        if local_address is not None:
-            sock.bind(local_address)
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                sock.connect(address, retry=retry)
-                return sock
-            except BlockingIOError:
-                # It may pass: the library knows what does.
-                await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
-    except BaseException:
-        sock.close()
-        raise
+async def connect(
+    sock: Socket, address: Address, retry: bool = False, local_address: Optional[Address] = None
+) -> None:
+    """Connects. The loop goes on while the server's queue is full."""
+    if local_address is not None:
+        sock.bind(local_address)
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            sock.connect(address, retry=retry)
+            return
+        except BlockingIOError:
+            # It may pass: the library knows what does.
+            await asyncio.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
 
 
 async def create_connection(
@@ -116,8 +108,9 @@ async def create_connection(
     socket, which belongs to the transport from now on. `ssl` and the arguments that belong to it:
     TLS, over streams.
     """
-    check_place(path, sock)
-    tls = None
+    if path is None or sock is not None:
+        check_place(path, sock)
+    given, tls = sock, None
     if (ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout) != _NO_TLS:
         timeouts = TlsOptions(
             ssl_handshake_timeout=ssl_handshake_timeout, ssl_shutdown_timeout=ssl_shutdown_timeout
@@ -125,21 +118,33 @@ async def create_connection(
         tls = tls_of(ssl, False, server_hostname, timeouts)
     loop = asyncio.get_running_loop()
     if sock is None:
-        assert path is not None
-        sock = await connected(path, kind, **options)
+        handle = Socket._create(kind, False)
+        if handle < 0:
+            raise failure(handle)
+        sock = Socket._from_handle(handle, kind, 0.0)
     try:
+        if path is not None:
+            if options:
+                await connect(sock, path, **options)
+            else:
+                try:
+                    sock.connect(path)
+                except BlockingIOError:
+                    await connect(sock, path)
         protocol = protocol_factory()
         hub = hub_of(loop)
         if tls is None:
-            connection = connection_of(loop, hub, sock, protocol)
+            connection = connections_of(sock._kind)(loop, hub, sock, protocol)
         else:
             check_for_tls(sock)
             waiter = loop.create_future()
             secured = tls(loop, protocol, waiter)
-            connection = connection_of(loop, hub, sock, secured)
+            connection = connections_of(sock._kind)(loop, hub, sock, secured)
     except BaseException:
         sock.close()
         raise
+    if given is not None:
+        share(given, connection)
     connection.begin()
     if tls is None:
         return connection, protocol

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from asyncio.constants import _SendfileMode
 from asyncio.transports import _FlowControlMixin
 from collections import deque
 from typing import Any, Callable, Optional
@@ -12,23 +11,25 @@ from typing import Any, Callable, Optional
 from .. import _library
 from .._errors import failure
 from .._library import library
+from .._socket import Socket
 from ._shared import share
 from ._transport import SocketTransport
 
-_COLLECTED = 65536
+COLLECTED = 65536
 """So many bytes are sent at once, and do not wait for the end of the turn."""
-
-_BUSY = 16
-"""After so many times that something came a connection is busy."""
 
 _OVERHEAD = 32
 """What the kernel adds to a message in the send buffer."""
 
-_WAITS = (-errno.EAGAIN, -errno.EINTR)
+WAITS = (-errno.EAGAIN, -errno.EINTR)
+"""Codes of a send that will go on."""
 
 
 class Connection(SocketTransport, _FlowControlMixin):
     """What stream and seqpacket connections have in common."""
+
+    _held: Optional[deque[bytes]] = None
+    """What came after reading was paused."""
 
     _is_end_held = False
     _is_paused = False
@@ -36,10 +37,12 @@ class Connection(SocketTransport, _FlowControlMixin):
     _left = 0
 
     def __init__(self, *arguments: Any) -> None:
-        self._held: deque[bytes] = deque()
         super().__init__(*arguments)
         self._choose_delivery()
+
+    def _lent_socket(self) -> Socket:
         share(self._sock, self)
+        return self._sock
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         super().set_protocol(protocol)
@@ -49,6 +52,8 @@ class Connection(SocketTransport, _FlowControlMixin):
         if self._is_closing:
             self.deliver = _ignore
         elif self._is_paused or self._held:
+            if self._held is None:
+                self._held = deque()
             self.deliver = self._held.append
         elif isinstance(self._protocol, asyncio.BufferedProtocol):
             self.deliver = self._deliver_buffered
@@ -139,14 +144,14 @@ class Connection(SocketTransport, _FlowControlMixin):
         rest = memoryview(data)
         while rest:
             protocol = self._protocol
+            if self._is_closing:
+                return
             if self._is_paused or not isinstance(protocol, asyncio.BufferedProtocol):
                 # A callback has changed its mind.
-                if self._is_paused:
+                if self._is_paused and self._held is not None:
                     self._held.appendleft(bytes(rest))
                 else:
                     self.deliver(bytes(rest))
-                return
-            if self._is_closing:
                 return
             room = memoryview(protocol.get_buffer(len(rest))).cast("B")
             size = min(len(room), len(rest))
@@ -169,7 +174,7 @@ class Connection(SocketTransport, _FlowControlMixin):
                 self.close()
 
     def _stop_receiving(self) -> None:
-        self._held.clear()
+        self._held = None
         self.deliver = _ignore
 
     # ---- Sending
@@ -189,7 +194,7 @@ class Connection(SocketTransport, _FlowControlMixin):
         self._size = size = self._size + size
         if self._is_blocked:
             self._regard_limits()
-        elif size > _COLLECTED or size > self._high:
+        elif size > COLLECTED or size > self._high:
             # What drain waits for is known at once.
             self.flush()
         elif not self._will_flush:
@@ -198,6 +203,9 @@ class Connection(SocketTransport, _FlowControlMixin):
 
     def flush(self) -> None:
         """Sends what the kernel takes."""
+        self._flush_with()
+
+    def _flush_with(self) -> None:
         self._will_flush = False
         if self._is_lost:
             return
@@ -242,109 +250,9 @@ class Connection(SocketTransport, _FlowControlMixin):
             self._send_collected()
         super()._lose(error)
 
-    def close(self) -> None:
-        super().close()
-        if not self._is_lost:
-            # It still has something to send.
-            self._watch(self._hub.pause)
-
-
-class StreamConnection(Connection):
-    """A stream: what was written is sent in as few calls as possible."""
-
-    # What loop.start_tls and loop.sendfile ask for, and that it is a _FlowControlMixin.
-    _start_tls_compatible = True
-    _sendfile_compatible = _SendfileMode.FALLBACK
-
-    _left = _BUSY
-
-    def __init__(self, *arguments: Any) -> None:
-        self._collected: list[bytes] = []
-        self._rest = bytearray()
-        super().__init__(*arguments)
-
-    def write(self, data: Any) -> None:
-        if type(data) is not bytes or self._has_eof or self._is_lost:
-            data = self._checked(data)
-        if not data or self._is_lost:
-            return
-        self._collected.append(data)
-        size = len(data)
-        if self._size or size > self._high or size > _COLLECTED:
-            self._has_collected(size)
-            return
-        # The first of this turn.
-        self._size = size
-        self._will_flush = True
-        hub = self._hub
-        hub._senders.append(self)
-        if not hub._is_turning:
-            hub.will_turn()
-
-    def flush(self) -> None:
-        collected = self._collected
-        # Mostly there is one write, and it goes as a whole.
-        has_more = self._rest or self._is_blocked or self._protocol_paused or self._has_eof
-        if has_more or self._is_lost:
-            pass
-        elif not collected:
-            self._will_flush = False
-            # (It is not 0 if Ctrl-C came in the middle of a send.)
-            self._size = 0
-            if self._is_closing:
-                self._finish(None)
-            return
-        elif len(collected) == 1:
-            self._will_flush = False
-            data = collected.pop()
-            sent = self._sock._send_now(data)
-            if sent == len(data):
-                self._size = 0
-                if self._is_closing:
-                    self._finish(None)
-                return
-            self._rest += memoryview(data)[max(sent, 0) :]
-            if sent < 0 and sent not in _WAITS:
-                self._lose(failure(sent))
-                return
-        super().flush()
-
-    def _send_collected(self) -> int:
-        collected, rest = self._collected, self._rest
-        if rest:
-            return self._send_rest()
-        if not collected:
-            # (It is not 0 if Ctrl-C came in the middle of a send.)
-            self._size = 0
-            return 0
-        data = collected[0] if len(collected) == 1 else b"".join(collected)
-        collected.clear()
-        size = len(data)
-        sent = self._sock._send_now(data)
-        if sent == size:
-            self._size = 0
-            return 0
-        if sent < 0 and sent not in _WAITS:
-            return sent
-        rest += memoryview(data)[max(sent, 0) :]
-        self._size = len(rest)
-        return 1
-
-    def _send_rest(self) -> int:
-        rest = self._rest
-        for data in self._collected:
-            rest += data
-        self._collected.clear()
-        sent = self._sock._send_now(rest)
-        if sent < 0:
-            return 1 if sent in _WAITS else sent
-        del rest[:sent]
-        self._size = len(rest)
-        return 1 if rest else 0
-
-    def _discard(self) -> None:
-        self._collected.clear()
-        self._rest.clear()
+    def _close_with(self) -> None:
+        super()._close_with()
+        self._watch(self._hub.pause)
 
 
 class MessageConnection(Connection):
@@ -375,7 +283,7 @@ class MessageConnection(Connection):
             data = messages[0]
             sent = self._sock._send_now(data)
             if sent < 0:
-                return 1 if sent in _WAITS else sent
+                return 1 if sent in WAITS else sent
             messages.popleft()
             self._size -= len(data) + 1
         return 0

@@ -13,7 +13,6 @@ from typing import Any
 
 from .. import _library
 from .._errors import failure
-from .._socket import Socket
 from ._turn import Turn
 
 _NOTHING = (-errno.EAGAIN, -errno.EINTR)
@@ -29,9 +28,8 @@ class Readers(Turn):
         self._watched: dict[int, tuple[Any, ...]] = {}
         """By handle, what add_reader is called with."""
 
-    def join(self, sock: Socket, member: Any) -> None:
-        handle = sock.handle
-        self._watched[handle] = sock.fileno(), self._receive, handle, sock, member
+    def join(self, handle: int, member: Any) -> None:
+        self._watched[handle] = member._sock.fileno(), member.readable
         self.resume(handle)
 
     def pause(self, handle: int) -> None:
@@ -50,24 +48,8 @@ class Readers(Turn):
         self.pause(handle)
         self._watched.pop(handle, None)
 
-    def _receive(self, handle: int, sock: Socket, member: Any) -> None:
-        data = sock._recv_now()
-        self._is_turning = True
-        try:
-            if type(data) is bytes:
-                member.deliver(data)
-            else:
-                self._tell(handle, member, data)
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            member.broke(error)
-        finally:
-            self._is_turning = False
-            if self._senders:
-                self._flush()
-
-    def _tell(self, handle: int, member: Any, code: Any) -> None:
+    def tell(self, handle: int, member: Any, code: Any) -> None:
+        """Tells a member what has come in place of data."""
         if code not in _NOTHING:
             self.pause(handle)
             if code == _library.EOF:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Optional, Set
 from .. import _library
 from .._plain import seconds
 from .._socket import Socket
-from ._connection import Connection, MessageConnection, StreamConnection
+from ._connection import Connection, MessageConnection
 from ._hub import Hub, hub_of
+from ._stream import StreamConnection
 from ._tls import program_s_end
-from ._transport import CLOSE_TIMEOUT, Owner
+from ._transport import CLOSE_TIMEOUT
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -21,15 +22,8 @@ if TYPE_CHECKING:
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 
 
-def connection_of(
-    loop: asyncio.AbstractEventLoop,
-    hub: Hub,
-    sock: Socket,
-    protocol: asyncio.BaseProtocol,
-    owner: Optional[Owner] = None,
-) -> Connection:
-    kind = StreamConnection if sock._kind == SOCK_STREAM else MessageConnection
-    return kind(loop, hub, sock, protocol, owner)
+def connections_of(kind: int) -> type[Connection]:
+    return StreamConnection if kind == SOCK_STREAM else MessageConnection
 
 
 class Server(asyncio.AbstractServer):
@@ -57,6 +51,7 @@ class Server(asyncio.AbstractServer):
         self._sock = sock
         self._handle = sock.handle
         self._kind = sock._kind
+        self._connects = connections_of(sock._kind)
         self._protocol_factory = protocol_factory
         self._tls = tls
         self._backlog = backlog
@@ -103,7 +98,7 @@ class Server(asyncio.AbstractServer):
             if not self._sock._get(_library.OPTION_LISTENING):
                 self._sock.listen(self._backlog or None)
             self._had_path = self._sock.owns_file
-            hub.add(self._sock, self)
+            hub.add(self._handle, self)
             self._hub = hub
 
     async def serve_forever(self) -> None:
@@ -134,11 +129,12 @@ class Server(asyncio.AbstractServer):
             protocol = self._protocol_factory()
             if self._tls is not None:
                 protocol = self._tls(self._loop, protocol, None)
-            connection = connection_of(self._loop, hub, sock, protocol, self)
+            connection = self._connects(self._loop, hub, sock, protocol, self)
         except BaseException:
             sock.close()
             raise
-        hub.join(sock, connection)
+        self._connections.add(connection)
+        hub.join(handle, connection)
         try:
             protocol.connection_made(connection)
         except (SystemExit, KeyboardInterrupt):
@@ -169,10 +165,6 @@ class Server(asyncio.AbstractServer):
         context = {"message": message, "exception": error, "socket": self._sock}
         self._loop.call_exception_handler(context)
 
-    def attach(self, connection: Connection) -> None:
-        """A connection belongs to the server from now on."""
-        self._connections.add(connection)
-
     def closing(self, connection: Connection) -> None:
         """A connection was closed, and still has something to send."""
         if not self._is_open:
@@ -181,7 +173,8 @@ class Server(asyncio.AbstractServer):
     def detach(self, connection: Connection) -> None:
         """A connection has ended."""
         self._connections.discard(connection)
-        self._wake_waiters()
+        if not self._is_open:
+            self._wake_waiters()
 
     # ---- The end
 

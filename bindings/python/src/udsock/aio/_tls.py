@@ -10,7 +10,8 @@ from socket import SOCK_STREAM
 from typing import Any, Callable, Optional, TypedDict, Union
 
 from .._socket import Socket
-from ._connection import Connection, StreamConnection
+from ._connection import Connection
+from ._stream import StreamConnection
 
 TlsContext = Union[ssl.SSLContext, bool, None]
 

@@ -36,8 +36,6 @@ def check_socket(sock: Any) -> None:
 class Owner(Protocol):
     """The server that a connection belongs to."""
 
-    def attach(self, transport: Any) -> None: ...
-
     def closing(self, transport: Any) -> None:
         """The transport was closed, and still has something to send."""
 
@@ -52,10 +50,15 @@ class SocketTransport(asyncio.WriteTransport):
     ends that write much to each other would wait for each other for ever.
     """
 
+    _close_shared = staticmethod(close_shared)
+
     deliver: Any
     """Takes what was received."""
 
     _protocol: Any
+
+    _hub: Any
+    """Unset after connection_lost, as `_owner` is."""
 
     # What most connections never change: in the class, where it takes no time and no memory.
     _low, _high = 16384, 65536
@@ -63,6 +66,7 @@ class SocketTransport(asyncio.WriteTransport):
     _will_flush = False
     _is_blocked = False
     _is_closing = False
+    _is_lost = False
     _has_eof = False
     # (asyncio's own name: loop.sendfile looks at it.)
     _protocol_paused = False
@@ -87,24 +91,24 @@ class SocketTransport(asyncio.WriteTransport):
         self._number = sock.handle
         self._owner = owner
         self._protocol = protocol
-        self._is_lost = False
-        if owner is not None:
-            owner.attach(self)
 
     def __repr__(self) -> str:
         state = "closed" if self._is_lost else "closing" if self._is_closing else "open"
         return f"<{type(self).__name__} {state} {self._sock!r}>"
 
     def __del__(self) -> None:
-        # Unset: its protocol was none.
-        if not getattr(self, "_is_lost", True):
-            warnings.warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
-            self._sock.close()
+        # Unset: it was never made.
+        if not self._is_lost and getattr(self, "_sock", None) is not None:
+            self._abandoned()
+
+    def _abandoned(self) -> None:
+        warnings.warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
+        self._sock.close()
 
     def begin(self) -> None:
         """Has the socket watched from now on, and tells the protocol."""
         try:
-            self._hub.add(self._sock, self)
+            self._hub.add(self._number, self)
         except BaseException:
             self._is_closing = self._is_lost = True
             self._sock.close()
@@ -123,7 +127,7 @@ class SocketTransport(asyncio.WriteTransport):
         Ask for the names while the transport is open.
         """
         if name == "socket":
-            return self._sock
+            return self._lent_socket()
         if self._names is None:
             self._names = {}
         if name not in self._names:
@@ -135,6 +139,10 @@ class SocketTransport(asyncio.WriteTransport):
             except OSError:
                 return default
         return self._names[name]
+
+    def _lent_socket(self) -> Socket:
+        """The socket, for a program that may use it, too."""
+        return self._sock
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol
@@ -238,7 +246,12 @@ class SocketTransport(asyncio.WriteTransport):
         self._is_closing = True
         self._stop_receiving()
         self.flush()
-        if not self._is_lost and self._owner is not None:
+        if not self._is_lost:
+            self._close_with()
+
+    def _close_with(self) -> None:
+        """It was closed, and still has something to send."""
+        if self._owner is not None:
             self._owner.closing(self)
 
     def abort(self) -> None:
@@ -276,7 +289,7 @@ class SocketTransport(asyncio.WriteTransport):
         try:
             self._protocol.connection_lost(error)
         finally:
-            close_shared(self._sock)
+            self._close_shared(self._sock)
             owner = self._owner
             # Nobody who still has the transport keeps them alive.
             self._protocol = None

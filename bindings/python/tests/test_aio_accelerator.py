@@ -1,0 +1,96 @@
+"""The accelerator's part of udsock.aio: the tests of aio run over both; here is what it promises."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import weakref
+from typing import Any, List
+
+import pytest
+from udsock import _accelerator, aio
+from udsock.aio import _accelerated
+from udsock.aio._dispatch import PlainDispatch
+from udsock.aio._stream import PlainStream, StreamConnection
+from udsock.aio._turn import PlainTurn
+
+from aio_support import every_loop, run_clean
+
+needs_it = pytest.mark.skipif(
+    _accelerator.fast is None, reason="no accelerator: UDSOCK_ACCELERATOR names none"
+)
+
+
+def test_streams_are_accelerated_if_sockets_are() -> None:
+    has_it = _accelerator.fast is not None
+    assert (_accelerated.types is not None) is has_it
+    assert issubclass(StreamConnection, PlainStream) is not has_it
+
+
+@needs_it
+@pytest.mark.parametrize(
+    "name, plain", [("Turn", PlainTurn), ("Dispatch", PlainDispatch), ("Stream", PlainStream)]
+)
+def test_its_methods_are_those_of_the_plain_classes(name: str, plain: Any) -> None:
+    accelerated = vars(getattr(_accelerated.types, name))
+    methods = [method for method in accelerated if callable(accelerated[method])]
+    assert len(methods) > 3
+    for method in methods:
+        if not method.startswith("__"):
+            assert inspect.getdoc(accelerated[method]) == inspect.getdoc(getattr(plain, method))
+
+
+class Chain(asyncio.Protocol):
+    """Its transport keeps it, in every way there is."""
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        # (asyncio's base classes have slots.)
+        transport.chain, transport._extra = self, [self]
+
+
+@every_loop
+def test_a_stream_in_a_cycle_is_collected(path: str, loop_kind: str) -> None:
+    alive: List[Any] = []
+
+    async def main() -> None:
+        server = await aio.create_server(Chain, path)
+        transport, protocol = await aio.create_connection(Chain, path)
+        alive.extend([weakref.ref(transport), weakref.ref(protocol)])
+        transport.write(b"hello")
+        transport.close()
+        server.close()
+        await server.wait_closed()
+
+    run_clean(main, loop_kind)
+    gc.collect()
+    assert [reference() for reference in alive] == [None, None]
+
+
+@needs_it
+def test_its_fields_take_only_what_it_can_use(path: str) -> None:
+    async def main() -> None:
+        server = await aio.create_server(asyncio.Protocol, path)
+        transport, protocol = await aio.create_connection(asyncio.Protocol, path)
+        one: Any = transport
+        for name, value in (("_hub", 5), ("_hub", None), ("_size", "much")):
+            with pytest.raises(TypeError):
+                setattr(one, name, value)
+        with pytest.raises(AttributeError):
+            one._sock = None
+        made: Any = StreamConnection
+        for arguments in (
+            (),
+            (one._loop, 5, one._sock, protocol),
+            (one._loop, one._hub, 5, protocol),
+        ):
+            with pytest.raises(TypeError):
+                made(*arguments)
+        with pytest.raises(TypeError):
+            one.__init__(one._loop, one._hub, one._sock, protocol)
+        transport.close()
+        server.close()
+        await server.wait_closed()
+
+    run_clean(main)
