@@ -170,6 +170,12 @@ fn receive_header(
     from: Option<&mut SocketName>,
     flags: i32,
 ) -> Result<Received> {
+    // qemu-user makes no call that has no part, and says 0.
+    let mut nothing = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
+    if header.msg_iovlen == 0 {
+        header.msg_iov = &raw mut nothing;
+        header.msg_iovlen = 1;
+    }
     let mut length = None;
     if let Some(from) = from {
         header.msg_name = (&raw mut from.address).cast();
