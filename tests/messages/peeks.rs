@@ -118,7 +118,7 @@ fn every_call_on_every_kind_receives_what_is_next() {
 fn row_100_every_look_has_a_part() {
     const TEST: &str = "peeks::row_100_every_look_has_a_part";
     let log = traced::log_of(TEST, || {
-        let (receiver, _stranger) = adopted_receiver(-1);
+        let receiver = open_datagram(Some("@"));
         let (sender, _) = named_sender(&receiver);
         assert_eq!(sender.send(b"hello", 0), 5);
         is(recv_with_address(&receiver, ENOUGH, &mut [0; 3], 0).0, libc::ERANGE);
