@@ -95,8 +95,8 @@ fn make_note() -> *mut ForkNote {
     if page == libc::MAP_FAILED {
         return NO_NOTE;
     }
-    // Some emulators (qemu-user before 10) return 0 for every advice, and follow none. SAFETY: this
-    // very page, which an advice that does not exist leaves as it is.
+    // An emulator (qemu-user) returns 0 for every advice, and may follow none. SAFETY: this very
+    // page, which an advice that does not exist leaves as it is.
     let is_heeded = unsafe { libc::madvise(page, NOTE_SIZE, -1) } != 0;
     // SAFETY: as above; there is nothing on it yet.
     if !is_heeded || unsafe { libc::madvise(page, NOTE_SIZE, libc::MADV_WIPEONFORK) } != 0 {

@@ -26,6 +26,7 @@ pub mod processes;
 pub mod raw;
 pub mod readme;
 pub mod running;
+pub mod sleeping;
 pub mod storm;
 mod surroundings;
 pub mod traced;

@@ -8,6 +8,7 @@ use std::thread::{self, Scope, ScopedJoinHandle, sleep};
 use std::time::{Duration, Instant};
 use std::{env, fs, ptr};
 
+use crate::sleeping::is_asleep;
 use crate::*;
 
 /// A timeout that is never reached: it only ends a test that would hang.
@@ -194,18 +195,8 @@ pub fn asleep<'scope, T: std::marker::Send + 'scope>(
         call()
     });
     let id = told.recv().expect("the thread has started");
-    let polls = [
-        #[cfg(target_arch = "x86_64")]
-        libc::SYS_poll,
-        libc::SYS_ppoll,
-    ];
-    let in_poll = polls.map(|number| format!("{number} "));
     let start = Instant::now();
-    while !thread.is_finished() && start.elapsed() < Duration::from_secs(5) {
-        let now = fs::read_to_string(format!("/proc/self/task/{id}/syscall"));
-        if now.is_ok_and(|now| in_poll.iter().any(|poll| now.starts_with(poll))) {
-            break;
-        }
+    while !thread.is_finished() && !is_asleep(id) && start.elapsed() < Duration::from_secs(5) {
         sleep(Duration::from_micros(200));
     }
     Sleeper { thread, id, start }

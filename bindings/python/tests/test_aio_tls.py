@@ -11,6 +11,7 @@ from typing import Any, List
 
 import pytest
 from aio_support import connected, echo, every_loop, run_clean, until
+from conftest import run
 
 import udsock
 from udsock import aio
@@ -384,3 +385,33 @@ def test_a_peer_that_leaves_ends_the_sending_of_a_file(path: str, tmp_path: Path
         assert isinstance(await protocol.lost, ConnectionError)
 
     run_clean(main)
+
+
+def test_a_python_without_ssl_does_everything_else(path: str) -> None:
+    """As asyncio does in a Python that was built without OpenSSL."""
+    program = """
+        import sys
+        sys.modules["ssl"] = None
+        import asyncio
+        from udsock import aio
+
+        async def answer(reader, writer):
+            writer.write((await reader.readline()).upper())
+            writer.close()
+
+        async def main(path):
+            async with await aio.start_server(answer, path):
+                reader, writer = await aio.open_connection(path)
+                writer.write(b"hello\\n")
+                print(await reader.read())
+                writer.close()
+                try:
+                    await aio.open_connection(path, ssl=True, server_hostname="")
+                except RuntimeError as error:
+                    print(error)
+
+        asyncio.run(main(sys.argv[1]))
+    """
+    done = run(program, path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert done.stdout == "b'HELLO\\n'\nstdlib ssl module not available\n"
