@@ -5,8 +5,7 @@
 //! a bind does not need, and ends with its holder. Making a name needs no lock: of many binds (or
 //! renames that replace nothing) to one name the kernel lets one succeed. Taking a name away needs
 //! the lock, because the kernel can't take away "this name if it still is that file": without the
-//! lock two servers that start at once each remove the other's new file. (A bind holds it all the
-//! same, if it is free, until it has seen its file.)
+//! lock two servers that start at once each remove the other's new file.
 
 use std::array;
 use std::ffi::{CStr, CString};

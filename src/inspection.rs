@@ -216,8 +216,7 @@ impl PinnedFile {
         self.find_socket().unwrap_or_default()
     }
 
-    /// The same. An error: the list can't be read.
-    pub(crate) fn find_socket(&self) -> Result<Option<OpenSocket>> {
+    fn find_socket(&self) -> Result<Option<OpenSocket>> {
         let Self { descriptor, status } = self;
         let found = unix_diag::find(|socket| socket.has_file(status.inode, status.device))?;
         if found.is_some() {

@@ -78,17 +78,6 @@ impl Made {
     }
 }
 
-/// The socket has a file.
-struct Bound {
-    /// Its name, if it is a private one.
-    private: Option<ShortText>,
-    /// Held until the file is known: meanwhile nobody else replaces it. An error: why not.
-    lock: Result<Lock>,
-}
-
-/// How long a bind waits for the lock, which it can do without.
-const MOMENT: Duration = Duration::from_millis(5);
-
 /// Why no file was made.
 pub(crate) enum Refusal {
     Failure(Failure),
@@ -125,11 +114,9 @@ impl Binder<'_> {
     /// one. If anything fails, nothing is left.
     pub(crate) fn make(&self, options: &FileOptions) -> Result<Made, Refusal> {
         let narrow = self.narrow(options)?;
-        let Bound { private, lock } = self.bind(options).inspect_err(|_| self.widen(narrow))?;
+        let private = self.bind(options).inspect_err(|_| self.widen(narrow))?;
         let bound = private.as_deref().unwrap_or(self.name);
-        let found = self.made_file(bound, &lock)?;
-        drop(lock);
-        let Some(file) = found else { return Err(Refusal::Elsewhere(private)) };
+        let Some(file) = self.made_file(bound)? else { return Err(Refusal::Elsewhere(private)) };
         let mut made = Made { private, file, claim: None };
         self.set_owner_and_mode(&made, options)
             .map_err(Refusal::from)
@@ -155,30 +142,26 @@ impl Binder<'_> {
         Ok(made)
     }
 
-    /// Binds the socket.
-    fn bind(&self, options: &FileOptions) -> Result<Bound, Refusal> {
+    /// Binds the socket. Returns the private name, if it was bound to one.
+    fn bind(&self, options: &FileOptions) -> Result<Option<ShortText>, Refusal> {
         let direct = self.directory.socket_name(self.name).filter(|_| !options.replace);
         if direct.is_none() {
             self.look_before(options)?;
         }
         let lock = match private_names::first_is_taken(self.directory, self.name) {
             true => self.sweep_if_free(),
-            false => self.directory.lock_within(MOMENT),
+            false => None,
         };
         let Some(direct) = direct else {
-            let lock = lock.or_else(|_| self.directory.lock())?;
-            let private = self.attempt_private(&lock)?;
-            return Ok(Bound { private: Some(private), lock: Ok(lock) });
+            let lock = lock.map_or_else(|| self.directory.lock(), Ok)?;
+            return Ok(self.attempt_private(&lock).map(Some)?);
         };
-        if lock.is_err() {
-            match self.attempt(&direct) {
-                Err(Failure::Plain(Error::EADDRINUSE | Error::EEXIST)) => {}
-                result => return Ok(result.map(|()| Bound { private: None, lock })?),
-            }
+        match self.attempt(&direct) {
+            Err(Failure::Plain(Error::EADDRINUSE | Error::EEXIST)) => {}
+            result => return Ok(result.map(|()| None)?),
         }
         let attempt = |_: &Lock| self.attempt(&direct);
-        let lock = self.reclaim(options.no_reclaim, lock.ok(), attempt)?;
-        Ok(Bound { private: None, lock: Ok(lock) })
+        self.reclaim(options.no_reclaim, lock, attempt).map(|()| None)
     }
 
     /// Looks at the path before a private name is bound. A name can't be taken back from a socket,
@@ -195,10 +178,10 @@ impl Binder<'_> {
         }
     }
 
-    /// Sweeps if the lock is free.
-    fn sweep_if_free(&self) -> Result<Lock> {
-        let lock = self.directory.lock_within(MOMENT)?;
-        self.sweep(lock).ok_or(Error::EBUSY)
+    /// Sweeps if the lock is free, without waiting for it.
+    fn sweep_if_free(&self) -> Option<Lock> {
+        let lock = self.directory.lock_within(Duration::ZERO).ok()?;
+        self.sweep(lock)
     }
 
     fn sweep(&self, lock: Lock) -> Option<Lock> {
@@ -252,7 +235,7 @@ impl Binder<'_> {
                 error => Failure::Step { step: PUBLISH, error },
             })
         };
-        self.reclaim(no_reclaim, Some(lock), publish).map(drop)
+        self.reclaim(no_reclaim, Some(lock), publish)
     }
 
     /// Gives the file the spare name, which no other server has. A server that is to replace
@@ -314,15 +297,15 @@ impl Binder<'_> {
         no_reclaim: bool,
         mut lock: Option<Lock>,
         attempt: impl Fn(&Lock) -> Result<(), Failure>,
-    ) -> Result<Lock, Refusal> {
+    ) -> Result<(), Refusal> {
         // A file that was found dead without the lock. It was there after an attempt, so its bind
         // is not under way.
         let mut known_dead: Option<SeenSocket> = None;
         for _ in 0..ATTEMPTS {
-            if let Some(held) = lock.take() {
-                match attempt(&held) {
-                    Err(Failure::Plain(Error::EADDRINUSE | Error::EEXIST)) => lock = Some(held),
-                    result => return Ok(result.map(|()| held)?),
+            if let Some(lock) = &lock {
+                match attempt(lock) {
+                    Err(Failure::Plain(Error::EADDRINUSE | Error::EEXIST)) => {}
+                    result => return Ok(result?),
                 }
             }
             let seen = match look(self.directory, self.name)? {
