@@ -354,6 +354,10 @@ export class DatagramSocket extends EventEmitter {
   bind(options: BindOptions & { address?: Address }, callback?: () => void): this;
   connect(address: Address, callback?: (error?: Error) => void): void;
   connect(port: number, address: Address, callback?: (error?: Error) => void): void;
+  /**
+   * What the receiver has room for is sent in this call. The rest waits, and must not be changed
+   * before its callback.
+   */
   send(message: Payload, callback?: Sent): void;
   send(message: Payload, target: Target, callback?: Sent): void;
   send(message: Payload, port: number, target?: Target, callback?: Sent): void;
