@@ -43,8 +43,8 @@ export interface Rules {
 
 export interface BindOptions {
   /**
-   * The file's permission bits, whatever the umask is. Without a mode, and with 0, they are 0777 less
-   * the umask.
+   * The file's permission bits, whatever the umask is. Without a mode, and with 0, they are 0777
+   * less the umask.
    */
   mode?: number;
   /** The file's owner: a name or a number. */
