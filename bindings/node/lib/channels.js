@@ -8,8 +8,8 @@ const connections = channel('net.server.socket');
 const failures = channel('tracing:net.server.listen:error');
 
 /**
- * Lets a client connect, and publishes it. (Newer versions of Node publish it in Socket's connect(),
- * older ones in net.connect() only.)
+ * Lets a client connect, and publishes it. (Newer versions of Node publish it in connect() of
+ * net.Socket, older ones in net.connect() only.)
  */
 function publishClient(socket, connect) {
   if (!clients.hasSubscribers) return connect();

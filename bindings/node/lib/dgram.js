@@ -49,7 +49,7 @@ class DatagramSocket extends over(EventEmitter) {
     }
     const onError = (error) => {
       if (this.#state === 'closed') return;
-      // That a receiver is deaf ends no program that does not want to know.
+      // A receiver that does not read must not end a program that listens to no errors.
       if (error.errno === ENOBUFS && this.listenerCount('error') === 0) return;
       this.emit('error', error);
     };

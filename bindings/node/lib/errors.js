@@ -11,7 +11,7 @@ const MESSAGE = 8;
 /** A message shows the two ends of an address that is longer. */
 const LONGEST_SHOWN = 110;
 
-/** What the library's words name as C has it: abi/option_names.txt, for us. */
+/** Options by their names in C, which the library's messages use: abi/option_names.txt. */
 const JAVASCRIPT_NAMES = {
   UDSOCK_REPLACE: 'replace: true',
   UDSOCK_NO_RECLAIM: 'reclaim: false',
@@ -37,7 +37,7 @@ function newErrorBuffer() {
 
 const shared = newErrorBuffer();
 
-/** The same for all calls that are not in the pool: the failure is made before the next one. */
+/** One for all calls but those in the pool: the error is made of it before the next call. */
 function errorBuffer() {
   shared.writeInt32LE(0, CODE);
   return shared;

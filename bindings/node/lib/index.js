@@ -11,7 +11,7 @@ require('./log.js');
 const { Server } = require('./server.js');
 const { Socket, newSocket } = require('./socket.js');
 
-/** Marks our listeners of signals: several, also those of another copy of this package, are none. */
+/** Marks our listeners of signals, for this copy of the package and for others in the process. */
 const ONLY_CLEANS_UP = Symbol.for('udsock.cleanupOnSignal');
 
 /** What most programs don't use: it is loaded when it is first asked for. */
@@ -49,7 +49,7 @@ function pair(options) {
   return Array.from(both, (handle) => newOf(type, { ...options, handle: own(Number(handle)) }));
 }
 
-/** Closes what came from here: Deno's fs refuses descriptors that it has not opened. */
+/** Closes a descriptor that came from this package. (Deno's fs closes only what it has opened.) */
 function closeDescriptor(fd) {
   check(calls.close_descriptor(checkDescriptor(fd)), 'close');
 }
@@ -60,8 +60,9 @@ function cleanup() {
 }
 
 /**
- * Lets them be removed also when this signal ends the process: when nobody else listens to it.
- * (udsock_cleanup_on_signal leaves a signal alone that has a handler, as Node has for some.)
+ * Has the socket files removed also when this signal ends the process. If the program has listeners
+ * of its own, they decide about the end, and nothing is removed here. (udsock_cleanup_on_signal
+ * does not work in Node: it leaves a signal alone that has a handler, and Node has some.)
  */
 function cleanupOnSignal(signal) {
   if (!Object.hasOwn(signals, signal)) {

@@ -66,7 +66,8 @@ const calls = load();
 // The library's own handler removes the socket files.
 if (IS_BUN && isMainThread) process.on('exit', () => calls.cleanup());
 
-// Of the pool's four threads: the others are for everyone else, whatever these wait for.
+// These calls may wait long. They take two of the four threads in libuv's pool, and leave the
+// others to fs, dns and the like.
 const MOST_THREADS = 2;
 const waiting = [];
 let running = 0;

@@ -4,7 +4,9 @@
 
 const { calls } = require('./library.js');
 const { EVENT, KIND, MEMBER, READ, THEN, WRITE } = require('./constants.js');
-const { checkAddress, checkFunction, checkInteger, checkOptions, isBytes } = require('./arguments.js');
+const {
+  checkAddress, checkFunction, checkInteger, checkOptions, isBytes,
+} = require('./arguments.js');
 const { check, coded, errorBuffer, failure, invalidArgument } = require('./errors.js');
 const { Outgoing } = require('./outgoing.js');
 const { READABLE, Watch } = require('./watch.js');

@@ -99,8 +99,8 @@ const Listening = (Base) =>
       const [options, callback] = listenArguments(args);
       this.#options = options;
       this.#binding = handles.bindArguments(options);
-      // Node itself opens nothing. So it gets an address in any case, and nothing that would make it
-      // go another way. (Exclusive: not by way of a cluster's primary.)
+      // Node itself opens nothing. So it gets an address in any case, and nothing that would make
+      // it go another way. (Exclusive: not by way of a cluster's primary.)
       const { fd, handle, _handle, host, port, readableAll, writableAll, ...rest } = options;
       const how = { ...rest, path: options.path || 'udsock', exclusive: true };
       return super.listen(how, ...(callback ? [callback] : []));
@@ -142,14 +142,15 @@ const Listening = (Base) =>
         const onFailed = (code) => this.#onFailed(code);
         acceptor = new Acceptor(handle, !this.#keepsHandles, onConnection, onFailed);
         if (how.options.restoreFile) {
-          // Who asks gets it back.
+          // The library looks, and takes the path back, when it is asked.
           lookUp = setInterval(() => calls.get_option(handle, OPTION.OWNS_FILE), LOOK_UP).unref();
         }
         return 0;
       };
       pipe.ref = () => acceptor.setRef(true);
       pipe.unref = () => acceptor.setRef(false);
-      // Clients that connected before another server got the path would be reset. No more come now.
+      // The clients in the queue came before another server took the path, and would be reset. No
+      // more can come now, so accepting them has an end.
       const hasLostPath = () =>
         how.options.fd == null &&
         isPath(address ?? undefined) &&

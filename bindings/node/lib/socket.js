@@ -81,7 +81,7 @@ class Socket extends over(net.Socket) {
       const manualStart = receives || options.manualStart;
       super({ ...options, fd: undefined, handle: pipe, manualStart });
     } else {
-      // (The copy above takes longer than all the rest.)
+      // (Without the copy, which takes longer than all the rest.)
       super(options);
     }
     this.#signal = options.signal;
@@ -100,7 +100,7 @@ class Socket extends over(net.Socket) {
 
   connect(...args) {
     const [options, listener] = connectArguments(args);
-    // (After any other end it can be used again.)
+    // (After any other end a socket can connect again.)
     if (this.destroyed && this.#signal?.aborted) return this;
     if (options.timeout) this.setTimeout(options.timeout);
     return publishClient(this, () => this.#connect(options, listener));
@@ -256,8 +256,8 @@ class Socket extends over(net.Socket) {
   }
 
   /**
-   * Programs may set their own. Node sets it, too: to another of its own functions when the peer has
-   * ended, and back when the socket connects again. Neither knows of descriptors.
+   * Programs may set their own. Node sets it, too: to another of its own functions when the peer
+   * has ended, and back when the socket connects again. Neither knows of descriptors.
    */
   set write(value) {
     const isNodes = value === net.Socket.prototype.write || NODES_WRITES.includes(value?.name);
@@ -294,7 +294,7 @@ class Socket extends over(net.Socket) {
 
   #pass(data, passing, callback) {
     if (this.connecting) return this.#passLater(data, passing, callback);
-    // (Which says what is wrong.)
+    // (Node's own says what is wrong.)
     if (!this._handle) return super._write(data, 'buffer', callback);
     if (this.#kept === undefined) this.#keep(this.#another());
     this.#kept.pass({ data, passing }, (error, size) => {
@@ -342,7 +342,7 @@ class Socket extends over(net.Socket) {
     return fd;
   }
 
-  /** Not before it connects: then Node says it again. */
+  /** Before it connects this changes nothing: Node calls ref() or unref() again when it does. */
   #setRef(isRef) {
     if (this._handle || this.connecting) this.#isRef = isRef;
   }
