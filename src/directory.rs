@@ -89,6 +89,12 @@ impl Directory {
         }
     }
 
+    /// Tells a file that will be renamed from a new one: [`FileStatus::is_as_made`]. Where its times
+    /// can't be set it is told by chance.
+    pub(crate) fn mark_changed(&self, name: &CStr) {
+        let _ = sys::mark_changed_at(self.fd(), name);
+    }
+
     pub(crate) fn rename_over(&self, from: &CStr, to: &CStr) -> Result<()> {
         sys::rename_at(self.fd(), from, to)
     }

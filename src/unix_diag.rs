@@ -32,6 +32,10 @@ pub(crate) struct Entry<'a> {
 }
 
 impl Entry<'_> {
+    pub(crate) fn is_of(&self, inode: u64) -> bool {
+        self.socket.is_this(inode)
+    }
+
     /// An abstract name: a NUL, and the rest.
     pub(crate) fn has_name(&self, name: &[u8]) -> bool {
         self.name == name
@@ -54,6 +58,11 @@ impl OpenSocket {
     /// Whether it is the socket with this inode of its own (not its file's).
     pub(crate) fn is_this(&self, inode: u64) -> bool {
         u64::from(self.inode) == inode & u64::from(u32::MAX)
+    }
+
+    /// Whether it has a file, and surely not the one with this inode.
+    pub(crate) fn has_other_file(&self, inode: u64) -> bool {
+        self.file.is_some_and(|[own, _]| own != inode as u32)
     }
 
     /// For a socket that listens: how many connections wait, and how many may.

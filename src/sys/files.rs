@@ -1,8 +1,9 @@
 //! Files and directories.
 
 use std::ffi::{CStr, c_int};
-use std::mem::MaybeUninit;
+use std::mem::{MaybeUninit, zeroed};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::time::SystemTime;
 
 use super::{SocketName, check, own};
 use crate::error::{Error, Result};
@@ -16,6 +17,9 @@ pub(crate) struct FileStatus {
     pub(crate) mode: u32,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
+    /// Whether it was last changed when it was last modified, as a new file is: renaming it, for
+    /// one, changes it.
+    pub(crate) is_as_made: bool,
 }
 
 impl FileStatus {
@@ -104,6 +108,8 @@ fn status_in(directory: c_int, name: &CStr) -> Result<FileStatus> {
         mode: status.st_mode,
         uid: status.st_uid,
         gid: status.st_gid,
+        is_as_made: (status.st_mtime, status.st_mtime_nsec)
+            == (status.st_ctime, status.st_ctime_nsec),
     })
 }
 
@@ -113,6 +119,20 @@ pub(crate) fn status_of(path: &[u8]) -> Result<FileStatus> {
     room.get_mut(..path.len()).ok_or(Error::ENAMETOOLONG)?.copy_from_slice(path);
     let path = CStr::from_bytes_until_nul(&room).map_err(|_| Error::ENAMETOOLONG)?;
     status_in(libc::AT_FDCWD, path)
+}
+
+/// From now on this file is not [as it was made](FileStatus::is_as_made): it counts as modified a
+/// second ago.
+pub(crate) fn mark_changed_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<()> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    // SAFETY: a struct of numbers, all of which may be 0.
+    let mut times: [libc::timespec; 2] = unsafe { zeroed() };
+    times[0].tv_nsec = libc::UTIME_OMIT;
+    times[1].tv_sec = now.as_secs().saturating_sub(1) as libc::time_t;
+    let flags = libc::AT_SYMLINK_NOFOLLOW;
+    // SAFETY: the name is a C string, and there are two times.
+    check(unsafe { libc::utimensat(directory.as_raw_fd(), name.as_ptr(), times.as_ptr(), flags) })
+        .map(drop)
 }
 
 pub(crate) fn unlink_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<()> {

@@ -76,6 +76,7 @@ const ERRNOS: &[(&str, &str, &[&str])] = &[
     ("statx", "", &["ENOMEM", "EACCES", "ENOSYS"]),
     ("timerfd_create", "", &["EMFILE", "ENFILE", "ENODEV", "ENOMEM", "ENOSYS"]),
     ("unlinkat", "", &["EACCES", "EBUSY", "EROFS", "EIO"]),
+    ("utimensat", "", &["EACCES", "EPERM", "EROFS", "ENOSYS"]),
     ("write", "udsock[", &["EAGAIN", "EINTR", "EIO", "ENOSPC", "EPIPE"]),
 ];
 

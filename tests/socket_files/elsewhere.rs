@@ -1,7 +1,7 @@
 //! A directory of the path is replaced, or the working directory changed, in the middle of a bind:
 //! strace holds every bind(2) up.
 
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::Duration;
 use std::{env, fs, thread};
 
@@ -102,5 +102,38 @@ fn a_directory_that_was_renamed_after_the_bind_is_the_right_one() {
         serves(&server, UDSOCK_STREAM, &dir.path("two/s"));
         assert_eq!(server.close(), 0);
         assert!(!exists(&dir.path("two/s")));
+    });
+}
+
+const RETURNS_LATE: &[&str] = &["-e", "trace=bind", "-e", "inject=bind:delay_exit=600000:when=1"];
+
+/// It is replaced before it has looked which file it has.
+#[test]
+fn a_server_that_is_replaced_right_after_its_bind_takes_no_other_s_file() {
+    let test = "elsewhere::a_server_that_is_replaced_right_after_its_bind_takes_no_other_s_file";
+    log_with(test, RETURNS_LATE, || {
+        for kind in [UDSOCK_STREAM, UDSOCK_SEQPACKET] {
+            let dir = Dir::new();
+            let path = dir.path("s");
+            let open = |mode, flags| {
+                let how = udsock_bind_options { mode, ..with_flags(flags) };
+                try_open_server(kind, &path, Some(&how))
+            };
+            let (first, second) = thread::scope(|scope| {
+                let second = scope.spawn(|| {
+                    // The first bind of each thread returns late.
+                    drop(open_datagram(Some("@")));
+                    open(0o600, UDSOCK_REPLACE).unwrap()
+                });
+                thread::sleep(Duration::from_millis(300));
+                let first = scope.spawn(|| open(0o666, 0));
+                (first.join().unwrap(), second.join().unwrap())
+            });
+            let refusal = first.expect_err("the path is another's");
+            assert_eq!(refusal.code, no(libc::EADDRINUSE), "{}", refusal.message);
+            assert_eq!(second.option(UDSOCK_OPTION_OWNS_FILE), 1);
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            serves(&second, kind, &path);
+        }
     });
 }
