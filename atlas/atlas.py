@@ -20,8 +20,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import machine  # noqa: E402
 import page  # noqa: E402
-from programs import PROGRAMS, NotHere, Program  # noqa: E402
+from program import NotHere, Program  # noqa: E402
+from programs import PROGRAMS  # noqa: E402
 from questions import QUESTIONS, Record  # noqa: E402
+from words import version  # noqa: E402
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
@@ -47,8 +49,8 @@ def save(records: List[Record]) -> None:
 
 def identity(record: Record) -> "tuple[str, str, str]":
     """What a later answer takes the place of: the same question to the same version, but for its last numbers."""
-    version = ".".join(page.version(record).split(".")[:2])
-    return record["question"], record.get("program") or record["asked"], version
+    number = ".".join(version(record).split(".")[:2])
+    return record["question"], record.get("program") or record["asked"], number
 
 
 def measure(programs: List[Program], questions: List[str]) -> None:
@@ -57,7 +59,7 @@ def measure(programs: List[Program], questions: List[str]) -> None:
     for program in programs:
         for question in questions:
             try:
-                version = program.version()
+                installed = program.version()
                 found = list(QUESTIONS[question](program))
             except (NotHere, OSError) as absence:
                 print(f"{program.name}: left out: not installed: {absence}")
@@ -65,7 +67,7 @@ def measure(programs: List[Program], questions: List[str]) -> None:
             finally:
                 machine.end_all()
             base: Dict[str, Any] = {"question": question}
-            records = [{**base, **it, "version": version, "measured": today} for it in found]
+            records = [{**base, **it, "version": installed, "measured": today} for it in found]
             for record in records:
                 print(json.dumps(record, ensure_ascii=False))
             new = {identity(record) for record in records}

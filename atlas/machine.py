@@ -1,7 +1,10 @@
 """What the questions need of the machine: its sockets, and programs that run and end."""
 
 import ctypes
+import grp
 import os
+import pwd
+import re
 import signal
 import socket
 import stat
@@ -81,6 +84,32 @@ def behind(path: "Path | str") -> Optional[Bound]:
     return next((it for it in bound_sockets() if it.file == file & 0xFFFFFFFF), None)
 
 
+def _kind(path: Path) -> str:
+    """By a connection: sock_diag(7) shows nothing of another network namespace."""
+    directory = os.open(path.parent, os.O_PATH)
+    try:
+        for kind, name in KINDS.items():
+            with socket.socket(socket.AF_UNIX, kind) as client:
+                client.settimeout(1)
+                if client.connect_ex(f"/proc/self/fd/{directory}/{path.name}") == 0:
+                    return name
+        return "dead"
+    finally:
+        os.close(directory)
+
+
+def socket_files(directory: Path) -> List[str]:
+    """Those below it: name, owner, mode, and what kind is there."""
+    found = []
+    for path in sorted(directory.rglob("*")):
+        if inode(path) is None:
+            continue
+        status, kind = os.lstat(path), _kind(path)
+        owner = f"{pwd.getpwuid(status.st_uid).pw_name}:{grp.getgrgid(status.st_gid).gr_name}"
+        found.append(f"{path.relative_to(directory)} {owner} {status.st_mode & 0o7777:04o} {kind}")
+    return found
+
+
 def until(condition: Callable[[], T], seconds: float) -> T:
     """What the condition says when it is true, or in the end."""
     end = time.monotonic() + seconds
@@ -135,12 +164,13 @@ def end_all() -> None:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+        # Those that are dead, too: a pid file names a process as long as nobody has waited for it.
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         except ChildProcessError:
-            pass
-        return not descendants()
+            return not descendants()
+        return False
 
     if not until(none_is_left, 10):
         raise RuntimeError("processes that can't be ended")
@@ -176,10 +206,11 @@ class Running:
 
     def last_words(self) -> str:
         """The line that says most about why it did not start."""
-        lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines()]
-        telling = ("in use", "bind", "address", "exist", "too long", "invalid", "fail", "error")
-        lines = [line for line in lines if line]
+        text = self._log.read_text(errors="replace").replace("(EE)", "")
+        lines = [line.strip() for line in text.splitlines()]
+        telling = ("in use", "already", "bind", "address", "exist", "too long", "invalid", "fail", "error")
+        lines = [line for line in lines if line and not line.endswith(":")]
         found = [line for line in lines if any(word in line.lower() for word in telling)]
         line = (found or lines or [""])[-1]
-        line = line.replace(self._stage, "")
+        line = re.sub(r"^\[[\d:.]+\] ", "", line.replace(self._stage, ""))
         return "".join(char for char in line if char.isprintable())[:120]

@@ -4,17 +4,15 @@ import contextlib
 import os
 import re
 import select
-import shutil
 import socket
-import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Callable, Dict, Iterator, List, Optional, Type
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import machine
 from machine import Bound, Running, behind, inode, until
-from programs import At, Program, tool
+from program import Program, tool
+from stage import OWN_FILE, Stage
 
 try:
     import udsock
@@ -24,58 +22,6 @@ except ImportError:
 Record = Dict[str, Any]
 
 SUN_PATH = 108
-OWN_FILE = Program.file
-
-
-class Stage:
-    """A directory of its own, in which programs are started; all of them end with it."""
-
-    def __init__(self, program: Program, path: Optional[str] = None) -> None:
-        self.program = program
-        self.directory = Path(tempfile.mkdtemp(prefix="udsock-atlas-", dir="/tmp"))
-        self.path = self.directory / (path or program.file)
-        self._instances = 0
-
-    def __enter__(self) -> "Stage":
-        self._give(self.directory)
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        machine.end_all()
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def _give(self, directory: Path) -> None:
-        os.chmod(directory, 0o700 if self.program.name == "gpg-agent" else 0o755)
-        shutil.chown(directory, self.program.user)
-
-    def start(
-        self, address: Optional[str] = None, before: "tuple[str, ...]" = (), again: bool = False
-    ) -> Running:
-        """One more of them, or the last one again; at the path or at another address."""
-        program = self.program
-        self._instances += not again
-        own = self.directory / f"own{self._instances}"
-        if not again:
-            own.mkdir()
-            self._give(own)
-        if address is None:
-            given = self.path if program.file == OWN_FILE else self.path.parent
-            address = program.path.format(given)
-        command = program.start(At(own, address))
-        environment = {key: it.format(address) for key, it in program.environment.items()}
-        return Running([*before, *command], own, environment)
-
-    def listens(self, running: Running) -> Optional[Bound]:
-        """Who is behind the path once the program listens, or has ended, or does neither."""
-        if until(lambda: behind(self.path) or running.has_ended(), self.program.seconds):
-            # Until it has made its other files, and knows what to do at a signal.
-            time.sleep(1)
-        return behind(self.path)
 
 
 # ---- abstract names
@@ -254,6 +200,23 @@ def _beside_ours(program: Program) -> Record:
             return {"beside_ours": "takes ours" if inode(stage.path) else "ours is gone"}
 
 
+def regular(program: Program) -> Iterator[Record]:
+    """What becomes of a file at its path that is not a socket."""
+    if not program.path:
+        return
+    with Stage(program) as stage:
+        stage.path.write_text("not a socket\n")
+        os.chmod(stage.path, 0o666)
+        running = stage.start()
+        until(lambda: running.has_ended() or not stage.path.is_file(), program.seconds / 2)
+        time.sleep(0.5)
+        if stage.path.is_file():
+            what = "leaves it" if running.has_ended() else "leaves it, and runs on"
+        else:
+            what = "removes it"
+        yield {"program": program.name, "regular": what}
+
+
 # ---- its limits, and its end
 
 def lengths(program: Program) -> Iterator[Record]:
@@ -262,7 +225,7 @@ def lengths(program: Program) -> Iterator[Record]:
     said = [f"{length}: {_length(program, length)}" for length in (107, 108, 109)]
     record = {"program": program.name, "said": " · ".join(said)}
     if "107: works" not in said:
-        works = (length for length in range(106, 89, -1) if _length(program, length) == "works")
+        works = (length for length in range(106, 49, -1) if _length(program, length) == "works")
         record["longest"] = next(works, 0)
     yield record
 
@@ -355,12 +318,22 @@ def unheard(program: Program) -> Iterator[Record]:
             yield {"program": program.name, "ms": int(1000 * (time.monotonic() - begin))}
 
 
+# ---- what only one program has
+
+def other(program: Program) -> Iterator[Record]:
+    for asked, seen in program.others:
+        with Stage(program) as stage:
+            yield {"asked": asked, "said": seen(stage)}
+
+
 QUESTIONS: Dict[str, Callable[[Program], Iterator[Record]]] = {
     "name": names,
     "client": clients,
     "file": file,
+    "regular": regular,
     "length": lengths,
     "half": half,
     "opening": opening,
     "unheard": unheard,
+    "other": other,
 }

@@ -12,7 +12,9 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <signal.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -255,6 +257,8 @@ static int answer(void)
 {
     const struct timespec pause = {.tv_nsec = 2000000};
     char data[SIZE];
+    /* Datagrams have no end that would come. */
+    require(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "prctl");
     while (recv(STDIN_FILENO, data, SIZE, 0) == SIZE) {
         nanosleep(&pause, NULL);
         if (send(STDIN_FILENO, data, SIZE, MSG_NOSIGNAL) != SIZE)
@@ -263,7 +267,7 @@ static int answer(void)
     return 0;
 }
 
-/* A program of its own: what it does is not counted. It ends with the other end. */
+/* A program of its own: what it does is not counted. It ends with this one. */
 static void start_answerer(int fd)
 {
     char *words[] = {"server_cost", "answer", NULL}, *no_variables[] = {NULL};

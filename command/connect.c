@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static options chosen;
@@ -94,7 +95,7 @@ static int send_all(int descriptor)
 {
     static char buffer[MOST_BYTES];
     int64_t size;
-    while ((size = next_input(&chosen, buffer, sizeof buffer)) >= 0) {
+    while ((size = next_input(&chosen, buffer, sizeof buffer, true)) >= 0) {
         int64_t sent = send_one(buffer, (size_t)size, &descriptor);
         if (sent < 0) return complain("connect", udsock_error_text(sent));
     }
@@ -115,6 +116,7 @@ int connect_command(int argc, char **argv)
         return FAILED;
     }
     look_for_kind();
+    if (chosen.local != NULL) leave_no_file();
     client = open_client(&err);
     if (client < 0) {
         fprintf(stderr, "udsock: %s\n", err.message);
@@ -129,7 +131,8 @@ int connect_command(int argc, char **argv)
     input_has_ended = true;
     if (chosen.kind == UDSOCK_DGRAM) {
         /* Datagrams have no end: answers are waited for so long. */
-        usleep((useconds_t)chosen.timeout_ms * 1000);
+        int32_t ms = chosen.timeout_ms;
+        nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000L }, NULL);
         udsock_close(client);
     } else {
         udsock_shutdown(client, UDSOCK_WRITE);

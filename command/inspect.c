@@ -85,8 +85,9 @@ int inspect_command(int argc, char **argv)
 {
     int worst = YES;
     if (argc > 1 && strcmp(argv[1], "--help") == 0) return help();
-    if (argc < 2) return misused("inspect", "an address is missing");
-    for (int i = 1; i < argc; i++) {
+    int first = argc > 1 && strcmp(argv[1], "--") == 0 ? 2 : 1;
+    if (argc <= first) return misused("inspect", "an address is missing");
+    for (int i = first; i < argc; i++) {
         int result = inspect(argv[i]);
         if (result > worst) worst = result;
     }

@@ -139,19 +139,39 @@ static entry *find(uint32_t inode)
     return inode == 0 ? NULL : bsearch(&wanted, entries, count, sizeof *entries, by_inode);
 }
 
-static void look_into(int32_t pid)
+/* Whether that directory shows any descriptor. */
+static bool look_among(const char *path, int32_t pid)
 {
-    char path[300], target[64];
-    snprintf(path, sizeof path, "/proc/%d/fd", pid);
+    char target[64];
+    bool is_any = false;
     DIR *directory = opendir(path);
-    if (directory == NULL) return;
+    if (directory == NULL) return false;
     for (struct dirent *each; (each = readdir(directory)) != NULL;) {
         ssize_t length = readlinkat(dirfd(directory), each->d_name, target, sizeof target - 1);
         unsigned inode;
         if (length < 0) continue;
+        is_any = true;
         target[length] = 0;
         entry *it = sscanf(target, "socket:[%u]", &inode) == 1 ? find(inode) : NULL;
         if (it != NULL && (it->pid == 0 || pid < it->pid)) it->pid = pid;
+    }
+    closedir(directory);
+    return is_any;
+}
+
+/* If the process's first thread has ended, that thread shows none any more: then the others do. */
+static void look_into(int32_t pid)
+{
+    char path[300];
+    snprintf(path, sizeof path, "/proc/%d/fd", pid);
+    if (look_among(path, pid)) return;
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    DIR *directory = opendir(path);
+    if (directory == NULL) return;
+    for (struct dirent *each; (each = readdir(directory)) != NULL;) {
+        int32_t task = (int32_t)strtol(each->d_name, NULL, 10);
+        snprintf(path, sizeof path, "/proc/%d/task/%d/fd", pid, task);
+        if (task > 0 && look_among(path, pid)) break;
     }
     closedir(directory);
 }

@@ -1,3 +1,5 @@
+/* What the self-test tries, a function each, and in which words. */
+
 #define _GNU_SOURCE
 #include "selftest.h"
 
@@ -5,7 +7,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,86 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SOON = 5000, PATH = 4096 };
-
-/* ---- words for what went wrong */
-
-__attribute__((format(printf, 3, 4)))
-static verdict say(trial *it, verdict verdict, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(it->why, sizeof it->why, format, arguments);
-    va_end(arguments);
-    return verdict;
-}
-
-static verdict code(trial *it, const char *call, int64_t result)
-{
-    return say(it, BREAKS, "%s: %s", call, udsock_error_name(result));
-}
-
-static verdict told(trial *it, const udsock_error *err)
-{
-    return say(it, BREAKS, "%s", err->message);
-}
-
-static const char *path_of(const trial *it, const char *name)
-{
-    static char path[PATH];
-    snprintf(path, sizeof path, "%s/%s", it->directory, name);
-    return path;
-}
-
-static bool is_there(const char *path)
-{
-    struct stat file;
-    return lstat(path, &file) == 0;
-}
-
 /* ---- talking */
-
-typedef struct connection {
-    udsock_t server, client, peer;
-} connection;
-
-static void end(connection *c)
-{
-    if (c->peer > 0) udsock_close(c->peer);
-    if (c->client > 0) udsock_close(c->client);
-    if (c->server > 0) udsock_close(c->server);
-}
-
-static verdict connect_at(trial *it, uint32_t kind, const char *address, connection *c)
-{
-    char there[UDSOCK_ADDRESS_SIZE];
-    udsock_error err = UDSOCK_ERROR_INIT;
-    *c = (connection){ 0 };
-    c->server = udsock_open_server(kind, address, NULL, &err);
-    if (c->server < 0) return told(it, &err);
-    int64_t length = udsock_local_address(c->server, there, sizeof there);
-    c->client = length < 0 ? length : udsock_open_client(kind, there, NULL, &err);
-    if (c->client < 0) return told(it, &err);
-    c->peer = udsock_accept(c->server, SOON, NULL);
-    return c->peer < 0 ? code(it, "accept", c->peer) : HOLDS;
-}
-
-static verdict talks(trial *it, uint32_t kind, const char *address)
-{
-    connection c;
-    char byte = 0;
-    verdict verdict = connect_at(it, kind, address, &c);
-    if (verdict == HOLDS) {
-        int64_t sent = udsock_send(c.client, "x", 1, SOON);
-        int64_t came = sent < 0 ? sent : udsock_recv(c.peer, &byte, 1, SOON);
-        if (came != 1 || byte != 'x') verdict = code(it, "a byte", came);
-    }
-    end(&c);
-    if (verdict == HOLDS && address[0] != '@' && is_there(address)) {
-        return say(it, BREAKS, "the file stays");
-    }
-    return verdict;
-}
 
 static verdict stream(trial *it)
 {

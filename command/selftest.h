@@ -3,15 +3,7 @@
 #ifndef SELFTEST_H
 #define SELFTEST_H
 
-#include "command.h"
-
-typedef enum verdict { HOLDS, LACKS, BREAKS } verdict;
-
-/* The directory in which it tries, and what it has found, in words. */
-typedef struct trial {
-    const char *directory;
-    char why[400];
-} trial;
+#include "trial.h"
 
 typedef struct promise {
     const char *what;

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -117,11 +116,13 @@ static void look(void)
     }
 }
 
-/* Sends a line of standard input. Whether there can be more. */
+/* Sends a line of standard input, once it is whole: the clients do not wait for whoever types it.
+ * Whether there can be more. */
 static bool read_line(void)
 {
     static char line[MOST_BYTES];
-    int64_t size = next_input(&chosen, line, sizeof line);
+    int64_t size = next_input(&chosen, line, sizeof line, false);
+    if (size == NOT_YET) return true;
     if (size < 0) return false;
     if (chosen.kind == UDSOCK_DGRAM && last_sender[0] != 0) {
         answer(server, last_sender, line, (size_t)size);
@@ -147,12 +148,11 @@ static int serve(void)
 
 int serve_command(int argc, char **argv)
 {
-    static const int ENDS[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
     char address[UDSOCK_ADDRESS_SIZE];
     udsock_error err = UDSOCK_ERROR_INIT;
     int result = read_options("serve", "krcemRh", argc, argv, &chosen);
     if (result >= 0) return result;
-    for (size_t i = 0; i < sizeof ENDS / sizeof *ENDS; i++) udsock_cleanup_on_signal(ENDS[i]);
+    leave_no_file();
     server = open_server(&err);
     if (server < 0) {
         fprintf(stderr, "udsock: %s\n", err.message);

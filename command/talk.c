@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -111,7 +113,7 @@ int64_t receive(udsock_t s, int32_t timeout_ms, received *to)
     to->address[0] = 0;
     int64_t result = udsock_recv_message(s, &message, timeout_ms);
     if (result < 0) return result;
-    to->size = message.data_size;
+    to->size = (size_t)result;
     to->flags = message.flags;
     to->descriptors_count = message.descriptors_count;
     to->credentials = message.credentials;
@@ -155,26 +157,53 @@ void show(const options *options, const received *it)
     }
 }
 
-int64_t next_input(const options *options, char *buffer, size_t size)
+/* Whether a read of standard input would return now. */
+static bool is_input_ready(int timeout_ms)
+{
+    struct pollfd input = { STDIN_FILENO, POLLIN, 0 };
+    return poll(&input, 1, timeout_ms) > 0;
+}
+
+int64_t next_input(const options *options, char *buffer, size_t size, bool waits)
 {
     bool by_lines = options->kind != UDSOCK_STREAM && !options->raw;
-    size_t length = 0;
+    /* How much of a line is in the buffer. */
+    static size_t length;
     for (;;) {
+        if (!waits && !is_input_ready(0)) return NOT_YET;
         /* Not through stdio: poll would not know of what stdio has read already. */
         char byte;
         ssize_t came = read(STDIN_FILENO, by_lines ? &byte : buffer, by_lines ? 1 : size);
         if (came < 0 && errno == EINTR) continue;
+        /* Whoever shares it has made it non-blocking. */
+        if (came < 0 && errno == EAGAIN) {
+            if (waits) is_input_ready(-1);
+            continue;
+        }
         if (came < 0) {
             perror("udsock: standard input");
             return FAILED_INPUT;
         }
-        if (came == 0) return length > 0 ? (int64_t)length : -1;
+        size_t line = length;
+        if (came == 0) {
+            length = 0;
+            return line > 0 ? (int64_t)line : -1;
+        }
         if (!by_lines) return came;
-        if (byte == '\n') return (int64_t)length;
+        if (byte == '\n') {
+            length = 0;
+            return (int64_t)line;
+        }
         if (length == size) {
             fprintf(stderr, "udsock: standard input: a line has more than %zu bytes\n", size);
             return FAILED_INPUT;
         }
         buffer[length++] = byte;
     }
+}
+
+void leave_no_file(void)
+{
+    static const int ENDS[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
+    for (size_t i = 0; i < sizeof ENDS / sizeof *ENDS; i++) udsock_cleanup_on_signal(ENDS[i]);
 }

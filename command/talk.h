@@ -5,7 +5,7 @@
 
 #include "command.h"
 
-enum { MOST_BYTES = 1 << 16, MOST_DESCRIPTORS = 8, FAILED_INPUT = -2 };
+enum { MOST_BYTES = 1 << 16, MOST_DESCRIPTORS = 8, FAILED_INPUT = -2, NOT_YET = -3 };
 
 typedef struct options {
     uint32_t kind;
@@ -24,6 +24,7 @@ int read_options(const char *command, const char *letters, int argc, char **argv
 /* A message that has come, or bytes. The caller closes nothing: descriptors are shown and closed. */
 typedef struct received {
     char data[MOST_BYTES], address[UDSOCK_ADDRESS_SIZE];
+    /* How many bytes are at data: of a message that was cut, fewer than it had. */
     size_t size;
     uint32_t flags;
     int32_t descriptors[MOST_DESCRIPTORS];
@@ -38,8 +39,12 @@ int64_t receive(udsock_t s, int32_t timeout_ms, received *to);
 void show(const options *options, const received *it);
 
 /* The next line, or with raw the next bytes, of standard input: how many. -1: the end. FAILED_INPUT:
- * a line is too long, or can't be read, which has been said. A line has no newline at its end, but on
- * a stream. */
-int64_t next_input(const options *options, char *buffer, size_t size);
+ * a line is too long, or can't be read, which has been said. NOT_YET, if it is not to wait: the line
+ * has no end yet; its beginning is in the buffer, which the next call needs. A line has no newline at
+ * its end, but on a stream. */
+int64_t next_input(const options *options, char *buffer, size_t size, bool waits);
+
+/* Has the socket's file removed also when a signal ends the program. */
+void leave_no_file(void);
 
 #endif

@@ -498,7 +498,8 @@ UDSOCK_MUST_USE udsock_t udsock_create(uint32_t kind);
  * -EINVAL: the socket is bound already, another thread is binding it, the path ends in a
  * slash, or an argument has no meaning.
  * -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as of bind(2). Also -ENOENT: the path
- * is longer than 107 bytes, and /proc is not there.
+ * is longer than 107 bytes, and /proc is not there; or a directory of the path was renamed or
+ * replaced, or the working directory changed, during the call.
  * -EPERM: a dead server's file in a sticky directory is another user's; the file system has no
  * sockets (sshfs, mqueue, cgroup2); or see udsock_bind_options and UDSOCK_MAKE_PARENTS.
  * -EIO: the file system has no sockets (exfat-fuse), or it fails.
@@ -539,6 +540,7 @@ int32_t udsock_listen(udsock_t s, int32_t backlog);
  * Returns the client's handle.
  *
  * -EINVAL: the socket does not listen, or was shut down.
+ * -EOPNOTSUPP: a datagram socket.
  * -EMFILE, -ENFILE: no descriptors are left. The client stays in the queue. The call returns
  * this at once, even if no client waits.
  */
@@ -559,10 +561,10 @@ udsock_t udsock_accept(udsock_t s,
  * -ENOENT: nothing is at the path. Also: the path is longer than 107 bytes, and /proc is not
  * there.
  * -ECONNREFUSED: no server has the address: it is gone or does not listen, the file is not a
- * socket, or nobody has the abstract name. (If a socket that can be connected to has a name
- * that differs only in NULs at its end, or that goes on with a slash, the message says how to
- * write that name.) Also: the file belongs to a live server, but through another layer (see
- * udsock_bind).
+ * socket (the message says what it is), or nobody has the abstract name. (If a socket that can
+ * be connected to has a name that differs only in NULs at its end, or that goes on with a
+ * slash, the message says how to write that name.) Also: the file belongs to a live server, but
+ * through another layer (see udsock_bind).
  * -EACCES: no write permission on the file, or no search permission on a directory of the
  * path. With UDSOCK_RETRY the call returns this after a second.
  * -EPERM: a sandbox forbids it (Landlock: abstract names beyond its scope), or the datagram
@@ -754,6 +756,7 @@ int64_t udsock_send(udsock_t s, const void *data, size_t size, int32_t timeout_m
  * is gone.
  * -ECONNRESET: the peer left without reading everything. One call returns this, after all that
  * the peer had sent; the next one returns the end.
+ * -EINVAL, -ENOTCONN: a stream, a seqpacket socket without a peer.
  */
 int64_t udsock_recv(udsock_t s, void *buffer, size_t size, int32_t timeout_ms);
 
@@ -1157,9 +1160,10 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
 /**
  * Option: 1 if udsock_recv_message and udsock_recv_batch shall receive descriptors that come
  * with messages. 0, the default: a peer that sends some gets EPERM (Linux 6.16); with an older
- * kernel they are closed, and UDSOCK_FDS_LOST is set. Accepted connections have the value of
- * their server. A socket that was adopted has the value of its descriptor (SO_PASSRIGHTS): 1,
- * unless somebody turned it off. All other calls that receive lose the descriptors that come.
+ * kernel, or a filter of system calls that does not let SO_PASSRIGHTS through, they are closed,
+ * and UDSOCK_FDS_LOST is set. Accepted connections have the value of their server. A socket
+ * that was adopted has the value of its descriptor (SO_PASSRIGHTS): 1, unless somebody turned
+ * it off. All other calls that receive lose the descriptors that come.
  */
 #define UDSOCK_OPTION_RECEIVE_FDS 5
 
@@ -1196,10 +1200,11 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
 #define UDSOCK_OPTION_READABLE_BYTES 10
 
 /**
- * Option, to read: 1 if the path that this socket was bound to still leads to its own file. A
- * server with UDSOCK_RESTORE_FILE that has lost its path gets it back before this returns; 0
- * means that it could not, or that it was replaced. The call waits for the lock of the
- * directory, for a second at most.
+ * Option, to read: 1 if the name that this socket was bound to, in the directory that it was
+ * bound in, still leads to its own file. (If that directory was renamed, the path does not lead
+ * there any more, and this is 1 all the same.) A server with UDSOCK_RESTORE_FILE that has lost
+ * its path gets it back before this returns; 0 means that it could not, or that it was
+ * replaced. The call waits for the lock of the directory, for a second at most.
  */
 #define UDSOCK_OPTION_OWNS_FILE 11
 
@@ -1221,6 +1226,7 @@ int32_t udsock_allow_group(udsock_t server, const char *name);
  * Returns its value, 0 or above.
  *
  * -ENOPROTOOPT: there is no such option.
+ * -EINVAL: UDSOCK_OPTION_READABLE_BYTES of a server that listens.
  */
 int64_t udsock_get_option(udsock_t s, uint32_t option);
 
@@ -1281,8 +1287,8 @@ int64_t udsock_remote_address(udsock_t s, char *buffer, size_t size);
 #define UDSOCK_NOT_A_SOCKET 3
 
 /**
- * Reach: every program that supports Unix sockets. The address is an abstract name, or a path
- * of up to 97 bytes as it was given.
+ * Reach: every program that supports Unix sockets (but Sanic can serve only at paths of up to
+ * 63 bytes). The address is an abstract name, or a path of up to 97 bytes as it was given.
  */
 #define UDSOCK_REACH_ALL 0
 

@@ -36,6 +36,10 @@
 #ifndef UDSOCK_HPP
 #define UDSOCK_HPP
 
+#if __cplusplus < 201703L
+#error "udsock.hpp takes C++17 or later (-std=c++17); udsock.h takes every C++"
+#endif
+
 #include "udsock/error.hpp"
 #include "udsock/timeout.hpp"
 #include "udsock/buffer.hpp"

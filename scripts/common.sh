@@ -73,6 +73,53 @@ debian_rust_for() {
     export RUSTC=/usr/bin/rustc CARGO=/usr/bin/cargo
 }
 
+# The same for arm64 on x86-64, with the cross compiler; in $work/arm64.
+rust_for_arm64() {
+    local root=/usr/aarch64-linux-gnu
+    packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+    debian_rust_for arm64
+    export CARGO_BUILD_TARGET=aarch64-unknown-linux-gnu CARGO_TARGET_DIR=$work/arm64
+    export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
+    export CC=aarch64-linux-gnu-gcc CARGO_PROFILE_DEV_DEBUG=0
+    # The cross compiler's C library is where nothing else looks for it. (qemu-user could be told;
+    # but then it mistakes every path that is there, too.)
+    export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="--sysroot=$sysroot/usr \
+        -C link-arg=-Wl,--dynamic-linker=$root/lib/ld-linux-aarch64.so.1 -C link-arg=-Wl,-rpath,$root/lib"
+    export CFLAGS="-Wl,--dynamic-linker=$root/lib/ld-linux-aarch64.so.1 -Wl,-rpath,$root/lib"
+}
+
+# qemu-user for arm64, as RUN: Debian 13's, 10.0, since Debian 12's does less of what Linux does. The
+# kernel is told of it, since programs start themselves anew.
+qemu_for_arm64() {
+    local formats=/proc/sys/fs/binfmt_misc name=udsock-arm64-$$
+    unpack_for amd64 qemu-user "$work/qemu-user" trixie
+    RUN=$work/qemu-user/usr/bin/qemu-aarch64
+    [[ -e $formats/register ]] || mount -t binfmt_misc binfmt_misc $formats
+    # An ELF header: 64 bits, a program (or one that can lie anywhere), AArch64. The newest rule wins.
+    printf '%s' ":$name:M::\x7fELF\x02\x01\x01\x00$(printf '\\x00%.0s' {1..8})\x02\x00\xb7\x00" \
+        ":\xff\xff\xff\xff\xff\xff\xff\x00$(printf '\\xff%.0s' {1..8})\xfe\xff\xff\xff:$RUN:F" >$formats/register
+    trap "echo -1 >$formats/$name" EXIT
+}
+
+# cargo test under qemu-user. A test may fail only if scripts/qemu-user.txt names it, below what
+# qemu-user does not do.
+test_under_qemu() { # ARGUMENT...
+    local log=$work/qemu-user.log name reason unexplained=0
+    "$CARGO" test --locked --no-fail-fast "$@" 2>&1 | tee "$log" || true
+    awk 'NR == FNR && /^[^# ]/ { reason = $0 } NR == FNR && /^ / { why[$1] = reason } NR == FNR { next }
+        /^ *Running / { program = $2; sub(/^tests\//, "", program); sub(/[.\/].*/, "", program) }
+        /^    [a-z_0-9:]+$/ { failed[program "::" $1] }
+        END { for (name in failed) print name, name in why ? why[name] : "-" }
+    ' "$scripts/qemu-user.txt" "$log" | sort >"$log.failed"
+    while read -r name reason; do
+        [[ $reason != - ]] || { unexplained=1 reason="no gap of qemu-user is known to be why"; }
+        echo "$name: failed: $reason"
+    done <"$log.failed"
+    # A program that did not come to its end has no result.
+    [[ $(grep -c '^ *Running ' "$log") == "$(grep -c '^test result: ' "$log")" ]] || unexplained=1
+    return $unexplained
+}
+
 # A program in C with the static library and one with the shared one: an answer from each.
 echo_with() {
     local directory=$1 kind server answers

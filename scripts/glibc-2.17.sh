@@ -16,10 +16,11 @@ shift $(($# < 2 ? $# : 2))
 target=$architecture-unknown-linux-gnu
 zig_for "$architecture-linux-gnu.$version"
 if [[ $architecture != $(uname -m) ]]; then
-    packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
+    packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross
     debian_rust_for arm64
     export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="--sysroot=$sysroot/usr"
-    export QEMU_LD_PREFIX=/usr/aarch64-linux-gnu RUN=qemu-aarch64-static
+    export QEMU_LD_PREFIX=/usr/aarch64-linux-gnu
+    qemu_for_arm64
 fi
 export "CARGO_TARGET_$(tr a-z A-Z <<<"$architecture")_UNKNOWN_LINUX_GNU_LINKER=$scripts/zigcc"
 CARGO_TARGET_DIR=$work/glibc-$version ${CARGO:-cargo} build --release --locked --lib --target "$target"

@@ -51,13 +51,7 @@ node_for() { # PLATFORM
     local nodes=$work/node root
     names_of "$1"
     mkdir -p "$nodes"
-    if [[ $architecture == aarch64 ]]; then
-        packages qemu-user-static
-        # Programs start themselves and others anew: the kernel has to know of qemu.
-        formats=/proc/sys/fs/binfmt_misc
-        [[ -e $formats/register ]] || mount -t binfmt_misc binfmt_misc $formats
-        [[ -e $formats/qemu-aarch64 ]] || cat /usr/lib/binfmt.d/qemu-aarch64.conf >$formats/register
-    fi
+    [[ $architecture != aarch64 ]] || qemu_for_arm64
     case $1 in
         linux-x64-gnu) node=$(node -p process.execPath) ;;
         linux-arm64-gnu)

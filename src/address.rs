@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use crate::error::{Error, Result};
 use crate::failure::Failure;
-use crate::sys::{self, SocketName};
+use crate::sys::{self, FileStatus, Shared, SocketName};
 use crate::text::c_string;
 
 /// Paths have at most PATH_MAX bytes, their NUL among them.
@@ -44,17 +44,19 @@ impl<'a> Address<'a> {
             Self::Any => Err(Failure::Invalid(
                 "@ alone asks the kernel for a name; to reach a socket give its whole name",
             )),
-            Self::Abstract(name) => Ok(Destination { name: *name, _file: None }),
+            Self::Abstract(name) => Ok(Destination { name: *name, file: None }),
             Self::Path(path) => match SocketName::new(path.to_bytes()) {
-                Some(name) => Ok(Destination { name, _file: None }),
+                Some(name) => Ok(Destination { name, file: None }),
                 None => {
-                    let file = sys::open_path(path, 0)?;
+                    let descriptor = sys::open_path(path, 0)?;
                     if !sys::has_descriptor_paths() {
                         return Err(NO_PROC);
                     }
-                    let short = sys::descriptor_path(file.as_fd());
+                    let short = sys::descriptor_path(descriptor.as_fd());
                     let name = SocketName::new(short.to_bytes()).ok_or(Error::ENAMETOOLONG)?;
-                    Ok(Destination { name, _file: Some(file) })
+                    let status = sys::status_at(descriptor.as_fd(), c"")?;
+                    let file = Shared::new(Pinned { status, _descriptor: descriptor })?;
+                    Ok(Destination { name, file: Some(file) })
                 }
             },
         }
@@ -97,9 +99,33 @@ pub(crate) fn destination_of(text: &CStr) -> Result<Destination> {
 }
 
 /// Where to connect or send to, good as long as it is kept.
+#[derive(Clone)]
 pub(crate) struct Destination {
     pub(crate) name: SocketName,
-    _file: Option<OwnedFd>,
+    /// What the name leads to, if it leads through a descriptor.
+    file: Option<Shared<Pinned>>,
+}
+
+/// A file that is held open.
+struct Pinned {
+    status: FileStatus,
+    _descriptor: OwnedFd,
+}
+
+impl Destination {
+    /// Whether its name leads through a descriptor.
+    pub(crate) fn holds_file(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Whether both lead to the same receiver. (Two descriptors of one file are two names.)
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.file, &other.file) {
+            (None, None) => self.name == other.name,
+            (Some(one), Some(other)) => one.status.is_same_file(&other.status),
+            _ => false,
+        }
+    }
 }
 
 impl AsRef<SocketName> for Destination {

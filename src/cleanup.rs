@@ -52,6 +52,10 @@ pub(crate) fn remove_at_exit() -> Result<()> {
 }
 
 extern "C" fn at_exit() {
+    // (exit(3) in a child of vfork, which should be _exit.)
+    if sys::is_guest() {
+        return;
+    }
     let before = sys::hold_off_cancel();
     let _ = panic::catch_unwind(remove_files);
     sys::let_cancel(before);
@@ -81,6 +85,11 @@ pub(crate) fn remove_on_signal(signal: i32) -> Result<()> {
 /// Does only what is async-signal-safe: system calls, and looks at the table, which has no lock. No
 /// thread of this process holds a directory's lock, since that is done in critical sections only.
 extern "C" fn on_signal(signal: i32) {
+    if sys::is_guest() {
+        // A child of vfork, before it has begun its program: only the child ends.
+        sys::call_next_handler(signal);
+        sys::die_of(signal);
+    }
     let before = sys::hold_off_cancel();
     if !critical_section::end() {
         // Another thread removes the files, or another copy of the library, which this one has

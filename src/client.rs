@@ -5,10 +5,11 @@ use std::ffi::CStr;
 use crate::address::Address;
 use crate::error::{Error, Result};
 use crate::failure::{Failure, Told};
+use crate::inspection;
 use crate::kind::Kind;
 use crate::socket::Socket;
 use crate::socket_file::FileOptions;
-use crate::sys::{self, Replacement, SocketName};
+use crate::sys::{self, Replacement};
 use crate::text::c_string;
 use crate::unix_diag;
 use crate::wait::{Readiness, Timeout, Wait};
@@ -72,27 +73,30 @@ impl Socket {
             (Err(Error::EAGAIN), Some(last)) if options.retry => Err(Failure::NotYet { last }),
             (Err(error), _) => Err(error.into()),
         };
-        connected.map_err(|failure| match &address {
-            Address::Abstract(name) if options.explains => self.name_neighbour(name, failure),
-            _ => failure,
+        connected.map_err(|failure| match options.explains {
+            true => self.explain_absence(&address, failure),
+            false => failure,
         })?;
         remote.address.replace(as_given);
         remote.forget_refusals();
         Ok(())
     }
 
-    /// For an abstract name that nobody has: finds one that somebody has, and that is easily taken
-    /// for it.
-    fn name_neighbour(&self, name: &SocketName, failure: Failure) -> Failure {
+    /// If nobody is at the address: says what is there instead, or what is easily taken for it.
+    fn explain_absence(&self, address: &Address<'_>, failure: Failure) -> Failure {
         let told = match failure {
             Failure::Plain(Error::ECONNREFUSED) => Told::AtOnce,
             Failure::TimedOut { last: Error::ECONNREFUSED } => Told::AtTheEnd,
             _ => return failure,
         };
-        match unix_diag::find_neighbour(self.kind(), name.bytes()) {
-            Some(name) => Failure::NotThatName { name, told },
-            None => failure,
-        }
+        let explained = match address {
+            Address::Abstract(name) => unix_diag::find_neighbour(self.kind(), name.bytes())
+                .map(|name| Failure::NotThatName { name, told }),
+            Address::Path(path) => inspection::other_than_a_socket(path)
+                .map(|what| Failure::NoSocketThere { what, told }),
+            Address::Any => None,
+        };
+        explained.unwrap_or(failure)
     }
 }
 

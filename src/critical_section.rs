@@ -8,7 +8,6 @@
 //! whatever the handler has interrupted (malloc, say) can't be in its way.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use crate::sys::{self, SignalMask};
@@ -86,7 +85,7 @@ fn wait_until(is_over: impl Fn() -> bool) {
     const PAUSE: Duration = Duration::from_micros(100);
     let mut waited = Duration::ZERO;
     while !is_over() && waited < PATIENCE {
-        thread::sleep(PAUSE);
+        sys::sleep(PAUSE);
         waited += PAUSE;
     }
 }
@@ -111,6 +110,6 @@ fn count(change: impl Fn(u32) -> u32) {
 
 fn wait_for_the_end() -> ! {
     loop {
-        thread::sleep(Duration::from_secs(1));
+        sys::sleep(Duration::from_secs(1));
     }
 }

@@ -7,15 +7,15 @@
 //! the lock, because the kernel can't take away "this name if it still is that file": without the
 //! lock two servers that start at once each remove the other's new file.
 
+use std::array;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
-use std::{array, thread};
 
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::sys::{self, FileStatus, Missing, SocketName};
-use crate::text::ShortText;
+use crate::text::{ShortText, c_string};
 
 pub(crate) struct Directory {
     fd: OwnedFd,
@@ -27,6 +27,11 @@ impl Directory {
     /// The path: as [`split`](crate::address::split) makes it.
     pub(crate) fn open(path: CString) -> Result<Self> {
         Ok(Self { fd: sys::open_path(&path, libc::O_DIRECTORY)?, path })
+    }
+
+    /// What its path leads to now.
+    pub(crate) fn opened_anew(&self) -> Result<Self> {
+        Self::open(c_string(self.path.to_bytes())?)
     }
 
     fn fd(&self) -> BorrowedFd<'_> {
@@ -84,6 +89,12 @@ impl Directory {
         }
     }
 
+    /// Tells a file that will be renamed from a new one: [`FileStatus::is_as_made`]. Where its times
+    /// can't be set it is told by chance.
+    pub(crate) fn mark_changed(&self, name: &CStr) {
+        let _ = sys::mark_changed_at(self.fd(), name);
+    }
+
     pub(crate) fn rename_over(&self, from: &CStr, to: &CStr) -> Result<()> {
         sys::rename_at(self.fd(), from, to)
     }
@@ -104,7 +115,7 @@ impl Directory {
     /// leads through the descriptor, as long as this is held. `None`: neither fits.
     pub(crate) fn socket_name(&self, name: &CStr) -> Option<SocketName> {
         self.written_name(name).or_else(|| {
-            let directory = sys::descriptor_path(self.fd());
+            let directory = sys::shown_directory_path(self.fd());
             SocketName::of_parts(&[directory.to_bytes(), b"/", name.to_bytes()])
         })
     }
@@ -191,7 +202,7 @@ impl Directory {
                 Err(Error::EAGAIN) => {}
                 result => return result.map(|()| Lock(file)),
             }
-            thread::sleep(pause);
+            sys::sleep(pause);
             waited += pause;
             pause = LONGEST_PAUSE.min(pause * 2);
         }

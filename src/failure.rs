@@ -46,6 +46,14 @@ pub enum Failure {
     /// The abstract name is taken.
     #[error("another socket of this kind has this name")]
     NameTaken,
+    /// Nobody can listen at the path: what is there is not a socket.
+    #[error("{}; {what} is there, which is not a socket", Refused(*.told))]
+    NoSocketThere {
+        /// What it is.
+        what: &'static str,
+        /// What the attempt said, or the last of several in the time that there was.
+        told: Told,
+    },
     /// Nobody has the abstract name, but somebody has one that is easily taken for it.
     #[error("{}", Neighbour { told: *told, name })]
     NotThatName {
@@ -175,6 +183,18 @@ pub enum Told {
     AtTheEnd,
 }
 
+struct Refused(Told);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let last = Error::ECONNREFUSED;
+        match self.0 {
+            Told::AtOnce => write!(out, "{last}"),
+            Told::AtTheEnd => write!(out, "{}", Failure::TimedOut { last }),
+        }
+    }
+}
+
 struct Neighbour<'a> {
     told: Told,
     name: &'a SocketName,
@@ -182,11 +202,7 @@ struct Neighbour<'a> {
 
 impl fmt::Display for Neighbour<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let last = Error::ECONNREFUSED;
-        match self.told {
-            Told::AtOnce => write!(out, "{last}")?,
-            Told::AtTheEnd => write!(out, "{}", Failure::TimedOut { last })?,
-        }
+        write!(out, "{}", Refused(self.told))?;
         // Of a long one the end tells the difference.
         let name = text_of(self.name);
         let name = Shown::within(&name, 100);
@@ -214,8 +230,10 @@ impl Failure {
             Self::NotASocket(_) => Error::EEXIST,
             Self::Live(_) | Self::Stale | Self::NameTaken => Error::EADDRINUSE,
             Self::Locked { .. } => Error::EBUSY,
-            Self::NotThatName { told: Told::AtOnce, .. } => Error::ECONNREFUSED,
-            Self::NotThatName { told: Told::AtTheEnd, .. } => Error::ETIMEDOUT,
+            Self::NoSocketThere { told, .. } | Self::NotThatName { told, .. } => match told {
+                Told::AtOnce => Error::ECONNREFUSED,
+                Told::AtTheEnd => Error::ETIMEDOUT,
+            },
             Self::Untold(_) | Self::NotKept(_) => Error::EOPNOTSUPP,
             Self::TimedOut { .. } => Error::ETIMEDOUT,
             Self::NotYet { .. } => Error::EAGAIN,

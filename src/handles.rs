@@ -269,7 +269,7 @@ fn wait_for_others(object: &InUse<'static, Object>) -> bool {
         if waited >= most {
             return false;
         }
-        std::thread::sleep(pause);
+        sys::sleep(pause);
         waited += pause;
         pause = (pause * 2).min(Duration::from_millis(1));
     }

@@ -44,11 +44,7 @@ impl Inspection {
     /// The processes that have the socket open: the one with the lowest number, and how many. They
     /// may be children that merely inherited it.
     pub(crate) fn processes(&self) -> Option<(u32, u32)> {
-        let processes = unix_diag::holders(self.socket.as_ref()?);
-        processes.fold(None, |all, pid| {
-            let (first, count) = all.unwrap_or((pid, 0));
-            Some((pid.min(first), count + 1))
-        })
+        unix_diag::holders(self.socket.as_ref()?)
     }
 }
 
@@ -81,7 +77,11 @@ fn inspect_name(directory: &Directory, name: &CStr) -> Result<Inspection, Failur
             let is_alive = seen.is_alive()?;
             let state = if is_alive { State::Live } else { State::Stale };
             let file = seen.into_file();
-            let socket = if is_alive { file.socket() } else { None };
+            let socket = if is_alive { file.find_socket() } else { Ok(None) };
+            let socket = match socket {
+                Err(error) if !error.is_scarcity() => None,
+                socket => socket?,
+            };
             Ok(Inspection { state, file: Some(file.status), socket })
         }
     }
@@ -174,10 +174,13 @@ impl SeenSocket {
     /// alive in another network namespace.
     fn is_alive_behind_its_mode(&self) -> Result<bool, Failure> {
         let PinnedFile { descriptor, status } = &self.file;
-        let is_ours = status.uid == sys::user_of_process();
+        if status.uid != sys::user_of_process() {
+            return Ok(true);
+        }
         match self.file.find_socket() {
             // Connections have the name of their server, and outlive it.
-            Ok(found) if is_ours && found.is_none_or(|socket| socket.is_connected()) => {}
+            Ok(found) if found.is_none_or(|socket| socket.is_connected()) => {}
+            Err(error) if error.is_scarcity() => return Err(error.into()),
             _ => return Ok(true),
         }
         // It is our own file: we may give ourselves access, for as long as it takes.
@@ -198,14 +201,17 @@ impl SeenSocket {
 }
 
 impl PinnedFile {
-    fn pin(directory: &Directory, name: &CStr) -> Result<Self> {
+    pub(crate) fn pin(directory: &Directory, name: &CStr) -> Result<Self> {
         let descriptor = directory.pin(name)?;
         let status = sys::status_at(descriptor.as_fd(), c"")?;
         Ok(Self { descriptor, status })
     }
 
-    /// What the kernel's list says of its socket, if anything. It is only for messages. Not under a
-    /// lock.
+    pub(crate) fn status(&self) -> FileStatus {
+        self.status
+    }
+
+    /// What the kernel's list says of its socket, if anything. Not under a lock.
     pub(crate) fn socket(&self) -> Option<OpenSocket> {
         self.find_socket().unwrap_or_default()
     }
@@ -294,11 +300,21 @@ fn life(attempt: Result<()>) -> Result<Life> {
 
 /// The failure that says what is there instead of a socket.
 pub(crate) fn not_a_socket(file: &FileStatus) -> Failure {
-    Failure::NotASocket(match file.mode & libc::S_IFMT {
+    Failure::NotASocket(what_it_is(file))
+}
+
+/// What a path leads to, if that is known and is not a socket.
+pub(crate) fn other_than_a_socket(path: &CStr) -> Option<&'static str> {
+    let file = sys::open_path(path, 0).and_then(|file| sys::status_at(file.as_fd(), c"")).ok()?;
+    (!file.is_socket()).then(|| what_it_is(&file))
+}
+
+fn what_it_is(file: &FileStatus) -> &'static str {
+    match file.mode & libc::S_IFMT {
         libc::S_IFDIR => "a directory",
         libc::S_IFREG => "a regular file",
         libc::S_IFLNK => "a symbolic link",
         libc::S_IFIFO => "a fifo",
         _ => "a device",
-    })
+    }
 }

@@ -9,7 +9,6 @@
 use std::ffi::CStr;
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -130,7 +129,7 @@ fn wait_until(is_over: impl Fn() -> bool) -> Result<()> {
         if waited >= PATIENCE {
             return Err(Error::EBUSY);
         }
-        thread::sleep(pause);
+        sys::sleep(pause);
         waited += pause;
         pause = (pause * 2).min(Duration::from_millis(1));
     }

@@ -3,7 +3,6 @@
 //! child, which does not have that thread.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use crate::sys;
@@ -40,7 +39,7 @@ impl ProcessLock {
                 if waited >= patience {
                     return None;
                 }
-                thread::sleep(pause);
+                sys::sleep(pause);
                 waited += pause;
                 pause = LONGEST_PAUSE.min(pause * 2);
             } else if self
@@ -66,6 +65,7 @@ impl Drop for Held<'_> {
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicBool;
+    use std::thread;
 
     #[test]
     fn only_one_thread_holds_it() {

@@ -7,7 +7,8 @@
 //! is open, so the file with this number is the one that was made.
 //!
 //! 1. *Resolve* (`own_file`). The directory is opened, or made; the last name is split off.
-//! 2. *Bind* (`bound_path`), to the path or, to replace another, to a private name.
+//! 2. *Bind* (`bound_path`), to the path or, to replace another, to a private name; and see that the
+//!    file is in that directory (`place`).
 //! 3. *Publish* (`takeover`). A file with a private name takes the path over when the socket
 //!    listens, in one step.
 //! 4. *Restore*, if that was asked for and the path was lost (`restoration`, `claim`).
@@ -18,7 +19,6 @@
 
 use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use crate::critical_section::CriticalSection;
@@ -33,6 +33,7 @@ mod bound_path;
 mod claim;
 mod own_file;
 mod permissions;
+mod place;
 mod private_names;
 mod restoration;
 mod takeover;
@@ -161,7 +162,7 @@ impl SocketFile {
         const PAUSE: Duration = Duration::from_micros(50);
         let mut waited = Duration::ZERO;
         while self.fate() == Fate::IsGoing && waited < 2 * Lock::PATIENCE {
-            thread::sleep(PAUSE);
+            sys::sleep(PAUSE);
             waited += PAUSE;
         }
     }

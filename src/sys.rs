@@ -155,17 +155,33 @@ pub(crate) fn set_option(fd: BorrowedFd<'_>, option: i32, value: i32) -> Result<
 }
 
 /// Whether peers may send descriptors here. Linux 6.16.
-pub(crate) const SO_PASSRIGHTS: i32 = 83;
+const SO_PASSRIGHTS: i32 = 83;
 
-/// Sets that; kernels before 6.16 always let peers send descriptors.
+/// Sets that. Where it can't be set, peers always may.
 pub(crate) fn pass_descriptors(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
     match set_option(fd, SO_PASSRIGHTS, on.into()) {
-        Err(Error::ENOPROTOOPT) => {
+        Err(error) if is_unknown_option(error) => {
             note_missing(Missing::DescriptorRefusal);
-            Ok(())
+            // Whoever had the socket before may have been able to turn it off.
+            if !on || passes_descriptors(fd)? { Ok(()) } else { Err(error) }
         }
         result => result,
     }
+}
+
+/// Reads that.
+pub(crate) fn passes_descriptors(fd: BorrowedFd<'_>) -> Result<bool> {
+    match option(fd, SO_PASSRIGHTS) {
+        Err(error) if is_unknown_option(error) => Ok(true),
+        value => value.map(|value| value != 0),
+    }
+}
+
+/// Whether the kernel does not know an option, or a filter of system calls that is older than the
+/// option does not let it through.
+fn is_unknown_option(error: Error) -> bool {
+    use Error as E;
+    matches!(error, E::ENOPROTOOPT | E::EPERM | E::EACCES | E::ENOSYS | E::EINVAL)
 }
 
 /// SO_TIMESTAMP, SO_TIMESTAMPNS and their later forms (SO_TIMESTAMP_NEW, SO_TIMESTAMPNS_NEW; see

@@ -32,6 +32,10 @@ pub(crate) struct Entry<'a> {
 }
 
 impl Entry<'_> {
+    pub(crate) fn is_of(&self, inode: u64) -> bool {
+        self.socket.is_this(inode)
+    }
+
     /// An abstract name: a NUL, and the rest.
     pub(crate) fn has_name(&self, name: &[u8]) -> bool {
         self.name == name
@@ -49,6 +53,16 @@ impl Entry<'_> {
 impl OpenSocket {
     pub(crate) fn kind(&self) -> Option<Kind> {
         Kind::from_number(self.kind.into()).ok()
+    }
+
+    /// Whether it is the socket with this inode of its own (not its file's).
+    pub(crate) fn is_this(&self, inode: u64) -> bool {
+        u64::from(self.inode) == inode & u64::from(u32::MAX)
+    }
+
+    /// Whether it has a file, and surely not the one with this inode.
+    pub(crate) fn has_other_file(&self, inode: u64) -> bool {
+        self.file.is_some_and(|[own, _]| own != inode as u32)
     }
 
     /// For a socket that listens: how many connections wait, and how many may.
@@ -194,25 +208,53 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 /// A process that has the socket open, the oldest by its number. `None`: none that this
 /// process may look into.
 pub(crate) fn holder(socket: &OpenSocket) -> Option<u32> {
-    holders(socket).min()
+    holders(socket).map(|(oldest, _)| oldest)
 }
 
-/// Every process that has the socket open, and that this process may look into.
-pub(crate) fn holders(socket: &OpenSocket) -> impl Iterator<Item = u32> {
+/// The same, and how many such processes there are.
+// A loop, as adapters of the iterator would copy it, with its room, on the stack.
+#[inline(never)]
+pub(crate) fn holders(socket: &OpenSocket) -> Option<(u32, u32)> {
     let wanted = ShortText::new(format_args!("socket:[{}]", socket.inode));
-    let processes = sys::numbers_in(c"/proc").ok();
-    processes.into_iter().flatten().filter(move |pid| has_open(*pid, &wanted))
+    let mut found = None;
+    for pid in sys::numbers_in(c"/proc").ok()? {
+        if has_open(pid, &wanted) {
+            let (oldest, count) = found.unwrap_or((pid, 0));
+            found = Some((pid.min(oldest), count + 1));
+        }
+    }
+    found
 }
 
 fn has_open(pid: u32, wanted: &CStr) -> bool {
-    let descriptors = sys::numbers_in(&ShortText::new(format_args!("/proc/{pid}/fd")));
-    descriptors.is_ok_and(|mut descriptors| {
-        descriptors.any(|descriptor| {
-            let link = ShortText::new(format_args!("/proc/{pid}/fd/{descriptor}"));
-            let mut room = [0; 64];
-            sys::read_link(&link, &mut room).is_ok_and(|target| target == wanted.to_bytes())
-        })
+    let first = ShortText::new(format_args!("/proc/{pid}/fd"));
+    shows(&first, wanted).unwrap_or_else(|| {
+        // The process's first thread has ended, and shows none any more.
+        let tasks = ShortText::new(format_args!("/proc/{pid}/task"));
+        let Ok(mut others) = sys::numbers_in(&tasks) else { return false };
+        let shown = others.find_map(|task| {
+            shows(&ShortText::new(format_args!("/proc/{pid}/task/{task}/fd")), wanted)
+        });
+        shown.unwrap_or(false)
     })
+}
+
+/// Whether the socket is among the descriptors of a thread that this process may look into. `None`:
+/// the thread has none.
+#[inline(never)]
+fn shows(descriptors: &CStr, wanted: &CStr) -> Option<bool> {
+    let Ok(descriptors_in) = sys::numbers_in(descriptors) else { return Some(false) };
+    let directory = descriptors.to_str().unwrap_or_default();
+    let mut shown = None;
+    for descriptor in descriptors_in {
+        let link = ShortText::new(format_args!("{directory}/{descriptor}"));
+        let mut room = [0; 64];
+        if sys::read_link(&link, &mut room).is_ok_and(|target| target == wanted.to_bytes()) {
+            return Some(true);
+        }
+        shown = Some(false);
+    }
+    shown
 }
 
 #[cfg(test)]

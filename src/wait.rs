@@ -285,6 +285,12 @@ impl Wait {
     }
 }
 
+/// Whether there is something to receive or to accept, or the end, without waiting.
+pub(crate) fn is_readable(fd: BorrowedFd<'_>) -> Result<bool> {
+    let [revents] = sys::poll([(Some(fd), libc::POLLIN)], Some(Duration::ZERO))?;
+    Ok(revents != 0)
+}
+
 /// Whether the reading side is shut down, without waiting.
 pub(crate) fn is_shut(fd: BorrowedFd<'_>) -> Result<bool> {
     let [revents] = sys::poll([(Some(fd), libc::POLLRDHUP)], Some(Duration::ZERO))?;

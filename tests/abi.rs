@@ -656,3 +656,17 @@ fn the_sender_s_address_need_not_be_asked_for() {
     };
     assert_eq!((got, &buffer[..8]), (8, &b"unsigned"[..]));
 }
+
+/// As the header says of each call.
+#[test]
+fn a_socket_that_can_t_is_told_so() {
+    let mut buffer = [0];
+    for (kind, code) in [(UDSOCK_STREAM, libc::EINVAL), (UDSOCK_SEQPACKET, libc::ENOTCONN)] {
+        assert_eq!(create(kind).recv_into(&mut buffer, 0), no(code), "{kind}");
+    }
+    assert_eq!(create(UDSOCK_DGRAM).accept(0).unwrap_err(), no(libc::EOPNOTSUPP));
+    for kind in CONNECTED_KINDS {
+        let server = open_server(kind, &format!("@udsock-abi-{kind}-{}", std::process::id()));
+        assert_eq!(server.option(UDSOCK_OPTION_READABLE_BYTES), no(libc::EINVAL));
+    }
+}

@@ -156,6 +156,20 @@ fn each_header_compiles_alone_and_twice() {
 }
 
 #[test]
+fn an_older_standard_is_told_in_words() {
+    const TEST: &str = "an_older_standard_is_told_in_words";
+    for compiler in compilers(TEST) {
+        for standard in ["-std=c++11", "-std=c++14"] {
+            let flags = [standard, "-fsyntax-only"];
+            let output = compile(compiler, &flags, "#include \"udsock.hpp\"\n", &[]);
+            let said = String::from_utf8_lossy(&output.stderr);
+            let first = said.lines().find(|line| line.contains("error:")).unwrap_or_default();
+            assert!(first.contains("takes C++17 or later"), "{compiler} {standard}: {said}");
+        }
+    }
+}
+
+#[test]
 fn has_every_call_and_constant_of_the_c_header() {
     let headers: String = files("include/udsock", ".hpp")
         .iter()

@@ -3,18 +3,21 @@
 
 use support::{bindings, c_library, node_binding, running};
 
+#[path = "docs/by_ffi.rs"]
+mod by_ffi;
 #[path = "docs/links.rs"]
 mod links;
+#[path = "docs/many_clients.rs"]
+mod many_clients;
 #[path = "docs/node_descriptors.rs"]
 mod node_descriptors;
 #[path = "docs/page.rs"]
 mod page;
+#[path = "docs/relay.rs"]
+mod relay;
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Instant;
 
 use page::Page;
 use running::HANG;
@@ -224,157 +227,6 @@ fn pass_a_descriptor() {
 }
 
 #[test]
-fn many_clients() {
-    const TEST: &str = "many_clients";
-    const CLIENTS: usize = 200;
-    if !has_all(TEST, &["socat"]) {
-        return;
-    }
-    let page = Page::open("many-clients.md");
-    let server = page.start("./chat");
-    assert!(page.run("echo"));
-
-    let connect = || {
-        let client = UnixStream::connect(page.dir.path("chat.sock")).unwrap();
-        client.set_read_timeout(Some(HANG)).unwrap();
-        client
-    };
-    let mut clients: Vec<_> = (0..CLIENTS).map(|_| connect()).collect();
-    // When the last one is in, all are.
-    clients[CLIENTS - 1].write_all(b"hello\n").unwrap();
-    for client in &mut clients {
-        let mut heard = [0; 6];
-        client.read_exact(&mut heard).unwrap();
-        assert_eq!(&heard, b"hello\n");
-    }
-
-    // Who does not listen is shown out; who does hears everything.
-    let mut talker = clients.swap_remove(0);
-    let deaf = clients.swap_remove(0);
-    drop(clients);
-    let said = [b'x'; 1000];
-    let start = Instant::now();
-    while !is_shown_out(&deaf) {
-        assert!(start.elapsed() < HANG, "it may stay");
-        let mut heard = [0; 1000];
-        talker.write_all(&said).unwrap();
-        talker.read_exact(&mut heard).unwrap();
-        assert_eq!(heard, said);
-    }
-    server.stop();
-    assert!(!exists(&page, "chat.sock"));
-    page.is_complete();
-}
-
-/// Whether the server has closed this connection: sending to it says so.
-fn is_shown_out(mut client: &UnixStream) -> bool {
-    let sent = client.write(b"").map_err(|error| error.kind());
-    sent == Err(ErrorKind::BrokenPipe)
-}
-
-#[test]
-fn relay() {
-    const TEST: &str = "relay";
-    if !has_all(TEST, &["python3", "socat"]) {
-        return;
-    }
-    let page = Page::open("relay.md");
-    let example = c_library::source("examples-c/relay.c");
-    let code = fs::read_to_string(&example).unwrap();
-    let text = fs::read_to_string(c_library::source("docs/relay.md")).unwrap();
-    let shown = text.split("\n```c\n").nth(1).and_then(|rest| rest.split("\n```").next()).unwrap();
-    for part in shown.split("\n\n") {
-        assert!(code.contains(part), "the page shows what the example has not:\n{part}");
-    }
-    let built = c_library::build("docs-relay", &example, &["-pthread"]);
-    fs::copy(built, page.dir.path("relay")).unwrap();
-    let relay = page.start("./relay ");
-    let _target = page.start("socat UNIX-LISTEN");
-    until(&page, "[ -S app.sock ]");
-    assert!(page.run("echo hello | socat -t5 - UNIX:/run/app/front.sock"));
-    assert_eq!(relay.stop(), [""; 0]);
-
-    holds_out(&page, "python3 relay.py", "python.sock");
-    if has(TEST, "node") && node_binding::install_into(Path::new(&page.dir.path(".")), TEST) {
-        holds_out(&page, "node relay.mjs", "node.sock");
-    } else {
-        page.take("node relay.mjs");
-        page.take("echo hello | socat -t5 - UNIX:/run/app/node.sock");
-    }
-    passes_descriptors(&page);
-    page.is_complete();
-}
-
-/// A relay with much on its way at once, both ways; with clients that go, and one that floods.
-fn holds_out(page: &Page, command: &str, socket: &str) {
-    let relay = page.start(command);
-    let descriptors = || fs::read_dir(format!("/proc/{}/fd", relay.id())).unwrap().count();
-    let at_rest = descriptors();
-    assert!(page.run(&format!("echo hello | socat -t5 - UNIX:/run/app/{socket}")));
-    page.check(&format!(
-        "head -c 20000000 /dev/urandom | tr a-z A-Z > much; \
-         socat -t60 - UNIX:{socket} < much | cmp - much",
-    ));
-    page.check(&format!("for i in 1 2 3; do socat -u OPEN:/dev/null UNIX:{socket}; done"));
-    page.check(&format!(
-        "head -c 9000000 /dev/zero | timeout 2 socat -u - UNIX:{socket}; [ $? = 124 ]"
-    ));
-    page.check(&format!("[ $(echo hello | socat -t60 - UNIX:{socket}) = HELLO ]"));
-    let start = Instant::now();
-    while descriptors() != at_rest {
-        assert!(start.elapsed() < HANG, "it has forgotten somebody");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    assert_eq!(relay.stop(), [""; 0]);
-    assert!(!exists(page, socket));
-}
-
-/// The relay with descriptors, between programs that do not know this library.
-fn passes_descriptors(page: &Page) {
-    const LENDER: &str = "
-import socket, sys
-with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
-    server.bind('lend.sock')
-    server.listen()
-    for _ in range(3):
-        client = server.accept()[0]
-        with client, open('much') as file:
-            while client.recv(300000) not in (b'', b'please'):
-                pass
-            socket.send_fds(client, [b'two files'], [file.fileno(), file.fileno()])
-            client.sendall(b'x' * 100000)
-";
-    const BORROWER: &str = "
-import os, socket, sys
-with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as lender:
-    lender.connect('fds.sock')
-    lender.sendall(b'please') if sys.argv[1] == 'asks' else lender.shutdown(socket.SHUT_WR)
-    message, files, flags, _ = socket.recv_fds(lender, 4096, 9)
-    assert (message, len(files)) == (b'two files', 2), (message, files)
-    assert len(os.pread(files[1], 100, 0)) == 100
-    assert len(lender.recv(300000)) == 100000
-    assert lender.recv(1) == b''
-";
-    let python = page.spawn("python3 -c 'import socket; socket.recv_fds'");
-    if !python.finish().1.success() {
-        page.take("./relay_fds");
-        return lacks("relay", "no Python 3.9");
-    }
-    fs::write(page.dir.path("lender.py"), LENDER).unwrap();
-    fs::write(page.dir.path("borrower.py"), BORROWER).unwrap();
-    let relay = page.start("./relay_fds");
-    let lender = page.spawn("python3 lender.py");
-    until(page, "[ -S lend.sock ]");
-    for how in ["asks", "ends", "asks"] {
-        page.check(&format!("python3 borrower.py {how}"));
-    }
-    let (said, status) = lender.finish();
-    assert!(status.success(), "{said:?}");
-    assert_eq!(relay.stop(), [""; 0]);
-    assert!(!exists(page, "fds.sock"));
-}
-
-#[test]
 fn bridge_to_another_machine() {
     const TEST: &str = "bridge_to_another_machine";
     const PROXY: &str = "/usr/lib/systemd/systemd-socket-proxyd";
@@ -441,64 +293,6 @@ fn has_runtime(test: &str, page: &Page, name: &str, probe: &str) -> bool {
         skip(test, &format!("{name}: {}", said.last().map_or("not here", String::as_str)));
     }
     status.success()
-}
-
-#[test]
-fn by_ffi() {
-    const TEST: &str = "by_ffi";
-    if !has_all(TEST, &["node", "npm", "python3"]) {
-        return;
-    }
-    let page = Page::open("ffi.md");
-    let echoes = |command: &str, file: &str| {
-        let server = page.start(&format!("{command} server"));
-        assert!(page.run(&format!("{command} client")));
-        server.stop();
-        // Node.js has handlers of its own for the signal.
-        assert!(file.is_empty() || !exists(&page, file), "{file}");
-    };
-    let passes_over = |command: &str| {
-        page.take(&format!("{command} server"));
-        page.take(&format!("{command} client"));
-    };
-    echoes("python3 echo_ctypes.py", "ctypes.sock");
-    let koffi = "timeout 25 npm install --no-audit --no-fund --prefix . koffi@3.3.4 && node -e 'require(\"koffi\")'";
-    let has_koffi = has_runtime(TEST, &page, "koffi", koffi);
-    for (name, probe, command, file) in [
-        ("koffi", "", "node koffi.mjs", "koffi.sock"),
-        (
-            "node:ffi",
-            "node --experimental-ffi -e 'require(\"node:ffi\")'",
-            "node --no-warnings --experimental-ffi node-ffi.mjs",
-            "",
-        ),
-        ("bun", "bun --version", "bun bun-ffi.mjs", "bun.sock"),
-        ("deno", "deno --version", "deno run --allow-all deno-ffi.mjs", "deno.sock"),
-    ] {
-        let is_here =
-            if probe.is_empty() { has_koffi } else { has_runtime(TEST, &page, name, probe) };
-        if is_here { echoes(command, file) } else { passes_over(command) }
-    }
-    if has_koffi {
-        the_readme_by_ffi(&page);
-    }
-    page.is_complete();
-}
-
-/// The README's call, to a server that is there.
-fn the_readme_by_ffi(page: &Page) {
-    let readme = fs::read_to_string(c_library::source("README.md")).unwrap();
-    let (_, rest) = readme.split_once("```js\nimport koffi").expect("the README shows a call");
-    let (code, _) = rest.split_once("```").unwrap();
-    let library = c_library::directory().join("libudsock.so");
-    let code = code
-        .replace("libudsock.so.0", library.to_str().unwrap())
-        .replace("/tmp/echo.sock", &page.dir.path("readme.sock"));
-    let code = format!("import koffi{code}\nprocess.exit(client > 0 ? 0 : 1);\n");
-    fs::write(page.dir.path("readme.mjs"), code).unwrap();
-    let mut server = page.spawn("python3 echo_ctypes.py server readme.sock");
-    server.line();
-    page.check("node readme.mjs");
 }
 
 #[test]

@@ -247,6 +247,32 @@ static void signal_in_a_child(const char *number)
     _exit(0);
 }
 
+/* A child that shares its parent's memory dies of the signal alone, however it came: to the child, or
+ * to both. The parent's files stay until the parent ends. */
+static void signal_in_a_child_of_vfork(const char *number)
+{
+    open_all();
+    CHECK(udsock_cleanup_on_signal(atoi(number)) == 0);
+    pid_t child = vfork();
+    if (child == 0) {
+        send_to_self(atoi(number));
+        _exit(0);
+    }
+    int status = status_of(child);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == atoi(number));
+    lives_on(0, 0);
+    /* What makes a file still does, and what ends the parent ends it, too. */
+    CHECK(fchdir(directory) == 0);
+    CHECK(udsock_close(open_server(UDSOCK_STREAM, "later", 0)) == 0);
+    CHECK(setpgid(0, 0) == 0);
+    child = vfork();
+    if (child == 0) {
+        kill(0, atoi(number));
+        _exit(0);
+    }
+    wait_for_a_client();
+}
+
 static void no_such_signal(const char *number)
 {
     CHECK(udsock_cleanup_on_signal(atoi(number)) == -EINVAL);
@@ -271,6 +297,7 @@ static const struct {
     { "ignored", ignored },
     { "not asked", not_asked },
     { "signal in a child", signal_in_a_child },
+    { "signal in a child of vfork", signal_in_a_child_of_vfork },
     { "no such signal", no_such_signal },
     { "storm until signal", storm_until_signal },
     { "storm until exit", storm_until_exit },

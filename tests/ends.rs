@@ -152,6 +152,13 @@ fn a_forked_child_s_end_leaves_the_parent_s_files() {
 }
 
 #[test]
+fn a_signal_that_ends_a_child_of_vfork_leaves_its_parent_as_it_was() {
+    let dir = Dir::new();
+    must_end(ends("signal in a child of vfork", &dir, libc::SIGTERM), libc::SIGTERM);
+    assert_eq!(dir.list(), STAYING, "the parent has removed its own");
+}
+
+#[test]
 fn a_signal_that_was_asked_for_removes_the_files_and_ends_the_process() {
     for way in ["signal", "signal in a thread"] {
         for signal in deadly() {

@@ -5,7 +5,7 @@
 //! Whole with UDSOCK_SIGNAL_CALLS=200000.
 
 use support::*;
-use support::{processes, storm, waiting};
+use support::{processes, sleeping, storm, waiting};
 
 use waiting::*;
 
@@ -13,10 +13,10 @@ use processes::{Process, fork, in_own_process};
 
 use storm::{HANDLERS, Timer, handled, install_handler};
 
+use std::ptr;
 use std::rc::Rc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use std::{fs, ptr};
 
 use udsock::abi::poller::*;
 
@@ -108,25 +108,11 @@ fn asleep(calls: &[Waiting], timeout_ms: i32, result: i64) -> Vec<(String, Proce
     let all: Vec<_> = started.collect();
     let start = Instant::now();
     for (_, process) in &all {
-        while !is_asleep(process) && start.elapsed() < Duration::from_secs(1) {
+        while !sleeping::is_asleep(process.id()) && start.elapsed() < Duration::from_secs(1) {
             sleep(Duration::from_millis(1));
         }
     }
     all
-}
-
-fn is_asleep(process: &Process) -> bool {
-    let now = fs::read_to_string(format!("/proc/{}/syscall", process.id()));
-    let calls = [
-        #[cfg(target_arch = "x86_64")]
-        libc::SYS_epoll_wait,
-        #[cfg(target_arch = "x86_64")]
-        libc::SYS_poll,
-        libc::SYS_epoll_pwait,
-        libc::SYS_ppoll,
-    ];
-    let number = now.unwrap_or_default().split(' ').next().and_then(|word| word.parse().ok());
-    number.is_some_and(|number| calls.contains(&number))
 }
 
 /// Sends the signal to all of them.

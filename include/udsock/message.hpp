@@ -44,9 +44,9 @@ public:
 
     message &operator=(message &&other) noexcept
     {
-        unique_fd(udsock_message::pidfd).reset();
-        static_cast<udsock_message &>(*this) = other;
-        other.udsock_message::pidfd = -ENODATA;
+        /* (Also if both are the same.) */
+        message taken(std::move(other));
+        std::swap(static_cast<udsock_message &>(*this), static_cast<udsock_message &>(taken));
         return *this;
     }
 

@@ -23,8 +23,8 @@ pub const UDSOCK_STALE: u32 = 2;
 /// State: something else is at the path. A symbolic link is something else, wherever it leads.
 pub const UDSOCK_NOT_A_SOCKET: u32 = 3;
 
-/// Reach: every program that supports Unix sockets. The address is an abstract name, or a path
-/// of up to 97 bytes as it was given.
+/// Reach: every program that supports Unix sockets (but Sanic can serve only at paths of up to
+/// 63 bytes). The address is an abstract name, or a path of up to 97 bytes as it was given.
 pub const UDSOCK_REACH_ALL: u32 = 0;
 
 /// Reach: most programs. The path has 98 to 107 bytes; some programs append to it or have less

@@ -30,9 +30,10 @@ pub const UDSOCK_OPTION_SPIN_US: u32 = 4;
 
 /// Option: 1 if udsock_recv_message and udsock_recv_batch shall receive descriptors that come
 /// with messages. 0, the default: a peer that sends some gets EPERM (Linux 6.16); with an older
-/// kernel they are closed, and UDSOCK_FDS_LOST is set. Accepted connections have the value of
-/// their server. A socket that was adopted has the value of its descriptor (SO_PASSRIGHTS): 1,
-/// unless somebody turned it off. All other calls that receive lose the descriptors that come.
+/// kernel, or a filter of system calls that does not let SO_PASSRIGHTS through, they are closed,
+/// and UDSOCK_FDS_LOST is set. Accepted connections have the value of their server. A socket
+/// that was adopted has the value of its descriptor (SO_PASSRIGHTS): 1, unless somebody turned
+/// it off. All other calls that receive lose the descriptors that come.
 pub const UDSOCK_OPTION_RECEIVE_FDS: u32 = 5;
 
 /// Option: 1 if udsock_recv_message and udsock_recv_batch shall say who sent each message
@@ -59,10 +60,11 @@ pub const UDSOCK_OPTION_LISTENING: u32 = 9;
 /// Unlike FIONREAD it does not count urgent bytes, so it is never more than a receive returns.
 pub const UDSOCK_OPTION_READABLE_BYTES: u32 = 10;
 
-/// Option, to read: 1 if the path that this socket was bound to still leads to its own file. A
-/// server with UDSOCK_RESTORE_FILE that has lost its path gets it back before this returns; 0
-/// means that it could not, or that it was replaced. The call waits for the lock of the
-/// directory, for a second at most.
+/// Option, to read: 1 if the name that this socket was bound to, in the directory that it was
+/// bound in, still leads to its own file. (If that directory was renamed, the path does not lead
+/// there any more, and this is 1 all the same.) A server with UDSOCK_RESTORE_FILE that has lost
+/// its path gets it back before this returns; 0 means that it could not, or that it was
+/// replaced. The call waits for the lock of the directory, for a second at most.
 pub const UDSOCK_OPTION_OWNS_FILE: u32 = 11;
 
 /// Option: 1 if udsock_recv_message and udsock_recv_batch shall receive, in the field pidfd, a
@@ -80,6 +82,7 @@ pub const UDSOCK_OPTION_RESTORED: u32 = 13;
 /// Returns its value, 0 or above.
 ///
 /// -ENOPROTOOPT: there is no such option.
+/// -EINVAL: UDSOCK_OPTION_READABLE_BYTES of a server that listens.
 #[unsafe(no_mangle)]
 pub extern "C" fn udsock_get_option(s: udsock_t, option: u32) -> i64 {
     guard(|| {

@@ -75,7 +75,8 @@ pub extern "C" fn udsock_create(kind: u32) -> udsock_t {
 /// -EINVAL: the socket is bound already, another thread is binding it, the path ends in a
 /// slash, or an argument has no meaning.
 /// -ENOENT, -ENOTDIR, -EACCES, -EROFS, -ENOSPC, -ELOOP: as of bind(2). Also -ENOENT: the path
-/// is longer than 107 bytes, and /proc is not there.
+/// is longer than 107 bytes, and /proc is not there; or a directory of the path was renamed or
+/// replaced, or the working directory changed, during the call.
 /// -EPERM: a dead server's file in a sticky directory is another user's; the file system has no
 /// sockets (sshfs, mqueue, cgroup2); or see udsock_bind_options and UDSOCK_MAKE_PARENTS.
 /// -EIO: the file system has no sockets (exfat-fuse), or it fails.
@@ -130,6 +131,7 @@ pub extern "C" fn udsock_listen(s: udsock_t, backlog: i32) -> i32 {
 /// Returns the client's handle.
 ///
 /// -EINVAL: the socket does not listen, or was shut down.
+/// -EOPNOTSUPP: a datagram socket.
 /// -EMFILE, -ENFILE: no descriptors are left. The client stays in the queue. The call returns
 /// this at once, even if no client waits.
 #[must_use]
@@ -162,10 +164,10 @@ pub unsafe extern "C" fn udsock_accept(
 /// -ENOENT: nothing is at the path. Also: the path is longer than 107 bytes, and /proc is not
 /// there.
 /// -ECONNREFUSED: no server has the address: it is gone or does not listen, the file is not a
-/// socket, or nobody has the abstract name. (If a socket that can be connected to has a name
-/// that differs only in NULs at its end, or that goes on with a slash, the message says how to
-/// write that name.) Also: the file belongs to a live server, but through another layer (see
-/// udsock_bind).
+/// socket (the message says what it is), or nobody has the abstract name. (If a socket that can
+/// be connected to has a name that differs only in NULs at its end, or that goes on with a
+/// slash, the message says how to write that name.) Also: the file belongs to a live server, but
+/// through another layer (see udsock_bind).
 /// -EACCES: no write permission on the file, or no search permission on a directory of the
 /// path. With UDSOCK_RETRY the call returns this after a second.
 /// -EPERM: a sandbox forbids it (Landlock: abstract names beyond its scope), or the datagram

@@ -72,6 +72,7 @@ pub unsafe extern "C" fn udsock_send(
 /// is gone.
 /// -ECONNRESET: the peer left without reading everything. One call returns this, after all that
 /// the peer had sent; the next one returns the end.
+/// -EINVAL, -ENOTCONN: a stream, a seqpacket socket without a peer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn udsock_recv(
     s: udsock_t,

@@ -184,7 +184,7 @@ impl Note {
 fn words(missing: Missing) -> &'static str {
     match missing {
         Missing::DescriptorRefusal => {
-            "this kernel can't refuse descriptors (SO_PASSRIGHTS, Linux 6.16): unwanted ones are \
+            "descriptors can't be refused here (SO_PASSRIGHTS, Linux 6.16): unwanted ones are \
              closed, and their sender does not learn of it"
         }
         Missing::ForkNote => {

@@ -27,6 +27,11 @@ impl Visit<'_> {
             if !round.has_room() {
                 break;
             }
+            // Mostly nobody waits behind the first client. An accept that finds nobody makes a
+            // socket and a file first, in vain: it takes seven times as long as a look.
+            if attempt == 1 && wait::is_readable(self.socket.fd()) == Ok(false) {
+                break;
+            }
             let locked = &mut *self.locked;
             let prepare = |client| {
                 locked.members.make_room(client)?;

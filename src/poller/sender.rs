@@ -309,9 +309,8 @@ impl Sender<'_> {
 
     /// Whether an item has to be kept, so as not to overtake another.
     fn must_wait(&self, item: &Item<'_>) -> bool {
-        let to = item.to.as_ref().map(AsRef::as_ref);
-        self.refusal.is_some()
-            || self.member.unsent.as_ref().is_some_and(|unsent| unsent.is_before(to))
+        let unsent = self.member.unsent.as_ref();
+        self.refusal.is_some() || unsent.is_some_and(|unsent| unsent.is_before(item.to.as_ref()))
     }
 
     fn send_batch<'a>(

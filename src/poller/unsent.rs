@@ -54,6 +54,14 @@ impl Message {
         self.to.as_ref().map(AsRef::as_ref)
     }
 
+    fn is_to(&self, receiver: Option<&Destination>) -> bool {
+        match (&self.to, receiver) {
+            (None, None) => true,
+            (Some(one), Some(other)) => one.is_same(other),
+            _ => false,
+        }
+    }
+
     fn size(&self) -> usize {
         self.bytes.len() + size_of::<Self>()
     }
@@ -111,10 +119,10 @@ impl Unsent {
     }
 
     /// Whether a message to this receiver would overtake one that is kept.
-    pub(super) fn is_before(&self, to: Option<&SocketName>) -> bool {
+    pub(super) fn is_before(&self, to: Option<&Destination>) -> bool {
         match &self.queue {
             Queue::Bytes(_) => true,
-            Queue::Messages(messages) => messages.iter().any(|message| message.name() == to),
+            Queue::Messages(messages) => messages.iter().any(|message| message.is_to(to)),
         }
     }
 
@@ -131,7 +139,7 @@ impl Unsent {
                 bytes.try_reserve_exact(data.size())?;
                 messages.try_reserve(1)?;
                 data.copy_to(&mut bytes);
-                let message = Message { bytes, to };
+                let message = Message { bytes, to: shared(messages, to) };
                 self.size += message.size();
                 messages.push_back(message);
             }
@@ -205,6 +213,18 @@ impl UnsentRoom {
         let room = self.unsent.take().ok_or(Error::ENOMEM)?;
         Ok(room.fill(Unsent::new(Queue::Bytes(mem::take(&mut self.bytes)))))
     }
+}
+
+/// The same receiver, by the name that the messages before it have: so all that is kept for one
+/// receiver holds one descriptor, if it holds any.
+fn shared(messages: &VecDeque<Message>, to: Option<Destination>) -> Option<Destination> {
+    let before = match &to {
+        Some(receiver) if receiver.holds_file() => {
+            messages.iter().find(|before| before.is_to(Some(receiver)))
+        }
+        _ => None,
+    };
+    before.map_or(to, |before| before.to.clone())
 }
 
 /// Whether another attempt may well succeed.

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use super::Socket;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kind::Kind;
 use crate::sys;
 
@@ -20,27 +20,27 @@ pub(crate) enum Pass {
 impl Pass {
     const ALL: [Self; 3] = [Self::Descriptors, Self::Credentials, Self::Pidfd];
 
-    fn option(self) -> i32 {
+    /// `None`: not every kernel has one.
+    fn option(self) -> Option<i32> {
         match self {
-            Self::Descriptors => sys::SO_PASSRIGHTS,
-            Self::Credentials => libc::SO_PASSCRED,
-            Self::Pidfd => libc::SO_PASSPIDFD,
+            Self::Descriptors => None,
+            Self::Credentials => Some(libc::SO_PASSCRED),
+            Self::Pidfd => Some(libc::SO_PASSPIDFD),
         }
     }
 
     /// As the kernel has it.
     pub(crate) fn is_on(self, fd: BorrowedFd<'_>) -> Result<bool> {
-        match (self, sys::option(fd, self.option())) {
-            // Kernels before 6.16 always let peers send them.
-            (Self::Descriptors, Err(Error::ENOPROTOOPT)) => Ok(true),
-            (_, value) => Ok(value? != 0),
+        match self.option() {
+            None => sys::passes_descriptors(fd),
+            Some(option) => sys::option(fd, option).map(|value| value != 0),
         }
     }
 
     fn set(self, fd: BorrowedFd<'_>, on: bool) -> Result<()> {
-        match self {
-            Self::Descriptors => sys::pass_descriptors(fd, on),
-            _ => sys::set_option(fd, self.option(), on.into()),
+        match self.option() {
+            None => sys::pass_descriptors(fd, on),
+            Some(option) => sys::set_option(fd, option, on.into()),
         }
     }
 }

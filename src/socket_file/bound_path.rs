@@ -83,6 +83,8 @@ pub(crate) enum Refusal {
     Failure(Failure),
     /// A live server is in the way. Finding out which takes time: not under a lock.
     Live(PinnedFile),
+    /// The file was made in another directory, under this name if it is another one.
+    Elsewhere(Option<ShortText>),
 }
 
 impl From<Failure> for Refusal {
@@ -102,6 +104,7 @@ impl Refusal {
         match self {
             Self::Failure(failure) => failure,
             Self::Live(file) => file.obstacle(),
+            Self::Elsewhere(_) => ELSEWHERE,
         }
     }
 }
@@ -113,8 +116,7 @@ impl Binder<'_> {
         let narrow = self.narrow(options)?;
         let private = self.bind(options).inspect_err(|_| self.widen(narrow))?;
         let bound = private.as_deref().unwrap_or(self.name);
-        // Without this the file could not be removed safely, so it is asked for twice.
-        let file = self.directory.status(bound).or_else(|_| self.directory.status(bound))?;
+        let Some(file) = self.made_file(bound)? else { return Err(Refusal::Elsewhere(private)) };
         let mut made = Made { private, file, claim: None };
         self.set_owner_and_mode(&made, options)
             .map_err(Refusal::from)
@@ -206,7 +208,7 @@ impl Binder<'_> {
     }
 
     fn is_written(&self, name: &SocketName) -> bool {
-        !name.bytes().starts_with(b"/proc/self/fd/")
+        !sys::is_descriptor_path(name.bytes())
     }
 
     /// Binds a private name that nobody alive has.
@@ -375,6 +377,13 @@ const SECOND_NAME: &str = "give the file a second name, as UDSOCK_RESTORE_FILE t
 
 const REMOVE_SPARE: &str = "remove a dead server's second name beside the path (.udsock-...-spare; in \
                             a sticky directory only its owner can)";
+
+/// Why there is no file in the directory.
+const ELSEWHERE: Failure = Failure::Step {
+    step: "find the file, as a directory of the path was renamed or replaced during the call; try \
+           again",
+    error: Error::ENOENT,
+};
 
 pub(crate) const PUBLISH: &str = "publish the file";
 

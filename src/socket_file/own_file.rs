@@ -5,7 +5,8 @@ use std::ffi::{CStr, CString};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 
-use super::bound_path::{Binder, FileOptions, Made};
+use super::bound_path::{Binder, FileOptions, Made, Refusal};
+use super::place::remove_elsewhere;
 use super::{Fate, SocketFile};
 use crate::address::split;
 use crate::critical_section::CriticalSection;
@@ -76,6 +77,9 @@ impl OwnFile {
             }
             Err(refusal) => {
                 drop(section);
+                if let Refusal::Elsewhere(private) = &refusal {
+                    remove_elsewhere(socket, &directory, private.as_deref().unwrap_or(&name));
+                }
                 parents.remove();
                 Err(refusal.explain())
             }

@@ -55,6 +55,8 @@ impl SocketFile {
         lock: &Lock,
         displaced: &mut Displaced,
     ) -> Result<(), Failure> {
+        // Whoever has just bound the path, and looks for its file next, finds this one.
+        self.directory.mark_changed(private);
         for _ in 0..ATTEMPTS {
             match self.directory.rename_new(private, &self.name, lock) {
                 Err(Error::EEXIST) => {}

@@ -53,8 +53,17 @@ pub(crate) fn send(
 
 #[inline(never)]
 fn send_header(fd: RawFd, header: &libc::msghdr) -> Result<usize> {
-    // SAFETY: header points to names and buffers that live through the call.
-    check_size(unsafe { libc::sendmsg(fd, header, SEND_FLAGS) })
+    // SAFETY: header points to names, buffers and ancillary data that live through the call.
+    check_size(unsafe {
+        if cfg!(target_env = "musl") {
+            // Its own (up to 1.2.3) is ENOMEM for 253 descriptors: it copies what goes beside a
+            // message, to clear what is beside its lengths, which are longer in the kernel. Ours is
+            // clear.
+            libc::syscall(libc::SYS_sendmsg, fd, header, SEND_FLAGS) as isize
+        } else {
+            libc::sendmsg(fd, header, SEND_FLAGS)
+        }
+    })
 }
 
 /// A message to send.
@@ -71,9 +80,7 @@ pub(crate) fn send_message(fd: BorrowedFd<'_>, message: &Outgoing<'_>) -> Result
     let mut ancillary = Ancillary::new();
     let mut header = header_of(std::slice::from_ref(&message.buffer), message.to);
     ancillary.send(&mut header, message.descriptors);
-    // SAFETY: header points to a name, a buffer and ancillary data that live through the
-    // call.
-    check_size(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const header, SEND_FLAGS) })
+    send_header(fd.as_raw_fd(), &header)
 }
 
 /// Receives a message with all that comes beside it, and its sender's name, if that is wanted.
@@ -157,10 +164,15 @@ fn set_peek_offset(fd: BorrowedFd<'_>, offset: i32) -> Result<()> {
 pub(crate) fn count_bytes(fd: BorrowedFd<'_>, most: usize) -> Result<usize> {
     const PLACE: usize = 1 << 14;
     const LOOKS: usize = 256;
-    let mut place = [0_u8; PLACE];
-    let looks = [Buffer::from_raw(place.as_mut_ptr().cast(), PLACE); LOOKS];
-    let looks = &looks[..most.div_ceil(PLACE).clamp(1, LOOKS)];
-    peek(fd, looks, None).map(|got| got.size.min(most))
+    // Not on the stack: not all threads have so much.
+    let mut place = Vec::<u8>::new();
+    place.try_reserve_exact(PLACE.min(most.max(1)))?;
+    let place = Buffer::from_raw(place.as_mut_ptr().cast(), place.capacity());
+    let mut looks = Vec::new();
+    let count = most.div_ceil(place.size()).clamp(1, LOOKS);
+    looks.try_reserve_exact(count)?;
+    looks.resize(count, place);
+    peek(fd, &looks, None).map(|got| got.size.min(most))
 }
 
 #[inline(always)]
@@ -170,6 +182,12 @@ fn receive_header(
     from: Option<&mut SocketName>,
     flags: i32,
 ) -> Result<Received> {
+    // qemu-user makes no call that has no part, and says 0.
+    let mut nothing = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
+    if header.msg_iovlen == 0 {
+        header.msg_iov = &raw mut nothing;
+        header.msg_iovlen = 1;
+    }
     let mut length = None;
     if let Some(from) = from {
         header.msg_name = (&raw mut from.address).cast();
@@ -224,8 +242,7 @@ pub(crate) fn send_batch(
     let done = check(unsafe {
         let (fd, headers) = (fd.as_raw_fd(), headers.as_mut_ptr());
         if cfg!(target_env = "musl") {
-            // Its own makes a call for each message, to clear what is beside its lengths, which
-            // are longer in the kernel. Ours is clear.
+            // Its own makes a call for each message, to clear the same. Ours is clear.
             libc::syscall(libc::SYS_sendmmsg, fd, headers, count, SEND_FLAGS) as c_int
         } else {
             libc::sendmmsg(fd, headers, count, SEND_FLAGS as _)

@@ -1,8 +1,9 @@
 //! Files and directories.
 
 use std::ffi::{CStr, c_int};
-use std::mem::MaybeUninit;
+use std::mem::{MaybeUninit, zeroed};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::time::SystemTime;
 
 use super::{SocketName, check, own};
 use crate::error::{Error, Result};
@@ -16,6 +17,9 @@ pub(crate) struct FileStatus {
     pub(crate) mode: u32,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
+    /// Whether it was last changed when it was last modified, as a new file is: renaming it, for
+    /// one, changes it.
+    pub(crate) is_as_made: bool,
 }
 
 impl FileStatus {
@@ -46,9 +50,30 @@ pub(crate) fn open_path_at(directory: BorrowedFd<'_>, name: &CStr, flags: i32) -
     own(unsafe { libc::openat(directory.as_raw_fd(), name.as_ptr(), flags) })
 }
 
-/// What a descriptor holds, as a path that every call takes.
+/// What a descriptor holds, as a path that every call of this thread takes. (Not "self": that is the
+/// process's first thread, and this one may have descriptors of its own, by unshare(2). There the
+/// number may be another file's, or nobody's.)
 pub(crate) fn descriptor_path(file: BorrowedFd<'_>) -> ShortText {
-    ShortText::new(format_args!("/proc/self/fd/{}", file.as_raw_fd()))
+    ShortText::new(format_args!("/proc/thread-self/fd/{}", file.as_raw_fd()))
+}
+
+/// The same of a directory, in the form that others know if a socket is bound through it, unless
+/// this thread has descriptors of its own.
+pub(crate) fn shown_directory_path(directory: BorrowedFd<'_>) -> ShortText {
+    let number = directory.as_raw_fd();
+    // (The slash has it followed.)
+    let here = ShortText::new(format_args!("/proc/self/fd/{number}/"));
+    match (status_of(here.to_bytes()), status_at(directory, c"")) {
+        (Ok(one), Ok(other)) if one.is_same_file(&other) => {
+            ShortText::new(format_args!("/proc/self/fd/{number}"))
+        }
+        _ => descriptor_path(directory),
+    }
+}
+
+/// Whether such a path is meant.
+pub(crate) fn is_descriptor_path(path: &[u8]) -> bool {
+    path.starts_with(b"/proc/self/fd/") || path.starts_with(b"/proc/thread-self/fd/")
 }
 
 /// The directory itself, opened for reading.
@@ -83,6 +108,8 @@ fn status_in(directory: c_int, name: &CStr) -> Result<FileStatus> {
         mode: status.st_mode,
         uid: status.st_uid,
         gid: status.st_gid,
+        is_as_made: (status.st_mtime, status.st_mtime_nsec)
+            == (status.st_ctime, status.st_ctime_nsec),
     })
 }
 
@@ -92,6 +119,20 @@ pub(crate) fn status_of(path: &[u8]) -> Result<FileStatus> {
     room.get_mut(..path.len()).ok_or(Error::ENAMETOOLONG)?.copy_from_slice(path);
     let path = CStr::from_bytes_until_nul(&room).map_err(|_| Error::ENAMETOOLONG)?;
     status_in(libc::AT_FDCWD, path)
+}
+
+/// From now on this file is not [as it was made](FileStatus::is_as_made): it counts as modified a
+/// second ago.
+pub(crate) fn mark_changed_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<()> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    // SAFETY: a struct of numbers, all of which may be 0.
+    let mut times: [libc::timespec; 2] = unsafe { zeroed() };
+    times[0].tv_nsec = libc::UTIME_OMIT;
+    times[1].tv_sec = now.as_secs().saturating_sub(1) as libc::time_t;
+    let flags = libc::AT_SYMLINK_NOFOLLOW;
+    // SAFETY: the name is a C string, and there are two times.
+    check(unsafe { libc::utimensat(directory.as_raw_fd(), name.as_ptr(), times.as_ptr(), flags) })
+        .map(drop)
 }
 
 pub(crate) fn unlink_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<()> {
@@ -202,7 +243,8 @@ pub(crate) fn set_mode(file: BorrowedFd<'_>, mode: u32) -> Result<()> {
 /// Whether /proc is there, through which a descriptor is a path.
 pub(crate) fn has_descriptor_paths() -> bool {
     // SAFETY: the path is a C string.
-    check(unsafe { libc::access(c"/proc/self/fd".as_ptr(), libc::F_OK) }) != Err(Error::ENOENT)
+    check(unsafe { libc::access(c"/proc/thread-self/fd".as_ptr(), libc::F_OK) })
+        != Err(Error::ENOENT)
 }
 
 /// Sets the owner of the file that the descriptor pins. `None`: unchanged.

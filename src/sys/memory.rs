@@ -118,6 +118,35 @@ pub(crate) fn boxed<T>(value: T) -> Result<Box<T>> {
     room_for().map(|room| room.fill(value))
 }
 
+/// Memory of the kernel's, beside the heap.
+pub(super) struct Pages {
+    place: *mut c_void,
+    size: usize,
+}
+
+impl Pages {
+    /// All zero.
+    pub(super) fn new(size: usize) -> Result<Self> {
+        let (access, kind) =
+            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: new memory, at an address of the kernel's choice.
+        let place = unsafe { libc::mmap(ptr::null_mut(), size, access, kind, -1, 0) };
+        if place == libc::MAP_FAILED { Err(Error::ENOMEM) } else { Ok(Self { place, size }) }
+    }
+
+    pub(super) fn as_mut_slice(&mut self) -> &mut [u8] {
+        // SAFETY: as many bytes, which are nobody else's.
+        unsafe { std::slice::from_raw_parts_mut(self.place.cast(), self.size) }
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        // SAFETY: it was made by mmap, of this size, and nobody has it any more.
+        unsafe { libc::munmap(self.place, self.size) };
+    }
+}
+
 /// A value with many owners: `Arc`.
 #[repr(transparent)]
 pub(crate) struct Shared<T>(NonNull<Counted<T>>);

@@ -3,6 +3,7 @@
 use std::mem::size_of;
 use std::os::fd::AsRawFd;
 
+use super::memory::Pages;
 use super::{check_size, own};
 use crate::error::{Error, Result};
 
@@ -54,7 +55,10 @@ pub(crate) fn unix_diag(mut visit: impl FnMut(&[u8]) -> Result<bool>) -> Result<
         libc::send(socket.as_raw_fd(), (&raw const request).cast(), size, libc::MSG_NOSIGNAL)
     })?;
     // The kernel makes parts of this size for readers without room for larger ones (netlink(7)).
-    let mut buffer = [0_u8; 8192];
+    // (Not on the stack: not all threads have so much. Nor from the heap: this is also called in
+    // critical sections.)
+    let mut pages = Pages::new(8192)?;
+    let buffer = pages.as_mut_slice();
     loop {
         // SAFETY: the buffer is of this size.
         let received = check_size(unsafe {

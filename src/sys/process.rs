@@ -20,36 +20,51 @@ pub(crate) fn processors() -> i64 {
 /// It is never 0. (A process number would not do: two processes have the same if each is the first
 /// of a PID namespace.)
 ///
-/// A child that shares the memory (vfork, CLONE_VM) can't be told from its parent. It may only
-/// execute another program, or end by _exit.
+/// A child that shares the memory (vfork, CLONE_VM) has its parent's number. It may only execute
+/// another program, or end by _exit; or a signal ends it: see [`is_guest`].
 pub(crate) fn fork_generation() -> u32 {
     match note() {
         None => std::process::id(),
-        Some(note) => match note.load(Ordering::Relaxed) {
+        Some(note) => match note.generation.load(Ordering::Relaxed) {
             0 => begin_generation(note),
             generation => generation,
         },
     }
 }
 
+/// Whether this process shares the memory of the one that made the calls (vfork, CLONE_VM), and has
+/// a number of its own: what is in that memory belongs to the other. Async-signal-safe.
+pub(crate) fn is_guest() -> bool {
+    let host = note().map_or(0, |note| note.process.load(Ordering::SeqCst));
+    host != 0 && host != std::process::id()
+}
+
 /// If several threads begin it at once, one decides.
 #[cold]
-fn begin_generation(note: &AtomicU32) -> u32 {
+fn begin_generation(note: &ForkNote) -> u32 {
     /// The highest number that there has been.
     static LAST: AtomicU32 = AtomicU32::new(0);
     let next = LAST.load(Ordering::Relaxed) + 1;
     // This comes first: a child that is forked in between has to go beyond what is in use here.
     LAST.fetch_max(next, Ordering::SeqCst);
-    match note.compare_exchange(0, next, Ordering::SeqCst, Ordering::Relaxed) {
+    note.process.store(std::process::id(), Ordering::SeqCst);
+    match note.generation.compare_exchange(0, next, Ordering::SeqCst, Ordering::Relaxed) {
         Ok(_) => next,
         Err(other) => other,
     }
 }
 
-/// A number in memory that the kernel wipes when this process forks (madvise(2),
-/// MADV_WIPEONFORK, Linux 4.14). `None`: it can't.
-fn note() -> Option<&'static AtomicU32> {
-    static NOTE: AtomicPtr<AtomicU32> = AtomicPtr::new(ptr::null_mut());
+/// What the kernel wipes when this process forks (madvise(2), MADV_WIPEONFORK, Linux 4.14).
+struct ForkNote {
+    /// The process, as [`fork_generation`] counts them. 0: that has not begun.
+    generation: AtomicU32,
+    /// The same process by its own number.
+    process: AtomicU32,
+}
+
+/// `None`: the kernel can't.
+fn note() -> Option<&'static ForkNote> {
+    static NOTE: AtomicPtr<ForkNote> = AtomicPtr::new(ptr::null_mut());
     let mut note = NOTE.load(Ordering::Acquire);
     if note.is_null() {
         note = make_note();
@@ -67,12 +82,12 @@ fn note() -> Option<&'static AtomicU32> {
 }
 
 /// Stands for "there is no such page".
-const NO_NOTE: *mut AtomicU32 = ptr::without_provenance_mut(align_of::<AtomicU32>());
+const NO_NOTE: *mut ForkNote = ptr::without_provenance_mut(align_of::<ForkNote>());
 
 const NOTE_SIZE: usize = 4096;
 
 #[cold]
-fn make_note() -> *mut AtomicU32 {
+fn make_note() -> *mut ForkNote {
     let (access, kind) =
         (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     // SAFETY: new memory, at an address of the kernel's choice.
@@ -80,8 +95,8 @@ fn make_note() -> *mut AtomicU32 {
     if page == libc::MAP_FAILED {
         return NO_NOTE;
     }
-    // Some emulators (qemu-user before 10) return 0 for every advice, and follow none. SAFETY: this
-    // very page, which an advice that does not exist leaves as it is.
+    // An emulator (qemu-user) returns 0 for every advice, and may follow none. SAFETY: this very
+    // page, which an advice that does not exist leaves as it is.
     let is_heeded = unsafe { libc::madvise(page, NOTE_SIZE, -1) } != 0;
     // SAFETY: as above; there is nothing on it yet.
     if !is_heeded || unsafe { libc::madvise(page, NOTE_SIZE, libc::MADV_WIPEONFORK) } != 0 {
@@ -92,7 +107,7 @@ fn make_note() -> *mut AtomicU32 {
     page.cast()
 }
 
-fn unmake_note(note: *mut AtomicU32) {
+fn unmake_note(note: *mut ForkNote) {
     if note != NO_NOTE {
         // SAFETY: a page of make_note, of which nobody else knows.
         unsafe { libc::munmap(note.cast(), NOTE_SIZE) };
@@ -169,11 +184,11 @@ pub(crate) fn user_of_process() -> u32 {
     unsafe { libc::geteuid() }
 }
 
-/// Reads the umask without changing it, as umask(2) would for all threads. Linux 4.7 and later have
-/// it in /proc. Otherwise the mode of a nameless file shows it, if the directory's file system can
-/// make one. `None`: unknown.
+/// Reads the umask of this thread, which may have its own (unshare(2)), without changing it, as
+/// umask(2) would. Linux 4.7 and later have it in /proc. Otherwise the mode of a nameless file shows
+/// it, if the directory's file system can make one. `None`: unknown.
 pub(crate) fn umask(directory: BorrowedFd<'_>) -> Option<u32> {
-    let told = find_in_lines(c"/proc/self/status", |line| {
+    let told = find_in_lines(c"/proc/thread-self/status", |line| {
         u32::from_str_radix(line.strip_prefix("Umask:")?.trim(), 8).ok()
     });
     told.or_else(|| {

@@ -22,31 +22,40 @@ pub(crate) fn read_start<'a>(path: &CStr, room: &'a mut [u8]) -> Result<&'a str>
     Ok(room[..size].utf8_chunks().next().map_or("", |text| text.valid()))
 }
 
-/// What `find` returns for the first line of a file in which it finds something.
+/// What `find` returns for the first line of a file in which it finds something. Of a long line (a
+/// mount's has a path, and options of a page) it sees the beginning.
+#[inline(never)]
 pub(crate) fn find_in_lines<T>(path: &CStr, find: impl Fn(&str) -> Option<T>) -> Option<T> {
     let file = open(path).ok()?;
-    // Mounts have long lines: a path, and options of a page.
-    let mut room = [0; 16384];
+    // Little, as this is on the stack, and not all threads have much.
+    let mut room = [0; 2048];
     let mut filled = 0;
+    let mut is_rest = false;
     loop {
         let free = &mut room[filled..];
         // SAFETY: there is room for so many bytes.
         let size = check_size(unsafe {
             libc::read(file.as_raw_fd(), free.as_mut_ptr().cast(), free.len())
         });
-        // At the end; or there is no room left, since no line is so long.
-        let size = size.ok().filter(|size| *size > 0)?;
-        filled += size;
-        let mut start = 0;
-        while let Some(length) = room[start..filled].iter().position(|&byte| byte == b'\n') {
-            let line = std::str::from_utf8(&room[start..start + length]);
-            if let Some(found) = line.ok().and_then(&find) {
-                return Some(found);
+        // At the end.
+        filled += size.ok().filter(|size| *size > 0)?;
+        let lines = room[..filled].split_inclusive(|&byte| byte == b'\n');
+        let mut kept = 0;
+        for line in lines {
+            let is_whole = line.ends_with(b"\n");
+            if !is_whole && line.len() < room.len() {
+                kept = line.len();
+                break;
             }
-            start += length + 1;
+            let text = line.utf8_chunks().next().map_or("", |text| text.valid());
+            let found = if is_rest { None } else { find(text.trim_end_matches('\n')) };
+            if found.is_some() {
+                return found;
+            }
+            is_rest = !is_whole;
         }
-        room.copy_within(start..filled, 0);
-        filled -= start;
+        room.copy_within(filled - kept..filled, 0);
+        filled = kept;
     }
 }
 
@@ -104,7 +113,7 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    const ROOM: usize = 2048;
+    const ROOM: usize = 1024;
 
     /// getdents64(2). `None`: there are no more.
     fn fill(&mut self) -> Option<()> {

@@ -143,7 +143,10 @@ pub(crate) fn die_of(signal: i32) -> ! {
     unsafe {
         let action: libc::sigaction = zeroed();
         libc::sigaction(signal, &raw const action, ptr::null_mut());
-        libc::raise(signal);
+        // Not raise(3): some C libraries remember the thread's number, which in a child of vfork is
+        // that of its parent.
+        let thread = libc::syscall(libc::SYS_gettid);
+        libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, signal);
         let mut set = MaybeUninit::<libc::sigset_t>::uninit();
         libc::sigemptyset(set.as_mut_ptr());
         libc::sigaddset(set.as_mut_ptr(), signal);

@@ -2,6 +2,11 @@
 
 use std::ffi::c_int;
 use std::ptr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::poll;
+use crate::error::Error;
 
 // Not in the libc crate. (With these states it neither unwinds nor fails.)
 unsafe extern "C" {
@@ -21,6 +26,17 @@ pub(crate) fn thread_number() -> usize {
 pub(crate) fn thread_id() -> u32 {
     // SAFETY: no pointers. (By its number: older C libraries have no name for it.)
     unsafe { libc::syscall(libc::SYS_gettid) as u32 }
+}
+
+/// Lets the calling thread sleep for so long, whatever signals come. If a filter of system calls does
+/// not allow that, the thread only gives way. (std's own panics then.) Async-signal-safe.
+pub(crate) fn sleep(time: Duration) {
+    let start = Instant::now();
+    while let Some(left) = time.checked_sub(start.elapsed()).filter(|left| !left.is_zero()) {
+        if poll([], Some(left)).is_err_and(|error| error != Error::EINTR) {
+            return thread::yield_now();
+        }
+    }
 }
 
 /// From now on pthread_cancel(3) does not end the calling thread. Returns what

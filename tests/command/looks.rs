@@ -6,7 +6,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 
-use crate::built::{command, run};
+use crate::built::{command, run, udsock};
+use crate::process::in_fork_without_first_thread;
 use support::*;
 
 fn me() -> u32 {
@@ -48,6 +49,10 @@ fn inspect_says_what_is_there_instead() {
             format!("{file}: a file that is not a socket"),
         ]
     );
+    // After "--" an address may look like an option.
+    let said = run(&["inspect", "--", "--help"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(1), "--help: nothing\n"), "{}", said.err);
+    assert_eq!(run(&["inspect", "--"]).code, Some(2));
     let said = run(&["inspect", "@"]);
     assert_eq!((said.code, said.out.as_str()), (Some(3), ""));
     assert!(said.err.starts_with("udsock: inspect @: "), "{said:?}");
@@ -160,4 +165,22 @@ fn a_name_of_a_stranger_s_does_nothing_to_a_terminal() {
     let shown = shown.filter_map(|line| line.split_once("$'")).next().expect("it is quoted").1;
     let found = Command::new("bash").args(["-c", &format!("stat -c %F $'{shown}")]).output();
     assert_eq!(found.expect("a shell").stdout, b"socket\n", "{shown}");
+}
+
+/// As a program is whose main thread has ended by pthread_exit(3).
+#[test]
+fn a_process_whose_first_thread_has_ended_is_found() {
+    let dir = Dir::new();
+    let path = dir.path("s");
+    udsock();
+    let status = in_fork_without_first_thread(move || {
+        let _server = open_server(UDSOCK_STREAM, &path);
+        let pid = std::process::id().to_string();
+        let said = run(&["inspect", &path]);
+        assert!(said.out.contains(&format!("process: {pid} (")), "{said:?}");
+        let listed = run(&["list", "--listening"]).out;
+        let line = listed.lines().find(|line| line.ends_with(&path)).expect("it is there");
+        assert!(line.split_whitespace().any(|word| word == pid), "{line}");
+    });
+    assert_eq!(status, 0);
 }

@@ -1,6 +1,7 @@
 //! connect and serve, with each other and with the library.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::AsRawFd;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -112,6 +113,31 @@ fn a_line_that_is_too_long_for_a_message_is_an_error() {
     assert_eq!(unreadable.status.code(), Some(3), "{unreadable:?}");
 }
 
+/// What does not fit is cut, and no byte is shown or sent back that did not come.
+#[test]
+fn a_message_that_is_too_long_is_cut() {
+    const MOST: usize = 1 << 16;
+    let dir = Dir::new();
+    for (kind, name) in [(UDSOCK_SEQPACKET, "seqpacket"), (UDSOCK_DGRAM, "dgram")] {
+        let path = dir.path(name);
+        let server = Running::serve(&["-k", name, "--echo"], &path);
+        let client = match kind {
+            UDSOCK_DGRAM => open_datagram(Some("@")),
+            _ => open_client(kind, &path),
+        };
+        let sent = match kind {
+            UDSOCK_DGRAM => client.send_to(&[b'a'; 150_000], &path, 0),
+            _ => client.send(&[b'a'; 150_000], 0),
+        };
+        assert_eq!(sent, 150_000);
+        assert!(server.says().starts_with("* "));
+        assert_eq!(server.says(), "* the rest of this message is cut:");
+        assert!(server.shows() == "a".repeat(MOST));
+        let mut answer = vec![0; 200_000];
+        assert_eq!(client.recv_into(&mut answer, 20_000), MOST as i64);
+    }
+}
+
 #[test]
 fn a_stream_s_bytes_are_what_they_are() {
     let dir = Dir::new();
@@ -156,6 +182,48 @@ fn who_serves_can_answer_by_hand() {
     assert_eq!(server.shows(), "question");
     server.write("answer\n");
     assert_eq!(asks.recv(20_000).unwrap(), b"answer");
+}
+
+/// Whoever types a line holds up nobody.
+#[test]
+fn a_line_that_has_no_end_yet_does_not_stop_the_server() {
+    let dir = Dir::new();
+    for (kind, name) in [(UDSOCK_STREAM, "stream"), (UDSOCK_SEQPACKET, "seqpacket")] {
+        let path = dir.path(name);
+        let mut server = Running::serve(&["-k", name], &path);
+        server.write(if kind == UDSOCK_STREAM { "" } else { "ans" });
+        let client = open_client(kind, &path);
+        assert_eq!(client.send(b"question\n", 0), 9);
+        assert!(server.shows().starts_with("question"));
+        server.write(if kind == UDSOCK_STREAM { "answer" } else { "wer\n" });
+        assert_eq!(client.recv(20_000).unwrap(), b"answer");
+    }
+}
+
+/// As a program makes it that shares the pipe.
+#[test]
+fn an_input_that_does_not_block_is_waited_for() {
+    let dir = Dir::new();
+    for name in ["stream", "seqpacket"] {
+        let path = dir.path(name);
+        let _server = Running::serve(&["-k", name, "--echo"], &path);
+        let (input, mut writer) = pipe();
+        // SAFETY: a descriptor of ours, and no pointer.
+        unsafe { libc::fcntl(input.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
+        let client = command(&["connect", &path])
+            .stdin(input)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        thread::sleep(Duration::from_millis(200));
+        writer.write_all(b"hel").unwrap();
+        thread::sleep(Duration::from_millis(50));
+        writer.write_all(b"lo\n").unwrap();
+        drop(writer);
+        let said = Said::from(client.wait_with_output().expect("it ends"));
+        assert_eq!((said.code, said.out.as_str()), (Some(0), "hello\n"), "{}", said.err);
+    }
 }
 
 #[test]
@@ -218,6 +286,15 @@ fn a_signal_leaves_no_file_and_a_mode_is_what_was_asked_for() {
     assert!(said.out.contains("mode 0600"), "{said:?}");
     drop(server);
     assert_eq!(dir.list(), [""; 0]);
+    // Nor does one that ends a client which has a file.
+    let server = Running::serve(&["--echo"], &path);
+    let mut client = Running::start(&["connect", "--local", &dir.path("client"), &path]);
+    client.write("hello\n");
+    assert_eq!(client.shows(), "hello");
+    assert_eq!(dir.list(), ["client", "s"]);
+    drop(client);
+    assert_eq!(dir.list(), ["s"]);
+    drop(server);
 }
 
 #[test]

@@ -11,7 +11,6 @@ const ERRNOS: &[(&str, &str, &[&str])] = &[
     ("access", "", &["EACCES", "ENOMEM"]),
     ("bind", "", &["ENOSPC", "EACCES", "ENOMEM", "EROFS", "EDQUOT", "EPERM"]),
     ("chmod", "", &["EPERM", "EROFS", "EIO"]),
-    ("clock_nanosleep", "", &["EINTR"]),
     ("close", "", &["EINTR", "EIO"]),
     ("connect", "", &["EAGAIN", "ENOMEM", "EACCES", "EINTR"]),
     ("dup3", "", &["EMFILE", "EBUSY", "EINTR"]),
@@ -77,6 +76,7 @@ const ERRNOS: &[(&str, &str, &[&str])] = &[
     ("statx", "", &["ENOMEM", "EACCES", "ENOSYS"]),
     ("timerfd_create", "", &["EMFILE", "ENFILE", "ENODEV", "ENOMEM", "ENOSYS"]),
     ("unlinkat", "", &["EACCES", "EBUSY", "EROFS", "EIO"]),
+    ("utimensat", "", &["EACCES", "EPERM", "EROFS", "ENOSYS"]),
     ("write", "udsock[", &["EAGAIN", "EINTR", "EIO", "ENOSPC", "EPIPE"]),
 ];
 

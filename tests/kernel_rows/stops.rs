@@ -3,12 +3,13 @@
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
-use std::{fs, ptr, thread};
+use std::{ptr, thread};
 
 use udsock::abi::poller::*;
 
 use crate::process::{LONG, in_child};
 use crate::raw;
+use support::sleeping::is_asleep;
 use support::*;
 
 /// Forks a process that makes the call, stops and continues it in there, lets the call
@@ -25,7 +26,7 @@ fn stopped_in(call: impl FnOnce() -> i64, unblock: impl FnOnce()) -> i64 {
             libc::_exit(0);
         }
     }
-    sleeps(pid);
+    falls_asleep(pid);
     // SAFETY: our child.
     unsafe {
         libc::kill(pid, libc::SIGSTOP);
@@ -51,28 +52,12 @@ fn stopped_in(call: impl FnOnce() -> i64, unblock: impl FnOnce()) -> i64 {
 }
 
 /// Waits until the process sleeps in a system call that waits.
-fn sleeps(pid: i32) {
-    const WAITS: &[i64] = &[
-        #[cfg(target_arch = "x86_64")]
-        libc::SYS_poll,
-        #[cfg(target_arch = "x86_64")]
-        libc::SYS_epoll_wait,
-        libc::SYS_ppoll,
-        libc::SYS_epoll_pwait,
-        libc::SYS_epoll_pwait2,
-        libc::SYS_recvfrom,
-        libc::SYS_accept4,
-    ];
+fn falls_asleep(pid: i32) {
     let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(20) {
-        let now = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
-        let number = now.split(' ').next().unwrap_or_default().parse().unwrap_or(-1);
-        if WAITS.contains(&number) {
-            return;
-        }
+    while !is_asleep(pid) {
+        assert!(start.elapsed() < Duration::from_secs(20), "the process does not wait");
         thread::sleep(Duration::from_millis(1));
     }
-    panic!("the process does not wait");
 }
 
 fn epoll_wait(fd: RawFd) -> i64 {

@@ -1,7 +1,7 @@
 //! Messages with all that goes with them: descriptors, which are never leaked and never
 //! lost in silence, and who sent each one.
 
-use support::{message_calls as calls, peer, pipes, process, processes, raw, traced};
+use support::{filter, message_calls as calls, peer, pipes, process, processes, raw, traced};
 
 mod raw_messages;
 mod receivers;

@@ -8,6 +8,7 @@ use crate::pipes::Pipe;
 use crate::process::{in_child, in_fork, is_root, without_rights};
 use crate::raw;
 use crate::raw_messages::*;
+use crate::traced;
 use support::*;
 
 #[test]
@@ -362,4 +363,24 @@ fn row_52_what_is_not_claimed_is_the_real_user() {
         let (_, uid, gid) = recv_message(&receiver, ENOUGH, 0).unwrap().sender;
         assert_eq!((uid, gid), (0, 0), "the trap: not whom it acts for");
     });
+}
+
+/// A look at nothing but the size and the sender. qemu-user takes one without a part for an end.
+#[test]
+fn row_100_every_look_has_a_part() {
+    const TEST: &str = "rows::row_100_every_look_has_a_part";
+    let log = traced::log_of(TEST, || {
+        let receiver = open_datagram(Some("@"));
+        let sender = open_datagram(Some("@"));
+        let address = receiver.local_address().unwrap();
+        assert_eq!(sender.connect(&address, None).map_err(|refusal| refusal.code), Ok(()));
+        assert_eq!(sender.send(b"hello", 0), 5);
+        is(recv_with_address(&receiver, ENOUGH, &mut [0; 3], 0).0, libc::ERANGE);
+        assert_eq!(receiver.recv(0).as_deref(), Ok(&b"hello"[..]));
+    });
+    if let Some(log) = log {
+        let looks: Vec<_> = log.lines().filter(|line| line.contains("MSG_PEEK")).collect();
+        assert!(!looks.is_empty(), "{log}");
+        assert!(looks.iter().all(|look| look.contains("msg_iovlen=1")), "{looks:#?}");
+    }
 }

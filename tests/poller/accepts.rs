@@ -118,8 +118,10 @@ fn who_is_not_on_the_list_does_not_come_in() {
         let me = unsafe { libc::geteuid() };
         assert_eq!(udsock_allow_uid(server.0, me + 1), 0);
         let clients: Vec<_> = (0..40).map(|_| open_client(kind, &path)).collect();
-        is(poller.wait(50).unwrap_err(), libc::ETIMEDOUT);
-        assert_eq!(refused(&server), 40);
+        // (A slow machine does not come through in one.)
+        while refused(&server) < 40 {
+            is(poller.wait(50).unwrap_err(), libc::ETIMEDOUT);
+        }
         for client in clients {
             assert_eq!(client.recv(LONG), Err(EOF));
         }

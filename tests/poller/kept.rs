@@ -4,6 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::calls::*;
+use crate::process::in_child;
 use crate::threads::asleep;
 use crate::waiting::fill;
 use support::*;
@@ -179,6 +180,38 @@ fn a_datagram_that_waits_for_its_receiver_holds_up_no_other_receiver() {
     assert_eq!(drain(&free), [b"2", b"4"]);
     let (came, events) = came_behind_filling(&poller, &full, 2);
     assert_eq!((came, events), (vec![vec![b'1'], vec![b'3']], vec![]));
+}
+
+/// A path of more than 107 bytes is reached through a descriptor, which is another one each time.
+#[test]
+fn what_is_kept_for_a_long_path_keeps_its_order_and_takes_one_descriptor() {
+    // Of a process of its own the descriptors can be counted.
+    in_child(|| {
+        let dir = Dir::new();
+        let path = dir.path(&"l".repeat(120));
+        let (poller, socket, receiver) =
+            (Poller::new(), open_datagram(None), open_datagram(Some(&path)));
+        assert_eq!(poller.add(&socket, 1), 0);
+        let filler = open_datagram(None);
+        while filler.send_to(b"x", &path, 0) > 0 {}
+        let before = open_descriptors();
+        let numbers: Vec<_> = (0..40_u8).map(|number| [b'0' + number]).collect();
+        let mut came = Vec::new();
+        for two in numbers.chunks(2) {
+            let items: Vec<_> = two.iter().map(|number| item_to(&socket, number, &path)).collect();
+            assert_eq!(poller.send(&items), (2, vec![1; 2]));
+            // There is room for one now, but nobody has looked.
+            came.extend(receiver.recv(0));
+        }
+        assert_eq!(open_descriptors(), before + 1);
+        poller.serve_until(|| {
+            came.extend(drain(&receiver));
+            came.last().is_some_and(|last| last == numbers.last().unwrap())
+        });
+        came.retain(|message| message != b"x");
+        assert_eq!(came, numbers);
+        assert_eq!(open_descriptors(), before);
+    });
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::waiting::fill;
 use support::*;
 
 /// Waits in poll(2) for something to happen, and then without.
-fn poll_in(descriptor: i32, timeout_ms: i32) -> bool {
+pub fn poll_in(descriptor: i32, timeout_ms: i32) -> bool {
     let mut entry = libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 };
     // SAFETY: one entry.
     unsafe { libc::poll(&mut entry, 1, timeout_ms) > 0 && entry.revents & libc::POLLIN != 0 }

@@ -8,7 +8,8 @@ use std::{fs, thread};
 
 use crate::calls::*;
 use crate::processes::{fork, in_own_process};
-use crate::threads::{Sleeper, asleep, is_in_poll};
+use crate::threads::{Sleeper, asleep};
+use support::sleeping::is_asleep;
 use support::*;
 
 const POLLERS: usize = 4;
@@ -129,7 +130,7 @@ fn one_of_the_processes_that_wait_is_woken_for_a_connection() {
             let mut workers: Vec<_> = (0..POLLERS).map(|_| fork(worker)).collect();
             // All of them wait.
             let start = Instant::now();
-            while workers.iter().any(|worker| !is_in_poll(worker.id())) {
+            while workers.iter().any(|worker| !is_asleep(worker.id())) {
                 assert!(start.elapsed() < Duration::from_secs(10));
                 thread::sleep(Duration::from_millis(1));
             }

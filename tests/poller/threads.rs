@@ -1,9 +1,11 @@
 //! A thread that is known to sleep in a poller.
 
+use std::panic;
 use std::sync::mpsc;
 use std::thread::{Scope, ScopedJoinHandle, sleep};
 use std::time::{Duration, Instant};
-use std::{fs, panic};
+
+use support::sleeping::is_asleep;
 
 /// A thread in a call.
 pub struct Sleeper<'scope, T> {
@@ -24,26 +26,10 @@ pub fn asleep<'scope, T: Send + 'scope>(
     });
     let id = told.recv().expect("the thread has started");
     let start = Instant::now();
-    while !thread.is_finished() && !is_in_poll(id) && start.elapsed() < Duration::from_secs(10) {
+    while !thread.is_finished() && !is_asleep(id) && start.elapsed() < Duration::from_secs(10) {
         sleep(Duration::from_micros(200));
     }
     Sleeper { thread, id }
-}
-
-/// Or a process.
-pub fn is_in_poll(thread: i32) -> bool {
-    let calls = [
-        #[cfg(target_arch = "x86_64")]
-        libc::SYS_epoll_wait,
-        #[cfg(target_arch = "x86_64")]
-        libc::SYS_poll,
-        libc::SYS_ppoll,
-        libc::SYS_epoll_pwait,
-        libc::SYS_epoll_pwait2,
-    ];
-    let now = fs::read_to_string(format!("/proc/{thread}/syscall"));
-    let number = now.unwrap_or_default().split(' ').next().and_then(|word| word.parse().ok());
-    number.is_some_and(|number| calls.contains(&number))
 }
 
 impl<T> Sleeper<'_, T> {

@@ -130,7 +130,7 @@ thread)
     done
     without an_idle_connection_costs_little "it compares memory"
     without who_sends_nothing_neither_spins_nor_gives_way "the sanitizer's own locks give way"
-    without takers::nothing_is_left_however_it_ends "the sanitizer puts a signal's handler off"
+    without takers::ends::nothing_is_left_however_it_ends "the sanitizer puts a signal's handler off"
     wrap_std
     # A test's child may start threads.
     export TSAN_OPTIONS="suppressions=$here/thread.supp die_after_fork=0"

@@ -9,6 +9,7 @@ mod fuse;
 
 mod cost;
 mod directories;
+mod elsewhere;
 mod file_systems;
 mod fork;
 mod inspect;
@@ -22,4 +23,5 @@ mod parents;
 mod paths;
 mod sandboxes;
 mod stale;
+mod threads;
 mod without_proc;

@@ -104,6 +104,45 @@ fn what_is_no_socket_is_named_and_left_alone() {
     });
 }
 
+/// gpg-agent, for one, has a file in its socket's place that says where the socket is.
+#[test]
+fn a_client_is_told_what_is_there_instead_of_a_socket() {
+    let long = "n".repeat(255);
+    for (thing, name) in THINGS.iter().flat_map(|thing| [(thing, "thing"), (thing, &*long)]) {
+        let dir = Dir::new();
+        let path = dir.path(name);
+        // Through a link a client goes on; where it ends counts.
+        if thing.word == LINK || !(thing.make)(&dir, &path) {
+            continue;
+        }
+        for kind in [UDSOCK_STREAM, UDSOCK_SEQPACKET, UDSOCK_DGRAM] {
+            let refusal = try_open_client(kind, &path, None).unwrap_err();
+            if refusal.code == no(libc::EACCES) {
+                assert!(!is_root());
+                continue;
+            }
+            assert_eq!(refusal.code, no(libc::ECONNREFUSED), "{refusal:?}");
+            let words =
+                format!("Connection refused; {} is there, which is not a socket", thing.word);
+            assert!(refusal.message.ends_with(&words), "{refusal:?}");
+
+            let soon =
+                udsock_connect_options { flags: UDSOCK_RETRY, timeout_ms: 20, ..connect_options() };
+            let refusal = try_open_client(kind, &path, Some(&soon)).unwrap_err();
+            assert_eq!(refusal.code, no(libc::ETIMEDOUT), "{refusal:?}");
+            assert!(refusal.message.ends_with(&format!("said: {words}")), "{refusal:?}");
+        }
+    }
+    let dir = Dir::new();
+    fs::write(dir.path("file"), "").unwrap();
+    symlink("file", dir.path("link")).unwrap();
+    make_stale(UDSOCK_STREAM, &dir.path("dead"));
+    let message =
+        |name: &str| try_open_client(UDSOCK_STREAM, &dir.path(name), None).unwrap_err().message;
+    assert!(message("link").ends_with("a regular file is there, which is not a socket"));
+    assert!(message("dead").ends_with("Connection refused"));
+}
+
 #[test]
 fn what_came_between_bind_and_the_takeover_is_left_alone() {
     as_everyone(|| {

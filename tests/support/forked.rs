@@ -17,14 +17,14 @@ impl Forked {
         if pid == 0 {
             become_ordinary();
             let held = catch_unwind(AssertUnwindSafe(body));
+            // Who panicked ends, and its end of the pipe with it: the parent must not wait for it.
             if held.is_ok() {
                 let _ = tell.write_all(b"x");
+                // SAFETY: no pointers. Until a signal ends it.
+                unsafe { libc::pause() };
             }
-            // SAFETY: until a signal ends it, and without unwinding into the runner.
-            unsafe {
-                libc::pause();
-                libc::_exit(1);
-            }
+            // SAFETY: no pointers. It does not unwind into the runner.
+            unsafe { libc::_exit(1) };
         }
         let child = Self(pid);
         drop(tell);

@@ -12,6 +12,7 @@ use std::{env, fs, ptr};
 
 pub mod bindings;
 pub mod c_library;
+pub mod filter;
 pub mod forked;
 pub mod measure;
 pub mod message_calls;
@@ -25,6 +26,7 @@ pub mod processes;
 pub mod raw;
 pub mod readme;
 pub mod running;
+pub mod sleeping;
 pub mod storm;
 mod surroundings;
 pub mod traced;

@@ -8,6 +8,7 @@ use std::thread::{self, Scope, ScopedJoinHandle, sleep};
 use std::time::{Duration, Instant};
 use std::{env, fs, ptr};
 
+use crate::sleeping::is_asleep;
 use crate::*;
 
 /// A timeout that is never reached: it only ends a test that would hang.
@@ -75,6 +76,24 @@ pub fn in_fork(body: impl FnOnce() -> bool) -> i32 {
     status
 }
 
+/// Runs in a thread of a fork, after the fork's first thread has ended. Returns its status.
+pub fn in_fork_without_first_thread(body: impl FnOnce() + Send + 'static) -> i32 {
+    in_fork(move || {
+        thread::spawn(move || {
+            let stat = || fs::read_to_string(format!("/proc/{}/stat", std::process::id()));
+            while !stat().unwrap().contains(") Z ") {
+                thread::yield_now();
+            }
+            let good = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).is_ok();
+            // SAFETY: without unwinding into the runner.
+            unsafe { libc::_exit(i32::from(!good)) };
+        });
+        // SAFETY: only this thread ends, and the others need nothing of its stack.
+        unsafe { libc::syscall(libc::SYS_exit, 0) };
+        false
+    })
+}
+
 const NOBODY: u32 = 65_534;
 
 pub fn is_root() -> bool {
@@ -84,6 +103,15 @@ pub fn is_root() -> bool {
 
 /// Runs as a user without rights, as root does not notice permissions. Only in a child.
 pub fn without_rights<T>(body: impl FnOnce() -> T) -> T {
+    as_user(NOBODY, body)
+}
+
+/// Runs as a user that nobody else is, for what is counted for each user. Only in a child.
+pub fn as_own_user<T>(body: impl FnOnce() -> T) -> T {
+    as_user(1_000_000 + std::process::id(), body)
+}
+
+fn as_user<T>(user: u32, body: impl FnOnce() -> T) -> T {
     struct Restore;
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -100,8 +128,8 @@ pub fn without_rights<T>(body: impl FnOnce() -> T) -> T {
     // SAFETY: no pointers but a list of length 0.
     unsafe {
         assert_eq!(libc::setgroups(0, ptr::null()), 0);
-        assert_eq!(libc::setresgid(NOBODY, NOBODY, 0), 0);
-        assert_eq!(libc::setresuid(NOBODY, NOBODY, 0), 0);
+        assert_eq!(libc::setresgid(user, user, 0), 0);
+        assert_eq!(libc::setresuid(user, user, 0), 0);
     }
     let _restore = Restore;
     body()
@@ -167,18 +195,8 @@ pub fn asleep<'scope, T: std::marker::Send + 'scope>(
         call()
     });
     let id = told.recv().expect("the thread has started");
-    let polls = [
-        #[cfg(target_arch = "x86_64")]
-        libc::SYS_poll,
-        libc::SYS_ppoll,
-    ];
-    let in_poll = polls.map(|number| format!("{number} "));
     let start = Instant::now();
-    while !thread.is_finished() && start.elapsed() < Duration::from_secs(5) {
-        let now = fs::read_to_string(format!("/proc/self/task/{id}/syscall"));
-        if now.is_ok_and(|now| in_poll.iter().any(|poll| now.starts_with(poll))) {
-            break;
-        }
+    while !thread.is_finished() && !is_asleep(id) && start.elapsed() < Duration::from_secs(5) {
         sleep(Duration::from_micros(200));
     }
     Sleeper { thread, id, start }

@@ -11,6 +11,11 @@ const TRACED: &str = "UDSOCK_TEST_IS_TRACED";
 /// Runs the calling test again under strace, where it does this: the log. `None`: strace is
 /// not here or may not trace, or this is that other process.
 pub fn log_of(test: &str, body: impl FnOnce()) -> Option<String> {
+    log_with(test, &[], body)
+}
+
+/// The same, with further options of strace.
+pub fn log_with(test: &str, options: &[&str], body: impl FnOnce()) -> Option<String> {
     if env::var_os(TRACED).is_some() {
         body();
         return None;
@@ -22,6 +27,7 @@ pub fn log_of(test: &str, body: impl FnOnce()) -> Option<String> {
     let log = dir.path("log");
     let output = Command::new("strace")
         .args(["-f", "-qq", "-o", &log])
+        .args(options)
         .arg(env::current_exe().expect("this program"))
         .args([test, "--exact", "--test-threads=1"])
         .env(TRACED, "1")

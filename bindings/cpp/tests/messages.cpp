@@ -133,6 +133,9 @@ TEST(a_message_says_who_sent_it)
     CHECK(is_open(next));
     auto moved = std::move(room);
     FAILS(std::errc::no_message_available, room.take_pidfd(err));
+    auto &same = moved;
+    moved = std::move(same);
+    CHECK(is_open(next));
     moved = message();
     CHECK(!is_open(next));
     {

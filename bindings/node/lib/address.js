@@ -1,7 +1,8 @@
 'use strict';
 // Addresses as programs pass them, and the argument lists that they stand in.
 
-const { checkAddress, missingArguments } = require('./errors.js');
+const { checkAddress, checkDescriptor } = require('./arguments.js');
+const { missingArguments } = require('./errors.js');
 
 /**
  * The address as an absolute path, for a later use, when the working directory may be another.
@@ -43,7 +44,8 @@ function listenArguments(args) {
   // Without an address the kernel picks a name.
   else if (first === undefined || first === callback) options = { path: '@' };
   else options = { path: first, backlog: typeof second === 'number' ? second : undefined };
-  if (options.fd === undefined) checkAddress(options.path, 'options.path');
+  if (options.fd == null) checkAddress(options.path, 'options.path');
+  else checkDescriptor(options.fd, 'options.fd');
   return [options, callback];
 }
 

@@ -2,16 +2,23 @@
 // What a stream has read ahead when its descriptor is given away: it is left for the socket that
 // takes the descriptor.
 
+const { EventEmitter } = require('node:events');
 const { calls } = require('./library.js');
 
-/** `join` makes one Buffer of the chunks. */
-function leaveAhead(stream, fd, join) {
-  if (stream.readableLength === 0) return;
-  // Reading these chunks would emit them.
+/** Takes out what a stream has read ahead, of which nobody is told: it emits no 'data'. */
+function takenOut(stream) {
+  const listeners = stream.rawListeners('data');
   stream.removeAllListeners('data');
   const chunks = [];
   for (let chunk; (chunk = stream.read()) !== null; ) chunks.push(chunk);
-  calls.leave_ahead(fd, join(chunks));
+  // The program may connect the stream again. (A stream's own `on` would let it flow.)
+  for (const listener of listeners) EventEmitter.prototype.on.call(stream, 'data', listener);
+  return chunks;
 }
 
-module.exports = { leaveAhead };
+/** `join` makes one Buffer of the chunks. */
+function leaveAhead(stream, fd, join) {
+  if (stream.readableLength > 0) calls.leave_ahead(fd, join(takenOut(stream)));
+}
+
+module.exports = { leaveAhead, takenOut };

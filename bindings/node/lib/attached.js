@@ -4,6 +4,7 @@
 
 const net = require('node:net');
 const { calls } = require('./library.js');
+const { checkSignal } = require('./arguments.js');
 const { coded } = require('./errors.js');
 
 /** What Bun's socket remembers of its last connection. */
@@ -20,7 +21,9 @@ function attach(socket, fd, isPaused, onOpen) {
   socket.prependOnceListener('connect', onOpen);
   const isOwn = Object.hasOwn(socket, 'emit');
   const { emit } = socket;
-  socket.emit = (...args) => guarded(() => emit.apply(socket, args));
+  // (Bun gives listeners of 'connect' the socket, for a descriptor.)
+  socket.emit = (event, ...args) =>
+    guarded(() => emit.call(socket, event, ...(event === 'connect' ? [] : args)));
   const { connect } = net.Socket.prototype;
   connect.call(socket, { fd, fdIsRawSocket: true, pauseOnConnect: isPaused });
   if (isOwn) socket.emit = emit;
@@ -55,6 +58,7 @@ const ByHandle = (Base) =>
         const words = 'Listen method has been called more than once without closing.';
         throw coded(Error, 'ERR_SERVER_ALREADY_LISTEN', words);
       }
+      if (signal !== undefined) checkSignal(signal);
       if (callback) this.once('listening', callback);
       const abort = () => this.close();
       if (signal?.aborted) process.nextTick(abort);

@@ -59,7 +59,7 @@ function opened(type, path, localAddress) {
   if (handle < 0) return [failure(handle, 'connect', path)];
   if (localAddress === undefined) return [null, handle];
   const details = errorBuffer();
-  const result = handles.bind(handle, localAddress, {}, details);
+  const result = handles.bind(handle, localAddress, handles.bindArguments({}), details);
   if (result >= 0) return [null, handle];
   handles.close(handle);
   return [failure(result, 'connect', localAddress, details)];

@@ -9,8 +9,9 @@ const { connectArguments, isPath } = require('./address.js');
 const {
   EAGAIN, ECANCELED, ECONNRESET, EISCONN, ENOTCONN, EOF, EPIPE, OPTION, WRITE,
 } = require('./constants.js');
-const { leaveAhead } = require('./ahead.js');
-const { checkDescriptor, checkFunction, coded, failure } = require('./errors.js');
+const { leaveAhead, takenOut } = require('./ahead.js');
+const { checkDescriptor, checkFunction, checkOptions, checkTimeout } = require('./arguments.js');
+const { coded, failure } = require('./errors.js');
 const { ask, connected } = require('./connected.js');
 const { connectHandle } = require('./connecting.js');
 const { currentLoop } = require('./loop.js');
@@ -46,7 +47,8 @@ class Connection extends Duplex {
    * `options` also has `fd`, an open descriptor, which belongs to this connection from now on.
    * (`handle` is one of the library.)
    */
-  constructor(options = {}) {
+  constructor(options) {
+    options = checkOptions(options);
     super({
       allowHalfOpen: options.allowHalfOpen ?? false,
       highWaterMark: options.highWaterMark,
@@ -86,6 +88,7 @@ class Connection extends Duplex {
     if (listener) this.once('connect', listener);
     if (options.timeout) this.setTimeout(options.timeout);
     this.connecting = true;
+    this.bytesRead = this.#bytesOut = 0;
     const done = (error, handle) => {
       this.#stopConnecting = undefined;
       this.connecting = false;
@@ -175,6 +178,7 @@ class Connection extends Duplex {
    */
   write(message, encoding, callback) {
     if (typeof encoding === 'function') [encoding, callback] = [undefined, encoding];
+    if (typeof callback !== 'function') callback = undefined;
     const part = new Part(message, encoding);
     return super.write(part, (error) => {
       part.passing?.close();
@@ -188,12 +192,19 @@ class Connection extends Duplex {
     if (typeof message === 'function') [message, callback] = [undefined, message];
     if (typeof encoding === 'function') [encoding, callback] = [undefined, encoding];
     if (message !== undefined && message !== null) this.write(message, encoding);
+    // (A stream that was destroyed before its end forgets this callback.)
+    if (this.destroyed && typeof callback === 'function') {
+      const words = 'Cannot call end after a stream was destroyed';
+      process.nextTick(callback, coded(Error, 'ERR_STREAM_DESTROYED', words));
+      return super.end();
+    }
     return super.end(callback);
   }
 
   /** Settles when the message has been sent; `fds` are passed along, and stay open here. */
-  send(message, { fds, consume } = {}) {
+  send(message, options) {
     return new Promise((resolve, reject) => {
+      const { fds, consume } = checkOptions(options);
       const settle = (error) => (error ? reject(error) : resolve());
       this.write({ data: message, fds, consume }, settle);
     });
@@ -253,9 +264,7 @@ class Connection extends Duplex {
     if (handle !== undefined) handles.close(handle);
     if (this.#sending !== undefined) this.#settle(error ?? failure(ECANCELED, 'write'));
     // Closes descriptors that nobody will take.
-    this.removeAllListeners('data');
-    this.#emitsMessages = false;
-    for (let message; (message = this.read()) !== null; ) closeAll(message.fds ?? []);
+    for (const message of takenOut(this)) closeAll(message.fds ?? []);
     callback(error);
     process.nextTick(() => this.emit('close', Boolean(error)));
     if (this._server) {
@@ -299,6 +308,7 @@ class Connection extends Duplex {
 
   setTimeout(msecs, callback) {
     if (this.destroyed) return this;
+    const delay = checkTimeout(msecs);
     if (callback !== undefined) checkFunction(callback, 'callback');
     this.timeout = msecs;
     clearTimeout(this.#timer);
@@ -306,7 +316,7 @@ class Connection extends Duplex {
       this.#timer = undefined;
       if (callback) this.removeListener('timeout', callback);
     } else {
-      this.#timer = setTimeout(() => this.emit('timeout'), msecs).unref();
+      this.#timer = setTimeout(() => this.emit('timeout'), delay).unref();
       if (callback) this.once('timeout', callback);
     }
     return this;

@@ -8,8 +8,9 @@ const { calls } = require('./library.js');
 const { callable, over } = require('./callable.js');
 const { EAGAIN, EDESTADDRREQ, ENOBUFS, KIND, OPTION } = require('./constants.js');
 const {
-  check, checkAddress, checkFunction, coded, errorBuffer, failure, invalidArgument,
-} = require('./errors.js');
+  checkAddress, checkFunction, checkInteger, checkOptions, checkSignal,
+} = require('./arguments.js');
+const { check, coded, errorBuffer, failure, invalidArgument } = require('./errors.js');
 const { disposed } = require('./connected.js');
 const { currentLoop } = require('./loop.js');
 const { Passing, closeAll, receiveMessage } = require('./message.js');
@@ -28,30 +29,46 @@ class DatagramSocket extends over(EventEmitter) {
   type = 'dgram';
   context = new AsyncResource('UdsockDatagrams');
 
-  constructor(options = {}, listener) {
+  constructor(options, listener) {
     super();
-    if (typeof options === 'string') options = { type: options };
+    options = checkOptions(typeof options === 'string' ? { type: options } : options);
     if (options.type !== 'dgram') throw invalidArgument('type', "'dgram'", options.type);
     this.#options = options;
+    const { signal, sendBufferSize, recvBufferSize } = options;
+    if (signal) checkSignal(signal);
+    if (sendBufferSize) checkSize(sendBufferSize, 'options.sendBufferSize');
+    if (recvBufferSize) checkSize(recvBufferSize, 'options.recvBufferSize');
+    // (As EventEmitter does it.)
+    if (listener) checkFunction(listener, 'listener');
     this.#handle = handles.own(check(calls.create(KIND.dgram), 'socket'));
-    const { receiveDescriptors, receiveCredentials, sendBufferSize, recvBufferSize } = options;
-    if (receiveDescriptors) handles.setOption(this.#handle, OPTION.RECEIVE_FDS, 1);
-    if (receiveCredentials) handles.setOption(this.#handle, OPTION.RECEIVE_CREDENTIALS, 1);
-    if (sendBufferSize) this.setSendBufferSize(sendBufferSize);
-    if (recvBufferSize) this.setRecvBufferSize(recvBufferSize);
+    try {
+      this.#setOptions(options);
+    } catch (error) {
+      handles.close(this.#handle);
+      throw error;
+    }
     const onError = (error) => {
       if (this.#state === 'closed') return;
-      // That a receiver is deaf ends no program that does not want to know.
+      // A receiver that does not read must not end a program that listens to no errors.
       if (error.errno === ENOBUFS && this.listenerCount('error') === 0) return;
       this.emit('error', error);
     };
     this.#outbox = new Outbox(this.#handle, onError, () => this.#isRef);
     if (listener) this.on('message', listener);
-    if (options.signal) this.#follow(options.signal);
+    if (signal) this.#follow(signal);
+  }
+
+  #setOptions({ receiveDescriptors, receiveCredentials, sendBufferSize, recvBufferSize }) {
+    if (receiveDescriptors) handles.setOption(this.#handle, OPTION.RECEIVE_FDS, 1);
+    if (receiveCredentials) handles.setOption(this.#handle, OPTION.RECEIVE_CREDENTIALS, 1);
+    if (sendBufferSize) this.setSendBufferSize(sendBufferSize);
+    if (recvBufferSize) this.setRecvBufferSize(recvBufferSize);
   }
 
   #follow(signal) {
-    const abort = () => this.close();
+    const abort = () => {
+      if (this.#state !== 'closed') this.close();
+    };
     if (signal.aborted) return process.nextTick(abort);
     signal.addEventListener('abort', abort, { once: true });
     this.#stopWatchingSignal = () => signal.removeEventListener('abort', abort);
@@ -69,16 +86,17 @@ class DatagramSocket extends over(EventEmitter) {
     const given = args.find((argument) => typeof argument === 'object' && argument !== null);
     const text = args.find((argument) => typeof argument === 'string');
     const options = given ?? { address: text };
-    if (callback) this.once('listening', callback);
     // "@": a name that the kernel picks, so that answers arrive.
-    this.#bind(checkAddress(options.address ?? options.path ?? '@', 'address'), options);
+    const address = checkAddress(options.address ?? options.path ?? '@', 'address');
+    // (After a failure the program may bind it again, with another callback.)
+    if (this.#bind(address, options) && callback) this.once('listening', callback);
     return this;
   }
 
   /** Whether it is bound, which it is in this call. */
   #bind(address, options) {
     const details = errorBuffer();
-    const result = handles.bind(this.#handle, address, options, details);
+    const result = handles.bind(this.#handle, address, handles.bindArguments(options), details);
     if (result < 0) {
       const error = failure(result, 'bind', address, details);
       process.nextTick(() => this.emit('error', error));
@@ -242,7 +260,7 @@ class DatagramSocket extends over(EventEmitter) {
   }
 
   setSendBufferSize(size) {
-    handles.setOption(this.#checkOpen(), OPTION.SEND_BUFFER, size);
+    handles.setOption(this.#checkOpen(), OPTION.SEND_BUFFER, checkSize(size, 'size'));
   }
 
   getRecvBufferSize() {
@@ -250,7 +268,7 @@ class DatagramSocket extends over(EventEmitter) {
   }
 
   setRecvBufferSize(size) {
-    handles.setOption(this.#checkOpen(), OPTION.RECEIVE_BUFFER, size);
+    handles.setOption(this.#checkOpen(), OPTION.RECEIVE_BUFFER, checkSize(size, 'size'));
   }
 
   getSendQueueSize() {
@@ -260,6 +278,10 @@ class DatagramSocket extends over(EventEmitter) {
   getSendQueueCount() {
     return this.#outbox.count;
   }
+}
+
+function checkSize(size, name) {
+  return checkInteger(size, name, 1, 2 ** 31 - 1);
 }
 
 function isOptions(argument) {

@@ -11,7 +11,7 @@ const MESSAGE = 8;
 /** A message shows the two ends of an address that is longer. */
 const LONGEST_SHOWN = 110;
 
-/** What the library's words name as C has it: abi/option_names.txt, for us. */
+/** Options by their names in C, which the library's messages use: abi/option_names.txt. */
 const JAVASCRIPT_NAMES = {
   UDSOCK_REPLACE: 'replace: true',
   UDSOCK_NO_RECLAIM: 'reclaim: false',
@@ -37,7 +37,7 @@ function newErrorBuffer() {
 
 const shared = newErrorBuffer();
 
-/** The same for all calls that are not in the pool: the failure is made before the next one. */
+/** One for all calls but those in the pool: the error is made of it before the next call. */
 function errorBuffer() {
   shared.writeInt32LE(0, CODE);
   return shared;
@@ -109,35 +109,10 @@ function described(value) {
   return `type ${typeof value} (${shown.length > 28 ? `${shown.slice(0, 25)}...` : shown})`;
 }
 
-function checkAddress(address, name = 'path') {
-  if (typeof address !== 'string') {
-    throw invalidArgument(name, 'of type string (Unix sockets have no ports)', address);
-  }
-  return checkText(address, name, " (in an abstract name write them as '\\0')");
-}
-
-/** C would take what stands before a null byte. */
-function checkText(text, name, advice = '') {
-  if (!text.includes('\0')) return text;
-  const message = `The argument '${name}' must be a string without null bytes${advice}`;
-  throw coded(TypeError, 'ERR_INVALID_ARG_VALUE', message);
-}
-
-function checkDescriptor(fd) {
-  if (typeof fd !== 'number') throw invalidArgument('fd', 'of type number', fd);
-  if (Number.isInteger(fd) && fd >= 0 && fd < 2 ** 31) return fd;
-  const message = `The value of "fd" is out of range. Received ${fd}`;
-  throw coded(RangeError, 'ERR_OUT_OF_RANGE', message);
-}
-
 /** Where there is neither a path nor a port: Node's error. */
 function missingArguments() {
   const message = 'The "options" or "port" or "path" argument must be specified';
   return coded(TypeError, 'ERR_MISSING_ARGS', message);
-}
-
-function checkFunction(value, name) {
-  if (typeof value !== 'function') throw invalidArgument(name, 'of type function', value);
 }
 
 function abortError(signal) {
@@ -149,10 +124,6 @@ module.exports = {
   JAVASCRIPT_NAMES,
   abortError,
   check,
-  checkAddress,
-  checkDescriptor,
-  checkFunction,
-  checkText,
   coded,
   errorBuffer,
   failure,

@@ -3,7 +3,8 @@
 
 const { calls } = require('./library.js');
 const { ADDRESS_SIZE, BIND, ERANGE, KIND_NAME, OPTION } = require('./constants.js');
-const { check, checkText, coded, errorBuffer } = require('./errors.js');
+const { checkInteger, checkName } = require('./arguments.js');
+const { check, coded, errorBuffer } = require('./errors.js');
 
 const isMainThread = calls.is_main_thread() !== 0;
 const scratch = Buffer.alloc(ADDRESS_SIZE);
@@ -90,7 +91,7 @@ function adopt(fd, type) {
   throw coded(TypeError, 'ERR_INVALID_FD_TYPE', `Unsupported fd type: a ${kind} socket`);
 }
 
-/** What a program may say about binding, as the calls take it. */
+/** What a program says about binding, as `bind` and the library's calls take it. */
 function bindArguments(options) {
   const flags =
     (options.replace ? BIND.REPLACE : 0) |
@@ -98,9 +99,10 @@ function bindArguments(options) {
     (options.keepFile ? BIND.KEEP_FILE : 0) |
     (options.makeParents ? BIND.MAKE_PARENTS : 0) |
     (options.restoreFile ? BIND.RESTORE_FILE : 0);
-  const name = (value) => (value === undefined ? undefined : checkText(String(value), 'name'));
-  const mode = options.mode ?? modeOf(options);
-  return [flags, mode, options.backlog ?? 0, name(options.user), name(options.group)];
+  const { mode, backlog = 0, user, group } = options;
+  if (mode != null) checkInteger(mode, 'options.mode', 0, 0o7777);
+  const name = (value, of) => (value == null ? undefined : checkName(value, `options.${of}`));
+  return [flags, mode ?? modeOf(options), backlog, name(user, 'user'), name(group, 'group')];
 }
 
 /** Node's own two words for a mode. */
@@ -114,8 +116,8 @@ function modeOf({ readableAll, writableAll }) {
  * Binds at once: what the umask and the working directory are when the program calls counts, and
  * not what they are later. A lock that somebody else holds is waited for, a second at most.
  */
-function bind(handle, address, options, details) {
-  return calls.bind(handle, address, details, ...bindArguments(options));
+function bind(handle, address, how, details) {
+  return calls.bind(handle, address, details, ...how);
 }
 
 module.exports = {

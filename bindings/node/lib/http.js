@@ -34,7 +34,7 @@ function request(...args) {
 
 function agentOf({ agent, createConnection }) {
   if (agent === false) return new globalAgent.constructor();
-  // (Without one Node calls createConnection; with one it would not.)
+  // (Node calls the request's createConnection only if there is no agent.)
   return agent ?? (typeof createConnection === 'function' ? undefined : globalAgent);
 }
 

@@ -1,13 +1,18 @@
 'use strict';
 // Unix domain sockets: stream, datagram, seqpacket.
 
+const { signals } = require('node:os').constants;
 const { calls } = require('./library.js');
 const { KIND } = require('./constants.js');
-const { check, checkDescriptor, invalidArgument } = require('./errors.js');
+const { checkDescriptor, checkOptions } = require('./arguments.js');
+const { check, coded, invalidArgument } = require('./errors.js');
 const { own } = require('./handle.js');
 require('./log.js');
 const { Server } = require('./server.js');
 const { Socket, newSocket } = require('./socket.js');
+
+/** Marks our listeners of signals, for this copy of the package and for others in the process. */
+const ONLY_CLEANS_UP = Symbol.for('udsock.cleanupOnSignal');
 
 /** What most programs don't use: it is loaded when it is first asked for. */
 const parts = {
@@ -34,8 +39,8 @@ function newOf(type, options) {
 }
 
 /** Two sockets that are connected with each other. */
-function pair(options = {}) {
-  const { type = 'stream' } = options;
+function pair(options) {
+  const { type = 'stream' } = checkOptions(options);
   if (type !== 'stream' && type !== 'seqpacket') {
     throw invalidArgument('options.type', "'stream' or 'seqpacket'", type);
   }
@@ -44,7 +49,7 @@ function pair(options = {}) {
   return Array.from(both, (handle) => newOf(type, { ...options, handle: own(Number(handle)) }));
 }
 
-/** Closes what came from here: Deno's fs refuses descriptors that it has not opened. */
+/** Closes a descriptor that came from this package. (Deno's fs closes only what it has opened.) */
 function closeDescriptor(fd) {
   check(calls.close_descriptor(checkDescriptor(fd)), 'close');
 }
@@ -55,16 +60,21 @@ function cleanup() {
 }
 
 /**
- * Lets them be removed also when this signal ends the process: when nobody else listens to it.
- * (udsock_cleanup_on_signal leaves a signal alone that has a handler, as Node has for some.)
+ * Has the socket files removed also when this signal ends the process. If the program has listeners
+ * of its own, they decide about the end, and nothing is removed here. (udsock_cleanup_on_signal
+ * does not work in Node: it leaves a signal alone that has a handler, and Node has some.)
  */
 function cleanupOnSignal(signal) {
+  if (!Object.hasOwn(signals, signal)) {
+    throw coded(TypeError, 'ERR_UNKNOWN_SIGNAL', `Unknown signal: ${String(signal)}`);
+  }
   const onSignal = () => {
-    if (process.listenerCount(signal) > 1) return;
+    if (process.listeners(signal).some((listener) => !listener[ONLY_CLEANS_UP])) return;
     cleanup();
     process.removeListener(signal, onSignal);
     process.kill(process.pid, signal);
   };
+  onSignal[ONLY_CLEANS_UP] = true;
   process.on(signal, onSignal);
 }
 

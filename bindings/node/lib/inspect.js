@@ -4,7 +4,8 @@
 const { calls, inPool } = require('./library.js');
 const { absolute } = require('./address.js');
 const { KIND_NAME, UNKNOWN } = require('./constants.js');
-const { check, checkAddress, newErrorBuffer } = require('./errors.js');
+const { checkAddress } = require('./arguments.js');
+const { check, newErrorBuffer } = require('./errors.js');
 
 const SIZE = 64;
 const REACH = ['all', 'most', 'few'];

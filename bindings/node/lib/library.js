@@ -46,21 +46,28 @@ function load() {
     file = findLibrary();
     return addon.load(file, NEEDED_VERSION, HAS_LIBUV ? 1 : 0);
   } catch (cause) {
-    const error = new Error(
-      `udsock: ${file} can't be used: ${cause.message}. Install the package of this platform ` +
-        '(optional dependencies); or the library, build it with cargo, or set UDSOCK_LIBRARY',
-      { cause },
-    );
-    error.code = 'ERR_UDSOCK_LIBRARY';
-    throw error;
+    const reason = cause.message.replace(/\.$/, '');
+    const words = `udsock: ${file} can't be used: ${reason}. ${advice(cause)}`;
+    throw Object.assign(new Error(words, { cause }), { code: 'ERR_UDSOCK_LIBRARY' });
   }
+}
+
+function advice({ code }) {
+  if (code === 'ERR_DLOPEN_DISABLED') {
+    return 'Start Node.js without --no-addons, or with --allow-addons beside --permission';
+  }
+  return (
+    'Install the package of this platform (optional dependencies); or the library, build it with ' +
+    'cargo, or set UDSOCK_LIBRARY'
+  );
 }
 
 const calls = load();
 // The library's own handler removes the socket files.
 if (IS_BUN && isMainThread) process.on('exit', () => calls.cleanup());
 
-// Of the pool's four threads: the others are for everyone else, whatever these wait for.
+// These calls may wait long. They take two of the four threads in libuv's pool, and leave the
+// others to fs, dns and the like.
 const MOST_THREADS = 2;
 const waiting = [];
 let running = 0;
@@ -88,4 +95,4 @@ function runNext() {
   waiting.shift()();
 }
 
-module.exports = { calls, findLibrary, inPool };
+module.exports = { HAS_LIBUV, calls, findLibrary, inPool };

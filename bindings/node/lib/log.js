@@ -27,5 +27,5 @@ function publish() {
   }
 }
 
-// What happened last has woken nobody yet.
+// The loop does not run any more, so nothing else publishes what happened last.
 if (listener !== undefined) process.on('exit', publish);

@@ -3,7 +3,8 @@
 
 const { calls } = require('./library.js');
 const { ADDRESS_SIZE, FDS_LOST, MAX_DESCRIPTORS, TRUNCATED, UNKNOWN } = require('./constants.js');
-const { check, invalidArgument } = require('./errors.js');
+const { checkArray, checkInteger } = require('./arguments.js');
+const { check } = require('./errors.js');
 
 /** The words of what a message has besides. */
 const [FLAGS, DESCRIPTORS, ADDRESS, PID, UID, GID, WORDS] = [0, 1, 2, 3, 4, 5, 6];
@@ -13,11 +14,10 @@ const LARGEST = 4352 * 1024;
 
 /** The descriptors of what the program gave: numbers, and objects that have an `fd`. */
 function numbersOf(descriptors) {
-  if (!Array.isArray(descriptors)) throw invalidArgument('fds', 'an Array', descriptors);
-  return Int32Array.from(descriptors, (descriptor) => {
+  return Int32Array.from(checkArray(descriptors, 'fds'), (descriptor) => {
     const fd = typeof descriptor === 'object' ? descriptor?.fd : descriptor;
-    if (!Number.isInteger(fd)) throw invalidArgument('fds', 'an Array of integers', fd);
-    return fd;
+    // (A closed FileHandle has -1, which is EBADF.)
+    return checkInteger(fd, 'fds', -1, 2 ** 31 - 1);
   });
 }
 

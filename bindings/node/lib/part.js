@@ -1,6 +1,7 @@
 'use strict';
 // Messages of a seqpacket connection: on their way out, and read ahead.
 
+const { isBytes } = require('./arguments.js');
 const { invalidArgument } = require('./errors.js');
 const { Passing, closeAll } = require('./message.js');
 
@@ -49,7 +50,7 @@ function separated(data = Buffer.alloc(0)) {
 /** `undefined`: it is something else. */
 function bytesOf(message, encoding) {
   if (typeof message === 'string') return Buffer.from(message, encoding);
-  return message instanceof Uint8Array ? message : undefined;
+  return isBytes(message) ? message : undefined;
 }
 
 module.exports = { Part, joined, separated };

@@ -24,10 +24,17 @@ function classOfPipes() {
   check(calls.open_pair(KIND.stream, both), 'socketpair');
   const [one, other] = Array.from(both, Number);
   calls.close(other);
-  const socket = new net.Socket({ fd: check(calls.release(one), 'release'), manualStart: true });
-  const { constructor } = socket._handle;
-  socket.destroy();
-  return constructor;
+  const fd = check(calls.release(one), 'release');
+  try {
+    const socket = new net.Socket({ fd, manualStart: true });
+    const { constructor } = socket._handle;
+    socket.destroy();
+    return constructor;
+  } catch (error) {
+    // (Node's permission model may forbid it.)
+    calls.close_descriptor(fd);
+    throw error;
+  }
 }
 
 function create(type) {

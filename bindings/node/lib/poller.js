@@ -4,7 +4,10 @@
 
 const { calls } = require('./library.js');
 const { EVENT, KIND, MEMBER, READ, THEN, WRITE } = require('./constants.js');
-const { check, checkAddress, checkFunction, errorBuffer, failure } = require('./errors.js');
+const {
+  checkAddress, checkFunction, checkInteger, checkOptions, isBytes,
+} = require('./arguments.js');
+const { check, coded, errorBuffer, failure, invalidArgument } = require('./errors.js');
 const { Outgoing } = require('./outgoing.js');
 const { READABLE, Watch } = require('./watch.js');
 const handles = require('./handle.js');
@@ -79,9 +82,16 @@ class Poller {
   #onRefused;
 
   /** `onRefused(socket, code)`: an item was not taken. */
-  constructor(options = {}, onRefused = () => {}) {
-    const { capacity = 256, arenaSize = 1 << 20, outputSize = 1 << 20 } = options;
-    const { sendLimit = 0, receiveSize = 0 } = options;
+  constructor(options, onRefused = () => {}) {
+    const given = checkOptions(options);
+    const { capacity = 256, arenaSize = 1 << 20, outputSize = 1 << 20 } = given;
+    const { sendLimit = 0, receiveSize = 0 } = given;
+    checkInteger(capacity, 'options.capacity', 1, 2 ** 24);
+    checkInteger(arenaSize, 'options.arenaSize', 1, 2 ** 31 - 1);
+    checkInteger(outputSize, 'options.outputSize', 0, 2 ** 31 - 1);
+    checkInteger(sendLimit, 'options.sendLimit', 0, Number.MAX_SAFE_INTEGER);
+    checkInteger(receiveSize, 'options.receiveSize', 0, Number.MAX_SAFE_INTEGER);
+    checkFunction(onRefused, 'onRefused');
     this.#arenaSize = arenaSize;
     this.#onRefused = onRefused;
     this.#memory = Buffer.allocUnsafeSlow(arenaSize + outputSize);
@@ -122,19 +132,25 @@ class Poller {
   // ---- sockets
 
   /** A server's, or a datagram socket's, handle, which is a member. It is opened in this call. */
-  async listen(path, { type = 'stream', token = 0, duplex, ...options } = {}) {
+  async listen(path, given) {
+    const { type = 'stream', token = 0, duplex, ...options } = checkOptions(given);
+    const kind = kindOf(type);
+    checkToken(token);
     const details = errorBuffer();
     const open = type === 'dgram' ? calls.open_datagram : calls.open_server;
     const how = handles.bindArguments(options);
-    const server = open(KIND[type], checkAddress(path), details, ...how);
+    const server = open(kind, checkAddress(path), details, ...how);
     return this.#own(check(server, 'listen', path, details), token, { duplex });
   }
 
   /** A client's handle, which is a member. */
-  connect(path, { type = 'stream', token = 0, duplex, localAddress } = {}) {
+  connect(path, options) {
+    const { type = 'stream', token = 0, duplex, localAddress } = checkOptions(options);
+    const kind = kindOf(type);
+    checkToken(token);
     const details = errorBuffer();
     if (localAddress !== undefined) checkAddress(localAddress, 'localAddress');
-    const client = calls.open_client(KIND[type], checkAddress(path), details, 0, localAddress);
+    const client = calls.open_client(kind, checkAddress(path), details, 0, localAddress);
     return this.#own(check(client, 'connect', path, details), token, { duplex });
   }
 
@@ -151,8 +167,9 @@ class Poller {
    * server's connections have it from the server. `paused`: nothing is received (or accepted) for
    * now; what is kept goes on its way.
    */
-  add(socket, token = 0, how = {}) {
-    check(calls.poller_add(this.#handle, socket, token, flagsOf(how)), 'poller_add');
+  add(socket, token = 0, options = undefined) {
+    const flags = flagsOf(checkOptions(options));
+    check(calls.poller_add(this.#handle, socket, checkToken(token), flags), 'poller_add');
   }
 
   remove(socket) {
@@ -182,6 +199,7 @@ class Poller {
 
   /** A datagram, to an address. */
   sendTo(socket, data, address) {
+    checkAddress(address, 'address');
     const addressSize = Buffer.byteLength(address);
     const size = this.#reserve(data, addressSize);
     const offset = this.#outgoing.put(data, size);
@@ -191,10 +209,11 @@ class Poller {
 
   /** The size of the data, for which there is room now. */
   #reserve(data, more = 0) {
-    const size = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
+    const size = typeof data === 'string' ? Buffer.byteLength(data) : bytesIn(data);
     if (!this.#outgoing.hasRoom(size + more)) this.flush();
     if (!this.#outgoing.hasRoom(size + more)) {
-      throw new RangeError(`${size} bytes are more than outputSize`);
+      const message = `outputSize is too small for ${size + more} bytes`;
+      throw coded(RangeError, 'ERR_OUT_OF_RANGE', message);
     }
     return size;
   }
@@ -214,7 +233,7 @@ class Poller {
    * batch has brought is sent without a copy.
    */
   sendNow(socket, data, flags = 0) {
-    if (data.buffer === this.#memory.buffer) {
+    if (data?.buffer === this.#memory.buffer) {
       this.#push(socket, data.byteOffset, data.length, flags);
     } else {
       this.send(socket, data, flags);
@@ -261,6 +280,20 @@ class Poller {
     this.stop();
     check(handles.close(this.#handle), 'close');
   }
+}
+
+function bytesIn(data) {
+  if (isBytes(data)) return data.length;
+  throw invalidArgument('data', 'of type string or an instance of Uint8Array', data);
+}
+
+function kindOf(type) {
+  if (Object.hasOwn(KIND, type)) return KIND[type];
+  throw invalidArgument('options.type', "'stream', 'dgram' or 'seqpacket'", type);
+}
+
+function checkToken(token) {
+  return checkInteger(token, 'token', 0, Number.MAX_SAFE_INTEGER);
 }
 
 function flagsOf({ readiness, duplex, paused }) {

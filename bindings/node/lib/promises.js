@@ -2,6 +2,7 @@
 // The same, as promises.
 
 const { Connection } = require('./connection.js');
+const { checkOptions } = require('./arguments.js');
 const { abortError } = require('./errors.js');
 const { Server } = require('./server.js');
 const { Socket } = require('./socket.js');
@@ -21,31 +22,34 @@ function settled(emitter, event, signal) {
   });
 }
 
-function connect(target, options = {}) {
-  const given = typeof target === 'string' ? { ...options, path: target } : target;
-  const Kind = given.type === 'seqpacket' ? Connection : Socket;
-  const socket = new Kind(given);
-  const connected = settled(socket, 'connect', given.signal);
-  socket.connect(given);
-  return connected;
+/** What these take: `(address, options)`, or all in one. */
+function given(target, options, name) {
+  if (typeof target === 'string') return { ...checkOptions(options), [name]: target };
+  return checkOptions(target);
 }
 
-function listen(target, options = {}, listener) {
+async function connect(target, options) {
+  const how = given(target, options, 'path');
+  const Kind = how.type === 'seqpacket' ? Connection : Socket;
+  const socket = new Kind(how);
+  socket.connect(how);
+  return await settled(socket, 'connect', how.signal);
+}
+
+async function listen(target, options, listener) {
   if (typeof options === 'function') [options, listener] = [{}, options];
-  const given = typeof target === 'string' ? { ...options, path: target } : target;
-  const server = new Server(given, listener);
-  const listening = settled(server, 'listening', given.signal);
-  server.listen(given);
-  return listening;
+  const how = given(target, options, 'path');
+  const server = new Server(how, listener);
+  server.listen(how);
+  return await settled(server, 'listening', how.signal);
 }
 
 /** A datagram socket that is bound; without an address, to a name that the kernel picks. */
-function bind(target = {}, options = {}) {
-  const given = typeof target === 'string' ? { ...options, address: target } : target;
-  const socket = new DatagramSocket({ ...given, type: 'dgram' });
-  const listening = settled(socket, 'listening', given.signal);
-  socket.bind(given);
-  return listening;
+async function bind(target, options) {
+  const how = given(target, options, 'address');
+  const socket = new DatagramSocket({ ...how, type: 'dgram' });
+  socket.bind(how);
+  return await settled(socket, 'listening', how.signal);
 }
 
 module.exports = { bind, connect, listen };

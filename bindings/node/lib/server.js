@@ -9,6 +9,8 @@ const { callable, over } = require('./callable.js');
 const { disposed } = require('./connected.js');
 const { calls } = require('./library.js');
 const { KIND, OPTION } = require('./constants.js');
+const { checkInteger, checkOptions } = require('./arguments.js');
+const { publishConnection, publishFailure } = require('./channels.js');
 const { check, coded, errorBuffer, failure, invalidArgument } = require('./errors.js');
 const { loadParts, newSocket } = require('./socket.js');
 const handles = require('./handle.js');
@@ -19,14 +21,14 @@ const LOOK_UP = 200;
 
 /** Whether connections need the library's handle beside Node's, or instead of it. */
 function keepsHandles(type, { receiveDescriptors, receiveCredentials, maxPerUid }) {
-  if (type === 'seqpacket' || maxPerUid !== undefined || !pipes.HAS_HANDLES) return true;
+  if (type === 'seqpacket' || maxPerUid != null || !pipes.HAS_HANDLES) return true;
   return Boolean(receiveDescriptors || receiveCredentials);
 }
 
 /** Opens a listening socket of the library, with the options of the server and of `listen()`. */
-function openSocket({ type, settings, options }) {
+function openSocket({ type, settings, options, binding }) {
   const { fd, path, backlog = 0 } = options;
-  if (fd !== undefined) {
+  if (fd != null) {
     const handle = handles.adopt(fd, type);
     return prepared(handle, settings, () => check(calls.listen(handle, backlog), 'listen'));
   }
@@ -35,7 +37,7 @@ function openSocket({ type, settings, options }) {
     // A connection whose descriptor the program gets takes descriptors, as accept(2)'s do.
     if (!keepsHandles(type, settings)) handles.setOption(handle, OPTION.RECEIVE_FDS, 1);
     const details = errorBuffer();
-    check(handles.bind(handle, path, options, details), 'listen', path, details);
+    check(handles.bind(handle, path, binding, details), 'listen', path, details);
     check(calls.listen(handle, backlog), 'listen', path);
   });
 }
@@ -68,21 +70,22 @@ const Listening = (Base) =>
     #Connection;
     /** The arguments of listen(), as long as it runs. */
     #options;
+    #binding;
     /** The listening socket, which accepts and has the file. */
     #socket;
 
-    constructor(options = {}, listener = undefined) {
+    constructor(options, listener = undefined) {
       if (typeof options === 'function') [options, listener] = [{}, options];
-      if (options === null || typeof options !== 'object') {
-        throw invalidArgument('options', 'of type object', options);
-      }
-      const { type = 'stream' } = options;
+      options = checkOptions(options);
+      const { type = 'stream', maxPerUid } = options;
       if (type !== 'stream' && type !== 'seqpacket') {
         throw invalidArgument('options.type', "'stream' or 'seqpacket'", type);
       }
+      if (maxPerUid != null) checkInteger(maxPerUid, 'options.maxPerUid', 0, 2 ** 31 - 1);
+      const allow = options.allow && require('./access.js').checkRules(options.allow);
       super(options, listener);
       this.#type = type;
-      this.#settings = options;
+      this.#settings = { ...options, allow };
       this.#keepsHandles = keepsHandles(type, options);
       // Loaded now: at the first connection there may be no descriptor left to read the files.
       if (type === 'seqpacket') this.#Connection = require('./connection.js').Connection;
@@ -95,18 +98,21 @@ const Listening = (Base) =>
     listen(...args) {
       const [options, callback] = listenArguments(args);
       this.#options = options;
-      // Node's own address is never used. (Exclusive: not that of a cluster's primary.)
-      const { backlog, signal } = options;
-      const how = { path: 'udsock', exclusive: true, backlog, ...(signal ? { signal } : {}) };
+      this.#binding = handles.bindArguments(options);
+      // Node itself opens nothing. So it gets an address in any case, and nothing that would make
+      // it go another way. (Exclusive: not by way of a cluster's primary.)
+      const { fd, handle, _handle, host, port, readableAll, writableAll, ...rest } = options;
+      const how = { ...rest, path: options.path || 'udsock', exclusive: true };
       return super.listen(how, ...(callback ? [callback] : []));
     }
 
     /** Node's listen() calls this after it has looked at its arguments. */
     _listen2(...args) {
-      const options = this.#options;
+      const [options, binding] = [this.#options, this.#binding];
       try {
-        this._handle = this.#open({ type: this.#type, settings: this.#settings, options });
+        this._handle = this.#open({ type: this.#type, settings: this.#settings, options, binding });
       } catch (error) {
+        publishFailure(this, error);
         process.nextTick(() => this.emit('error', error));
         return;
       }
@@ -136,16 +142,17 @@ const Listening = (Base) =>
         const onFailed = (code) => this.#onFailed(code);
         acceptor = new Acceptor(handle, !this.#keepsHandles, onConnection, onFailed);
         if (how.options.restoreFile) {
-          // Who asks gets it back.
+          // The library looks, and takes the path back, when it is asked.
           lookUp = setInterval(() => calls.get_option(handle, OPTION.OWNS_FILE), LOOK_UP).unref();
         }
         return 0;
       };
       pipe.ref = () => acceptor.setRef(true);
       pipe.unref = () => acceptor.setRef(false);
-      // Clients that connected before another server got the path would be reset. No more come now.
+      // The clients in the queue came before another server took the path, and would be reset. No
+      // more can come now, so accepting them has an end.
       const hasLostPath = () =>
-        how.options.fd === undefined &&
+        how.options.fd == null &&
         isPath(address ?? undefined) &&
         calls.get_option(handle, OPTION.OWNS_FILE) === 0;
       pipe.close = (callback) => {
@@ -186,6 +193,7 @@ const Listening = (Base) =>
       connection._server = this;
       this._connections += 1;
       this.emit('connection', connection);
+      if (this.#type === 'stream') publishConnection(connection);
     }
 
     #streamOf(fd) {
@@ -212,7 +220,7 @@ const Listening = (Base) =>
       }
       return newSocket({
         ...options,
-        keepHandle: maxPerUid !== undefined,
+        keepHandle: maxPerUid != null,
         localAddress: this.#socket.address ?? undefined,
         highWaterMark: this.highWaterMark,
       });
@@ -260,7 +268,8 @@ const Listening = (Base) =>
 
     /** Lets these clients in, too. After the first rule everyone else is refused. */
     async allow(rules) {
-      await require('./access.js').allowLater(this.#checkOpen(), rules);
+      const { allowLater, checkRules } = require('./access.js');
+      await allowLater(this.#checkOpen(), checkRules(rules));
     }
 
     /** How many clients the rules have kept out. */

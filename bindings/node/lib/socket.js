@@ -8,7 +8,9 @@ const { connectArguments, isPath } = require('./address.js');
 const { attach } = require('./attached.js');
 const { callable, over } = require('./callable.js');
 const { EALREADY, ECANCELED, EISCONN, ENOTCONN } = require('./constants.js');
-const { check, checkDescriptor, coded, failure, invalidArgument } = require('./errors.js');
+const { checkDescriptor, checkInteger, isBytes } = require('./arguments.js');
+const { publishClient } = require('./channels.js');
+const { check, coded, failure, invalidArgument } = require('./errors.js');
 const { ask, connected } = require('./connected.js');
 const { connectHandle } = require('./connecting.js');
 const { leaveAhead } = require('./ahead.js');
@@ -29,6 +31,8 @@ const parts = {
 };
 
 const BYTES_READ = Symbol('bytesRead');
+/** The names of the functions by which Node and Bun, and Deno, replace write(). */
+const NODES_WRITES = ['writeAfterFIN', '_writeAfterFIN'];
 
 /** The socket whose connect() runs, and how it connects. */
 let starting;
@@ -55,13 +59,14 @@ class Socket extends over(net.Socket) {
   #isRef = true;
   /** The descriptors that go with a chunk; made when there are any. */
   #passing;
+  #nodesWrite;
 
   /**
    * `options` also has `fd`, an open descriptor, which belongs to this socket from now on.
    * (A number as `handle` is a handle of the library.)
    */
-  constructor(options = {}) {
-    if (typeof options === 'number') options = { fd: options };
+  constructor(options) {
+    options = typeof options === 'number' ? { fd: options } : (options ?? {});
     const { fd, receiveDescriptors, receiveCredentials } = options;
     if (options.onread && !pipes.HAS_HANDLES) {
       const code = 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM';
@@ -76,7 +81,7 @@ class Socket extends over(net.Socket) {
       const manualStart = receives || options.manualStart;
       super({ ...options, fd: undefined, handle: pipe, manualStart });
     } else {
-      // (The copy above takes longer than all the rest.)
+      // (Without the copy, which takes longer than all the rest.)
       super(options);
     }
     this.#signal = options.signal;
@@ -95,9 +100,13 @@ class Socket extends over(net.Socket) {
 
   connect(...args) {
     const [options, listener] = connectArguments(args);
-    // (After any other end it can be used again.)
+    // (After any other end a socket can connect again.)
     if (this.destroyed && this.#signal?.aborted) return this;
     if (options.timeout) this.setTimeout(options.timeout);
+    return publishClient(this, () => this.#connect(options, listener));
+  }
+
+  #connect(options, listener) {
     if (!pipes.HAS_HANDLES) return this.#connectAttached(options, listener);
     const before = starting;
     starting = { socket: this, options };
@@ -130,8 +139,9 @@ class Socket extends over(net.Socket) {
     const done = (error, handle) => {
       this.#stopConnecting = undefined;
       if (!error) error = this.#open(pipe, handle, isPath(localAddress));
-      if (error) this.destroy(error);
-      else request?.oncomplete(0, pipe, request, true, true);
+      if (!error) return request?.oncomplete(0, pipe, request, true, true);
+      this.emit('connectionAttemptFailed', path, undefined, undefined, error);
+      this.destroy(error);
     };
     this.#stopConnecting = connectHandle({ ...options, type: 'stream' }, isRef, done);
     return 0;
@@ -177,6 +187,7 @@ class Socket extends over(net.Socket) {
     if (listener) this.once('connect', listener);
     if (this.destroyed) this._undestroy();
     this.connecting = true;
+    this.emit('connectionAttempt', options.path, undefined, undefined);
     this.#start(undefined, undefined, options);
     return this;
   }
@@ -205,6 +216,7 @@ class Socket extends over(net.Socket) {
    * close them. (If there is a listener for 'descriptors', they go there instead.)
    */
   takeFds(count) {
+    if (count !== undefined) checkInteger(count, 'count', 0, Number.MAX_SAFE_INTEGER);
     return this.#arrivals?.take(count) ?? [];
   }
 
@@ -216,7 +228,7 @@ class Socket extends over(net.Socket) {
   sendDescriptors(fds, data, options, callback) {
     if (typeof options === 'function') [options, callback] = [{}, options];
     const chunk = typeof data === 'string' ? Buffer.from(data) : data;
-    if (!(chunk instanceof Uint8Array) || chunk.length === 0) {
+    if (!isBytes(chunk) || chunk.length === 0) {
       throw invalidArgument('data', 'a string or Uint8Array that is not empty', data);
     }
     // A new Buffer, by which the stream's chunk is recognised: the same bytes may be sent again.
@@ -226,18 +238,31 @@ class Socket extends over(net.Socket) {
     this.#passing.set(buffer, passing);
     return super.write(buffer, (error) => {
       passing.close();
-      callback?.(error);
+      if (typeof callback === 'function') callback(error);
     });
   }
 
-  get write() {
-    return write;
+  /** `(data[, encoding][, callback])`, or `{ fds }` in the encoding's place: sendDescriptors. */
+  static #write(data, encoding, callback) {
+    if (typeof encoding === 'object' && encoding?.fds !== undefined) {
+      return this.sendDescriptors(encoding.fds, data, encoding, callback);
+    }
+    const nodes = (#nodesWrite in this && this.#nodesWrite) || net.Socket.prototype.write;
+    return nodes.call(this, data, encoding, callback);
   }
 
-  /** Programs may set their own; but Node sets it back to its own when it connects. */
+  get write() {
+    return Socket.#write;
+  }
+
+  /**
+   * Programs may set their own. Node sets it, too: to another of its own functions when the peer
+   * has ended, and back when the socket connects again. Neither knows of descriptors.
+   */
   set write(value) {
-    if (value === net.Socket.prototype.write) return;
-    Object.defineProperty(this, 'write', { value, writable: true, configurable: true });
+    const isNodes = value === net.Socket.prototype.write || NODES_WRITES.includes(value?.name);
+    if (isNodes) this.#nodesWrite = value;
+    else Object.defineProperty(this, 'write', { value, writable: true, configurable: true });
   }
 
   _write(data, encoding, callback) {
@@ -269,7 +294,7 @@ class Socket extends over(net.Socket) {
 
   #pass(data, passing, callback) {
     if (this.connecting) return this.#passLater(data, passing, callback);
-    // (Which says what is wrong.)
+    // (Node's own says what is wrong.)
     if (!this._handle) return super._write(data, 'buffer', callback);
     if (this.#kept === undefined) this.#keep(this.#another());
     this.#kept.pass({ data, passing }, (error, size) => {
@@ -317,7 +342,7 @@ class Socket extends over(net.Socket) {
     return fd;
   }
 
-  /** Not before it connects: then Node says it again. */
+  /** Before it connects this changes nothing: Node calls ref() or unref() again when it does. */
   #setRef(isRef) {
     if (this._handle || this.connecting) this.#isRef = isRef;
   }
@@ -391,14 +416,6 @@ class Socket extends over(net.Socket) {
 
 function isBunsWord({ code }) {
   return !pipes.HAS_HANDLES && code === 'ERR_SOCKET_CLOSED';
-}
-
-/** `(data[, encoding][, callback])`, or `{ fds }` in the encoding's place: sendDescriptors. */
-function write(data, encoding, callback) {
-  if (typeof encoding !== 'object' || encoding === null || encoding.fds === undefined) {
-    return net.Socket.prototype.write.call(this, data, encoding, callback);
-  }
-  return this.sendDescriptors(encoding.fds, data, encoding, callback);
 }
 
 /** The handle's descriptor, or a copy of it if the handle keeps it. */

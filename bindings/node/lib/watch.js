@@ -2,7 +2,7 @@
 // Descriptors that Node's loop watches.
 
 const { AsyncResource } = require('node:async_hooks');
-const { calls } = require('./library.js');
+const { HAS_LIBUV, calls } = require('./library.js');
 const { check } = require('./errors.js');
 
 const [READABLE, WRITABLE] = [1, 2];
@@ -14,10 +14,13 @@ class Watch {
   /**
    * `callback` gets what the descriptor is ready for. With a `server` its connections are accepted,
    * and the callback gets the handle of each, or with `releases` the descriptor, or an error code.
-   * Without a descriptor (-1) it is called after the loop has waited, before immediates.
+   * Without a descriptor (-1) each `listen` asks for one call: after the loop has next looked for
+   * what is ready, before immediates.
    */
   constructor(fd, callback, server = 0, releases = false) {
-    this.#watch = calls.watch_open(fd, callback, server, Number(releases));
+    // A thread of ours would call it in the asynchronous context of whoever was called last.
+    const call = HAS_LIBUV ? callback : AsyncResource.bind(callback);
+    this.#watch = calls.watch_open(fd, call, server, Number(releases));
     if (this.#watch === undefined) throw new Error('udsock: a descriptor can\'t be watched');
   }
 
@@ -44,20 +47,18 @@ class Watch {
 }
 
 const due = [];
-let afterWaiting;
+let afterLook;
 
 /**
- * Calls back after the loop has looked for events, which it does at once. At that point libuv
- * reports that a connection was made; so a server of this process has accepted it by then. Returns
- * a function that stops it.
+ * Calls back after the loop has next looked for what is ready, which it does at once. At that point
+ * libuv reports that a connection was made; so a server of this process has accepted it by then.
+ * Returns a function that stops it.
  */
 function soon(callback) {
   const call = { run: callback, context: new AsyncResource('UdsockConnecting') };
-  afterWaiting ??= new Watch(-1, runNext);
-  if (due.push(call) === 1) {
-    afterWaiting.listen(READABLE);
-    setImmediate(goOn);
-  }
+  afterLook ??= new Watch(-1, runNext);
+  afterLook.listen(READABLE);
+  if (due.push(call) === 1) setImmediate(goOn);
   return () => {
     call.run = undefined;
   };
@@ -73,7 +74,6 @@ function goOn() {
 
 function runNext() {
   const { run, context } = due.shift();
-  if (due.length === 0) afterWaiting.listen(0);
   if (run !== undefined) context.runInAsyncScope(run);
 }
 

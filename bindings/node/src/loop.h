@@ -16,13 +16,18 @@ typedef struct {
     void *data;
 } uv_handle;
 
-enum { UV_CHECK_HANDLE = 2, UV_POLL_HANDLE = 8 };
+enum { UV_CHECK_HANDLE = 2, UV_POLL_HANDLE = 8, UV_PREPARE_HANDLE = 9 };
 enum { UV_READABLE = 1, UV_WRITABLE = 2 };
 
 typedef void (*uv_poll_callback)(uv_handle *handle, int status, int events);
 typedef void (*uv_check_callback)(uv_handle *handle);
+typedef void (*uv_prepare_callback)(uv_handle *handle);
 
-/** libuv's functions (its binary interface is fixed within version 1), by these names. */
+/**
+ * libuv's functions (its binary interface is fixed within version 1), by these names. In each round
+ * the loop calls the prepare handles, looks for what is ready, calls back for that, and then calls
+ * the check handles.
+ */
 struct loop {
     /** The loop of this thread; NULL: there is none. */
     struct uv_loop_s *(*of)(napi_env env);
@@ -33,6 +38,9 @@ struct loop {
     int (*check_init)(struct uv_loop_s *loop, uv_handle *handle);
     int (*check_start)(uv_handle *handle, uv_check_callback callback);
     int (*check_stop)(uv_handle *handle);
+    int (*prepare_init)(struct uv_loop_s *loop, uv_handle *handle);
+    int (*prepare_start)(uv_handle *handle, uv_prepare_callback callback);
+    int (*prepare_stop)(uv_handle *handle);
     void (*close)(uv_handle *handle, void (*callback)(uv_handle *handle));
     void (*ref)(uv_handle *handle);
     void (*unref)(uv_handle *handle);

@@ -37,9 +37,10 @@ struct handle {
     int events;
     bool is_held;
     uv_poll_callback on_ready;
-    uv_check_callback on_check;
+    /** Of a prepare and of a check handle. */
+    void (*on_turn)(uv_handle *handle);
     void (*on_closed)(uv_handle *handle);
-    /** The next one that is being closed, or that is called after what is ready. */
+    /** The next one that is being closed, or that is called before a look, or after it. */
     struct handle *next;
 };
 
@@ -56,9 +57,8 @@ struct waiter {
     /** How many handles keep the process alive. */
     size_t held;
     struct handle *closing;
+    struct handle *prepared;
     struct handle *checked;
-    /** Whether there was a look for what is ready since one of these was called. */
-    bool has_looked;
     /** setImmediate, and the function that it is given. */
     napi_ref set_immediate;
     napi_ref turn;
@@ -116,10 +116,10 @@ static void schedule_turn(struct waiter *waiter) {
         napi_call_function(env, global, set_immediate, 1, &turn, &result) == napi_ok;
 }
 
-static void call_checked(struct waiter *waiter) {
-    for (struct handle *next, *handle = waiter->checked; handle != NULL; handle = next) {
+static void call_each(struct handle *first) {
+    for (struct handle *next, *handle = first; handle != NULL; handle = next) {
         next = handle->next;
-        handle->on_check((uv_handle *)handle);
+        handle->on_turn((uv_handle *)handle);
     }
 }
 
@@ -142,9 +142,13 @@ static bool is_ready(const struct waiter *waiter) {
 }
 
 static void look(struct waiter *waiter) {
+    call_each(waiter->prepared);
     waiter->next = 0;
     waiter->count = epoll_wait(waiter->epoll, waiter->ready, MOST_READY, 0);
-    waiter->has_looked = true;
+}
+
+static bool has_turns_left(const struct waiter *waiter) {
+    return waiter->prepared != NULL || waiter->checked != NULL || waiter->has_rung;
 }
 
 static void call_back_next(struct waiter *waiter) {
@@ -167,18 +171,13 @@ static napi_value take_turn(napi_env env, napi_callback_info info) {
     struct waiter *waiter = waiter_of_thread;
     if (waiter == NULL) return NULL;
     waiter->has_turn = false;
-    if (!is_ready(waiter) && (waiter->checked == NULL || !waiter->has_looked)) look(waiter);
-    if (is_ready(waiter)) {
-        call_back_next(waiter);
-    } else if (waiter->checked != NULL) {
-        waiter->has_looked = false;
-        call_checked(waiter);
-    } else if (waiter->has_rung) {
-        let_wait(waiter);
-    }
+    if (!is_ready(waiter) && waiter->checked == NULL) look(waiter);
+    if (is_ready(waiter)) call_back_next(waiter);
+    else if (waiter->checked != NULL) call_each(waiter->checked);
+    else if (waiter->has_rung) let_wait(waiter);
     // (A call that setImmediate is to make keeps the process alive.)
     if (waiter->held == 0 && waiter->has_rung) let_wait(waiter);
-    if (waiter->checked != NULL || waiter->has_rung) schedule_turn(waiter);
+    if (has_turns_left(waiter)) schedule_turn(waiter);
     return NULL;
 }
 
@@ -286,32 +285,47 @@ static void count_held(struct waiter *waiter, bool before, bool after) {
     if (!after && waiter->held == 0) napi_unref_threadsafe_function(waiter->env, waiter->bell);
 }
 
-static int check_init(struct uv_loop_s *waiter, uv_handle *handle) {
+static int init(struct uv_loop_s *waiter, uv_handle *handle) {
     return poll_init(waiter, handle, -1);
 }
 
-static int check_stop(uv_handle *stopped) {
+static void put_into(struct handle **list, uv_handle *started, void (*on_turn)(uv_handle *)) {
+    struct handle *handle = (struct handle *)started;
+    if (handle->events != 0) return;
+    handle->on_turn = on_turn;
+    handle->events = UV_READABLE;
+    handle->next = *list;
+    *list = handle;
+    count_held(handle->waiter, false, holds(handle));
+    schedule_turn(handle->waiter);
+}
+
+static void take_out_of(struct handle **list, uv_handle *stopped) {
     struct handle *handle = (struct handle *)stopped;
-    struct handle **at = &handle->waiter->checked;
     bool before = holds(handle);
-    while (*at != NULL && *at != handle) at = &(*at)->next;
-    if (*at != NULL) *at = handle->next;
+    while (*list != NULL && *list != handle) list = &(*list)->next;
+    if (*list != NULL) *list = handle->next;
     handle->events = 0;
     count_held(handle->waiter, before, false);
+}
+
+static int prepare_start(uv_handle *handle, uv_prepare_callback callback) {
+    put_into(&((struct handle *)handle)->waiter->prepared, handle, callback);
     return 0;
 }
 
-static int check_start(uv_handle *started, uv_check_callback callback) {
-    struct handle *handle = (struct handle *)started;
-    struct waiter *waiter = handle->waiter;
-    if (handle->events != 0) return 0;
-    handle->on_check = callback;
-    handle->events = UV_READABLE;
-    handle->next = waiter->checked;
-    waiter->checked = handle;
-    waiter->has_looked = false;
-    count_held(waiter, false, holds(handle));
-    schedule_turn(waiter);
+static int prepare_stop(uv_handle *handle) {
+    take_out_of(&((struct handle *)handle)->waiter->prepared, handle);
+    return 0;
+}
+
+static int check_start(uv_handle *handle, uv_check_callback callback) {
+    put_into(&((struct handle *)handle)->waiter->checked, handle, callback);
+    return 0;
+}
+
+static int check_stop(uv_handle *handle) {
+    take_out_of(&((struct handle *)handle)->waiter->checked, handle);
     return 0;
 }
 
@@ -359,8 +373,9 @@ static void unref_handle(uv_handle *handle) {
 static void close_handle(uv_handle *closed, void (*callback)(uv_handle *handle)) {
     struct handle *handle = (struct handle *)closed;
     struct waiter *waiter = handle->waiter;
-    if (handle->fd < 0) check_stop(closed);
-    else listen_to(handle, 0);
+    listen_to(handle, 0);
+    take_out_of(&waiter->prepared, closed);
+    take_out_of(&waiter->checked, closed);
     for (int i = waiter->next; i < waiter->count; i++) {
         if (waiter->ready[i].data.ptr == handle) waiter->ready[i].data.ptr = NULL;
     }
@@ -378,9 +393,12 @@ const struct loop waiting_thread = {
     .poll_init = poll_init,
     .poll_start = poll_start,
     .poll_stop = poll_stop,
-    .check_init = check_init,
+    .check_init = init,
     .check_start = check_start,
     .check_stop = check_stop,
+    .prepare_init = init,
+    .prepare_start = prepare_start,
+    .prepare_stop = prepare_stop,
     .close = close_handle,
     .ref = ref_handle,
     .unref = unref_handle,

@@ -1,6 +1,7 @@
-// A watch calls back whenever its descriptor is ready. A watch without a descriptor calls back
-// when the loop has next waited, before immediates. A watch ends with its thread: a hook closes it
-// before the loop ends. So nothing is called in a thread that has ended.
+// A watch calls back whenever its descriptor is ready. A watch without a descriptor calls back once
+// for each time that it was told to: after the loop has next looked for what is ready, before
+// immediates. A watch ends with its thread: a hook closes it before the loop ends. So nothing is
+// called in a thread that has ended.
 
 #include "watch.h"
 
@@ -16,11 +17,16 @@ struct watch {
     napi_env env;
     /** A uv_poll_t, or without a descriptor a uv_check_t. */
     uv_handle *handle;
-    bool has_descriptor;
+    /**
+     * A uv_prepare_t, or with a descriptor NULL. It tells the calls that were asked for before the
+     * loop looked from those that were asked for after it, by what the look has found.
+     */
+    uv_handle *prepare;
+    /** How many calls were asked for since the last look; how many before it. */
+    unsigned asked;
+    unsigned due;
     /** The events for which it calls back. */
     int events;
-    /** How often these were set. */
-    unsigned starts;
     napi_ref callback;
     napi_async_context context;
     napi_async_cleanup_hook_handle hook;
@@ -32,6 +38,8 @@ struct watch {
     bool has_many;
     unsigned rounds;
     bool is_open;
+    /** How many of its handles the loop has. */
+    int in_loop;
     bool has_env_ended;
     /** How many hold it: JavaScript, and the loop. */
     int owners;
@@ -43,6 +51,7 @@ enum { LOOKS_EVERY = 16 };
 static void let_go(struct watch *watch) {
     if (--watch->owners > 0) return;
     free(watch->handle);
+    free(watch->prepare);
     free(watch);
 }
 
@@ -50,6 +59,7 @@ static void after_close(uv_handle *handle) {
     struct watch *watch = handle->data;
     napi_env env = watch->env;
     napi_handle_scope scope;
+    if (--watch->in_loop > 0) return;
     // (Deno allows none of this at the end.)
     if (watch->has_env_ended && !loop.runs_at_end) return let_go(watch);
     if (napi_open_handle_scope(env, &scope) == napi_ok) {
@@ -65,6 +75,7 @@ static void close_watch(struct watch *watch) {
     if (!watch->is_open) return;
     watch->is_open = false;
     loop.close(watch->handle, after_close);
+    if (watch->prepare != NULL) loop.close(watch->prepare, after_close);
 }
 
 static void on_thread_end(napi_async_cleanup_hook_handle hook, void *data) {
@@ -132,16 +143,22 @@ static void on_ready(uv_handle *handle, int status, int events) {
     else call_back(watch, status < 0 ? UV_READABLE | UV_WRITABLE : events);
 }
 
-/**
- * Each call has a turn of its own, in which promises and ticks run, until nothing is due. A watch
- * that is stopped and started meanwhile is called when the loop has waited again.
- */
+/** Each call has a turn of its own, in which promises and ticks run. */
 static void on_check(uv_handle *handle) {
     struct watch *watch = handle->data;
-    unsigned starts = watch->starts;
-    for (int i = 0; i < loop.most_calls && watch->is_open && watch->events != 0; i++) {
-        if (watch->starts != starts || !call_back(watch, 0)) return;
+    for (int i = 0; i < loop.most_calls && watch->is_open && watch->due > 0; i++) {
+        watch->due -= 1;
+        call_back(watch, 0);
     }
+    if (watch->is_open && watch->due == 0) loop.check_stop(handle);
+}
+
+static void on_prepare(uv_handle *prepare) {
+    struct watch *watch = prepare->data;
+    watch->due += watch->asked;
+    watch->asked = 0;
+    loop.prepare_stop(prepare);
+    loop.check_start(watch->handle, on_check);
 }
 
 static void on_collected(napi_env env, void *watch, void *hint) {
@@ -151,20 +168,22 @@ static void on_collected(napi_env env, void *watch, void *hint) {
     let_go(watch);
 }
 
+static uv_handle *new_handle(struct watch *watch, int type) {
+    uv_handle *handle = calloc(1, loop.handle_size(type));
+    if (handle != NULL) handle->data = watch;
+    return handle;
+}
+
 /** A new watch, which nothing knows of yet; NULL: there is no memory. */
 static struct watch *allocate(bool has_descriptor) {
     struct watch *watch = calloc(1, sizeof *watch);
     if (watch == NULL) return NULL;
-    watch->has_descriptor = has_descriptor;
-    int type = has_descriptor ? UV_POLL_HANDLE : UV_CHECK_HANDLE;
-    watch->handle = calloc(1, loop.handle_size(type));
-    if (watch->handle == NULL) {
-        free(watch);
-        return NULL;
-    }
-    watch->handle->data = watch;
     watch->owners = 1;
-    return watch;
+    watch->handle = new_handle(watch, has_descriptor ? UV_POLL_HANDLE : UV_CHECK_HANDLE);
+    if (!has_descriptor) watch->prepare = new_handle(watch, UV_PREPARE_HANDLE);
+    if (watch->handle != NULL && (has_descriptor || watch->prepare != NULL)) return watch;
+    let_go(watch);
+    return NULL;
 }
 
 static bool prepare(napi_env env, struct watch *watch, napi_value callback) {
@@ -177,9 +196,12 @@ static bool add_to_loop(napi_env env, struct watch *watch, int fd) {
     struct uv_loop_s *of_thread = loop.of(env);
     if (of_thread == NULL) return false;
     uv_handle *handle = watch->handle;
-    int result = watch->has_descriptor ? loop.poll_init(of_thread, handle, fd)
-                                       : loop.check_init(of_thread, handle);
+    int result = fd >= 0 ? loop.poll_init(of_thread, handle, fd)
+                         : loop.check_init(of_thread, handle);
     if (result != 0) return false;
+    // (Neither this nor check_init ever fails.)
+    if (watch->prepare != NULL) loop.prepare_init(of_thread, watch->prepare);
+    watch->in_loop = watch->prepare != NULL ? 2 : 1;
     // From here on the loop closes it.
     watch->owners += 1;
     watch->is_open = true;
@@ -217,19 +239,21 @@ static struct watch *watch_of(napi_env env, napi_value value) {
 static int listen_to(struct watch *watch, int events) {
     uv_handle *handle = watch->handle;
     watch->events = events;
-    watch->starts += events != 0;
-    if (watch->has_descriptor) {
-        return events == 0 ? loop.poll_stop(handle) : loop.poll_start(handle, events, on_ready);
-    }
-    return events == 0 ? loop.check_stop(handle) : loop.check_start(handle, on_check);
+    return events == 0 ? loop.poll_stop(handle) : loop.poll_start(handle, events, on_ready);
 }
 
-/** (watch, events: 1 to read, 2 to write, 0 none) */
+static int ask_for_call(struct watch *watch) {
+    watch->asked += 1;
+    return loop.prepare_start(watch->prepare, on_prepare);
+}
+
+/** (watch, events: 1 to read, 2 to write, 0 none); without a descriptor it asks for one call. */
 static napi_value call_watch_listen(napi_env env, napi_callback_info info) {
     napi_value a[2];
     read_arguments(env, info, a, 2);
     struct watch *watch = watch_of(env, a[0]);
     if (watch == NULL) return number(env, -EBADF);
+    if (watch->prepare != NULL) return number(env, ask_for_call(watch));
     return number(env, listen_to(watch, (int)integer_of(env, a[1]) & (UV_READABLE | UV_WRITABLE)));
 }
 

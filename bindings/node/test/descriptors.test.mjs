@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { test } from 'node:test';
-import { Socket, createSocket, pair, promises } from 'udsock';
+import { Socket, createServer, createSocket, pair, promises } from 'udsock';
 import {
   GUARD, RUNTIME, closeDescriptor, closed, directory, openDescriptors, text, using,
 } from './support.mjs';
@@ -237,6 +237,45 @@ test('at their place among the bytes, however slowly these are read', GUARD, asy
   const [first, second] = places;
   assert.ok(first >= 1 && first <= 11, `${places}`);
   assert.ok(second > first && second <= 20, `${places}`);
+});
+
+test('to a peer that has ended, after destroy(), and when connected again', GUARD, async (t) => {
+  const told = (socket, fd) =>
+    new Promise((resolve) => {
+      socket.write('x', { fds: [fd], consume: true }, (error) => resolve(error?.code ?? 'sent'));
+    });
+  const [first, second, ...others] = await Promise.all(Array(5).fill('/dev/null').map(open));
+  const [left, right] = pair();
+  left.on('error', () => {});
+  right.end();
+  left.resume();
+  const atEnd = new Promise((resolve, reject) => {
+    left.on('end', () => {
+      try {
+        resolve(told(left, first));
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
+  assert.match(await atEnd, /^(sent|EPIPE|ERR_STREAM_WRITE_AFTER_END|ERR_STREAM_DESTROYED)$/);
+  left.destroy();
+  assert.match(await told(left, second), /^(EPIPE|ERR_STREAM_WRITE_AFTER_END|ERR_STREAM_DESTROYED)$/);
+  const received = [];
+  const server = createServer({ receiveDescriptors: true }, (socket) => {
+    socket.on('descriptors', (fds) => received.push(...fds) && socket.end()).resume();
+  });
+  using(t, server).listen(at('ended'));
+  const client = new Socket().on('error', () => {}).resume();
+  const before = openDescriptors();
+  for (const [round, fd] of others.entries()) {
+    client.connect(at('ended'));
+    assert.equal(await told(client, fd), 'sent');
+    await once(client, 'close');
+    assert.equal(received.length, round + 1);
+  }
+  received.forEach(closeDescriptor);
+  assert.ok(openDescriptors() <= before);
 });
 
 test('a descriptor of another kind is not taken', GUARD, async () => {

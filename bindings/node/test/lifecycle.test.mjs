@@ -62,10 +62,12 @@ test('messages begin as Node\'s, and end so where there is nothing to add', GUAR
     const [error] = await once(emitter, 'error');
     return error.message;
   };
-  for (const address of ['nobody', 'not-listening'].map(at)) {
-    assert.equal(await messageOf(connect(address)), await messageOf(net.connect(address)));
-    fs.writeFileSync(at('not-listening'), '');
-  }
+  const nobody = at('nobody');
+  assert.equal(await messageOf(connect(nobody)), await messageOf(net.connect(nobody)));
+  fs.writeFileSync(at('file'), '');
+  const ofFile = await messageOf(connect(at('file')));
+  const beginning = await messageOf(net.connect(at('file')));
+  assert.ok(ofFile.startsWith(beginning) && ofFile.includes('a regular file is there'), ofFile);
   using(t, await promises.listen(at('in-use')));
   const [ours, nodes] = [createServer(), net.createServer()];
   const told = await messageOf(ours.listen(at('in-use')));
@@ -377,6 +379,8 @@ for (const [how, code, expected] of [
   test(`the file goes with the process: ${how}`, GUARD, async () => {
     const source = `
       const { cleanupOnSignal, createServer } = require('udsock');
+      cleanupOnSignal('SIGTERM');
+      // (Another part of the program may do the same.)
       cleanupOnSignal('SIGTERM');
       createServer().listen(process.argv[1], () => {
         console.log('ready');

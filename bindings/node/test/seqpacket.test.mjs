@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { Connection, connect, createServer, pair, promises } from 'udsock';
-import { GUARD, closed, directory, using } from './support.mjs';
+import { Connection, Socket, connect, createServer, pair, promises } from 'udsock';
+import { GUARD, RUNTIME, closeDescriptor, closed, directory, using } from './support.mjs';
 
 const at = directory();
 const type = 'seqpacket';
@@ -121,4 +121,55 @@ test('credentials of each message', GUARD, async (t) => {
   const [message] = await once(client, 'message');
   assert.equal(Number(message), process.pid);
   client.destroy();
+});
+
+for (const type of ['stream', 'seqpacket']) {
+  test(`a ${type} connection that connects again tells the same listeners`, GUARD, async (t) => {
+    const server = createServer({ type }, (connection) => {
+      connection.write('one, ');
+      connection.end('two');
+      connection.resume();
+    });
+    using(t, server).listen(at(`again ${type}`));
+    const client = new (type === 'stream' ? Socket : Connection)();
+    let came = '';
+    client.on(type === 'stream' ? 'data' : 'message', (data) => (came += data));
+    for (let round = 0; round < 3; round++) {
+      came = '';
+      client.connect({ path: at(`again ${type}`), type });
+      await once(client, 'close');
+      assert.equal(came, 'one, two');
+      // (Bun's own streams go on counting.)
+      if (type === 'seqpacket' || RUNTIME !== 'bun') assert.equal(client.bytesRead, 8);
+    }
+  });
+}
+
+test('and so does one whose descriptor was given away', GUARD, async (t) => {
+  const server = createServer({ type: 'seqpacket' }, (connection) => {
+    connection.on('error', () => {}).resume();
+    connection.end('hello');
+  });
+  using(t, server).listen(at('given away'));
+  const client = new Connection();
+  const messages = [];
+  client.on('message', (message) => messages.push(String(message)));
+  client.pause();
+  client.connect({ path: at('given away'), type: 'seqpacket' });
+  await once(client, 'connect');
+  closeDescriptor(client.release());
+  await once(client, 'close');
+  client.connect({ path: at('given away'), type: 'seqpacket' }).resume();
+  await once(client, 'close');
+  assert.deepEqual(messages, ['hello']);
+});
+
+test('end() of what was destroyed tells its callback', GUARD, async () => {
+  const [one, other] = pair({ type: 'seqpacket' });
+  other.destroy();
+  one.on('error', () => {}).destroy();
+  for (const end of [(done) => one.end(done), (done) => one.end('x', done)]) {
+    const error = await new Promise(end);
+    assert.equal(error?.code, 'ERR_STREAM_DESTROYED');
+  }
 });

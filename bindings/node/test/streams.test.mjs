@@ -6,7 +6,7 @@ import net from 'node:net';
 import { Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { test } from 'node:test';
-import { Socket, connect, createServer, pair, promises } from 'udsock';
+import { Poller, Socket, connect, createServer, pair, promises } from 'udsock';
 import {
   GUARD, RUNTIME, closeDescriptor, closed, directory, echoServer, except, openDescriptors, program,
   script, text, using,
@@ -274,6 +274,43 @@ test('who learns that it has connected has been accepted, in the same process', 
   else assert.deepEqual(order.sort(), ['connect', 'immediate']);
 });
 
+/** Ways to be called by the loop, at each point of its round. */
+const CALLS = {
+  'the pool': (callback) => fs.stat('/', callback),
+  'a socket': (callback) => {
+    const [one, other] = pair();
+    one.once('data', callback).once('data', () => one.destroy());
+    other.on('error', () => {}).end('x');
+  },
+  'a timer': (callback) => setTimeout(callback, 1),
+  'an immediate': (callback) => setImmediate(callback),
+};
+
+for (const [name, call] of Object.entries(CALLS)) {
+  test(`accepted before it learns that it has connected, called by ${name}`, GUARD, async () => {
+    const order = [];
+    const server = createServer((socket) => {
+      order.push('connection');
+      socket.on('error', () => {});
+    });
+    const address = at(`called by ${name}`);
+    await once(server.listen(address), 'listening');
+    for (let i = 0; i < 3; i++) {
+      await new Promise((resolve) => {
+        call(() => {
+          const client = connect(address, (...given) => {
+            order.push('connect', ...given);
+            client.on('close', resolve).destroy();
+          });
+        });
+      });
+    }
+    assert.equal(order.join(), 'connection,connect,connection,connect,connection,connect');
+    server.close();
+    await closed(server);
+  });
+}
+
 test('addresses and who is at the other end', GUARD, async (t) => {
   const server = using(t, createServer().listen(at('who')));
   const client = connect({ path: at('who'), localAddress: at('me') });
@@ -477,6 +514,36 @@ test('callbacks run in the asynchronous context of their socket', CONTEXT, async
       assert.equal(seen.get(`${name} ${event}`), name, event);
     }
   }
+});
+
+test('and those of a server and of a poller in theirs, whoever connects', GUARD, async (t) => {
+  const storage = new AsyncLocalStorage();
+  const seen = [];
+  const see = (connection) => {
+    seen.push(storage.getStore());
+    connection?.on('error', () => {}).destroy();
+  };
+  const servers = ['stream', 'seqpacket'].map((type) =>
+    storage.run(type, () => createServer({ type }, see).listen(at(`context of ${type}`))),
+  );
+  const poller = new Poller();
+  const server = await poller.listen(at('context of a poller'));
+  storage.run('a poller', () => poller.start(() => see()));
+  t.after(() => {
+    poller.close();
+    poller.closeSocket(server);
+  });
+  for (const name of ['stream', 'seqpacket', 'a poller']) {
+    seen.length = 0;
+    const type = name === 'seqpacket' ? name : 'stream';
+    const client = storage.run('a client', () => connect({ path: at(`context of ${name}`), type }));
+    client.on('error', () => {}).resume();
+    await once(client, 'connect');
+    while (seen.length === 0) await new Promise(setImmediate);
+    assert.equal(seen[0], name);
+    client.destroy();
+  }
+  for (const one of servers) await one[Symbol.asyncDispose]();
 });
 
 test('nothing is left open', GUARD, async () => {

@@ -42,7 +42,10 @@ export interface Rules {
 }
 
 export interface BindOptions {
-  /** The file's permission bits, whatever the umask is; the default is 0777 less the umask. */
+  /**
+   * The file's permission bits, whatever the umask is. Without a mode, and with 0, they are 0777
+   * less the umask.
+   */
   mode?: number;
   /** The file's owner: a name or a number. */
   user?: string | number;
@@ -195,6 +198,10 @@ export interface Connection extends Connected {}
 /** A seqpacket connection: a stream of messages, with net.Socket's methods. */
 export class Connection extends Duplex {
   constructor(options?: ConnectedOptions);
+  /**
+   * After its 'close' a connection can connect again. If it is connected, or is about to be, this
+   * throws EISCONN.
+   */
   connect(options: SeqpacketConnectOptions, listener?: () => void): this;
   connect(path: Address, listener?: () => void): this;
   readonly connecting: boolean;
@@ -347,6 +354,10 @@ export class DatagramSocket extends EventEmitter {
   bind(options: BindOptions & { address?: Address }, callback?: () => void): this;
   connect(address: Address, callback?: (error?: Error) => void): void;
   connect(port: number, address: Address, callback?: (error?: Error) => void): void;
+  /**
+   * What the receiver has room for is sent in this call. The rest waits, and must not be changed
+   * before its callback.
+   */
   send(message: Payload, callback?: Sent): void;
   send(message: Payload, target: Target, callback?: Sent): void;
   send(message: Payload, port: number, target?: Target, callback?: Sent): void;

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <structmember.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define LONGEST 2147483647
@@ -130,6 +131,8 @@ static PyObject *make(PyTypeObject *type, PyObject *arguments, PyObject *names)
     Endpoint *self = (Endpoint *)allocate(type, 0);
     if (self != NULL) {
         self->handle = -1;
+        // Until it is opened, and if a class that is derived never does so, it is a closed one.
+        self->kind = SOCK_STREAM;
         self->milliseconds = UDSOCK_FOREVER;
         self->is_closed = 1;
     }
@@ -277,11 +280,21 @@ static PyMethodDef methods[] = {
     CALL("_take", take, NULL),
     {"_from_handle", (PyCFunction)(void (*)(void))from_handle, METH_FASTCALL | METH_CLASS, NULL},
     CALL("fileno", fileno_of,
+         "fileno($self)\n--\n\n"
          "The descriptor, on loan, for select and its like. -1: the socket was closed."),
-    CALL("send", send_some, NULL),
-    CALL("sendall", send_everything, "Sends everything, within one timeout."),
-    CALL("recv", recv_some, "Receives what is there, at most `bufsize` bytes; b\"\" at the end."),
-    {"recv_into", (PyCFunction)(void (*)(void))recv_into, METH_FASTCALL | METH_KEYWORDS, NULL},
+    CALL("send", send_some,
+         "send($self, data, flags=0, /)\n--\n\n"
+         "Sends what there is room for, or one message, and returns how many bytes went."),
+    CALL("sendall", send_everything,
+         "sendall($self, data, flags=0, /)\n--\n\n"
+         "Sends everything, within one timeout."),
+    CALL("recv", recv_some,
+         "recv($self, bufsize, flags=0, /)\n--\n\n"
+         "Receives what is there, at most `bufsize` bytes; b\"\" at the end."),
+    {"recv_into", (PyCFunction)(void (*)(void))recv_into, METH_FASTCALL | METH_KEYWORDS,
+     "recv_into($self, buffer, nbytes=0, flags=0)\n--\n\n"
+     "Receives what is there into a buffer, at most `nbytes` (0: its size); returns how many.\n\n"
+     "0 is also the end."},
     CALL("_send_now", send_now, NULL),
     CALL("_recv_now", recv_now, NULL),
     {"connect", (PyCFunction)(void (*)(void))connect_socket, METH_FASTCALL | METH_KEYWORDS,
@@ -289,6 +302,7 @@ static PyMethodDef methods[] = {
      "Connects. If the server's queue is full, the call waits.\n\n"
      "`retry`: it also waits for a server, within the timeout."},
     CALL("close", close_socket,
+         "close($self)\n--\n\n"
          "Closes the socket after all files of makefile were closed, and removes its file."),
     CALL("__enter__", enter, NULL),
     CALL("__exit__", leave, NULL),

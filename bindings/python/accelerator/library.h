@@ -9,6 +9,11 @@
 #include <Python.h>
 #include <udsock.h>
 
+// From 3.12 on None needs no references, and the headers of 3.12 and 3.13 count none, although what
+// is built with them is to run on 3.11, too.
+#undef Py_RETURN_NONE
+#define Py_RETURN_NONE return Py_NewRef(Py_None)
+
 #define LIBRARY_FUNCTIONS(X)                                                                      \
     X(accept) X(close) X(connect) X(create) X(fd) X(local_address) X(poller_add)                   \
     X(poller_remove) X(poller_wait) X(recv) X(remote_address) X(send) X(send_all) X(set_option)

@@ -10,7 +10,7 @@
 
 bool call_soon(Turn *self, PyObject *method)
 {
-    // (PyWeakref_GetObject is deprecated from 3.13 on, and what takes its place is new there.)
+    // (NULL, if it was not made: that is an exception.)
     PyObject *loop = PyObject_CallFunctionObjArgs(self->loop, NULL);
     bool done = loop == Py_None;
     if (loop != NULL && !done) {

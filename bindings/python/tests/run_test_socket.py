@@ -146,11 +146,12 @@ class Disguised(udsock.Socket):
         disguised.settimeout(timeout)
         return disguised
 
-    def sendto(self, data: Any, *arguments: Any) -> int:
+    def sendto(self, data: Any, *arguments: Any) -> Any:
         if len(arguments) not in (1, 2):
             raise TypeError("sendto() takes 2 or 3 arguments")
         self._named()
-        return super().sendto(data, *arguments[:-1], self._name(arguments[-1]))
+        send: Any = super().sendto
+        return send(data, *arguments[:-1], self._name(arguments[-1]))
 
     def sendmsg(self, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None) -> int:
         self._named()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import math
 import os
 import signal
 import subprocess
@@ -213,6 +215,45 @@ def test_a_second_interrupt_does_not_wait(path: str) -> None:
             await server.wait_closed()
 
     run(main)
+
+
+@pytest.mark.parametrize("close_timeout", ["3", math.nan, b"3"])
+def test_a_limit_that_is_none_is_refused_at_the_start(path: str, close_timeout: Any) -> None:
+    async def main() -> None:
+        with pytest.raises((TypeError, ValueError)):
+            await aio.create_server(asyncio.Protocol, path, close_timeout=close_timeout)
+        assert not os.path.exists(path)
+        gc.collect()
+
+    run_clean(main)
+
+
+@every_loop
+def test_who_waits_no_more_sets_no_limit(path: str, loop_kind: str) -> None:
+    async def main() -> None:
+        for may_run in (True, False):
+            accepted: List[Any] = []
+
+            async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                accepted.append(writer)
+                await reader.read()
+                writer.close()
+
+            server = await aio.start_server(serve, path, close_timeout=SHORT)
+            _, writer = await aio.open_connection(path)
+            await until(lambda: bool(accepted))
+            waiting = asyncio.create_task(server.wait_closed())
+            await asyncio.sleep(0)
+            waiting.cancel()
+            if may_run:
+                await asyncio.wait([waiting])
+            server.close()
+            await asyncio.sleep(3 * SHORT)
+            assert not accepted[0].is_closing()
+            writer.close()
+            await server.wait_closed()
+
+    run_clean(main, loop_kind)
 
 
 @every_loop

@@ -331,15 +331,31 @@ def test_a_socket_that_is_there_already() -> None:
     run_clean(main)
 
 
-def test_a_callback_that_fails_ends_the_endpoint(path: str) -> None:
+@every_loop
+@pytest.mark.parametrize("named", [True, False])
+def test_a_message_that_a_protocol_fails_at_ends_nothing(
+    path: str, loop_kind: str, named: bool
+) -> None:
+    """Nobody may end a service for all by what he sends. asyncio's and uvloop's go on, too."""
+
     class Failing(Recorder):
         def datagram_received(self, data: bytes, addr: Any) -> None:
-            raise ZeroDivisionError
+            super().datagram_received(data, addr)
+            if data == b"nonsense":
+                raise ZeroDivisionError
 
     async def main() -> None:
-        transport, protocol = await aio.create_datagram_endpoint(Failing, path)
-        transport.sendto(b"x", path)
-        assert isinstance(await protocol.lost, ZeroDivisionError)
+        endpoint = await aio.create_datagram_endpoint(Failing, path)
+        transport, protocol = endpoint
+        with udsock.open_datagram("@" if named else None) as client:
+            for data in (b"nonsense", b"question", b"nonsense", b"question"):
+                client.sendto(data, path)
+            await until(lambda: len(protocol.received) == 4)
+            assert not transport.is_closing()
+            if named:
+                transport.sendto(b"answer", client.getsockname())
+                assert client.recv(10) == b"answer"
+        await closed(endpoint)
 
-    [context] = run(main)
-    assert isinstance(context["exception"], ZeroDivisionError)
+    unhandled = run(main, loop_kind)
+    assert [type(context["exception"]) for context in unhandled] == 2 * [ZeroDivisionError]

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import signal
 import socket
 from typing import Any, List
 
 import pytest
 from aio_support import Recorder, every_loop, run, run_clean, until
+from conftest import run as program
 
 import udsock
 from udsock import aio
-from udsock.aio import SeqpacketConnection
+from udsock.aio import SeqpacketConnection, _seqpacket
 
 
 async def echo(connection: SeqpacketConnection) -> None:
@@ -209,6 +211,65 @@ def test_a_handler_that_fails_ends_its_connection_alone(path: str) -> None:
     assert isinstance(context["exception"], ZeroDivisionError)
 
 
+@pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt])
+def test_a_handler_that_ends_the_program_ends_it(path: str, end: Any) -> None:
+    done = program(
+        f"""
+        import asyncio, sys
+        from udsock import aio
+
+        async def serve(connection):
+            raise {end.__name__}(3)
+
+        async def main():
+            async with await aio.start_seqpacket_server(serve, sys.argv[1]) as server:
+                async with await aio.open_seqpacket_connection(sys.argv[1]):
+                    await server.serve_forever()
+
+        asyncio.run(main())
+        """,
+        path,
+    )
+    assert done.returncode == (3 if end is SystemExit else -signal.SIGINT), done.stderr
+    assert "Unhandled" not in done.stderr
+
+
+@every_loop
+@pytest.mark.parametrize("end", ["exception", "time runs out", "cancelled twice"])
+def test_a_client_leaves_a_peer_that_does_not_read(
+    path: str, loop_kind: str, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if end != "cancelled twice":
+        monkeypatch.setattr(_seqpacket, "CLOSE_TIMEOUT", 0.1)
+
+    async def main() -> None:
+        left, right = udsock.pair(udsock.SEQPACKET)
+        with right:
+
+            async def talk() -> None:
+                async with await aio.open_seqpacket_connection(sock=left) as connection:
+                    while end != "exception" or connection._transport.get_write_buffer_size() == 0:
+                        await asyncio.wait_for(connection.send(bytes(10_000)), 1)
+                    raise ZeroDivisionError
+
+            talking = asyncio.ensure_future(talk())
+            if end == "exception":
+                with pytest.raises(ZeroDivisionError):
+                    await talking
+            elif end == "time runs out":
+                with pytest.raises(asyncio.TimeoutError):
+                    await asyncio.wait_for(talking, 0.1)
+            else:
+                for _ in range(2):
+                    await asyncio.sleep(0.1)
+                    talking.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await talking
+            await until(lambda: left.fileno() < 0)
+
+    run_clean(main, loop_kind)
+
+
 @every_loop
 def test_protocols_get_messages_one_by_one(path: str, loop_kind: str) -> None:
     class Counting(Recorder):
@@ -230,3 +291,44 @@ def test_protocols_get_messages_one_by_one(path: str, loop_kind: str) -> None:
         right.close()
 
     run_clean(main, loop_kind)
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_that_lets_nothing_come_is_refused(limit: int, path: str) -> None:
+    async def serve(_: Any) -> None: ...
+
+    async def main() -> None:
+        with pytest.raises(ValueError, match="Limit"):
+            await aio.start_seqpacket_server(serve, path, limit=limit)
+        with pytest.raises(ValueError, match="Limit"):
+            await aio.open_seqpacket_connection(path, limit=limit)
+        assert not os.path.exists(path)
+
+    run_clean(main)
+
+
+@pytest.mark.parametrize("kind", [udsock.STREAM, udsock.DGRAM, udsock.SEQPACKET])
+def test_a_socket_of_another_kind_is_refused(kind: int, path: str) -> None:
+    async def serve(*_: Any) -> None: ...
+
+    wants: dict[Any, int] = {
+        aio.open_connection: udsock.STREAM,
+        aio.open_seqpacket_connection: udsock.SEQPACKET,
+        lambda **given: aio.start_server(serve, **given): udsock.STREAM,
+        lambda **given: aio.start_seqpacket_server(serve, **given): udsock.SEQPACKET,
+    }
+
+    async def main() -> None:
+        for begin, wanted in wants.items():
+            if kind == wanted:
+                continue
+            one, other = udsock.pair(kind)
+            with one, other:
+                with pytest.raises(ValueError, match="Socket was expected, got <udsock.Socket fd="):
+                    await begin(sock=one)
+                # Who gave it still has it.
+                assert one.fileno() >= 0
+            with pytest.raises(TypeError, match="multiple values"):
+                await begin(path=path, kind=kind)
+
+    run_clean(main)

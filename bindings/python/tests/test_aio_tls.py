@@ -11,6 +11,7 @@ from typing import Any, List
 
 import pytest
 from aio_support import connected, echo, every_loop, run_clean, until
+from conftest import run
 
 import udsock
 from udsock import aio
@@ -239,6 +240,26 @@ def test_what_makes_no_sense_is_refused(path: str) -> None:
 
 
 @every_loop
+def test_a_closed_connection_is_not_upgraded(loop_kind: str) -> None:
+    async def main() -> None:
+        for end in ("close", "abort"):
+            transport, protocol, peer = await connected()
+            with peer:
+                getattr(transport, end)()
+                for _ in range(2):
+                    with pytest.raises(ConnectionAbortedError, match="is closed"):
+                        await asyncio.wait_for(
+                            aio.start_tls(
+                                transport, protocol, client_context(), server_hostname="localhost"
+                            ),
+                            5,
+                        )
+                    await protocol.lost
+
+    run_clean(main, loop_kind)
+
+
+@every_loop
 def test_a_connection_is_upgraded(path: str, loop_kind: str) -> None:
     """As with STARTTLS: by aio.start_tls everywhere, by the loop's where it is asyncio's."""
 
@@ -364,3 +385,33 @@ def test_a_peer_that_leaves_ends_the_sending_of_a_file(path: str, tmp_path: Path
         assert isinstance(await protocol.lost, ConnectionError)
 
     run_clean(main)
+
+
+def test_a_python_without_ssl_does_everything_else(path: str) -> None:
+    """As asyncio does in a Python that was built without OpenSSL."""
+    program = """
+        import sys
+        sys.modules["ssl"] = None
+        import asyncio
+        from udsock import aio
+
+        async def answer(reader, writer):
+            writer.write((await reader.readline()).upper())
+            writer.close()
+
+        async def main(path):
+            async with await aio.start_server(answer, path):
+                reader, writer = await aio.open_connection(path)
+                writer.write(b"hello\\n")
+                print(await reader.read())
+                writer.close()
+                try:
+                    await aio.open_connection(path, ssl=True, server_hostname="")
+                except RuntimeError as error:
+                    print(error)
+
+        asyncio.run(main(sys.argv[1]))
+    """
+    done = run(program, path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert done.stdout == "b'HELLO\\n'\nstdlib ssl module not available\n"

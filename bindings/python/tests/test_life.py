@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import errno
 import gc
+import inspect
 import os
 import pickle
 import select
@@ -12,10 +14,11 @@ import socket
 import stat
 import warnings
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, get_type_hints
 
 import pytest
 import udsock
+from udsock import aio
 
 from aio_support import every_loop, run_clean
 from conftest import CONNECTED, KINDS, run
@@ -318,10 +321,53 @@ def test_repr_and_resource_warning(path: str) -> None:
         gc.collect()
 
 
-def test_pickling_is_refused() -> None:
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickling_and_copying_are_refused(protocol: int) -> None:
     one, other = udsock.pair()
-    with one, other, pytest.raises(TypeError, match="cannot pickle 'Socket'"):
-        pickle.dumps(one)
+    with one, other, udsock.Poller() as poller:
+        for name, what in (("Socket", one), ("Poller", poller)):
+            with pytest.raises(TypeError, match=f"cannot pickle '{name}'"):
+                pickle.dumps(what, protocol)
+            for make_copy in (copy.copy, copy.deepcopy):
+                with pytest.raises(TypeError, match=f"cannot pickle '{name}'"):
+                    make_copy(what)
+        # (Had there been a copy, its end would have closed the poller.)
+        gc.collect()
+        poller.add(one)
+
+
+def test_one_that_was_never_opened_is_a_closed_one() -> None:
+    class Late(udsock.Socket):
+        def __init__(self) -> None:
+            pass
+
+    with Late() as late:
+        assert repr(late).startswith("<udsock.Late [closed] fd=-1")
+        assert (late.type, late.timeout, late.getblocking()) == (udsock.STREAM, None, True)
+        calls: list[Callable[[], Any]] = [
+            lambda: late.send(b"x"),
+            lambda: late.sendall(b""),
+            lambda: late.recv(1),
+            late.accept,
+            late.dup,
+        ]
+        for call in calls:
+            with pytest.raises(OSError) as refusal:
+                call()
+            assert refusal.value.errno == errno.EBADF
+
+
+def test_everything_says_what_it_does() -> None:
+    """help() says it, and inspect what it takes."""
+    for kind in (udsock.Socket, udsock.Poller, aio.SeqpacketConnection, aio.Server):
+        for name in dir(kind):
+            what = inspect.getattr_static(kind, name)
+            if not name.startswith("_") and (callable(what) or isinstance(what, property)):
+                assert inspect.getdoc(getattr(kind, name)), name
+                if callable(what):
+                    inspect.signature(getattr(kind, name))
+                if inspect.isfunction(what):
+                    get_type_hints(what)
 
 
 def test_select_and_poll_take_it() -> None:

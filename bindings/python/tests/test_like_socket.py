@@ -132,6 +132,26 @@ def on_one(call: Callable[[Any], Any]) -> Step:
     return lambda one, other, path: call(one)
 
 
+def grown(call: Callable[[Any, bytearray], Any], fills: bool = False) -> Step:
+    """Can't be done now. While the exception is still there, its buffer can grow all the same."""
+
+    def step(one: Any, other: Any, path: str) -> Any:
+        one.setblocking(False)
+        try:
+            while fills:
+                one.send(bytes(32768))
+        except BlockingIOError:
+            pass
+        buffer = bytearray(4)
+        try:
+            return call(one, buffer)
+        except OSError as error:
+            buffer += b"more"
+            return failed(error), len(buffer)
+
+    return step
+
+
 STEPS: dict[str, Step] = {
     "recv": sent(b"abc", lambda end: end.recv(10)),
     "recv of less": both(lambda end: end.recv(3), lambda end: end.recv(10)),
@@ -187,6 +207,10 @@ STEPS: dict[str, Step] = {
     "peek in vain": both(lambda end: end.recv(10), lambda end: end.recv(10, socket.MSG_PEEK)),
     "peek at the end": ended(lambda end: end.recv(10, socket.MSG_PEEK)),
     "true length": both(into(lambda end, buffer: end.recv_into(buffer, 3, socket.MSG_TRUNC))),
+    "true length from": both(
+        into(lambda end, buffer: end.recvfrom_into(buffer, 3, socket.MSG_TRUNC)),
+        lambda end: end.recvfrom(9),
+    ),
     "do not wait": both(
         lambda end: end.recv(10, socket.MSG_DONTWAIT), lambda end: end.recv(10, socket.MSG_DONTWAIT)
     ),
@@ -223,6 +247,18 @@ STEPS: dict[str, Step] = {
     "send flags text": on_one(lambda end: end.send(b"abc", "1")),
     "send keyword": on_one(lambda end: end.send(b"abc", flags=0)),
     "sendmsg": on_one(lambda end: end.sendmsg([b"abc", bytearray(b"d"), memoryview(b"ef")])),
+    "grow after recv_into": grown(lambda end, buffer: end.recv_into(buffer)),
+    "grow after recv_into few": grown(lambda end, buffer: end.recv_into(buffer, 2)),
+    "grow after peek": grown(lambda end, buffer: end.recv_into(buffer, 2, socket.MSG_PEEK)),
+    "grow after recvfrom_into": grown(lambda end, buffer: end.recvfrom_into(buffer)),
+    "grow after recvmsg_into": grown(lambda end, buffer: end.recvmsg_into([buffer])),
+    "grow after send": grown(lambda end, buffer: end.send(buffer), True),
+    "grow after send flags": grown(lambda end, buffer: end.send(buffer, socket.MSG_DONTWAIT), True),
+    "grow after send more flags": grown(lambda end, buffer: end.send(buffer, 1 << 30), True),
+    "grow after sendall": grown(lambda end, buffer: end.sendall(buffer), True),
+    "grow after sendall more flags": grown(lambda end, buffer: end.sendall(buffer, 1 << 30), True),
+    "grow after sendto": grown(lambda end, buffer: end.sendto(buffer, "/tmp/never")),
+    "grow after sendmsg": grown(lambda end, buffer: end.sendmsg([buffer]), True),
     "sendmsg none": on_one(lambda end: end.sendmsg([])),
     "sendmsg bytes": on_one(lambda end: end.sendmsg(b"abc")),
     "sendmsg ancillary": on_one(lambda end: end.sendmsg([b"abc"], [(1, 1)])),
@@ -285,8 +321,11 @@ STEPS: dict[str, Step] = {
 }
 
 # What is not the same, on purpose: what ours does, and why.
+_NOT_TO = "on a connection; socket.socket says EISCONN, or sends to the peer all the same"
 _TOLD_AT_ONCE = "socket.socket waits for its timeout before it asks the kernel, which says no"
 DIFFERENT: dict[tuple[str, int], tuple[Any, str]] = {
+    ("grow after sendto", 1): ((("raises OSError", errno.EOPNOTSUPP), 8), _NOT_TO),
+    ("grow after sendto", 5): ((("raises OSError", errno.EOPNOTSUPP), 8), _NOT_TO),
     ("shutdown read", 2): ((None, b""), "the kernel says EAGAIN for ever; it is the end"),
     ("accept", 1): (("raises OSError", errno.EINVAL), _TOLD_AT_ONCE),
     ("accept", 2): (("raises OSError", errno.EOPNOTSUPP), _TOLD_AT_ONCE),

@@ -383,4 +383,4 @@ def test_bad_arguments() -> None:
         with pytest.raises(OSError):
             poller.take(1)
         with pytest.raises(TypeError):
-            poller.send(1, "text")
+            poller.send(1, "text")  # type: ignore[arg-type]

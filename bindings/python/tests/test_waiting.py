@@ -16,7 +16,10 @@ from typing import Any, Callable, Iterator
 import pytest
 import udsock
 
-from conftest import KINDS
+from conftest import KINDS, run
+
+MORE_FLAGS = 1 << 30
+"""One that the library does not know, and the kernel ignores."""
 
 Call = Callable[[], Any]
 
@@ -191,6 +194,34 @@ def test_tiny_timeouts_are_not_none(kind: int) -> None:
         assert one.recv(1) == b"x"
 
 
+@pytest.mark.parametrize("timeout", [None, 30.0])
+def test_what_came_before_a_handler_s_exception_is_had(timeout: Any, alarm: Any) -> None:
+    class Stop(Exception):
+        pass
+
+    signals = 0
+
+    def stop() -> None:
+        nonlocal signals
+        signals += 1
+        if signals == 3:
+            raise Stop
+
+    one, other = udsock.pair()
+    with one, other:
+        other.settimeout(timeout)
+        for sent in (b"", b"some"):
+            signals = 0
+            one.sendall(sent)
+            alarm(stop)
+            with pytest.raises(Stop) as stopped:
+                other.recv_exact(8)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            assert stopped.value.partial == sent  # type: ignore[attr-defined]
+        one.sendall(b"rest")
+        assert other.recv_exact(4) == b"rest"
+
+
 def test_sendall_and_recv_exact_lose_nothing_to_signals(alarm: Any) -> None:
     one, other = udsock.pair()
     data = os.urandom(8 << 20)
@@ -258,3 +289,57 @@ def test_a_time_below_nothing_is_refused(path: str, timeout: float) -> None:
             with pytest.raises(ValueError, match="out of range"):
                 wait(timeout)
         assert server.gettimeout() is None
+
+
+def test_a_default_timeout_is_not_that_of_a_socket_with_its_own() -> None:
+    one, other = udsock.socketpair()
+    socket.setdefaulttimeout(20)
+    try:
+        with one, other:
+            one.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                one.recv(1, socket.MSG_PEEK)
+            with pytest.raises(BlockingIOError):
+                while True:
+                    one.send(bytes(10_000), MORE_FLAGS)
+    finally:
+        socket.setdefaulttimeout(None)
+
+
+def test_an_option_changes_nobody_s_mode() -> None:
+    """Not that of a descriptor that others share, whatever is the default timeout."""
+    theirs, other = socket.socketpair(socket.AF_UNIX)
+    socket.setdefaulttimeout(20)
+    try:
+        with theirs, other, udsock.adopt(os.dup(theirs.fileno())) as ours:
+            assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) == socket.SOCK_STREAM
+            other.send(b"x")
+            assert ours.recv(1, socket.MSG_PEEK) == b"x"
+            assert os.get_blocking(theirs.fileno())
+    finally:
+        socket.setdefaulttimeout(None)
+
+
+def test_what_others_put_in_the_place_of_socket_does_not_wait() -> None:
+    """As gevent's and eventlet's, which wait by themselves, and take `select.poll` away."""
+    done = run(
+        """
+        import select, socket
+
+        class Green(socket.socket):
+            def recv_into(self, *arguments):
+                raise SystemExit("it would wait for ever")
+
+        socket.socket = Green
+        del select.poll
+        import udsock
+        one, other = udsock.pair()
+        with one, other:
+            one.settimeout(0.01)
+            try:
+                one.recv(1, socket.MSG_PEEK)
+            except TimeoutError:
+                print("time is over")
+        """
+    )
+    assert (done.stdout, done.stderr) == ("time is over\n", "")

@@ -15,6 +15,7 @@ from ._address import Address, ReturnedAddress
 from ._counters import Counters
 from ._errors import EndOfStream, PanicError, SocketClosed, error_name, error_text
 from ._inspection import Inspection, Reach, State, cleanup, cleanup_on_signal, inspect
+from ._interpreter import is_main
 from ._library import library
 from ._log import Logged, LogRecord, set_log_level
 from ._messages import Credentials, Received
@@ -69,5 +70,7 @@ def library_version() -> str:
 
 
 # Python ends itself by a signal after a KeyboardInterrupt that nobody caught; exit(3), at
-# which the library cleans up, is not reached then.
-atexit.register(library.udsock_cleanup)
+# which the library cleans up, is not reached then. (The end of a subinterpreter is not that of the
+# process: the other interpreters' servers go on.)
+if is_main():
+    atexit.register(library.udsock_cleanup)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from ctypes import create_string_buffer
+from contextlib import ExitStack
+from ctypes import byref, create_string_buffer, memmove
 from operator import index
 from typing import Any, Iterable, Optional
 
 from . import _library
 from ._address import Address, ReturnedAddress, from_text, to_text
-from ._library import library
+from ._library import Buffer, library
 from ._messages import Inbox, Messages
 from ._transfer import CMSG_CLOEXEC, UNKNOWN_FLAGS, checked_size, counted, writable
 
@@ -43,23 +44,31 @@ class AncillaryData(Messages):
         count, ancillary, flags, address = self._receive_parts(room, size, ancbufsize, flags)
         return room[:count], ancillary, flags, address
 
-    def recvmsg_into(self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /) -> Parts:
+    def recvmsg_into(
+        self, buffers: Iterable[Buffer], ancbufsize: int = 0, flags: int = 0, /
+    ) -> Parts:
         """The same, into buffers that are filled in turn."""
-        views = [memoryview(buffer) for buffer in buffers]
-        sizes = [writable(view, 0, "recvmsg_into")[1] for view in views]
-        total = sum(sizes)
-        room = create_string_buffer(max(total, 1))
-        parts = self._receive_parts(room, total, ancbufsize, flags)
-        rest = memoryview(room).cast("B")[: parts[0]]
-        for view, size in zip(views, sizes):
-            part, rest = rest[:size], rest[size:]
-            view.cast("B")[: len(part)] = part
+        with ExitStack() as views:
+            rooms = []
+            for buffer in buffers:
+                at, size, view = writable(buffer, 0, "recvmsg_into")
+                views.enter_context(view)
+                rooms.append((at, size))
+            total = sum(size for _, size in rooms)
+            room = create_string_buffer(max(total, 1))
+            parts = self._receive_parts(room, total, ancbufsize, flags)
+            done = 0
+            for at, size in rooms:
+                came = min(size, parts[0] - done)
+                if came:
+                    memmove(at, byref(room, done), came)
+                done += came
         return parts
 
     def sendmsg(
         self,
-        buffers: Iterable[Any],
-        ancdata: Iterable[tuple[int, int, Any]] = (),
+        buffers: Iterable[Buffer],
+        ancdata: Iterable[tuple[int, int, Buffer]] = (),
         flags: int = 0,
         address: Optional[Address] = None,
         /,

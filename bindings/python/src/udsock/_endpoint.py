@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import _socket
 import errno
-import math
-import select
+import selectors
 import socket
+from contextlib import closing
 from operator import index
 from time import monotonic
 from typing import Any, Callable, Optional, TypeVar
@@ -13,12 +14,18 @@ from typing import Any, Callable, Optional, TypeVar
 from ._accelerator import Base
 from ._errors import SocketClosed, failure
 from ._library import Handle, library
-from ._plain import milliseconds
+from ._plain import milliseconds, seconds
 
 Result = TypeVar("Result")
 
 # A program may put Socket in its place.
 Standard = socket.socket
+
+# gevent and eventlet put others in the place of socket.socket, which wait by themselves, and take
+# some selectors away.
+Raw = _socket.socket
+_Selector: type[selectors.BaseSelector]
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 _EINTR = -errno.EINTR
 _ETIMEDOUT = -errno.ETIMEDOUT
@@ -43,22 +50,25 @@ class Endpoint(Base):
 
     def settimeout(self, value: Optional[float]) -> None:
         """None: wait as long as it takes. 0: do not wait."""
-        if value is not None:
-            value = float(value if isinstance(value, (int, float)) else index(value))
-            if math.isnan(value):
-                raise ValueError("Invalid value NaN (not a number)")
+        value = seconds(value)
         self._milliseconds = milliseconds(value)
         self._timeout = value
 
     def gettimeout(self) -> Optional[float]:
+        """The timeout in seconds; None: none; 0: calls do not wait."""
         return self._timeout
 
-    timeout = property(gettimeout, doc="The timeout in seconds; None: none.")
+    @property
+    def timeout(self) -> Optional[float]:
+        """The timeout in seconds; None: none."""
+        return self._timeout
 
     def setblocking(self, flag: bool) -> None:
-        self.settimeout(None if flag else 0.0)
+        """True: wait as long as it takes. False: do not wait."""
+        self.settimeout(None if index(flag) else 0.0)
 
     def getblocking(self) -> bool:
+        """Whether calls wait."""
         return self._timeout != 0.0
 
     # ---- Waiting
@@ -82,17 +92,16 @@ class Endpoint(Base):
             if limit == 0:
                 return _ETIMEDOUT
 
-    def _raw(self, act: Callable[[socket.socket], Result]) -> Result:
+    def _raw(self, act: Callable[[Raw], Result]) -> Result:
         """Does what only the standard library's socket can, once, with a copy of the descriptor."""
-        with self._copy() as raw:
+        with closing(self._copy()) as raw:
             return act(raw)
 
-    def _raw_wait(self, events: int, limit: int, act: Callable[[socket.socket], Result]) -> Result:
+    def _raw_wait(self, events: int, limit: int, act: Callable[[Raw], Result]) -> Result:
         """The same for an act that may have to wait. `act` itself must not wait: MSG_DONTWAIT."""
         end = None if limit < 0 else monotonic() + (self._timeout or 0.0) * (limit > 0)
-        with self._copy() as raw:
-            poll = select.poll()
-            poll.register(raw, events)
+        with closing(self._copy()) as raw, _Selector() as selector:
+            selector.register(raw, events)
             while True:
                 try:
                     return act(raw)
@@ -102,15 +111,17 @@ class Endpoint(Base):
                 left = _LOOK_UP if end is None else min(_LOOK_UP, end - monotonic())
                 if left <= 0:
                     raise failure(_ETIMEDOUT)
-                poll.poll(milliseconds(left))
+                selector.select(left)
                 if _fd(self._handle) < 0:
                     raise SocketClosed(errno.EBADF, "closed by another thread")
 
-    def _copy(self) -> socket.socket:
+    def _copy(self) -> Raw:
         fd = _fd(self._handle)
         if fd < 0:
             raise failure(fd)
-        copy = Standard(socket.AF_UNIX, self._kind, 0, fileno=socket.dup(fd))
+        # (With this flag it has the timeout 0: no default timeout makes it wait by itself, and the
+        # mode of the descriptor, which others may share, stays.)
+        copy = Raw(socket.AF_UNIX, self._kind | socket.SOCK_NONBLOCK, 0, socket.dup(fd))
         # Only a handle that is still open lent its own descriptor.
         if _fd(self._handle) != fd:
             copy.close()

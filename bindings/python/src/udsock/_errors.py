@@ -9,7 +9,7 @@ import sys
 from typing import Optional, Union
 
 from . import _library
-from ._library import library
+from ._library import int64, library
 
 FileName = Union[str, bytes, None]
 
@@ -51,13 +51,13 @@ class PanicError(RuntimeError):
 
 def error_name(code: int) -> str:
     """The name of a code of the library: "EADDRINUSE", "UDSOCK_EOF"."""
-    name: bytes = library.udsock_error_name(code)
+    name: bytes = library.udsock_error_name(int64(code))
     return name.decode()
 
 
 def error_text(code: int) -> str:
     """A code of the library in words: "Address already in use"."""
-    text: bytes = library.udsock_error_text(code)
+    text: bytes = library.udsock_error_text(int64(code))
     return text.decode()
 
 

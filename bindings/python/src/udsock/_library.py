@@ -21,7 +21,13 @@ from ctypes import (
     c_void_p,
 )
 from operator import index
-from typing import Any, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Optional, Sequence, Union
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer as Buffer
+else:
+    # (typing.get_type_hints needs something.)
+    Buffer = Any
 
 FILE_NAME = "libudsock.so"
 SONAME = "libudsock.so.0"
@@ -354,6 +360,28 @@ def uint32(value: Any) -> int:
     if not 0 <= number < 2**32:
         raise OverflowError(f"{number} does not fit into a uint32_t")
     return number
+
+
+def int64(value: Any) -> int:
+    number = index(value)
+    if not -(2**63) <= number < 2**63:
+        raise OverflowError(f"{number} does not fit into an int64_t")
+    return number
+
+
+def uint64(value: Any) -> int:
+    number = index(value)
+    if not 0 <= number < 2**64:
+        raise OverflowError(f"{number} does not fit into a uint64_t")
+    return number
+
+
+def text(value: Union[str, bytes]) -> bytes:
+    """A text as in C, where it would end at the first NUL."""
+    encoded = os.fsencode(value)
+    if b"\0" in encoded:
+        raise ValueError("embedded null byte")
+    return encoded
 
 
 def length(size: int) -> Any:

@@ -19,7 +19,7 @@ from enum import IntEnum
 from types import FrameType
 from typing import Any, NamedTuple, Optional, Union
 
-from . import _library
+from . import _interpreter, _library
 from ._accelerator import fast
 from ._library import library
 
@@ -98,6 +98,9 @@ def _logger() -> Any:
 
 
 def _hear(_: None, told: Any) -> None:
+    # (Called by a thread of a subinterpreter, it has nothing of its own interpreter's.)
+    if not _interpreter.is_main():
+        return
     try:
         record = told.contents
         level = _LEVELS.get(record.level, 10)
@@ -192,12 +195,13 @@ def set_log_level(level: int) -> None:
     At first it is WARNING. Events of lower levels happen with every client, and each is a call into
     Python. What a signal handler raises at the beginning of that call (KeyboardInterrupt) is lost,
     as in every callback of ctypes. So set a lower level only where it helps, and not for good.
+
+    Only the main interpreter is told anything; in another this call is a RuntimeError.
     """
+    if not _interpreter.is_main():
+        raise RuntimeError("only the main interpreter can be told what the library does")
     at_least = [number for number, its in _LEVELS.items() if its >= level]
     library.udsock_set_log(_callback, None, max(at_least, default=_library.LOG_ERROR))
-
-
-set_log_level(_LEVELS[_library.LOG_WARNING])
 
 
 def _end() -> None:
@@ -205,4 +209,6 @@ def _end() -> None:
     library.udsock_set_log(_library.LogCallback(), None, 0)
 
 
-atexit.register(_end)
+if _interpreter.is_main():
+    set_log_level(_LEVELS[_library.LOG_WARNING])
+    atexit.register(_end)

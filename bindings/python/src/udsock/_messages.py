@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
+from contextlib import ExitStack
 from ctypes import (
     POINTER,
     addressof,
@@ -16,12 +17,13 @@ from ctypes import (
     create_string_buffer,
     sizeof,
 )
+from operator import index
 from typing import Any, Iterable, NamedTuple, Optional, Sequence, Union
 
 from . import _library
 from ._address import Address, ReturnedAddress, from_text, to_text
 from ._errors import failure
-from ._library import int32, library
+from ._library import Buffer, int32, library
 from ._rooms import ROOM
 from ._transfer import (
     UNKNOWN_FLAGS,
@@ -100,6 +102,11 @@ class Inbox:
     def taken(self) -> list[int]:
         return self.descriptors[: self.message.descriptors_count]
 
+    def drop_pidfd(self) -> None:
+        """Closes what a call does not return."""
+        if self.message.pidfd >= 0:
+            os.close(self.message.pidfd)
+
     def sender(self) -> Optional[ReturnedAddress]:
         return from_text(self.address.value) or None
 
@@ -128,9 +135,14 @@ class Messages(Transfer):
 
     def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Optional[ReturnedAddress]]:
         """Receives what is there, and its sender's address (None: the sender has no name)."""
-        size = checked_size(bufsize, "recvfrom")
+        size, flags = checked_size(bufsize, "recvfrom"), index(flags)
         if not size or flags & UNKNOWN_FLAGS:
-            return self._raw_receive(flags, lambda raw, flags: raw.recvfrom(size, flags))
+            # (CPython's recvfrom with MSG_TRUNC returns what is in memory behind a cut message.)
+            data = bytearray(size)
+            whole, address = self._raw_receive(
+                flags, lambda raw, flags: raw.recvfrom_into(data, size, flags)
+            )
+            return bytes(data[:whole]), address
         try:
             inbox = _inboxes.pop() if size <= ROOM else _inbox(size)
         except IndexError:
@@ -140,23 +152,30 @@ class Messages(Transfer):
         if count < 0:
             counted(count, 0)
             return b"", None
+        inbox.drop_pidfd()
         result = inbox.room[:count], inbox.sender()
         if len(inbox.room) == ROOM:
             _inboxes.append(inbox)
         return result
 
     def recvfrom_into(
-        self, buffer: Any, nbytes: int = 0, flags: int = 0
+        self, buffer: Buffer, nbytes: int = 0, flags: int = 0
     ) -> tuple[int, Optional[ReturnedAddress]]:
-        room, size = writable(buffer, nbytes, "recvfrom_into")
-        if not size or flags & UNKNOWN_FLAGS:
-            came: tuple[int, Optional[ReturnedAddress]] = self._raw_receive(
-                flags, lambda raw, flags: raw.recvfrom_into(buffer, nbytes, flags)
-            )
-            return came
-        inbox = Inbox(_library.Message(), room, size, 0)
-        count = self._receive_message(inbox, flags)
-        return counted(count, 0), inbox.sender() if count >= 0 else None
+        """The same, into a buffer, at most `nbytes` (0: its size); returns how many bytes."""
+        flags = index(flags)
+        room, size, view = writable(buffer, nbytes, "recvfrom_into")
+        with view:
+            if not size or flags & UNKNOWN_FLAGS:
+                came: tuple[int, Optional[ReturnedAddress]] = self._raw_receive(
+                    flags, lambda raw, flags: raw.recvfrom_into(buffer, nbytes, flags)
+                )
+                return came
+            inbox = Inbox(_library.Message(), room, size, 0)
+            count = self._receive_message(inbox, flags)
+        if count < 0:
+            return counted(count, 0), None
+        inbox.drop_pidfd()
+        return count, inbox.sender()
 
     # ---- The library's own
 
@@ -169,7 +188,7 @@ class Messages(Transfer):
         by default as many as can come. Your program has to close them. At the end it raises
         EndOfStream, since b"" is an empty message.
         """
-        inbox = _inbox(bufsize, descriptors)
+        inbox = _inbox(checked_size(bufsize, "recv_message"), descriptors)
         count = self._receive_message(inbox, 0)
         if count < 0:
             raise failure(count)
@@ -177,7 +196,7 @@ class Messages(Transfer):
 
     def send_message(
         self,
-        data: Any,
+        data: Buffer,
         descriptors: Sequence[int] = (),
         address: Optional[Address] = None,
         *,
@@ -187,11 +206,11 @@ class Messages(Transfer):
 
         On a stream a part may be sent: send the rest without the descriptors.
         """
-        limit = self._limit(flags)
+        limit = self._limit(index(flags))
         name = None if address is None else to_text(address)
-        message, keep = _outgoing(data, descriptors, name)
-        result = self._wait(limit, _send_message, byref(message))
-        del keep
+        message, view, _keep = _outgoing(data, descriptors, name)
+        with view:
+            result = self._wait(limit, _send_message, byref(message))
         if result < 0:
             raise failure(result, filename=from_text(name) if name else None)
         return result
@@ -200,6 +219,7 @@ class Messages(Transfer):
         self, count: int, bufsize: int, descriptors: int = _library.MAX_DESCRIPTORS
     ) -> list[Received]:
         """Waits for a message, and receives it together with those that are there already."""
+        count, bufsize = index(count), checked_size(bufsize, "recv_batch")
         messages = (_library.Message * count)()
         inboxes = []
         for message in messages:
@@ -211,11 +231,19 @@ class Messages(Transfer):
         return [inbox.received(inbox.message.result) for inbox in inboxes[:came]]
 
     def send_batch(
-        self, messages: Iterable[Any], address: Optional[Address] = None
+        self, messages: Iterable[Buffer], address: Optional[Address] = None
     ) -> list[Union[int, Exception]]:
         """Sends many messages, to one address. Returns the length of each, or its error."""
         name = None if address is None else to_text(address)
-        given = [_outgoing(data, (), name) for data in messages]
+        with ExitStack() as views:
+            given = []
+            for data in messages:
+                message, view, keep = _outgoing(data, (), name)
+                views.enter_context(view)
+                given.append((message, keep))
+            return self._send_each(given) if given else []
+
+    def _send_each(self, given: list[tuple[Any, Any]]) -> list[Union[int, Exception]]:
         array = (_library.Message * len(given))(*(message for message, _ in given))
         first = 0
 
@@ -243,10 +271,12 @@ def _inbox(size: int, descriptors: int = 0) -> Inbox:
     return Inbox(_library.Message(), create_string_buffer(size), size, descriptors)
 
 
-def _outgoing(data: Any, descriptors: Sequence[int], address: Optional[bytes]) -> tuple[Any, Any]:
-    """A message to send, and the objects that have to stay in memory until it was sent."""
-    buffer, size = readable(data)
+def _outgoing(
+    data: Any, descriptors: Sequence[int], address: Optional[bytes]
+) -> tuple[Any, memoryview, Any]:
+    """A message to send, the view of its data, to be released, and what has to stay until then."""
     numbers = (c_int32 * len(descriptors))(*map(int32, descriptors))
+    buffer, size, view = readable(data)
     message = _library.Message(
         data=address_of(buffer),
         data_size=size,
@@ -254,7 +284,7 @@ def _outgoing(data: Any, descriptors: Sequence[int], address: Optional[bytes]) -
         descriptors_count=len(numbers),
         address=cast(c_char_p(address), c_void_p),
     )
-    return message, (buffer, numbers, address)
+    return message, view, (buffer, numbers, address)
 
 
 def _fate(result: int) -> Union[int, Exception]:

@@ -11,7 +11,7 @@ from typing import Any, Optional, Union
 
 from . import _library
 from ._address import Address, from_text, to_text
-from ._plain import milliseconds
+from ._plain import milliseconds, seconds
 from ._errors import failure
 from ._library import Handle, library, uint32
 from ._socket import Socket, adopted, bind_options, connect_options
@@ -70,6 +70,7 @@ def open_client(
     server. `local_address`: the client is bound to this address first, so that the server sees who
     connects.
     """
+    timeout = seconds(timeout)
     text = to_text(address)
     local = None if local_address is None else to_text(local_address)
     end = monotonic() + (timeout or 0.0)

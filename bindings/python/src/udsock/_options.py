@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
-from typing import Any, Optional
+from operator import index
+from typing import Any, Optional, overload
 
 from . import _library
 from ._ancillary import AncillaryData
 from ._counters import Counters, counters_of
 from ._errors import failure
-from ._library import library
+from ._library import int64, library
 
 # Options that the library has to know of, by the number that the kernel has for them.
 _SO_PASSPIDFD = 76
@@ -127,12 +128,21 @@ class Options(AncillaryData):
 
     # ---- As socket.socket
 
+    @overload
+    def getsockopt(self, level: int, optname: int, /) -> int: ...
+
+    @overload
+    def getsockopt(self, level: int, optname: int, buflen: int, /) -> bytes: ...
+
     def getsockopt(self, level: int, optname: int, buflen: int = 0, /) -> Any:
-        return self._raw(lambda raw: raw.getsockopt(level, optname, *[buflen] * (buflen != 0)))
+        """An option of the system's: a number, or at most `buflen` bytes, if that is given."""
+        more = (buflen,) if index(buflen) else ()
+        return self._raw(lambda raw: raw.getsockopt(level, optname, *more))
 
     def setsockopt(
         self, level: int, optname: int, value: Any, optlen: Optional[int] = None, /
     ) -> None:
+        """Sets an option of the system's, to a number or to bytes."""
         known = _LIBRARY_OPTIONS.get(optname) if level == socket.SOL_SOCKET else None
         if known is not None and isinstance(value, int):
             self._set(known, bool(value))
@@ -144,9 +154,7 @@ class Options(AncillaryData):
         return check(library.udsock_get_option(self._handle, option))
 
     def _set(self, option: int, value: int) -> None:
-        if not -(2**63) <= value < 2**63:
-            raise OverflowError(f"{value} does not fit into an int64_t")
-        check(library.udsock_set_option(self._handle, option, value))
+        check(library.udsock_set_option(self._handle, option, int64(value)))
 
 
 def check(result: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any, Callable, Union
 
 from . import _library
 from ._address import ReturnedAddress, from_text
-from ._library import library, uint32
+from ._library import library, text, uint32
 from ._messages import Credentials, credentials_of
 from ._options import Options, check
 
@@ -67,20 +67,20 @@ class Peer(Options):
 
     def allow_user(self, user: Union[int, str]) -> None:
         """Lets this user (a number or a name) connect. After the first rule nobody else may."""
-        if isinstance(user, int):
-            check(library.udsock_allow_uid(self._handle, uint32(user)))
+        if isinstance(user, (str, bytes)):
+            check(library.udsock_allow_user(self._handle, text(user)))
         else:
-            check(library.udsock_allow_user(self._handle, os.fsencode(user)))
+            check(library.udsock_allow_uid(self._handle, uint32(user)))
 
     def allow_group(self, group: Union[int, str]) -> None:
         """Lets the members of this group (a number or a name) connect."""
-        if isinstance(group, int):
-            check(library.udsock_allow_gid(self._handle, uint32(group)))
+        if isinstance(group, (str, bytes)):
+            check(library.udsock_allow_group(self._handle, text(group)))
         else:
-            check(library.udsock_allow_group(self._handle, os.fsencode(group)))
+            check(library.udsock_allow_gid(self._handle, uint32(group)))
 
     def _text(self, call: Callable[..., int]) -> bytes:
         room: Any = create_string_buffer(_library.ADDRESS_SIZE)
         size = check(call(self._handle, room, len(room)))
-        text: bytes = room[:size]
-        return text
+        found: bytes = room[:size]
+        return found

@@ -5,16 +5,19 @@ from __future__ import annotations
 import errno
 import math
 from ctypes import byref, c_char, create_string_buffer
+from operator import index
 from socket import AF_UNIX, SOCK_STREAM
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from . import _library
 from ._address import Address
-from ._library import LONGEST_TIMEOUT, NO_HANDLE, Handle, library
+from ._library import LONGEST_TIMEOUT, NO_HANDLE, Buffer, Handle, library
 from ._rooms import ROOM, done_with, room_for
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+_STREAM = int(SOCK_STREAM)
 
 _EBADF = -errno.EBADF
 _EINTR = -errno.EINTR
@@ -25,6 +28,16 @@ _fd = library.udsock_fd
 _recv = library.udsock_recv
 _send = library.udsock_send
 _length = _library.length
+
+
+def seconds(timeout: Any) -> Optional[float]:
+    """A timeout as a program may give it."""
+    if timeout is None:
+        return None
+    value = float(timeout if isinstance(timeout, (int, float)) else index(timeout))
+    if math.isnan(value):
+        raise ValueError("Invalid value NaN (not a number)")
+    return value
 
 
 def milliseconds(timeout: Optional[float]) -> int:
@@ -55,9 +68,14 @@ class Plain:
     _abandoned: Callable[[], None]
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
+        # Until it is opened, and if a class that is derived never does so, it is a closed one.
         made = super().__new__(cls)
         made._handle = NO_HANDLE
         made._closed = True
+        made._kind = _STREAM
+        made._timeout = None
+        made._milliseconds = _library.FOREVER
+        made._io_refs = 0
         return made
 
     def __init__(
@@ -93,9 +111,10 @@ class Plain:
 
     # ---- Data
 
-    def send(self, data: Any, flags: int = 0, /) -> int:
+    def send(self, data: Buffer, flags: int = 0, /) -> int:
+        """Sends what there is room for, or one message, and returns how many bytes went."""
         # Most calls, in a short way.
-        if not flags and self._milliseconds <= 0 and type(data) is bytes:
+        if flags == 0 and self._milliseconds <= 0 and type(data) is bytes:
             result: int = _send(self._handle, data, _length(len(data)), self._milliseconds)
             if result >= 0:
                 return result
@@ -103,7 +122,7 @@ class Plain:
                 raise self._failure(result)
         return self._send_with(data, flags)
 
-    def sendall(self, data: Any, flags: int = 0, /) -> None:
+    def sendall(self, data: Buffer, flags: int = 0, /) -> None:
         """Sends everything, within one timeout."""
         self._sendall_with(data, flags)
 
@@ -111,7 +130,11 @@ class Plain:
         """Receives what is there, at most `bufsize` bytes; b"" at the end."""
         return self._recv_with(bufsize, flags)
 
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+    def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
+        """Receives what is there into a buffer, at most `nbytes` (0: its size); returns how many.
+
+        0 is also the end.
+        """
         return self._recv_into_with(buffer, nbytes, flags)
 
     # ---- The same for a transport, which does not wait
@@ -180,7 +203,7 @@ class Plain:
         error = _library.Error()
 
         def connect(handle: Handle, limit: int) -> int:
-            flags = _library.RETRY * retry | _library.DONT_WAIT * (limit == 0)
+            flags = _library.RETRY * bool(retry) | _library.DONT_WAIT * (limit == 0)
             options = _library.ConnectOptions(flags=flags, timeout_ms=limit)
             code: int = _connect(handle, address, byref(options), byref(error))
             return code

@@ -14,7 +14,7 @@ from . import _library
 from ._address import Address, to_text
 from ._counters import Counters, counters_of
 from ._errors import failure
-from ._library import NO_HANDLE, Handle, library
+from ._library import NO_HANDLE, Buffer, Handle, int64, library, uint32, uint64
 from ._plain import milliseconds
 from ._socket import Socket
 from ._transfer import readable
@@ -114,7 +114,9 @@ class Poller:
         self._handle = NO_HANDLE
         if capacity < 1 or arena_size < 1:
             raise ValueError("a poller needs room for an event and its data")
-        options = _library.PollerOptions(send_limit=send_limit, receive_size=receive_size)
+        options = _library.PollerOptions(
+            send_limit=uint64(send_limit), receive_size=uint64(receive_size)
+        )
         # Made once: ctypes would make them anew for each call.
         arena = bytearray(arena_size)
         self.arena = memoryview(arena).toreadonly()
@@ -150,9 +152,9 @@ class Poller:
         connections have the server's setting. `paused`: nothing is received (or accepted) for now;
         what is kept is still sent.
         """
-        flags = _library.POLLER_READINESS * readiness | _library.POLLER_DUPLEX * duplex
-        flags |= _library.POLLER_PAUSED * paused
-        _check(library.udsock_poller_add(self._handle, _number(sock), token, flags))
+        flags = _library.POLLER_READINESS * bool(readiness) | _library.POLLER_DUPLEX * bool(duplex)
+        flags |= _library.POLLER_PAUSED * bool(paused)
+        _check(library.udsock_poller_add(self._handle, _number(sock), uint64(token), flags))
 
     def remove(self, sock: AnySocket) -> None:
         """Takes a socket out. What was kept for it is dropped."""
@@ -160,13 +162,14 @@ class Poller:
 
     def drop(self, sock: int) -> None:
         """Closes a connection that this poller has accepted."""
-        _check(library.udsock_close(Handle(sock)))
+        _check(library.udsock_close(Handle(int64(sock))))
 
     def take(self, sock: int) -> Socket:
         """Makes a Socket of a connection that this poller has accepted; it stays a member."""
-        kind = library.udsock_get_option(Handle(sock), _library.OPTION_KIND)
+        handle = int64(sock)
+        kind = library.udsock_get_option(Handle(handle), _library.OPTION_KIND)
         _check(kind)
-        return Socket._from_handle(sock, kind)
+        return Socket._from_handle(handle, kind)
 
     # ---- Waiting
 
@@ -232,7 +235,7 @@ class Poller:
     # ---- Sending
 
     def send(
-        self, sock: AnySocket, data: Any, address: Optional[Address] = None, *, then: int = 0
+        self, sock: AnySocket, data: Buffer, address: Optional[Address] = None, *, then: int = 0
     ) -> None:
         """Sends without waiting. What can't be sent at once is kept, and sent later.
 
@@ -244,31 +247,30 @@ class Poller:
         if result < 0:
             raise failure(result)
 
-    def send_many(self, items: Iterable[tuple[AnySocket, Any]]) -> list[int]:
+    def send_many(self, items: Iterable[tuple[AnySocket, Buffer]]) -> list[int]:
         """Sends to many sockets in one call. Returns each item's length, or a negative errno."""
         return self._sent([(sock, data, None, 0) for sock, data in items])
 
     def _sent(self, items: list[tuple[AnySocket, Any, Optional[Address], int]]) -> list[int]:
-        parts: list[Any] = []
+        parts: list[bytes] = []
         packed = bytearray(len(items) * self.ITEM.size)
         end = 0
         for place, (sock, data, address, then) in enumerate(items):
             start = end
-            view = memoryview(data)
-            parts.append(view)
-            end = name_start = start + view.nbytes
+            parts.append(data if isinstance(data, bytes) else bytes(memoryview(data)))
+            end = name_start = start + len(parts[-1])
             if address is not None:
                 parts.append(to_text(address))
                 end += len(parts[-1])
             numbers = (_number(sock), start, name_start - start, name_start, end - name_start)
-            self.ITEM.pack_into(packed, place * self.ITEM.size, *numbers, then, 0, 0)
+            self.ITEM.pack_into(packed, place * self.ITEM.size, *numbers, uint32(then), 0, 0)
         base = b"".join(parts)
         packed_at = byref(c_char.from_buffer(packed)) if packed else None
         code = _send(self._handle, packed_at, c_size_t(len(items)), base, c_size_t(len(base)))
         _check(code)
         return [result for *_, result in self.ITEM.iter_unpack(packed)]
 
-    def send_raw(self, count: int, base: Any = None) -> int:
+    def send_raw(self, count: int, base: Optional[Buffer] = None) -> int:
         """Sends the first `count` items packed (ITEM) in `items`. Returns how many were taken.
 
         `base`: what the items' offsets count from; None: the arena.
@@ -276,12 +278,16 @@ class Poller:
         if not 0 <= count <= len(self.items) // self.ITEM.size:
             raise ValueError("there is no room for so many items")
         if base is None:
-            base, size = self._room_at, self._room_size
+            taken = self._send_items(count, self._room_at, self._room_size)
         else:
-            base, length = readable(base)
-            size = c_size_t(length)
-        taken: int = _send(self._handle, self._items_at, c_size_t(count), base, size)
+            at, size, view = readable(base)
+            with view:
+                taken = self._send_items(count, at, c_size_t(size))
         _check(taken)
+        return taken
+
+    def _send_items(self, count: int, base: Any, size: Any) -> int:
+        taken: int = _send(self._handle, self._items_at, c_size_t(count), base, size)
         return taken
 
     # ---- The end
@@ -291,6 +297,10 @@ class Poller:
         handle, self._handle = self._handle, NO_HANDLE
         if handle.value >= 0:
             _check(library.udsock_close(handle))
+
+    def __reduce__(self) -> Any:
+        # A copy would close this one's poller.
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
     def __enter__(self) -> Self:
         return self
@@ -305,7 +315,7 @@ class Poller:
 
 
 def _number(sock: AnySocket) -> int:
-    return sock if isinstance(sock, int) else sock.handle
+    return sock.handle if isinstance(sock, Socket) else int64(sock)
 
 
 def _check(code: int) -> None:

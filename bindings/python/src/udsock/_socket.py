@@ -9,18 +9,20 @@ import warnings
 from ctypes import byref
 from operator import index
 from socket import getdefaulttimeout
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Literal, Optional, Union, overload
 
 from . import _library
 from ._address import Address, ReturnedAddress, from_text, to_text
 from ._endpoint import Standard
 from ._errors import failure
-from ._library import NO_HANDLE, Handle, int32, library, uint32
+from ._library import NO_HANDLE, Handle, int32, library, text, uint32
 from ._messages import Credentials, credentials_of
 from ._peer import Peer
 from ._standard import StandardSocket
 
 if TYPE_CHECKING:
+    import io
+
     from typing_extensions import Self
 
 # As plain numbers, which are compared in no time.
@@ -76,14 +78,17 @@ class Socket(Peer):
 
     @property
     def family(self) -> socket.AddressFamily:
+        """Always AF_UNIX."""
         return socket.AF_UNIX
 
     @property
     def type(self) -> socket.SocketKind:
+        """SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET."""
         return socket.SocketKind(self._kind)
 
     @property
     def proto(self) -> int:
+        """Always 0."""
         return 0
 
     def __repr__(self) -> str:
@@ -224,7 +229,7 @@ class Socket(Peer):
         warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self)
         self._close()
 
-    def __getstate__(self) -> Any:
+    def __reduce__(self) -> Any:
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
     # ---- Descriptors and files
@@ -239,10 +244,56 @@ class Socket(Peer):
         return copy
 
     def get_inheritable(self) -> bool:
+        """Whether programs that this one starts get the descriptor; at first they don't."""
         return os.get_inheritable(self.fileno())
 
     def set_inheritable(self, inheritable: bool) -> None:
+        """Sets whether they do. What they get does not block (see `detach`)."""
         os.set_inheritable(self.fileno(), inheritable)
+
+    @overload
+    def makefile(
+        self,
+        mode: Literal["r", "w", "rw", "wr", ""] = "r",
+        buffering: Optional[int] = None,
+        *,
+        encoding: Optional[str] = None,
+        errors: Optional[str] = None,
+        newline: Optional[str] = None,
+    ) -> io.TextIOWrapper: ...
+
+    @overload
+    def makefile(
+        self,
+        mode: Literal["b", "rb", "br"],
+        buffering: None = None,
+        *,
+        encoding: Optional[str] = None,
+        errors: Optional[str] = None,
+        newline: Optional[str] = None,
+    ) -> io.BufferedReader: ...
+
+    @overload
+    def makefile(
+        self,
+        mode: Literal["wb", "bw"],
+        buffering: None = None,
+        *,
+        encoding: Optional[str] = None,
+        errors: Optional[str] = None,
+        newline: Optional[str] = None,
+    ) -> io.BufferedWriter: ...
+
+    @overload
+    def makefile(
+        self,
+        mode: str,
+        buffering: Optional[int] = None,
+        *,
+        encoding: Optional[str] = None,
+        errors: Optional[str] = None,
+        newline: Optional[str] = None,
+    ) -> Any: ...
 
     def makefile(
         self,
@@ -316,22 +367,29 @@ def bind_options(
     make_parents: bool,
     restore_file: bool,
 ) -> _library.BindOptions:
-    flags = _library.REPLACE * replace | _library.NO_RECLAIM * (not reclaim)
-    flags |= _library.KEEP_FILE * keep_file | _library.MAKE_PARENTS * make_parents
-    flags |= _library.RESTORE_FILE * restore_file
+    flags = _library.REPLACE * bool(replace) | _library.NO_RECLAIM * (not reclaim)
+    flags |= _library.KEEP_FILE * bool(keep_file) | _library.MAKE_PARENTS * bool(make_parents)
+    flags |= _library.RESTORE_FILE * bool(restore_file)
     return _library.BindOptions(
         flags=flags,
         mode=uint32(mode),
         backlog=int32(backlog),
-        user=None if user is None else os.fsencode(str(user)),
-        group=None if group is None else os.fsencode(str(group)),
+        user=_name_of(user),
+        group=_name_of(group),
     )
+
+
+def _name_of(owner: Union[int, str, None]) -> Optional[bytes]:
+    """A user or a group, by name or by number, as the library reads it."""
+    if owner is None:
+        return None
+    return text(owner) if isinstance(owner, (str, bytes)) else b"%d" % uint32(owner)
 
 
 def connect_options(
     limit: int, retry: bool, local_address: Optional[bytes]
 ) -> _library.ConnectOptions:
-    flags = _library.RETRY * retry | _library.DONT_WAIT * (limit == 0)
+    flags = _library.RETRY * bool(retry) | _library.DONT_WAIT * (limit == 0)
     return _library.ConnectOptions(flags=flags, timeout_ms=limit, local_address=local_address)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from socket import SOCK_DGRAM, SOCK_STREAM
-from ssl import SSLContext
 from typing import TYPE_CHECKING, Callable, Optional, TypedDict, TypeVar, Union
 
 from .._address import Address
@@ -18,6 +17,8 @@ from ._tls import TlsContext, TlsOptions, check_for_tls, tls_of
 from ._transport import CLOSE_TIMEOUT, check_socket
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from typing_extensions import Unpack
 
 AnyProtocol = TypeVar("AnyProtocol", bound=asyncio.BaseProtocol)

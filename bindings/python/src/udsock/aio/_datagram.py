@@ -81,6 +81,10 @@ class DatagramEndpoint(SocketTransport, asyncio.DatagramTransport):
         else:
             self._protocol.datagram_received(data, from_text(address))
 
+    def broke(self, error: BaseException) -> None:
+        """The next message may be from somebody else, who can do nothing about it."""
+        self._report("A callback of the datagram protocol failed.", error)
+
     def ended(self) -> None:
         """The reading side was shut down; the endpoint may still send."""
 

@@ -6,12 +6,14 @@ import asyncio
 from collections import deque
 from socket import SOCK_SEQPACKET
 from typing import TYPE_CHECKING, Any, AsyncIterator, Awaitable, Callable, Deque, Optional, Set
+from typing import Union
 
 from .._address import Address
 from .._socket import Socket
 from ._connect import ClientOptions, ServerOptions, create_connection, create_server
 from ._connection import Connection
 from ._server import Server
+from ._shared import check_kind
 from ._transport import CLOSE_TIMEOUT
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ class SeqpacketConnection:
         self._protocol = protocol
         self._transport = protocol.transport
 
-    async def send(self, message: Any) -> None:
+    async def send(self, message: Union[bytes, bytearray, memoryview]) -> None:
         """Sends a message; waits while too many wait to be sent."""
         if self._transport.is_closing():
             # If it has failed just now, connection_lost says why.
@@ -59,15 +61,19 @@ class SeqpacketConnection:
         self._transport.write_eof()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Knows 'socket', 'sockname', 'peername', and 'peercred': who the peer is."""
         return self._transport.get_extra_info(name, default)
 
     def is_closing(self) -> bool:
+        """Whether it was closed, or is lost."""
         return self._transport.is_closing()
 
     def close(self) -> None:
+        """Closes it after everything was sent. What comes meanwhile is lost."""
         self._transport.close()
 
     def abort(self) -> None:
+        """Closes it at once; what the kernel does not take now is lost."""
         self._transport.abort()
 
     async def wait_closed(self) -> None:
@@ -77,9 +83,16 @@ class SeqpacketConnection:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         self.close()
-        await self.wait_closed()
+        if any(exception):
+            # A timeout, say, or Ctrl-C, does not wait until a peer is pleased to read.
+            self._transport.end_within(CLOSE_TIMEOUT)
+        try:
+            await self.wait_closed()
+        except BaseException:
+            self.abort()
+            raise
 
 
 Connected = Callable[[SeqpacketConnection], Awaitable[Any]]
@@ -177,6 +190,9 @@ class _MessageProtocol(asyncio.Protocol):
         except asyncio.CancelledError:
             connection.abort()
             raise
+        except (SystemExit, KeyboardInterrupt):
+            # The loop passes it on, to end the program.
+            raise
         except BaseException as error:
             context = {"message": "Unhandled exception in client_connected_cb", "exception": error}
             self._loop.call_exception_handler({**context, "transport": self.transport})
@@ -200,6 +216,11 @@ class _MessageProtocol(asyncio.Protocol):
                 waiter.set_result(None)
 
 
+def _check_limit(limit: int) -> None:
+    if limit <= 0:
+        raise ValueError("Limit cannot be <= 0")
+
+
 async def open_seqpacket_connection(
     path: Optional[Address] = None,
     *,
@@ -208,6 +229,8 @@ async def open_seqpacket_connection(
     **options: Unpack[ClientOptions],
 ) -> SeqpacketConnection:
     """Connects to a seqpacket server. `limit`: about how many bytes are received ahead."""
+    check_kind(sock, SOCK_SEQPACKET)
+    _check_limit(limit)
     _, protocol = await create_connection(
         lambda: _MessageProtocol(limit), path, kind=SOCK_SEQPACKET, sock=sock, **options
     )
@@ -225,6 +248,8 @@ async def start_seqpacket_server(
     **options: Unpack[ServerOptions],
 ) -> Server:
     """Calls back with each connection, in its own task, and closes the connection afterwards."""
+    check_kind(sock, SOCK_SEQPACKET)
+    _check_limit(limit)
     tasks: Set[asyncio.Task[None]] = set()
     return await create_server(
         lambda: _MessageProtocol(limit, client_connected_cb, tasks),

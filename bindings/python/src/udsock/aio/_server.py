@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import warnings
 from socket import SOCK_STREAM
-from typing import Any, Callable, Iterable, Optional, Set
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Optional, Set
 
 from .. import _library
+from .._plain import seconds
 from .._socket import Socket
 from ._connection import Connection, MessageConnection
 from ._hub import Hub, hub_of
 from ._stream import StreamConnection
 from ._tls import program_s_end
 from ._transport import CLOSE_TIMEOUT
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 
@@ -39,6 +43,9 @@ class Server(asyncio.AbstractServer):
         tls: Optional[Callable[..., Any]] = None,
         backlog: int = 0,
     ) -> None:
+        # (First: a server that was not made has nothing to close.)
+        self._is_open = False
+        self._close_timeout = seconds(close_timeout)
         self._loop = loop
         sock.settimeout(0.0)
         self._sock = sock
@@ -46,7 +53,6 @@ class Server(asyncio.AbstractServer):
         self._kind = sock._kind
         self._connects = connections_of(sock._kind)
         self._protocol_factory = protocol_factory
-        self._close_timeout = close_timeout
         self._tls = tls
         self._backlog = backlog
         self._hub: Optional[Hub] = None
@@ -66,17 +72,21 @@ class Server(asyncio.AbstractServer):
 
     @property
     def sockets(self) -> tuple[Socket, ...]:
+        """The socket at which it accepts; none, once it was closed."""
         return (self._sock,) if self._is_open else ()
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
+        """The loop in which it serves."""
         return self._loop
 
     # ---- Serving
 
     def is_serving(self) -> bool:
+        """Whether it accepts clients."""
         return self._hub is not None
 
     async def start_serving(self) -> None:
+        """Accepts clients from now on. It may serve already."""
         self._start_serving()
         await asyncio.sleep(0)
 
@@ -92,6 +102,7 @@ class Server(asyncio.AbstractServer):
             self._hub = hub
 
     async def serve_forever(self) -> None:
+        """Accepts clients until it is cancelled, which closes the server."""
         if self._serving is not None:
             raise RuntimeError(f"server {self!r} is already being awaited on serve_forever()")
         self._start_serving()
@@ -107,6 +118,7 @@ class Server(asyncio.AbstractServer):
     # ---- As a member of the poller
 
     def accepted(self, handle: int) -> None:
+        """The poller has accepted a client."""
         sock = Socket._from_handle(handle, self._kind, 0.0)
         # (The factory may close the server.)
         hub = self._hub
@@ -142,9 +154,11 @@ class Server(asyncio.AbstractServer):
                 self.broke(error)
 
     def failed(self, error: Exception) -> None:
+        """The poller could not accept one."""
         self._report("socket.accept() failed", error)
 
     def broke(self, error: BaseException) -> None:
+        """No connection could be made of one."""
         self._report("Error on transport creation for incoming connection", error)
 
     def _report(self, message: str, error: BaseException) -> None:
@@ -152,10 +166,12 @@ class Server(asyncio.AbstractServer):
         self._loop.call_exception_handler(context)
 
     def closing(self, connection: Connection) -> None:
+        """A connection was closed, and still has something to send."""
         if not self._is_open:
             self._limit([connection])
 
     def detach(self, connection: Connection) -> None:
+        """A connection has ended."""
         self._connections.discard(connection)
         if not self._is_open:
             self._wake_waiters()
@@ -182,7 +198,8 @@ class Server(asyncio.AbstractServer):
         finally:
             if self._serving is not None and not self._serving.done():
                 self._serving.cancel()
-            is_waited_for = bool(self._waiters)
+            # (Who was cancelled waits no more, even if its task does not know yet.)
+            is_waited_for = not all(waiter.done() for waiter in self._waiters)
             self._limit([c for c in self._connections if is_waited_for or c.is_closing()])
             self._wake_waiters()
 
@@ -208,7 +225,11 @@ class Server(asyncio.AbstractServer):
             self._waiters.append(waiter)
             if not self._is_open:
                 self._limit(self._connections)
-            await waiter
+            try:
+                await waiter
+            finally:
+                if waiter in self._waiters:
+                    self._waiters.remove(waiter)
 
     def _limit(self, connections: Iterable[Connection]) -> None:
         if self._close_timeout is not None:
@@ -223,7 +244,7 @@ class Server(asyncio.AbstractServer):
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def __aenter__(self) -> Any:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exception: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import weakref
+from socket import SOCK_STREAM
 from typing import Any, Callable
 
 from .._errors import failure
@@ -51,6 +52,13 @@ class TransportSocket(Socket):
     close = _in_order("close", ends=True)
     # Whoever asks for the descriptor may send on it.
     fileno = _in_order("fileno")
+
+
+def check_kind(sock: Any, kind: int) -> None:
+    """Refuses a socket that a program gave for connections of this kind, and that is of another."""
+    if isinstance(sock, Socket) and sock.type != kind:
+        expected = "Stream" if kind == SOCK_STREAM else "Seqpacket"
+        raise ValueError(f"A UNIX Domain {expected} Socket was expected, got {sock!r}")
 
 
 def close_shared(sock: Socket) -> None:

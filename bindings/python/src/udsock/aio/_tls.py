@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from asyncio.sslproto import SSLProtocol
 from functools import partial
 from socket import SOCK_STREAM
-from typing import Any, Callable, Optional, TypedDict, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, TypedDict, Union
 
 from .._socket import Socket
 from ._connection import Connection
 from ._stream import StreamConnection
 
-TlsContext = Union[ssl.SSLContext, bool, None]
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+TlsContext = Union["SSLContext", bool, None]
 
 
 class TlsOptions(TypedDict, total=False):
@@ -34,7 +36,7 @@ def tls_of(
             if value is not None:
                 raise ValueError(f"{name} is only meaningful with ssl")
         return None
-    if server_side and not isinstance(context, ssl.SSLContext):
+    if server_side and not _is_context(context):
         raise TypeError(f"ssl argument must be an SSLContext or None, not {context!r}")
     if not server_side and server_hostname is None:
         raise ValueError("you have to pass server_hostname when using ssl")
@@ -42,6 +44,12 @@ def tls_of(
     given.update(server_side=server_side, server_hostname=server_hostname)
     # (None: asyncio makes its default.)
     return partial(_secured, None if context is True else context, given)
+
+
+def _is_context(context: object) -> bool:
+    import ssl  # Not before it is needed: a Python may have been built without it, as for asyncio.
+
+    return isinstance(context, ssl.SSLContext)
 
 
 def _secured(
@@ -72,7 +80,7 @@ def program_s_end(connection: Connection) -> asyncio.Transport:
 async def start_tls(
     transport: asyncio.BaseTransport,
     protocol: asyncio.BaseProtocol,
-    sslcontext: ssl.SSLContext,
+    sslcontext: SSLContext,
     *,
     server_side: bool = False,
     server_hostname: Optional[str] = None,
@@ -82,8 +90,11 @@ async def start_tls(
     """As loop.start_tls, also on a loop whose own takes only its own transports, such as uvloop."""
     if not isinstance(transport, StreamConnection):
         raise TypeError(f"transport {transport!r} is not a stream of udsock.aio")
-    if not isinstance(sslcontext, ssl.SSLContext):
+    if not _is_context(sslcontext):
         raise TypeError(f"sslcontext is an SSLContext, not {sslcontext!r}")
+    if transport.is_closing():
+        # Nobody would tell the handshake, which would wait until its time is over.
+        raise ConnectionAbortedError("the connection is closed")
     timeouts = TlsOptions(
         ssl_handshake_timeout=ssl_handshake_timeout, ssl_shutdown_timeout=ssl_shutdown_timeout
     )
