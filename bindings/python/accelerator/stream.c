@@ -14,9 +14,10 @@
 static bool deliver_counted(PyObject *object, PyObject *data)
 {
     Stream *self = stream_of(object);
+    // (The choice looks at the protocol's attributes, and they may end the stream.)
     if (self->left > 0 && is_in_poller(self) && --self->left == 0 &&
-        (!tell(object, self->loops->name._choose_delivery, NULL) ||
-         PyList_Append(((Dispatch *)self->hub)->moving, object) < 0))
+        (PyList_Append(((Dispatch *)self->hub)->moving, object) < 0 ||
+         !tell(object, self->loops->name._choose_delivery, NULL)))
         return false;
     return tell(self->protocol, self->loops->name.data_received, data);
 }

@@ -143,3 +143,43 @@ def test_they_are_made_with_names_as_the_plain_classes(name: str, fields: List[s
     del one
     poller.close()
     loop.close()
+
+
+LAST_LOOK = """
+    import asyncio, udsock
+    from udsock import aio
+
+    class Ending(asyncio.Protocol):
+        looks = 0
+
+        def connection_made(self, transport):
+            self.transport = transport
+
+        def __getattribute__(self, name):
+            if name == "data_received":
+                self.looks += 1
+                # (The first was in the constructor.)
+                if self.looks == 17:
+                    self.transport.abort()
+                    self.transport._connection_lost(None)
+            return super().__getattribute__(name)
+
+    async def main():
+        left, right = udsock.pair()
+        transport, protocol = await aio.create_connection(Ending, sock=left)
+        try:
+            while True:
+                transport._deliver_counted(b"x")
+        except (AttributeError, SystemError):
+            print(protocol.looks)
+        right.close()
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+"""
+
+
+@needs_it
+def test_a_protocol_may_end_its_stream_while_it_is_looked_at() -> None:
+    done = run(LAST_LOOK)
+    assert done.stdout == "17\n", (done.returncode, done.stderr)
