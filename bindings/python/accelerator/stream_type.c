@@ -77,13 +77,16 @@ static PyMemberDef members[] = {
 };
 
 static PyMethodDef methods[] = {
-    {"write", (PyCFunction)(void (*)(void))write_data, METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"write", (PyCFunction)(void (*)(void))write_data, METH_FASTCALL | METH_KEYWORDS,
+     "write($self, data)\n--\n\n"},
     CALL("flush", flush_now, "Sends what the kernel takes."),
     CALL("readable", readable,
          "For a loop that watches the socket: receives, and sends what was written meanwhile."),
     CALL("begin", begin_stream, "Has the socket watched from now on, and tells the protocol."),
-    CALL("close", close_stream, "Closes after what was written was sent."),
-    CALL("is_closing", tell_closing, NULL),
+    CALL("close", close_stream,
+         "close($self)\n--\n\n"
+         "Closes after what was written was sent."),
+    CALL("is_closing", tell_closing, "is_closing($self)\n--\n\n"),
     CALL("_deliver_counted", deliver_next, NULL),
     CALL("_finish", finish_with, "Has connection_lost called in the next turn, once."),
     CALL("_connection_lost", lose, NULL),

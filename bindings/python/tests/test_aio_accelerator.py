@@ -43,6 +43,12 @@ def test_its_methods_are_those_of_the_plain_classes(name: str, plain: Any) -> No
             assert inspect.getdoc(accelerated[method]) == inspect.getdoc(getattr(plain, method))
 
 
+@pytest.mark.parametrize("name", ["write", "close", "is_closing"])
+def test_what_a_program_calls_has_the_signature_of_asyncio_s(name: str) -> None:
+    ours, theirs = getattr(StreamConnection, name), getattr(asyncio.Transport, name)
+    assert list(inspect.signature(ours).parameters) == list(inspect.signature(theirs).parameters)
+
+
 class Chain(asyncio.Protocol):
     """Its transport keeps it, in every way there is."""
 
