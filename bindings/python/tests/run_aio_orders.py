@@ -190,15 +190,17 @@ async def one_seed(order: Order) -> None:
         await asyncio.sleep(0)
 
 
+def other_loop() -> asyncio.AbstractEventLoop:
+    import uvloop
+
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
 def main() -> None:
     kind, first, last = sys.argv[1], *map(int, sys.argv[2:])
     warnings.simplefilter("ignore")
-    if kind == "uvloop":
-        import uvloop
-
-        loop = uvloop.new_event_loop()
-    else:
-        loop = asyncio.new_event_loop()
+    loop = asyncio.new_event_loop() if kind == "asyncio" else other_loop()
     for seed in range(first, last):
         order = Order(seed)
         task = loop.create_task(one_seed(order))
