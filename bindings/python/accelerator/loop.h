@@ -7,11 +7,11 @@
 
 /** Names of methods in Python that are called from here. */
 #define METHODS(X)                                                                                \
-    X(_choose_delivery) X(_close_shared) X(_close_with) X(_connection_lost) X(_drop) X(_flush) X(_flush_with)       \
-    X(_has_collected) X(_keep_unsent) X(_move) X(_raise) X(_set_blocked) X(_tell) X(_turn)         \
-    X(_write_with) X(_abandoned) X(abort) X(accepted) X(broke) X(call_soon) X(cancel) X(close)      \
-    X(connection_lost) X(connection_made) X(data_received) X(deliver) X(detach) X(ended) X(flush)  \
-    X(forget) X(settimeout) X(tell)
+    X(_choose_delivery) X(_close_shared) X(_close_with) X(_connection_lost) X(_drop) X(_flush)    \
+    X(_flush_with) X(_has_collected) X(_keep_unsent) X(_move) X(_raise) X(_set_blocked) X(_tell)  \
+    X(_turn) X(_write_with) X(_abandoned) X(abort) X(accepted) X(broke) X(call_soon) X(cancel)    \
+    X(close) X(connection_lost) X(connection_made) X(data_received) X(deliver) X(detach)          \
+    X(ended) X(flush) X(forget) X(settimeout) X(tell)
 
 struct method_names {
 #define NAME(name) PyObject *name;
