@@ -19,20 +19,9 @@ fn no_call_takes_more_stack_than_is_promised() {
         .status();
     assert!(built.expect("cargo runs").success());
     let program = release.join("stack");
-    let compiled = Command::new(c_library::compiler())
-        .args(["-std=c11", "-O1"])
-        .args(c_library::WARNINGS)
-        .args(c_library::flags("CFLAGS"))
-        .arg("-I")
-        .arg(c_library::source("include"))
-        .arg("-o")
-        .arg(&program)
-        .arg(c_library::source("tests/stack.c"))
-        .arg(release.join("release/libudsock.a"))
-        .args(["-lpthread", "-ldl", "-lm", "-lgcc_s"])
-        .output()
-        .expect("a compiler");
-    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    let flags = [&["-std=c11", "-O1"], &c_library::WARNINGS[..]].concat();
+    let inputs = [&*c_library::source("tests/stack.c"), &release.join("release/libudsock.a")];
+    c_library::compile(&program, &flags, &inputs).unwrap_or_else(|message| panic!("{message}"));
     let dir = Dir::new();
     let output = Command::new(&program).arg(dir.path(".")).output().expect("it was just built");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

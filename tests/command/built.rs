@@ -18,20 +18,10 @@ pub fn udsock() -> &'static Path {
         let sources = sources.map(|entry| entry.unwrap().path());
         let sources: Vec<_> =
             sources.filter(|path| path.extension() == Some(OsStr::new("c"))).collect();
-        let compiled = Command::new(c_library::compiler())
-            .args(["-std=c11", "-g"])
-            .args(c_library::WARNINGS)
-            .args(c_library::flags("CFLAGS"))
-            .arg("-I")
-            .arg(c_library::source("include"))
-            .arg("-o")
-            .arg(&program)
-            .args(&sources)
-            .arg(c_library::directory().join("libudsock.a"))
-            .args(["-lpthread", "-ldl", "-lm", "-lgcc_s"])
-            .output()
-            .expect("a compiler");
-        assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+        let library = c_library::directory().join("libudsock.a");
+        let flags = [&["-std=c11", "-g"], &c_library::WARNINGS[..]].concat();
+        let inputs: Vec<_> = sources.iter().chain([&library]).map(PathBuf::as_path).collect();
+        c_library::compile(&program, &flags, &inputs).unwrap_or_else(|message| panic!("{message}"));
         program
     })
 }

@@ -161,7 +161,8 @@ pub fn supports(flags: &[&str]) -> Result<(), String> {
     result
 }
 
-fn compile(output: &Path, flags: &[&str], inputs: &[&Path]) -> Result<(), String> {
+/// Builds a program of these inputs, with the libraries of the system. `Err`: what the compiler says.
+pub fn compile(output: &Path, flags: &[&str], inputs: &[&Path]) -> Result<(), String> {
     let ran = Command::new(compiler())
         .args(flags)
         .args(self::flags("CFLAGS"))
