@@ -347,33 +347,28 @@ _FUNCTIONS: dict[str, tuple[Any, Optional[Sequence[Any]]]] = {
 }
 
 
-def int32(value: Any) -> int:
-    """An int as in C. Without this check ctypes would cut a larger one to its low bits."""
+def _fitting(value: Any, least: int, most: int, kind: str) -> int:
+    """A number as in C. Without this check ctypes would cut a larger one to its low bits."""
     number = index(value)
-    if not -(2**31) <= number < 2**31:
-        raise OverflowError(f"{number} does not fit into an int32_t")
+    if not least <= number <= most:
+        raise OverflowError(f"{number} does not fit into {kind}")
     return number
+
+
+def int32(value: Any) -> int:
+    return _fitting(value, -(2**31), 2**31 - 1, "an int32_t")
 
 
 def uint32(value: Any) -> int:
-    number = index(value)
-    if not 0 <= number < 2**32:
-        raise OverflowError(f"{number} does not fit into a uint32_t")
-    return number
+    return _fitting(value, 0, 2**32 - 1, "a uint32_t")
 
 
 def int64(value: Any) -> int:
-    number = index(value)
-    if not -(2**63) <= number < 2**63:
-        raise OverflowError(f"{number} does not fit into an int64_t")
-    return number
+    return _fitting(value, -(2**63), 2**63 - 1, "an int64_t")
 
 
 def uint64(value: Any) -> int:
-    number = index(value)
-    if not 0 <= number < 2**64:
-        raise OverflowError(f"{number} does not fit into a uint64_t")
-    return number
+    return _fitting(value, 0, 2**64 - 1, "a uint64_t")
 
 
 def text(value: Union[str, bytes]) -> bytes:
